@@ -1,0 +1,123 @@
+"""Every error of the pipeline, arranged by what the caller can do about it.
+
+    PipelineError
+    |- Fatal                 stop the whole run
+    |  |- UsageError         a wrong command, option or setting          exit code 2
+    |  |- LockedError        another command is writing                  exit code 2
+    |  `- StorageError       the disk, a file or its format              exit code 1
+    |- WorkspaceError        stop this workspace, go on with the others
+    |  |- KeyRejected        401
+    |  `- PlanRequired       402
+    |- StreamError           skip this stream, go on with the others
+    |  |- Forbidden          403 with a JSON body: the key lacks a scope
+    |  |- NotFound           404
+    |  |- BadRequest         400, 422 and every other 4xx
+    |  |- TooLarge           413: ask for less
+    |  |- LoopingCursor      a cursor came twice in one scan
+    |  `- Exhausted          retriable, tried until the budget was spent
+    `- Retriable             worth another try
+       |- RateLimited        429
+       |- ServerFault        500-599
+       |- EdgeBlocked        403 from the CDN in front (1010, or a body that is not JSON)
+       |- ConnectionFault    no connection, a reset, a timeout, a truncated body
+       `- BadBody            200 with a body that is not the JSON expected
+
+Decisions are taken by type, never by reading a message. Every message says what failed, with which input, what state
+is left and what to type next; none contains a key, an e-mail address or a query string.
+"""
+
+from __future__ import annotations
+
+
+class PipelineError(Exception):
+    """Base of everything the pipeline raises on purpose; `str()` is fit for the user to read."""
+
+    exit_code = 1
+
+
+class Fatal(PipelineError):
+    """Nothing further can be done in this run."""
+
+
+class UsageError(Fatal):
+    """A wrong command, option or setting; nothing was changed."""
+
+    exit_code = 2
+
+
+class LockedError(Fatal):
+    """Another process holds the data directory; nothing was changed."""
+
+    exit_code = 2
+
+
+class StorageError(Fatal):
+    """The disk is full, a file cannot be read, or its format is of another version."""
+
+
+class WorkspaceError(PipelineError):
+    """This workspace cannot be read at all; its old rows stay."""
+
+
+class KeyRejected(WorkspaceError):
+    """401: the key is unknown or was revoked."""
+
+
+class PlanRequired(WorkspaceError):
+    """402: the workspace has no active paid plan. On a single stream it only skips that stream."""
+
+
+class StreamError(PipelineError):
+    """This stream cannot be read now; its old rows stay."""
+
+
+class Forbidden(StreamError):
+    """403 with a JSON body: the key lacks the scope of this stream."""
+
+
+class NotFound(StreamError):
+    """404: the record, or the parent of what was asked for, is gone."""
+
+
+class BadRequest(StreamError):
+    """400 or another 4xx: the API does not take the request as it was put."""
+
+
+class TooLarge(StreamError):
+    """413: too many accounts in one question; ask for fewer."""
+
+
+class LoopingCursor(StreamError):
+    """A cursor came twice in one scan: going on would read the same pages for ever."""
+
+
+class Exhausted(StreamError):
+    """A retriable failure did not pass within the budget of one request; `__cause__` is the last one."""
+
+
+class Retriable(PipelineError):
+    """Another try may succeed. `retry_after` is the server's own wish in seconds, if it sent one."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class RateLimited(Retriable):
+    """429."""
+
+
+class ServerFault(Retriable):
+    """500 to 599."""
+
+
+class EdgeBlocked(Retriable):
+    """403 from the CDN in front of the API: `error code: 1010`, or a body that is not JSON."""
+
+
+class ConnectionFault(Retriable):
+    """No connection, a reset, a timeout or a truncated body."""
+
+
+class BadBody(Retriable):
+    """An answer of 200 whose body is not the JSON that was expected."""

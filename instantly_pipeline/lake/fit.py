@@ -1,0 +1,142 @@
+"""Fitting values into typed columns, a whole column at a time; what does not fit is null there and reported.
+
+The common case, every value of the expected type, never touches a value in Python.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from instantly_pipeline.lake.record import to_json
+from instantly_pipeline.lake.schema import ARROW
+from instantly_pipeline.streams.model import Type
+
+
+class Misfit(Exception):
+    """A value that does not fit its column; `found` names its type, never the value."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(found)
+        self.found = found
+
+
+def column_of(values: list[Any], kind: Type) -> pa.Array | None:
+    """The values as an Arrow array, or None where at least one has to be looked at by itself."""
+    if kind is Type.JSON:
+        return pa.array([None if v is None else to_json(v) for v in values], pa.string())
+    try:
+        found = pa.array(values)
+        return _native(found, kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
+        return None
+
+
+def _native(found: pa.Array, kind: Type) -> pa.Array | None:
+    target = ARROW[kind]
+    if found.type in (target, pa.null()):
+        return found.cast(target)
+    if kind is Type.FLOAT and pa.types.is_integer(found.type):
+        return found.cast(target)
+    if kind in (Type.INSTANT, Type.DATE) and found.type == pa.string():
+        return pc.cast(found, target)
+    return None
+
+
+def fit(value: Any, kind: Type) -> Any:
+    """One value as the column's Python value; Misfit where it is of another kind."""
+    return None if value is None else _FIT[kind](value)
+
+
+def converted(value: Any, kind: Type) -> bool:
+    """True where `fit` had to turn one JSON type into another (a number sent as text, text sent as a number)."""
+    if value is None or kind is Type.JSON:
+        return False
+    if kind in (Type.INT, Type.FLOAT):
+        return isinstance(value, str)
+    return kind is Type.TEXT and not isinstance(value, str)
+
+
+def type_name(value: Any) -> str:
+    """The JSON type of a value, with what is special about it."""
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, (int, float)):
+        return "integer" if isinstance(value, int) or value.is_integer() else "number"
+    if isinstance(value, str):
+        return "text" if value else "empty text"
+    return "array" if isinstance(value, list) else "object"
+
+
+_INTEGER = re.compile(r"-?(0|[1-9]\d{0,18})\Z")
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?\Z")
+
+
+def _fit_int(value: Any) -> int:
+    if isinstance(value, str) and _INTEGER.match(value):
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not -(2**63) <= value < 2**63:
+        raise Misfit(type_name(value))
+    return value
+
+
+def _fit_float(value: Any) -> float:
+    if isinstance(value, str) and _NUMBER.match(value):
+        return float(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise Misfit(type_name(value))
+    try:
+        return float(value)
+    except OverflowError:
+        raise Misfit(type_name(value)) from None
+
+
+def _fit_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (dict, list)):
+        raise Misfit(type_name(value))
+    return to_json(value)
+
+
+def _fit_bool(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, (int, float)) and value in (0, 1):
+        return bool(value)
+    raise Misfit(type_name(value))
+
+
+def _fit_instant(value: Any) -> datetime:
+    if not isinstance(value, str):
+        raise Misfit(type_name(value))
+    try:
+        found = datetime.fromisoformat(value)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Misfit(type_name(value)) from None
+
+
+def _fit_date(value: Any) -> date:
+    found = _fit_instant(value)
+    if (found.hour, found.minute, found.second, found.microsecond) != (0, 0, 0, 0):
+        raise Misfit("text with a time")
+    return found.date()
+
+
+_FIT: dict[Type, Callable[[Any], Any]] = {
+    Type.INT: _fit_int,
+    Type.FLOAT: _fit_float,
+    Type.TEXT: _fit_text,
+    Type.BOOL: _fit_bool,
+    Type.INSTANT: _fit_instant,
+    Type.DATE: _fit_date,
+    Type.JSON: to_json,
+}

@@ -1,0 +1,168 @@
+"""Where things lie in a data directory, and the format version at the lake's root.
+
+    <data dir>/lake/FORMAT                                                     the format version
+    <data dir>/lake/ORIGIN                                                     the API this data was read from
+    <data dir>/lake/changes/<stream>/ws=<id>/synced=<UTC date>/<run>-<n>.parquet   versions of records
+    <data dir>/lake/meta/<log>/ws=<id>/synced=<UTC date>/<run>-<n>.parquet     runs, stream status, quarantine, ...
+    <data dir>/lake/index/<stream>/ws=<id>/                                    a cache: last version of every key
+    <data dir>/lake/state/ws=<id>/<name>.json                                  checkpoints
+    <data dir>/work/                                                           the build file; may be deleted
+    <data dir>/publish/                                                        what readers open
+
+A file is written beside its final place under a name no reader's glob matches, fsynced and renamed.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from instantly_pipeline.errors import StorageError, UsageError
+
+FORMAT_VERSION = 1
+NO_WORKSPACE = "_all"  # the workspace of logs that concern the whole data directory
+
+
+@dataclass(frozen=True, slots=True)
+class LakeFile:
+    """One Parquet file of the lake, with what its path says."""
+
+    path: Path
+    table: str
+    workspace_id: str
+
+    @property
+    def name(self) -> str:
+        """The path below `lake/`, with forward slashes: what identifies the file in any data directory."""
+        return "/".join(self.path.parts[-5:])
+
+
+class Layout:
+    """Paths of one data directory."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.root = data_dir
+        self.lake = data_dir / "lake"
+        self.changes = self.lake / "changes"
+        self.meta = self.lake / "meta"
+        self.work = data_dir / "work"
+        self.publish = data_dir / "publish"
+        self.build_file = self.work / "build.duckdb"
+        self.published_file = self.publish / "warehouse.duckdb"
+
+    def partition(self, root: Path, table: str, workspace_id: str) -> Path:
+        """The folder of one table and workspace below `changes`, `meta` or `index`."""
+        return root / table / f"ws={quote(workspace_id, safe='')}"
+
+    def index(self, stream: str, workspace_id: str) -> Path:
+        """The folder of the index of one stream and workspace."""
+        return self.partition(self.lake / "index", stream, workspace_id)
+
+    def state(self, workspace_id: str, name: str) -> Path:
+        """The checkpoint called `name` of one workspace."""
+        return self.lake / "state" / f"ws={quote(workspace_id, safe='')}" / f"{name}.json"
+
+    def files(self, root: Path, table: str, workspace_id: str | None = None) -> list[LakeFile]:
+        """The Parquet files of a table, sorted by workspace, day and name."""
+        return sorted(self._scan(root / table, table, workspace_id), key=lambda f: f.name)
+
+    def _scan(self, folder: Path, table: str, workspace_id: str | None) -> Iterator[LakeFile]:
+        pattern = "ws=*" if workspace_id is None else f"ws={quote(workspace_id, safe='')}"
+        for partition in folder.glob(pattern):
+            owner = unquote(partition.name.removeprefix("ws="))
+            for path in partition.glob("synced=*/*.parquet"):
+                yield LakeFile(path, table, owner)
+
+    def workspaces(self) -> list[str]:
+        """The ids of all workspaces the lake holds anything of."""
+        found = {path.name for path in self.changes.glob("*/ws=*")} | {path.name for path in self.meta.glob("*/ws=*")}
+        return sorted({unquote(name.removeprefix("ws=")) for name in found} - {NO_WORKSPACE})
+
+
+def run_id(now: datetime) -> str:
+    """A new run's id: sorts by time, unique across machines, e.g. `20260305T231000557Z-9f3a1c`."""
+    stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%S%f")[:-3]
+    return f"{stamp}Z-{secrets.token_hex(3)}"
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Replace `path` by `content` so that a kill leaves either the old or the new file, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with beside.open("wb") as handle:
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise storage_error(path, error) from error
+    fsync_folder(path.parent)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make a rename in `folder` survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def storage_error(path: Path, error: OSError) -> StorageError:
+    """The sentence for a failed write."""
+    if error.errno == 28:
+        return StorageError(
+            f"The disk that holds {path.parent} is full. What was synced so far is safe; "
+            "free some space and run the same command again."
+        )
+    return StorageError(f"{path} cannot be written: {error.strerror or error}. Check the folder's rights and the disk.")
+
+
+def open_lake(layout: Layout, *, origin: str | None = None) -> None:
+    """Make sure this is a lake we can write to: format version, and the API's origin it belongs to.
+
+    A new data directory takes the current format and `origin`; an existing one refuses another of either.
+    """
+    _check_format(layout)
+    if origin is not None:
+        _check_origin(layout, origin)
+
+
+def _check_format(layout: Layout) -> None:
+    path = layout.lake / "FORMAT"
+    if not path.exists():
+        write_durably(path, f"{FORMAT_VERSION}\n".encode())
+        return
+    found = path.read_text().strip()
+    if found != str(FORMAT_VERSION):
+        raise StorageError(
+            f"{layout.lake} is in format {found!r}; this version reads and writes format {FORMAT_VERSION}. "
+            "Use the version of instantly-pipeline that wrote it, or another INSTANTLY_DATA_DIR."
+        )
+
+
+def _check_origin(layout: Layout, origin: str) -> None:
+    path = layout.lake / "ORIGIN"
+    if not path.exists():
+        write_durably(path, f"{origin}\n".encode())
+        return
+    found = path.read_text().strip()
+    if _kind(found) != _kind(origin):
+        raise UsageError(
+            f"{layout.root} holds data read from {found}, and INSTANTLY_BASE_URL is {origin}. "
+            "Mixing them would take one's records for the other's. Set INSTANTLY_DATA_DIR to another folder, "
+            f"or, if the API has moved, put the new address into {path}."
+        )
+
+
+def _kind(origin: str) -> str:
+    """Loopback servers are one origin whatever their port: a local sandbox gets a new port at each start."""
+    host = origin.split("://", 1)[-1].split("/", 1)[0].rsplit(":", 1)[0]
+    return "loopback" if host in {"localhost", "127.0.0.1", "[::1]"} else origin

@@ -1,0 +1,64 @@
+"""One writer per data directory: an OS lock that the kernel frees when its process dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from instantly_pipeline.errors import LockedError
+from instantly_pipeline.lake.layout import write_durably
+
+_POLL = 0.5
+
+
+@contextmanager
+def writing(
+    data_dir: Path, *, command: str, wait: bool = False, say: Callable[[str], None] = lambda _: None
+) -> Iterator[None]:
+    """Hold the data directory for writing. Re-entrant within one process and thread.
+
+    LockedError says who holds it and since when; with `wait` it is waited for instead, after `say` has said so.
+    """
+    data_dir.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(data_dir / ".lock", is_singleton=True, thread_local=False)
+    if not _taken(lock, timeout=0):
+        if not wait:
+            raise LockedError(f"{_holder(data_dir)} Wait for it to end, or add --wait.")
+        say(f"{_holder(data_dir)} Waiting for it to end.")
+        while not _taken(lock, timeout=_POLL):
+            pass
+    try:
+        _sign(data_dir, command)
+        yield
+    finally:
+        lock.release()
+
+
+def _taken(lock: FileLock, *, timeout: float) -> bool:
+    try:
+        lock.acquire(timeout=timeout)
+    except Timeout:
+        return False
+    return True
+
+
+def _sign(data_dir: Path, command: str) -> None:
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    note = {"command": command, "pid": os.getpid(), "host": socket.gethostname(), "since": since}
+    write_durably(data_dir / ".lock.json", json.dumps(note).encode())
+
+
+def _holder(data_dir: Path) -> str:
+    try:
+        note = json.loads((data_dir / ".lock.json").read_text())
+        who = f"`{note['command']}` (process {note['pid']} on {note['host']}), since {note['since']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        who = "another command"
+    return f"{data_dir} is being written by {who}."

@@ -1,0 +1,91 @@
+"""A record's identity: its key, its canonical form and the hash of that form.
+
+Canonical form: JSON with sorted keys; null and absent are alike and dropped in objects at any depth, elements of
+arrays are kept, a float with an integral value is that integer. It does not depend on our columns, so that adding a
+column re-versions nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from instantly_pipeline.streams.model import Column, Stream, Type
+
+HASH_VERSION = "1"
+_PLAIN = frozenset({str, int, bool})
+Record = dict[str, Any]
+
+
+def canonical(record: Record) -> bytes:
+    """The canonical JSON of a decoded record."""
+    clean = {k: v if type(v) in _PLAIN else _clean(v) for k, v in record.items() if v is not None}
+    try:
+        return orjson.dumps(clean, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # an integer beyond 64 bits
+        return json.dumps(clean, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _clean(value: Any) -> Any:
+    kind = type(value)
+    if kind is dict:
+        return {k: v if type(v) in _PLAIN else _clean(v) for k, v in value.items() if v is not None}
+    if kind is list:
+        return [_clean(v) for v in value]
+    if kind is float and value.is_integer():
+        return int(value)
+    return value
+
+
+def row_hash(record: Record) -> str:
+    """The version of the hash and the blake2b-128 of the canonical form, e.g. `1:9f86d0...` (32 hex digits)."""
+    return f"{HASH_VERSION}:{blake2b(canonical(record), digest_size=16).hexdigest()}"
+
+
+def to_json(value: Any) -> str:
+    """Compact JSON text, keys in the order they came."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+class KeyMaker:
+    """Makes `_key` of a record: a JSON array of the key's parts as text, e-mail addresses in lower case.
+
+    A part the reference lists as always present must be there: without it the record has no identity and `make`
+    returns None. Any other part may be null (the text `"null"` counts as null).
+    """
+
+    def __init__(self, stream: Stream) -> None:
+        self._columns = [stream.column(name) for name in stream.key]
+        self._id_only = len(self._columns) == 1 and self._columns[0].name == "id"
+
+    def make(self, record: Record) -> str | None:
+        """The key of `record`, or None where a part that must be there is not."""
+        if self._id_only:
+            value = record.get("id")
+            if type(value) is str and value and value.isascii() and '"' not in value and "\\" not in value:
+                return f'["{value}"]'  # the common case, a uuid
+        parts = [_part(column, record.get(column.name)) for column in self._columns]
+        if any(part is None and column.always for part, column in zip(parts, self._columns, strict=True)):
+            return None
+        return to_json(parts)
+
+
+def _part(column: Column, value: Any) -> str | None:
+    if value is None or isinstance(value, (dict, list)) or value == "":
+        return None
+    if value == "null" and not column.always:
+        return None
+    if column.type is Type.DATE and isinstance(value, str):
+        return value[:10]
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    text = str(value)
+    return text.lower() if column.name == "email" else text

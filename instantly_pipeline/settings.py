@@ -1,0 +1,149 @@
+"""The only reader of the environment.
+
+Settings come from environment variables and from a `.env` file in the project's root (the folder of `workspace.yaml`);
+the environment wins. Relative paths are taken from that root, wherever a command is typed. Keys are `SecretStr`: they
+do not show in a repr, a log or an error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from instantly_pipeline.errors import UsageError
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_BASE_URL = "https://api.instantly.ai"
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+class Settings(BaseSettings):
+    """Everything a user can set; see `.env.example` for what each one means."""
+
+    model_config = SettingsConfigDict(env_prefix="INSTANTLY_", env_file_encoding="utf-8", extra="ignore")
+
+    api_key: SecretStr | None = None
+    api_keys: SecretStr | None = None
+    streams: str | None = None
+    base_url: str = DEFAULT_BASE_URL
+    data_dir: Path = Path("data")
+    start_date: date | None = None
+    lookback_days: int = Field(14, ge=1, le=365)
+    max_requests_per_minute: int | None = Field(None, ge=1)
+    pii: str = "keep"
+    pii_secret: SecretStr | None = None
+    storage_version: str = "v1.2.0"
+    memory_limit: str = "2GB"
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _blank_is_unset(cls, value: Any, info: Any) -> Any:
+        if isinstance(value, str) and not value.strip():
+            return cls.model_fields[info.field_name].get_default(call_default_factory=True)
+        return value.strip() if isinstance(value, str) else value
+
+    @field_validator("base_url")
+    @classmethod
+    def _origin(cls, value: str) -> str:
+        return _checked_origin(value)
+
+    @field_validator("pii")
+    @classmethod
+    def _known_pii(cls, value: str) -> str:
+        if value == "keep":
+            return value
+        if value in {"hash", "drop"}:
+            raise ValueError(f"{value} is not available yet; only keep is. Nothing was read or written")
+        raise ValueError("must be keep")
+
+    @field_validator("data_dir")
+    @classmethod
+    def _from_root(cls, value: Path) -> Path:
+        return PROJECT_ROOT / value.expanduser()
+
+    def keys(self) -> dict[str, SecretStr]:
+        """Workspace name -> key; UsageError where there is none, or both ways of giving them are used."""
+        if self.api_key and self.api_keys:
+            raise UsageError(
+                "INSTANTLY_API_KEY and INSTANTLY_API_KEYS are both set. Keep one: the first for a single workspace, "
+                'the second, e.g. {"acme": "<key>", "globex": "<key>"}, for several.'
+            )
+        if self.api_key:
+            return {"default": self.api_key}
+        if self.api_keys:
+            return _parsed_keys(self.api_keys.get_secret_value())
+        raise UsageError(
+            "No API key is set. Put INSTANTLY_API_KEY=<key> into a file called .env in the project's folder "
+            "(Instantly: Settings, Integrations, API keys, scope all:read), or try `make demo`, which needs none."
+        )
+
+    def stream_names(self) -> list[str] | None:
+        """The streams of INSTANTLY_STREAMS, or None for all."""
+        return [name.strip() for name in self.streams.split(",") if name.strip()] if self.streams else None
+
+    def first_day(self, today: date) -> date:
+        """The first day of daily figures to ask for: INSTANTLY_START_DATE, or one year back."""
+        return self.start_date or today - timedelta(days=365)
+
+
+def load(**overrides: Any) -> Settings:
+    """The settings of this process; UsageError names the variable that is wrong. `overrides` win over everything."""
+    given = {name: value for name, value in overrides.items() if value is not None}
+    env_file = Path(os.environ.get("INSTANTLY_ENV_FILE") or PROJECT_ROOT / ".env")
+    try:
+        return Settings(_env_file=env_file if env_file.is_file() else None, **given)
+    except ValidationError as error:
+        raise UsageError(_explain(error)) from None  # its own text repeats the input, which may be a key
+    except OSError as error:
+        raise UsageError(f"{env_file} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{env_file} is not UTF-8 text.") from None
+
+
+def today() -> date:
+    """The current UTC date."""
+    return datetime.now(UTC).date()
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors(include_input=False, include_url=False)[0]
+    name = "_".join(str(part) for part in first["loc"]).upper()
+    message = str(first["msg"]).removeprefix("Value error, ")
+    return f"INSTANTLY_{name}: {message}."
+
+
+def _checked_origin(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"must be an address such as {DEFAULT_BASE_URL}")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("must be a plain address, without user, query or fragment")
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        raise ValueError("plain http is accepted for this machine only (localhost); use https")
+    path = parts.path.rstrip("/").removesuffix("/api/v2")
+    if path:
+        raise ValueError(f"has the path {path}; paths below /api/v2 are added by the pipeline")
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def _parsed_keys(text: str) -> dict[str, SecretStr]:
+    problem = UsageError(
+        'INSTANTLY_API_KEYS must be a JSON object of workspace names and keys, e.g. {"acme": "<key>"}. '
+        "Mind the quotes: in .env, put the whole of it between single quotes."
+    )
+    try:
+        found = json.loads(text)
+    except ValueError:
+        raise problem from None  # the parser's message would repeat a part of the text
+    if not isinstance(found, dict) or not found:
+        raise problem
+    if not all(name.strip() and isinstance(key, str) and key.strip() for name, key in found.items()):
+        raise problem
+    return {name.strip(): SecretStr(key.strip()) for name, key in found.items()}

@@ -1,0 +1,57 @@
+"""Campaigns with their settings, schedules and sequences."""
+
+from __future__ import annotations
+
+from instantly_pipeline.streams.enums import CAMPAIGN_STATUS, NOT_SENDING_STATUS
+from instantly_pipeline.streams.model import Absent, Column, Read, Stream, Type
+
+STREAM = Stream(
+    name="campaigns",
+    about="Campaigns that exist now or existed, with settings, schedule and sequences",
+    path="/api/v2/campaigns",
+    read=Read.SCAN,
+    key=("id",),
+    absent=Absent.DELETED,
+    api_scope="campaigns:read",
+    columns=(
+        Column("id", Type.TEXT, "Campaign id", always=True),
+        Column("organization", Type.TEXT, "Workspace id"),
+        Column("owned_by", Type.TEXT, "User id of the owner"),
+        Column("created_by", Type.TEXT, "User id of the creator"),
+        Column("ai_sdr_id", Type.TEXT, "AI sales agent that runs the campaign"),
+        Column("name", Type.TEXT, "Display name; users change it", always=True),
+        Column("status", Type.INT, "State of the campaign", always=True, labels=CAMPAIGN_STATUS),
+        Column("not_sending_status", Type.INT, "Why nothing is being sent just now", labels=NOT_SENDING_STATUS),
+        Column("is_evergreen", Type.BOOL, "Whether the campaign never ends"),
+        Column("campaign_schedule", Type.JSON, "Start and end date, weekly sending times", always=True),
+        Column("sequences", Type.JSON, "Steps and their variants; only the first element is used"),
+        Column("email_list", Type.JSON, "E-mail addresses of the sending accounts"),
+        Column("email_tag_list", Type.JSON, "Tags whose accounts send as well"),
+        Column("cc_list", Type.JSON, "Addresses copied on every e-mail"),
+        Column("bcc_list", Type.JSON, "Addresses blind-copied on every e-mail"),
+        Column("core_variables", Type.JSON, "Built-in variables in use, name to boolean"),
+        Column("custom_variables", Type.JSON, "Own variables in use, name to boolean"),
+        Column("auto_variant_select", Type.JSON, "By which rate the best variant is picked"),
+        Column("limit_emails_per_company_override", Type.JSON, "Own limit of e-mails per company"),
+        Column("provider_routing_rules", Type.JSON, "Which sending provider may write to which"),
+        Column("text_only", Type.BOOL, "All e-mails are sent as plain text"),
+        Column("first_email_text_only", Type.BOOL, "The first e-mail is sent as plain text"),
+        Column("open_tracking", Type.BOOL, "Opens are tracked"),
+        Column("link_tracking", Type.BOOL, "Clicks are tracked"),
+        Column("stop_on_reply", Type.BOOL, "A reply ends the sequence for the lead"),
+        Column("stop_on_auto_reply", Type.BOOL, "An automatic reply ends it as well"),
+        Column("stop_for_company", Type.BOOL, "A reply ends it for the lead's whole company"),
+        Column("prioritize_new_leads", Type.BOOL, "New leads come before follow-ups"),
+        Column("match_lead_esp", Type.BOOL, "Sender and recipient provider are matched"),
+        Column("insert_unsubscribe_header", Type.BOOL, "An unsubscribe header is sent"),
+        Column("allow_risky_contacts", Type.BOOL, "Risky addresses are written to"),
+        Column("disable_bounce_protect", Type.BOOL, "The stop on many bounces is off"),
+        Column("pl_value", Type.FLOAT, "Value of a positive lead; no currency"),
+        Column("daily_limit", Type.INT, "E-mails per day at most"),
+        Column("daily_max_leads", Type.INT, "New leads per day at most"),
+        Column("email_gap", Type.INT, "Minutes between two e-mails"),
+        Column("random_wait_max", Type.INT, "Random extra minutes between two e-mails at most"),
+        Column("timestamp_created", Type.INSTANT, "When the campaign was created", always=True),
+        Column("timestamp_updated", Type.INSTANT, "When its settings last changed", always=True),
+    ),
+)

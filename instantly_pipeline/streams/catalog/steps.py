@@ -1,0 +1,66 @@
+"""Figures per step and variant, by day and for a campaign's lifetime.
+
+Step and variant are text counted from 0 and can be null: replies and opens that match no step are kept as their own
+row, or the sums would fall short of the campaign's. Without a campaign the API adds all campaigns together by number
+of step, so each request names one. The two counters at the end go by the present status of a lead and can fall.
+"""
+
+from __future__ import annotations
+
+from instantly_pipeline.streams.model import Absent, Column, Read, Stream, Type
+
+_CAMPAIGN_ID = Column("campaign_id", Type.TEXT, "Campaign id")
+
+_STEP = (
+    Column("step", Type.TEXT, "Step counted from 0; null for what matches no step"),
+    Column("variant", Type.TEXT, "Variant counted from 0 (0 is A); null for what matches no step"),
+)
+
+_FIGURES = (
+    Column("sent", Type.INT, "E-mails sent", always=True),
+    Column("opened", Type.INT, "Opens", always=True),
+    Column("unique_opened", Type.INT, "Leads that opened", always=True),
+    Column("replies", Type.INT, "Replies", always=True),
+    Column("unique_replies", Type.INT, "Leads that replied", always=True),
+    Column("replies_automatic", Type.INT, "Automatic replies"),
+    Column("unique_replies_automatic", Type.INT, "Leads with an automatic reply"),
+    Column("clicks", Type.INT, "Clicks", always=True),
+    Column("unique_clicks", Type.INT, "Leads that clicked", always=True),
+    Column("opportunities", Type.INT, "Opportunities"),
+    Column("unique_opportunities", Type.INT, "Leads that became an opportunity"),
+    Column("meetings_booked", Type.INT, "Leads that now have a meeting booked"),
+    Column("won", Type.INT, "Leads that are now won"),
+)
+
+_PARAMS = {"include_opportunities_count": "true"}
+
+STREAMS = (
+    Stream(
+        name="step_analytics",
+        about="Figures of a campaign's step and variant on a day",
+        path="/api/v2/campaigns/analytics/steps",
+        read=Read.CAMPAIGN_DAYS,
+        key=("campaign_id", "date", "step", "variant"),
+        given=("campaign_id", "date"),
+        absent=Absent.FLAGGED,
+        needs=("daily_analytics",),
+        api_scope="campaigns:read",
+        params=_PARAMS,
+        full_instants=True,
+        columns=(_CAMPAIGN_ID, Column("date", Type.DATE, "Day (UTC)"), *_STEP, *_FIGURES),
+    ),
+    Stream(
+        name="step_analytics_lifetime",
+        about="Lifetime figures of a campaign's step and variant",
+        path="/api/v2/campaigns/analytics/steps",
+        read=Read.PER_CAMPAIGN,
+        key=("campaign_id", "step", "variant"),
+        given=("campaign_id",),
+        absent=Absent.KEEP,
+        needs=("campaigns", "campaign_analytics"),
+        api_scope="campaigns:read",
+        params=_PARAMS,
+        full_instants=True,
+        columns=(_CAMPAIGN_ID, *_STEP, *_FIGURES),
+    ),
+)

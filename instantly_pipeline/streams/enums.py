@@ -1,0 +1,114 @@
+"""What the API's enum numbers mean, in lower case and fit to be read in a report.
+
+The API sends numbers only; the meanings stand in a vendor extension of its schema. The lists are open: a number that is
+not here is kept as it is and noted as drift. Interest values outside the list are the workspace's own labels and stand
+in `lead_labels`.
+"""
+
+from __future__ import annotations
+
+CAMPAIGN_STATUS = {
+    0: "draft",
+    1: "active",
+    2: "paused",
+    3: "completed",
+    4: "running subsequences",
+    -1: "accounts unhealthy",
+    -2: "bounce protect",
+    -99: "account suspended",
+}
+
+NOT_SENDING_STATUS = {
+    1: "outside schedule",
+    2: "waiting for a lead",
+    3: "campaign daily limit reached",
+    4: "all accounts at their daily limit",
+    99: "error",
+}
+
+ACCOUNT_STATUS = {
+    1: "active",
+    2: "paused",
+    3: "paused for maintenance",
+    -1: "connection error",
+    -2: "soft bounce error",
+    -3: "sending error",
+}
+
+WARMUP_STATUS = {
+    0: "paused",
+    1: "active",
+    -1: "banned",
+    -2: "spam folder unknown",
+    -3: "permanent suspension",
+}
+
+PROVIDER_CODE = {
+    1: "imap/smtp",
+    2: "google",
+    3: "microsoft",
+    4: "aws",
+    8: "airmail",
+    11: "airmail instant",
+}
+
+LEAD_STATUS = {
+    1: "active",
+    2: "paused",
+    3: "completed",
+    -1: "bounced",
+    -2: "unsubscribed",
+    -3: "skipped",
+}
+
+INTEREST_STATUS = {
+    0: "out of office",
+    1: "interested",
+    2: "meeting booked",
+    3: "meeting completed",
+    4: "won",
+    -1: "not interested",
+    -2: "wrong person",
+    -3: "lost",
+    -4: "no show",
+}
+
+VERIFICATION_STATUS = {
+    0: "not verified",
+    1: "verified",
+    11: "pending",
+    12: "pending verification job",
+    -1: "invalid",
+    -2: "risky",
+    -3: "catch-all",
+    -4: "job change",
+}
+
+ENRICHMENT_STATUS = {
+    1: "enriched",
+    11: "pending",
+    -1: "no data",
+    -2: "error",
+}
+
+ESP_CODE = {
+    0: "queued",
+    1: "google",
+    2: "microsoft",
+    3: "zoho",
+    8: "airmail",
+    9: "yahoo",
+    10: "yandex",
+    12: "web.de",
+    13: "libero",
+    999: "other",
+    1000: "not found",
+}
+
+ESG_CODE = {
+    0: "queued",
+    1: "barracuda",
+    2: "mimecast",
+    3: "proofpoint",
+    4: "cisco",
+}

@@ -1,0 +1,90 @@
+"""What the readers of one workspace share: the client, the lake, the clock, and answers several streams need."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+import orjson
+
+from instantly_pipeline.api.client import ApiClient
+from instantly_pipeline.api.clock import Clock
+from instantly_pipeline.lake.changes import ChangeLog, RunFiles, WriterClock
+from instantly_pipeline.lake.layout import Layout
+from instantly_pipeline.lake.notes import Notes
+from instantly_pipeline.lake.state import States
+from instantly_pipeline.streams.model import Stream
+from instantly_pipeline.sync.report import Event, OnEvent, Request
+
+
+@dataclass(slots=True)
+class Windows:
+    """The dates of this run, all UTC."""
+
+    today: date
+    first_day: date
+    lookback_days: int
+
+
+@dataclass(slots=True)
+class Context:
+    """One workspace in one run."""
+
+    workspace: str
+    workspace_id: str
+    client: ApiClient
+    time: Clock
+    layout: Layout
+    files: RunFiles
+    clock: WriterClock
+    notes: Notes
+    states: States
+    windows: Windows
+    request: Request
+    streams: Mapping[str, Stream]
+    on_event: OnEvent
+    step_requests: int  # at most so many campaign-days of steps in this run
+    logs: dict[str, ChangeLog] = field(default_factory=dict)
+    _shared: dict[str, asyncio.Future[object]] = field(default_factory=dict)
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def log(self, name: str) -> ChangeLog:
+        """The change log of a stream, opened once."""
+        if name not in self.logs:
+            self.logs[name] = ChangeLog(self.files, self.streams[name], self.clock)
+        return self.logs[name]
+
+    def now(self) -> datetime:
+        """The current instant of the machine, for verified scopes and reports."""
+        return self.time.now().astimezone(UTC)
+
+    def say(self, text: str, stream: str | None = None) -> None:
+        """One line for whoever watches."""
+        self.on_event(Event("say", self.workspace, stream, text=text))
+
+    async def shared(self, name: str, ask: Callable[[], Awaitable[object]]) -> object:
+        """The answer to `ask`, asked once a run for all who need it under the same `name`."""
+        if name not in self._shared:
+            self._shared[name] = asyncio.ensure_future(ask())
+        return await asyncio.shield(self._shared[name])
+
+    def know(self, name: str, answer: object) -> None:
+        """Give an answer that was asked for already to whoever needs it under `name`."""
+        self._shared[name] = asyncio.get_running_loop().create_future()
+        self._shared[name].set_result(answer)
+
+    def ids(self, stream: str, *, alive_only: bool = False) -> list[str]:
+        """The first key part of every record of a stream the lake knows: ids of campaigns, e-mails of accounts."""
+        index = self.log(stream).index
+        keys = index.alive() if alive_only else index.everything()
+        return sorted({orjson.loads(key)[0] for key in keys})
+
+
+def records_in(answer: object) -> list[dict[str, Any]]:
+    """The objects of a bare array, or the one object, as records; anything else has none."""
+    if isinstance(answer, dict):
+        return [answer]
+    return [row for row in answer if isinstance(row, dict)] if isinstance(answer, list) else []

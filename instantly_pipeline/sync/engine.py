@@ -1,0 +1,305 @@
+"""One sync: every workspace, every chosen stream, parents before children, independent ones side by side.
+
+A stream that fails does not stop the others, a workspace that fails does not stop the others; what was read of each is
+in the lake. Fatal errors (a full disk, a wrong setting) and cancellation do stop the run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC
+
+import httpx
+from pydantic import SecretStr
+
+from instantly_pipeline.api.client import ApiClient, ClientStats, counted
+from instantly_pipeline.api.clock import SYSTEM, Clock
+from instantly_pipeline.api.limiter import Limiter
+from instantly_pipeline.errors import (
+    Fatal,
+    Forbidden,
+    KeyRejected,
+    PipelineError,
+    PlanRequired,
+    UsageError,
+)
+from instantly_pipeline.lake.changes import RunFiles, WriterClock, last_written
+from instantly_pipeline.lake.layout import Layout, open_lake, run_id
+from instantly_pipeline.lake.notes import Notes
+from instantly_pipeline.lake.state import States
+from instantly_pipeline.settings import Settings
+from instantly_pipeline.streams.model import Read, Stream
+from instantly_pipeline.streams.registry import all_streams, chosen, in_order
+from instantly_pipeline.sync.context import Context, Windows
+from instantly_pipeline.sync.identity import WORKSPACE_PATH, Names, resolve
+from instantly_pipeline.sync.readers.accounts import read_account_batch, read_account_window
+from instantly_pipeline.sync.readers.campaigns import (
+    read_campaign_days,
+    read_campaign_window,
+    read_per_campaign,
+    read_workspace_window,
+)
+from instantly_pipeline.sync.readers.lists import read_array, read_object, read_scan
+from instantly_pipeline.sync.readers.sweep import read_sweep
+from instantly_pipeline.sync.report import (
+    Event,
+    OnEvent,
+    Outcome,
+    Request,
+    StreamResult,
+    SyncReport,
+    WorkspaceResult,
+    silent,
+)
+from instantly_pipeline.sync.sink import Sink
+
+_log = logging.getLogger(__name__)
+
+READERS: Mapping[Read, Callable[[Sink], Awaitable[None]]] = {
+    Read.OBJECT: read_object,
+    Read.ARRAY: read_array,
+    Read.SCAN: read_scan,
+    Read.SWEEP: read_sweep,
+    Read.PER_CAMPAIGN: read_per_campaign,
+    Read.CAMPAIGN_WINDOW: read_campaign_window,
+    Read.WORKSPACE_WINDOW: read_workspace_window,
+    Read.CAMPAIGN_DAYS: read_campaign_days,
+    Read.ACCOUNT_WINDOW: read_account_window,
+    Read.ACCOUNT_BATCH: read_account_batch,
+}
+
+STEP_MINUTES = 10  # campaign-days of steps per run: what so many minutes allow
+VENDOR_REQUESTS_PER_MINUTE = 6_000
+WORKSPACES_AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the engine takes from outside, so that tests can pass in their own."""
+
+    time: Clock = SYSTEM
+    rng: random.Random | None = None
+    transport: Callable[[], httpx.AsyncBaseTransport] | None = None
+
+
+async def sync(
+    settings: Settings, request: Request, *, on_event: OnEvent = silent, world: World | None = None
+) -> SyncReport:
+    """Sync what `request` names into the lake of `settings`. The caller holds the data directory's lock.
+
+    UsageError for a wrong request, StorageError for a disk that does not take it; everything else is in the report.
+    """
+    return await _Run(settings, request, on_event, world or World()).all()
+
+
+class _Run:
+    """One run over all workspaces."""
+
+    def __init__(self, settings: Settings, request: Request, on_event: OnEvent, world: World) -> None:
+        self.settings = settings
+        self.request = request
+        self.on_event = on_event
+        self.world = world
+        self.layout = Layout(settings.data_dir)
+        self.started = world.time.now()
+        self.run_id = run_id(self.started)
+        self.streams = chosen(request.streams or settings.stream_names())
+        self.taken: dict[str, str] = {}  # workspace id -> the name it is synced under
+        self.names: Names | None = None
+
+    async def all(self) -> SyncReport:
+        keys = _selected(self.settings.keys(), self.request.workspaces)
+        open_lake(self.layout, origin=self.settings.base_url)
+        self.names = Names(self.layout)
+        places = asyncio.Semaphore(WORKSPACES_AT_ONCE)
+
+        async def one(name: str, key: SecretStr) -> WorkspaceResult:
+            async with places:
+                return await self._workspace(name, key)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(name, key)) for name, key in keys.items()]
+        except BaseExceptionGroup as errors:
+            raise _first(errors) from None
+        return SyncReport(self.run_id, self.started, self.world.time.now(), [task.result() for task in tasks])
+
+    async def _workspace(self, name: str, key: SecretStr) -> WorkspaceResult:
+        limiter = Limiter.for_cap(self.settings.max_requests_per_minute, self.world.time)
+        transport = self.world.transport() if self.world.transport else None
+        client = ApiClient(
+            base_url=self.settings.base_url, key=key.get_secret_value(), limiter=limiter, clock=self.world.time,
+            rng=self.world.rng, transport=transport,
+        )  # fmt: skip
+        async with client:
+            result = WorkspaceResult(name, None, Outcome.OK)
+            try:
+                await self._identified(client, result)
+            except Fatal:
+                raise
+            except PipelineError as error:
+                result.outcome, result.reason = Outcome.FAILED, str(error)
+                self.on_event(Event("end", name, text=str(error), outcome=Outcome.FAILED))
+            stats = client.stats
+            result.requests, result.retries, result.responses_429 = stats.requests, stats.retries, stats.responses_429
+            return result
+
+    async def _identified(self, client: ApiClient, result: WorkspaceResult) -> None:
+        """Find out whose key this is, then sync that workspace."""
+        workspace_id, answer = await resolve(client)
+        result.workspace_id = workspace_id
+        if workspace_id in self.taken:
+            result.outcome = Outcome.SKIPPED
+            result.reason = f"its key opens the same workspace as {self.taken[workspace_id]!r}, which is synced already"
+            return
+        self.taken[workspace_id] = result.name
+        if self.names is not None:
+            self.names.bind(result.name, workspace_id)
+        await WorkspaceRun(self, client, result, workspace_id, answer).go()
+
+
+class WorkspaceRun:
+    """One workspace in one run."""
+
+    def __init__(
+        self, run: _Run, client: ApiClient, result: WorkspaceResult, workspace_id: str, answer: object
+    ) -> None:
+        self.run = run
+        self.result = result
+        self.client = client
+        settings, time = run.settings, run.world.time
+        clock = WriterClock(time.now, after=last_written(run.layout, workspace_id))
+        files = RunFiles(run.layout, workspace_id, run.run_id)
+        today = time.now().astimezone(UTC).date()
+        per_minute = settings.max_requests_per_minute or VENDOR_REQUESTS_PER_MINUTE
+        self.ctx = Context(
+            workspace=result.name, workspace_id=workspace_id, client=client, time=time, layout=run.layout, files=files,
+            clock=clock, notes=Notes(files, clock), states=States(run.layout, workspace_id),
+            windows=Windows(today, settings.first_day(today), settings.lookback_days), request=run.request,
+            streams=all_streams(), on_event=run.on_event, step_requests=STEP_MINUTES * per_minute,
+        )  # fmt: skip
+        if answer is not None:
+            self.ctx.know(WORKSPACE_PATH, answer)
+
+    async def go(self) -> None:
+        """Read every stream; the outcome is in the result, and in the lake's logs."""
+        self._log_run("running")
+        streams = self._with_parents()
+        tasks: dict[str, asyncio.Task[None]] = {}
+        try:
+            async with asyncio.TaskGroup() as group:
+                for stream in streams.values():
+                    parents = [tasks[need] for need in stream.needs if need in tasks]
+                    tasks[stream.name] = group.create_task(self._after(parents, stream))
+        except BaseExceptionGroup as errors:
+            first = _first(errors)
+            if not isinstance(first, KeyRejected):
+                raise first from None
+            self.result.outcome, self.result.reason = Outcome.FAILED, str(first)
+        finally:
+            for log in self.ctx.logs.values():
+                log.close()
+        self._judge()
+        self._log_run(self.result.outcome.value)
+
+    def _with_parents(self) -> dict[str, Stream]:
+        """The chosen streams, and those parents that were never read: without them a child has nothing to ask for."""
+        wanted = dict(self.run.streams)
+        for stream in list(wanted.values()):
+            for need in self._missing_parents(stream):
+                if need not in wanted:
+                    self.ctx.say(f"{stream.name} needs {need}, which was not read before: reading it first.", need)
+                    wanted[need] = self.ctx.streams[need]
+        return in_order(wanted.values())
+
+    def _missing_parents(self, stream: Stream) -> list[str]:
+        missing = [need for need in stream.needs if not self.ctx.states.read(f"{need}.read")]
+        return [deep for need in missing for deep in (*self._missing_parents(self.ctx.streams[need]), need)]
+
+    async def _after(self, parents: list[asyncio.Task[None]], stream: Stream) -> None:
+        for parent in parents:
+            await parent
+        await self._stream(stream)
+
+    async def _stream(self, stream: Stream) -> None:
+        ctx, now = self.ctx, self.ctx.now
+        result = StreamResult(ctx.workspace_id, ctx.workspace, stream.name, now())
+        self.result.streams.append(result)
+        ctx.on_event(Event("start", ctx.workspace, stream.name))
+        sink = Sink(ctx, stream, result, self.client)
+        with counted() as stats:
+            try:
+                await READERS[stream.read](sink)
+                ctx.states.write(f"{stream.name}.read", {"at": now().isoformat(), "run_id": self.run.run_id})
+            except (Fatal, KeyRejected):
+                raise
+            except (Forbidden, PlanRequired) as error:
+                result.outcome, result.reason = Outcome.SKIPPED, str(error)
+            except PipelineError as error:
+                result.outcome, result.reason = Outcome.FAILED, str(error)
+            except Exception as error:  # noqa: BLE001 - one stream's defect must not cost the others
+                # its place only: the text of an unforeseen error may hold a record's values
+                place = "".join(traceback.format_tb(error.__traceback__))
+                _log.error("%s ended by an unexpected %s at\n%s", stream.name, type(error).__name__, place)
+                result.outcome = Outcome.FAILED
+                result.reason = f"an unexpected {type(error).__name__}; the log has its place. Please report it"
+            finally:
+                result.ended_at = now()
+                self._log_stream(result, stats)
+        end = Event("end", ctx.workspace, stream.name, result.reason or "", result.rows_read, outcome=result.outcome)
+        ctx.on_event(end)
+
+    def _log_stream(self, result: StreamResult, stats: ClientStats) -> None:
+        result.requests, result.retries = stats.requests, stats.retries
+        changes = result.changes
+        self.ctx.notes.add(
+            "stream_status", stream=result.stream, outcome=result.outcome.value, reason=result.reason,
+            started_at=result.started_at, ended_at=result.ended_at, requests=stats.requests, retries=stats.retries,
+            rows_read=result.rows_read, rows_inserted=changes.inserted, rows_updated=changes.updated,
+            rows_deleted=changes.deleted, rows_unchanged=changes.unchanged,
+            partial=result.outcome is Outcome.PARTIAL, held_deletes=result.held_deletes,
+        )  # fmt: skip
+
+    def _judge(self) -> None:
+        """A workspace whose every stream was refused for want of a plan is refused itself."""
+        ends = [stream.outcome for stream in self.result.streams]
+        if ends and all(end in (Outcome.FAILED, Outcome.SKIPPED) for end in ends):
+            self.result.outcome = Outcome.FAILED
+            self.result.reason = next(stream.reason for stream in self.result.streams)
+
+    def _log_run(self, outcome: str) -> None:
+        ended = None if outcome == "running" else self.ctx.now()
+        streams, stats = self.result.streams, self.client.stats
+        self.ctx.notes.add(
+            "sync_runs", workspace_name=self.result.name, started_at=self.run.started, ended_at=ended, outcome=outcome,
+            reason=self.result.reason, full=self.run.request.full, requests=stats.requests, retries=stats.retries,
+            responses_429=stats.responses_429, rows_deleted=sum(s.changes.deleted for s in streams),
+            rows_upserted=sum(s.changes.inserted + s.changes.updated for s in streams),
+        )  # fmt: skip
+        self.ctx.notes.flush()
+
+
+def _selected(keys: Mapping[str, SecretStr], names: tuple[str, ...] | None) -> dict[str, SecretStr]:
+    if names is None:
+        return dict(keys)
+    unknown = [name for name in names if name not in keys]
+    if unknown:
+        raise UsageError(f"There is no workspace {unknown[0]!r}. The settings name: {', '.join(sorted(keys))}.")
+    return {name: keys[name] for name in names}
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The one error worth showing of several tasks that ended together: a fatal one before others."""
+    leaves = list(_leaves(errors))
+    return next((e for e in leaves if isinstance(e, Fatal)), leaves[0])
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
+    return [error]

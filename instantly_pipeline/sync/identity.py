@@ -1,0 +1,78 @@
+"""Which workspace a key belongs to, and the names users gave their workspaces.
+
+A name is bound to the workspace it was first used for: a key of another one under the same name is refused, so that one
+client's rows never land among another's. A new key of the same workspace goes on where the old one was.
+"""
+
+from __future__ import annotations
+
+import orjson
+
+from instantly_pipeline.api.client import ApiClient
+from instantly_pipeline.errors import Forbidden, KeyRejected, PlanRequired, UsageError, WorkspaceError
+from instantly_pipeline.lake.layout import Layout, write_durably
+
+WORKSPACE_PATH = "/api/v2/workspaces/current"
+_ELSEWHERE = (("GET", "/api/v2/campaigns"), ("GET", "/api/v2/accounts"), ("POST", "/api/v2/leads/list"))
+
+
+async def resolve(client: ApiClient) -> tuple[str, object]:
+    """The workspace id of the client's key, and the answer of /workspaces/current (None where it is refused).
+
+    The id is `coalesce(organization_id, id)`; with a key that may not read the workspace it is the `organization` of
+    the first campaign, account or lead (reference, sections 1.1 and 10).
+    """
+    try:
+        answer = await client.get(WORKSPACE_PATH)
+    except Forbidden:
+        return await _from_records(client), None
+    found = answer if isinstance(answer, dict) else {}
+    identity = found.get("organization_id") or found.get("id")
+    if not isinstance(identity, str):
+        raise WorkspaceError("/workspaces/current names no workspace id, so its rows could not be told apart.")
+    return identity, answer
+
+
+async def _from_records(client: ApiClient) -> str:
+    refused = 0
+    for method, path in _ELSEWHERE:
+        try:
+            async for page in client.pages(method, path):
+                for record in page.items:
+                    identity = record.get("organization") or record.get("organization_id")
+                    if isinstance(identity, str) and identity:
+                        return identity
+                break
+        except (Forbidden, PlanRequired):
+            refused += 1
+    if refused == len(_ELSEWHERE):
+        raise KeyRejected("The key may read none of workspaces, campaigns, accounts and leads. Give it all:read.")
+    raise WorkspaceError(
+        "The key may not read the workspace, and there is no campaign, account or lead that names it. "
+        "Give the key the scope workspaces:read (or all:read)."
+    )
+
+
+class Names:
+    """The names of workspaces and the ids they are bound to, kept in the lake."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._path = layout.lake / "workspaces.json"
+        self._root = layout.root
+        try:
+            self._bound: dict[str, str] = orjson.loads(self._path.read_bytes())
+        except (OSError, ValueError):
+            self._bound = {}
+
+    def bind(self, name: str, workspace_id: str) -> None:
+        """Bind `name` to `workspace_id`; UsageError where it is bound to another one."""
+        bound = self._bound.get(name)
+        if bound == workspace_id:
+            return
+        if bound is not None:
+            raise UsageError(
+                f"The name {name!r} belongs to workspace {bound} in {self._root}, but its key opens {workspace_id}. "
+                "Give the new workspace a name of its own in INSTANTLY_API_KEYS, or another INSTANTLY_DATA_DIR."
+            )
+        self._bound[name] = workspace_id
+        write_durably(self._path, orjson.dumps(self._bound))

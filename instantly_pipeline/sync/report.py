@@ -1,0 +1,101 @@
+"""What a sync is asked to do, what it says while it runs, and what it says at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from instantly_pipeline.lake.changes import Appended
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to sync. None means all streams, all workspaces."""
+
+    streams: tuple[str, ...] | None = None
+    workspaces: tuple[str, ...] | None = None
+    full: bool = False
+    accept_deletes: bool = False
+
+
+class Outcome(StrEnum):
+    """How a stream or a workspace ended."""
+
+    OK = "ok"
+    PARTIAL = "partial"  # good as far as it went; the next run goes on
+    HELD = "held"  # read, but suspicious deletions were not carried out
+    SKIPPED = "skipped"  # the key or the plan does not allow it
+    FAILED = "failed"
+
+
+@dataclass(slots=True)
+class StreamResult:
+    """One stream of one workspace in one run."""
+
+    workspace_id: str
+    workspace: str
+    stream: str
+    started_at: datetime
+    ended_at: datetime | None = None
+    outcome: Outcome = Outcome.OK
+    reason: str | None = None
+    rows_read: int = 0
+    changes: Appended = field(default_factory=Appended)
+    requests: int = 0
+    retries: int = 0
+    held_deletes: int = 0
+
+
+@dataclass(slots=True)
+class WorkspaceResult:
+    """One workspace in one run; `workspace_id` is None where it could not be found out."""
+
+    name: str
+    workspace_id: str | None
+    outcome: Outcome
+    reason: str | None = None
+    streams: list[StreamResult] = field(default_factory=list)
+    requests: int = 0
+    retries: int = 0
+    responses_429: int = 0
+
+
+@dataclass(slots=True)
+class SyncReport:
+    """The whole run."""
+
+    run_id: str
+    started_at: datetime
+    ended_at: datetime
+    workspaces: list[WorkspaceResult]
+
+    @property
+    def exit_code(self) -> int:
+        """0 all well, 1 nothing could be read, 3 something was skipped, failed or held."""
+        if self.workspaces and all(w.outcome is Outcome.FAILED for w in self.workspaces):
+            return 1
+        ends = [w.outcome for w in self.workspaces] + [s.outcome for w in self.workspaces for s in w.streams]
+        return 0 if all(end in (Outcome.OK, Outcome.PARTIAL) for end in ends) else 3
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something to show while a sync runs; `total` is in the stream's own unit and None where it is not known."""
+
+    kind: str  # `say`, `start`, `progress`, `end`
+    workspace: str
+    stream: str | None = None
+    text: str = ""
+    rows: int = 0
+    done: int = 0
+    total: int | None = None
+    outcome: Outcome | None = None
+
+
+OnEvent = Callable[[Event], None]
+
+
+def silent(_: Event) -> None:
+    """Show nothing."""

@@ -1,0 +1,160 @@
+"""Where a reader puts its records: batches of pages, landed in the lake one after the other.
+
+A checkpoint given with a batch moves only after the batch has landed. Decoding, hashing and writing happen beside the
+event loop, so that fetching goes on meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from instantly_pipeline.api.client import ApiClient
+from instantly_pipeline.lake.conform import Batch, Drift, Oddity
+from instantly_pipeline.lake.record import Record, to_json
+from instantly_pipeline.streams.model import Stream
+from instantly_pipeline.sync.context import Context
+from instantly_pipeline.sync.report import Event, StreamResult
+
+PAGES_PER_BATCH = 50
+SECONDS_PER_BATCH = 30.0
+Range = tuple[str | None, str | None]
+
+
+class Sink:
+    """Takes the records of one stream of one workspace."""
+
+    def __init__(self, ctx: Context, stream: Stream, result: StreamResult, client: ApiClient) -> None:
+        self.ctx = ctx
+        self.stream = stream
+        self.result = result
+        self.client = client  # counts what this stream asks
+        self.done = 0
+        self.total: int | None = None
+        self.plain_dates = False  # this server does not take full timestamps
+        self._since = ctx.time.monotonic()
+        self._seen_oddities: set[tuple[str | None, str]] = set()
+        self.forget_batch()
+
+    def forget_batch(self) -> None:
+        """Drop what was taken and has not landed."""
+        self._records: list[Record] = []
+        self._verified: list[Range] = []
+        self._gone: set[str] = set()
+        self._pages = 0
+
+    def take(self, records: Sequence[Record]) -> None:
+        """Take the records of one answer."""
+        self._records += records
+        self._pages += 1
+        self.done += 1
+        self.result.rows_read += len(records)
+
+    def verified(self, bounds: Range) -> None:
+        """The keys in (low, high] are decided by what was taken."""
+        self._verified.append(bounds)
+
+    def gone(self, keys: Collection[str]) -> None:
+        """These keys get a tombstone, unless they are in the batch."""
+        self._gone.update(keys)
+
+    def put(self, records: Sequence[Record], *verified: Range) -> None:
+        """Take the records of one answer, with the ranges of keys it decides."""
+        self.take(records)
+        self._verified += verified
+        self.show()
+
+    def is_full(self) -> bool:
+        """Whether the batch should land."""
+        waited = self.ctx.time.monotonic() - self._since
+        return self._pages >= PAGES_PER_BATCH or waited >= SECONDS_PER_BATCH
+
+    async def page(self, records: Sequence[Record], verified: Range | None = None) -> None:
+        """Take the records of one answer; land when the batch is full."""
+        self.put(records, *([verified] if verified is not None else []))
+        if self.is_full():
+            await self.land()
+
+    async def land(self, *, checkpoint: Callable[[], None] = lambda: None, at: datetime | None = None) -> None:
+        """Write what was taken and tombstones; then move `checkpoint`. `at` is when the records were asked for."""
+        batch = self._records, self._verified, self._gone
+        self.forget_batch()
+        self._since = self.ctx.time.monotonic()
+        async with self.ctx.writing:  # one writer a workspace: instants and file numbers only grow
+            await _to_its_end(asyncio.to_thread(self._write, *batch, at or self.ctx.now()))
+            checkpoint()
+        self.show()
+
+    def show(self) -> None:
+        """Tell whoever watches how far this stream is."""
+        self.ctx.on_event(
+            Event("progress", self.ctx.workspace, self.stream.name, rows=self.result.rows_read, done=self.done,
+                  total=self.total)
+        )  # fmt: skip
+
+    def odd(self, key: str | None, reason: str, *, column: str = "", expected: str = "", found: str = "") -> None:
+        """Note something odd about a record, once a run."""
+        if (key, column + reason) in self._seen_oddities:
+            return
+        self._seen_oddities.add((key, column + reason))
+        self.ctx.notes.add(
+            "quarantine", stream=self.stream.name, key=key, column=column, expected=expected, found=found,
+            reason=reason, seen_at=self.ctx.now(), times=1,
+        )  # fmt: skip
+
+    def _write(self, records: list[Record], verified: list[Range], deleted: Collection[str], at: datetime) -> None:
+        log = self.ctx.log(self.stream.name)
+        batch = log.conform(records)
+        self.result.changes += log.append(batch, deleted=deleted)
+        for low, high in verified:
+            self.ctx.notes.add("verified", stream=self.stream.name, key_from=low, key_to=high, verified_at=at)
+        self._note(batch)
+        self.ctx.notes.flush()
+
+    def _note(self, batch: Batch) -> None:
+        for oddity in batch.oddities:
+            self._note_oddity(oddity)
+        self._note_drift(batch.drift)
+        for record in batch.keyless:
+            self.odd(None, "no key; kept in the lake's log of rejected records", column=",".join(self.stream.key))
+            self.ctx.notes.add(
+                "rejected", stream=self.stream.name, record=to_json(record), reason="no key", seen_at=self.ctx.now()
+            )
+
+    def _note_oddity(self, oddity: Oddity) -> None:
+        self.odd(oddity.key, oddity.reason, column=oddity.column, expected=oddity.expected, found=oddity.found)
+
+    def _note_drift(self, drift: Counter[Drift]) -> None:
+        for what, times in drift.items():
+            self.ctx.notes.add(
+                "schema_drift", stream=self.stream.name, field=what.field, kind=what.kind, seen_at=self.ctx.now(),
+                times=times,
+            )  # fmt: skip
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await work in a thread; a cancellation waits for it, since a thread cannot be stopped halfway."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+def below(*parts: str) -> Range:
+    """The range of all keys that begin with `parts` and have more: `["a","b",` up to the last of them."""
+    prefix = orjson.dumps(list(parts)).decode()[:-1]
+    return f"{prefix},", f"{prefix},~"
+
+
+def days_of(parent: tuple[str, ...], first: str, last: str) -> Range:
+    """The range of the keys `[*parent, date]` for the dates first..last, both included."""
+    head = orjson.dumps([*parent, first]).decode()[:-1]
+    tail = orjson.dumps([*parent, last]).decode()[:-1]
+    return head, f"{tail}~"
