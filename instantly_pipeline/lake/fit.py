@@ -18,6 +18,9 @@ from instantly_pipeline.lake.schema import ARROW
 from instantly_pipeline.streams.model import Type
 
 
+_FIRST_MICRO, _LAST_MICRO = -62_135_596_800_000_000, 253_402_300_799_999_999
+
+
 class Misfit(Exception):
     """A value that does not fit its column; `found` names its type, never the value."""
 
@@ -44,8 +47,17 @@ def _native(found: pa.Array, kind: Type) -> pa.Array | None:
     if kind is Type.FLOAT and pa.types.is_integer(found.type):
         return found.cast(target)
     if kind in (Type.INSTANT, Type.DATE) and found.type == pa.string():
-        return pc.cast(found, target)
+        return _within_calendar(pc.cast(found, target))
     return None
+
+
+def _within_calendar(found: pa.Array) -> pa.Array | None:
+    """Instants whose zone pushes them out of the years 1 to 9999 can be read by no one."""
+    if pa.types.is_timestamp(found.type):
+        ends = pc.min_max(found.cast(pa.int64())).as_py()
+        if ends["min"] is not None and not _FIRST_MICRO <= ends["min"] <= ends["max"] <= _LAST_MICRO:
+            return None
+    return found
 
 
 def fit(value: Any, kind: Type) -> Any:

@@ -1,0 +1,58 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help setup demo test test-all lint types format ui docs lock clean
+
+help: ## list what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: .venv/.ready ## make .venv from requirements.lock (done by the others when it is missing)
+
+# uv is taken from the lock, by its hash, because it installs the rest in seconds; pip does it where uv cannot
+.venv/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; say which: make PYTHON=python3.12 ..."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing what requirements.lock names into .venv ..."
+	@awk '/^uv==/{on=1} on{print} on&&!/\\$$/{exit}' requirements.lock > .venv/uv.txt
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --require-hashes -r .venv/uv.txt
+	@$(BIN)/uv pip sync -q --require-hashes -p $(BIN)/python requirements.lock 2> .venv/uv.log \
+	  || $(BIN)/pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/python -m ensurepip -q 2> /dev/null || true
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## from nothing to marts: a local Instantly API, two syncs, models, a published file
+	@$(BIN)/instantly-pipeline demo
+
+test: setup ## the tests (under five minutes)
+	@$(BIN)/pytest -q -n 2
+
+test-all: setup ## the tests with the long ones, and the coverage
+	@$(BIN)/pytest -q -n 2 -m "" --cov --cov-report=term
+
+lint: setup ## ruff, import-linter
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+types: setup ## mypy --strict
+	@$(BIN)/mypy
+
+format: setup ## format the code
+	@$(BIN)/ruff check --fix -q .
+	@$(BIN)/ruff format -q .
+
+ui: setup ## open Dagster on http://localhost:3000
+	@DAGSTER_HOME="$${DAGSTER_HOME:-$(CURDIR)/dagster_home}" DAGSTER_DISABLE_TELEMETRY=1 $(BIN)/dagster dev -w workspace.yaml
+
+docs: setup ## write the generated documents anew
+	@$(BIN)/python -m instantly_pipeline.warehouse.docs
+
+lock: setup ## compile requirements.lock from pyproject.toml
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --extra dev \
+	  --python-version 3.11 pyproject.toml -o requirements.lock
+
+clean: ## remove the environment and the demo's data
+	@rm -rf .venv demo-data

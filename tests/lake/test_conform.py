@@ -1,0 +1,142 @@
+"""From decoded records to typed rows."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from instantly_pipeline.lake.conform import Conformer, Drift
+from instantly_pipeline.streams.registry import all_streams
+from tests.lake.helpers import THINGS
+
+
+def row(record: dict[str, Any]) -> dict[str, Any]:
+    return Conformer(THINGS).batch([{"id": "1", **record}]).table.to_pylist()[0]
+
+
+@pytest.mark.parametrize(
+    ("column", "sent", "stored"),
+    [
+        ("name", "x", "x"),
+        ("name", "", ""),
+        ("name", "\\N", "\\N"),
+        ("name", 4670123, "4670123"),
+        ("name", True, "true"),
+        ("count", 3, 3),
+        ("count", 3.0, 3),
+        ("count", "3", 3),
+        ("count", -(2**63), -(2**63)),
+        ("score", 3, 3.0),
+        ("score", "2.5", 2.5),
+        ("score", 2**60 + 1, float(2**60 + 1)),
+        ("live", 1, True),
+        ("live", False, False),
+        ("made_at", "2026-03-05T23:10:00.557Z", datetime(2026, 3, 5, 23, 10, 0, 557000, UTC)),
+        ("made_at", "2026-03-05T23:10:00+02:00", datetime(2026, 3, 5, 21, 10, tzinfo=UTC)),
+        ("made_at", "2026-03-05T23:10:00", datetime(2026, 3, 5, 23, 10, tzinfo=UTC)),
+        ("made_at", "2026-03-05T23:10:00.123456789Z", datetime(2026, 3, 5, 23, 10, 0, 123456, UTC)),
+        ("day", "2026-08-14", date(2026, 8, 14)),
+        ("day", "2026-08-14T00:00:00.000Z", date(2026, 8, 14)),
+    ],
+)
+def test_a_value_that_fits_is_stored_as_the_columns_type(column: str, sent: Any, stored: Any) -> None:
+    found = row({column: sent})
+    assert found[column] == stored
+    assert found["extra"] is None
+
+
+@pytest.mark.parametrize(
+    ("column", "sent"),
+    [
+        ("name", {"a": 1}),
+        ("name", ["a"]),
+        ("count", 1.5),
+        ("count", "12abc"),
+        ("count", ""),
+        ("count", "\\N"),
+        ("count", True),
+        ("count", 2**63),
+        ("score", "x"),
+        ("score", True),
+        ("live", 2),
+        ("live", "true"),
+        ("made_at", ""),
+        ("made_at", "yesterday"),
+        ("made_at", 1788220800),
+        ("made_at", "0001-01-01T00:00:00+14:00"),
+        ("day", "2026-08-14T10:00:00Z"),
+        ("day", 20260814),
+    ],
+)
+def test_a_value_that_does_not_fit_is_null_there_kept_in_extra_and_noted(column: str, sent: Any) -> None:
+    batch = Conformer(THINGS).batch([{"id": "1", column: sent}, {"id": "2", "count": 7, "name": "fine"}])
+    odd, fine = batch.table.to_pylist()
+    assert odd[column] is None
+    assert json.loads(odd["extra"]) == {column: sent}
+    assert [(o.key, o.column) for o in batch.oddities] == [('["1"]', column)]
+    assert (fine["count"], fine["name"], fine["extra"]) == (7, "fine", None)
+
+
+def test_a_note_never_holds_the_value() -> None:
+    batch = Conformer(THINGS).batch([{"id": "1", "count": "jane@example.com", "made_at": "jane@example.com"}])
+    assert "jane" not in repr(batch.oddities)
+
+
+def test_a_converted_value_is_noted_but_not_doubled_into_extra() -> None:
+    batch = Conformer(THINGS).batch([{"id": "1", "count": "12"}])
+    assert [o.reason for o in batch.oddities] == ["converted"]
+    assert batch.table["extra"].to_pylist() == [None]
+
+
+def test_unknown_fields_are_kept_whole_and_counted_as_drift() -> None:
+    batch = Conformer(THINGS).batch([{"id": "1", "mood": {"a": [1, None]}}, {"id": "2", "mood": 3}])
+    assert [json.loads(x) for x in batch.table["extra"].to_pylist()] == [{"mood": {"a": [1, None]}}, {"mood": 3}]
+    assert batch.drift[Drift("mood", "new field")] == 2
+
+
+def test_new_enum_numbers_and_missing_fields_are_drift() -> None:
+    batch = Conformer(THINGS).batch([{"id": "1", "status": 9}, {"id": "2", "status": 1}, {"name": "no id"}])
+    assert batch.drift[Drift("status", "new value 9")] == 1
+    assert batch.drift[Drift("id", "missing field")] == 1
+
+
+def test_a_record_without_a_key_is_handed_back_whole() -> None:
+    batch = Conformer(THINGS).batch([{"name": "x", "id": None}])
+    assert batch.keyless == [{"name": "x", "id": None}]
+    assert batch.table.num_rows == 0
+
+
+def test_the_last_of_several_records_with_one_key_counts() -> None:
+    batch = Conformer(THINGS).batch([{"id": "1", "name": "a"}, {"id": "2"}, {"id": "1", "name": "b"}])
+    assert {r["id"]: r["name"] for r in batch.table.to_pylist()} == {"1": "b", "2": None}
+
+
+def test_an_alias_fills_its_column_unless_the_name_itself_has_a_value() -> None:
+    assert row({"title": "seed"})["name"] == "seed"
+    both = row({"title": "seed", "name": "live"})
+    assert (both["name"], json.loads(both["extra"])) == ("live", {"title": "seed"})
+
+
+def test_an_alias_and_the_name_hash_alike() -> None:
+    batches = [Conformer(THINGS).batch([{"id": "1", field: "x"}]) for field in ("name", "title")]
+    assert batches[0].hashes == batches[1].hashes
+
+
+def test_secrets_of_accounts_and_api_keys_are_dropped_at_any_depth_and_under_unknown_names() -> None:
+    streams = all_streams()
+    account = {"email": "a@x", "imap_password": "SECRET", "smtp_host": "SECRET", "oauth": {"refresh_token": "SECRET"}}
+    key = {"id": "1", "name": "n", "key": "SECRET", "api_secret": "SECRET"}
+    lead = {"id": "1", "x_api_token": "SECRET"}
+    for stream, record in (("accounts", account), ("api_keys", key), ("leads", lead)):
+        batch = Conformer(streams[stream]).batch([record])
+        assert "SECRET" not in json.dumps(batch.table.to_pylist(), default=str)
+        assert batch.table.num_rows == 1
+
+
+def test_custom_variables_are_kept_whatever_they_are_called() -> None:
+    payload = {"password": "kept", "Token count": 3}
+    batch = Conformer(all_streams()["leads"]).batch([{"id": "1", "payload": payload}])
+    assert json.loads(batch.table["payload"].to_pylist()[0]) == payload

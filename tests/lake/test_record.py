@@ -1,0 +1,92 @@
+"""Keys, canonical form and hash."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from instantly_pipeline.lake.record import KeyMaker, canonical, row_hash
+from instantly_pipeline.streams.registry import all_streams
+
+SCALARS = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
+VALUES = st.recursive(
+    SCALARS | st.text(st.characters(exclude_categories=("Cs",)), max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", max_size=2), inner, max_size=3),
+    max_leaves=8,
+)
+RECORDS = st.dictionaries(st.text("abcdef", min_size=1, max_size=3), VALUES, max_size=6)
+
+
+def without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: without_nulls(v) for k, v in value.items() if v is not None}
+    return [without_nulls(v) for v in value] if isinstance(value, list) else value
+
+
+@given(RECORDS)
+def test_the_canonical_form_says_what_the_record_says_nulls_in_objects_apart(record: dict[str, Any]) -> None:
+    assert json.loads(canonical(record)) == without_nulls(record)
+
+
+@given(RECORDS, st.randoms())
+def test_the_order_of_keys_does_not_matter(record: dict[str, Any], random: Any) -> None:
+    items = list(record.items())
+    random.shuffle(items)
+    assert row_hash(dict(items)) == row_hash(record)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"a": 1}, {"a": 1.0}),
+        ({"a": 1, "b": None}, {"a": 1}),
+        ({"a": {"b": None, "c": 2}}, {"a": {"c": 2.0}}),
+        ({"a": [{"b": None}]}, {"a": [{}]}),
+    ],
+)
+def test_what_means_the_same_hashes_the_same(one: dict[str, Any], other: dict[str, Any]) -> None:
+    assert row_hash(one) == row_hash(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"a": 1}, {"a": "1"}),
+        ({"a": 1}, {"a": True}),
+        ({"a": [None]}, {"a": []}),
+        ({"a": ""}, {}),
+        ({"a": 1.5}, {"a": 1}),
+        ({"a": {}}, {}),
+        ({"a": 2**70}, {"a": 2**70 + 1}),
+    ],
+)
+def test_what_differs_hashes_differently(one: dict[str, Any], other: dict[str, Any]) -> None:
+    assert row_hash(one) != row_hash(other)
+
+
+@pytest.mark.parametrize(
+    ("stream", "record", "key"),
+    [
+        ("campaigns", {"id": "0199"}, '["0199"]'),
+        ("campaigns", {"id": 'a"b'}, '["a\\"b"]'),
+        ("accounts", {"email": "Ann@Send.Example"}, '["ann@send.example"]'),
+        ("daily_analytics", {"campaign_id": "c", "date": "2026-03-01"}, '["c","2026-03-01"]'),
+        ("daily_analytics", {"campaign_id": "c", "date": "2026-03-01T00:00:00.000Z"}, '["c","2026-03-01"]'),
+        ("step_analytics_lifetime", {"campaign_id": "c", "step": "0", "variant": 1}, '["c","0","1"]'),
+        ("step_analytics_lifetime", {"campaign_id": "c", "step": 0.0, "variant": None}, '["c","0",null]'),
+        ("step_analytics_lifetime", {"campaign_id": "c", "step": "null", "variant": "null"}, '["c",null,null]'),
+        ("workspace_analytics_overview", {"emails_sent_count": 3}, "[]"),
+    ],
+)
+def test_a_key_is_the_json_array_of_its_parts(stream: str, record: dict[str, Any], key: str) -> None:
+    assert KeyMaker(all_streams()[stream]).make(record) == key
+
+
+@pytest.mark.parametrize("value", [None, "", {"a": 1}, ["x"]])
+def test_a_record_without_its_identity_has_no_key(value: Any) -> None:
+    assert KeyMaker(all_streams()["campaigns"]).make({"id": value, "name": "x"}) is None
+    assert KeyMaker(all_streams()["campaigns"]).make({"name": "x"}) is None
