@@ -17,7 +17,6 @@ from instantly_pipeline.lake.record import to_json
 from instantly_pipeline.lake.schema import ARROW
 from instantly_pipeline.streams.model import Type
 
-
 _FIRST_MICRO, _LAST_MICRO = -62_135_596_800_000_000, 253_402_300_799_999_999
 
 

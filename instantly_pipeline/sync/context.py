@@ -83,8 +83,10 @@ class Context:
         return sorted({orjson.loads(key)[0] for key in keys})
 
 
-def records_in(answer: object) -> list[dict[str, Any]]:
-    """The objects of a bare array, or the one object, as records; anything else has none."""
+def records_in(stream: Stream, answer: object) -> list[dict[str, Any]]:
+    """The records of one answer: as the stream says, else the objects of a bare array, or the one object."""
+    if stream.rows is not None:
+        return stream.rows(answer)
     if isinstance(answer, dict):
         return [answer]
     return [row for row in answer if isinstance(row, dict)] if isinstance(answer, list) else []

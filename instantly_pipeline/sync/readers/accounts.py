@@ -50,14 +50,12 @@ async def _days(sink: Sink, emails: Sequence[str], first: date, last: date) -> l
     """The rows of some accounts; where they are too many for the server, of each half."""
     params = {"emails": list(emails), **plain_dates(first, last)}
     try:
-        answer = records_in(await sink.client.get(sink.stream.path, params))
+        return records_in(sink.stream, await sink.client.get(sink.stream.path, params))
     except TooLarge:
         if len(emails) == 1:
             raise
         half = len(emails) // 2
         return await _days(sink, emails[:half], first, last) + await _days(sink, emails[half:], first, last)
-    # rows with an empty e-mail have been seen (reference, section 4.1): they belong to no account
-    return [row for row in answer if row.get("email_account") != ""]
 
 
 async def read_account_batch(sink: Sink) -> None:
@@ -68,8 +66,7 @@ async def read_account_batch(sink: Sink) -> None:
     at = sink.ctx.now()
     for number, part in enumerate(parts):
         answer = await sink.ctx.shared(f"{sink.stream.path} {number}", lambda part=part: _warmup(sink, part))  # type: ignore[misc]
-        rows = sink.stream.rows(answer) if sink.stream.rows else records_in(answer)
-        sink.put(rows)
+        sink.put(records_in(sink.stream, answer))
         if sink.is_full():
             await sink.land(at=at)
     await sink.land(at=at)

@@ -71,7 +71,7 @@ async def read_workspace_window(sink: Sink) -> None:
     params = {**(sink.stream.params or {}), **plain_dates(first, windows.today)}
     answer = await sink.client.get(sink.stream.path, params)
     bounds = days_of((), first.isoformat(), windows.today.isoformat())
-    _note_collapses(sink, records_in(answer), bounds)
+    _note_collapses(sink, records_in(sink.stream, answer), bounds)
     state = {"last": windows.today.isoformat()}
     await sink.land(checkpoint=lambda: sink.ctx.states.write(sink.stream.name, state), at=at)
 
@@ -133,9 +133,10 @@ async def _steps_of(sink: Sink, campaign: str, day: str) -> list[Record] | None:
 async def _rows_of(sink: Sink, params: dict[str, str]) -> list[Record] | None:
     """The rows of one request; None where the campaign is gone (its rows are kept)."""
     try:
-        return records_in(await sink.client.get(sink.stream.path, {**(sink.stream.params or {}), **params}))
+        answer = await sink.client.get(sink.stream.path, {**(sink.stream.params or {}), **params})
     except NotFound:
         return None
+    return records_in(sink.stream, answer)
 
 
 async def _in_batches(

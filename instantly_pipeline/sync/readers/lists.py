@@ -31,7 +31,7 @@ async def read_array(sink: Sink) -> None:
     answer = await sink.client.get(stream.path, stream.params)
     if not isinstance(answer, list):
         raise BadBody(f"{stream.path} did not answer with an array.")
-    await sink.page(records_in(answer), EVERYTHING)
+    await sink.page(records_in(stream, answer), EVERYTHING)
     await sink.land(at=at)
 
 

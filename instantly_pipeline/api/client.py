@@ -1,0 +1,270 @@
+"""The HTTP client of one workspace: requests, retries and pages.
+
+One client per key. Chains of pages run side by side on it and share its limiter and its connections. It knows paths and
+JSON, no tables.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+from typing import Self, TypeVar
+from urllib.parse import quote, urlencode
+
+import httpx
+import orjson
+
+from instantly_pipeline.api import faults
+from instantly_pipeline.api.bodies import Page, decode, page_of
+from instantly_pipeline.api.clock import SYSTEM, Clock
+from instantly_pipeline.api.connection import Timeouts, checked, open_http, origin
+from instantly_pipeline.api.limiter import Limiter
+from instantly_pipeline.api.redaction import guard_logs, protect, redact
+from instantly_pipeline.api.retry import DEFAULT_RETRY, Attempts, RetryPolicy
+from instantly_pipeline.errors import Exhausted, LoopingCursor, RateLimited, Retriable
+
+__all__ = ["ApiClient", "ClientStats", "Page", "Params", "Timeouts", "counted"]
+
+Params = Mapping[str, str | Sequence[str]]
+
+PAGE_SIZE = 100  # the most every list takes; the default is 10, above 100 is 400 or an empty answer
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+@dataclass(slots=True)
+class ClientStats:
+    """What the client has done so far. `requests` counts every try, `bytes_received` what came over the wire."""
+
+    requests: int = 0
+    retries: int = 0
+    responses_429: int = 0
+    seconds_waiting: float = 0.0
+    bytes_received: int = 0
+
+
+DEFAULT_TIMEOUTS = Timeouts()
+
+_counting: ContextVar[ClientStats | None] = ContextVar("counting", default=None)
+
+
+@contextmanager
+def counted() -> Iterator[ClientStats]:
+    """Count apart what the current task, and tasks it starts, ask of any client meanwhile. The innermost one counts."""
+    stats = ClientStats()
+    token = _counting.set(stats)
+    try:
+        yield stats
+    finally:
+        _counting.reset(token)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One request as it is put to the server, on every try alike."""
+
+    method: str
+    path: str
+    params: Params | None = None
+    body: Mapping[str, object] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.path.startswith("/"):
+            raise ValueError("a path starts with a slash; anything else could lead to another host")
+
+    @property
+    def where(self) -> str:
+        return f"{self.method} {redact(self.path)}"
+
+    @property
+    def target(self) -> str:
+        """Path and query; everything but letters, digits and `-._~` is percent-encoded, as cursors hold `&` and `@`."""
+        query = urlencode(dict(self.params or {}), doseq=True, quote_via=quote, safe="")
+        return f"{self.path}?{query}" if query else self.path
+
+
+class ApiClient:
+    """A client for the workspace of one key; an async context manager.
+
+    `base_url` is the API's origin without `/api/v2`; paths start with `/api/v2/`. At most `concurrency` requests are
+    under way at a time. Errors are those of `instantly_pipeline.errors`, by what the caller can do; whatever is worth
+    another try was tried within the budget of `retry` and comes out as `Exhausted`.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        key: str,
+        limiter: Limiter,
+        transport: httpx.AsyncBaseTransport | None = None,
+        clock: Clock = SYSTEM,
+        rng: random.Random | None = None,
+        retry: RetryPolicy = DEFAULT_RETRY,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
+        concurrency: int = 16,
+    ) -> None:
+        protect(checked(key))
+        guard_logs(__name__)
+        self.stats = ClientStats()
+        self._base_url = base_url.rstrip("/")
+        self._limiter = limiter
+        self._clock = clock
+        self._rng = rng or random.Random()
+        self._retry = retry
+        self._timeouts = timeouts
+        self._slots = asyncio.Semaphore(concurrency)
+        self._reached = False
+        url = origin(self._base_url)
+        self._host = url.netloc.decode("ascii")
+        self._http = open_http(url, key, transport=transport, timeouts=timeouts, concurrency=concurrency)
+
+    async def __aenter__(self) -> Self:
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        await self._http.__aexit__(kind, error, traceback)
+
+    async def get(self, path: str, params: Params | None = None) -> object:
+        """The decoded JSON of a 200. A parameter with several values is repeated (`ids=a&ids=b`)."""
+        return await self._answer(_Call("GET", path, params), _as_it_is)
+
+    async def post(self, path: str, body: Mapping[str, object]) -> object:
+        """The decoded JSON of a 200; the body is sent as JSON."""
+        return await self._answer(_Call("POST", path, body=dict(body)), _as_it_is)
+
+    async def pages(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        body: Mapping[str, object] | None = None,
+        start: str | None = None,
+    ) -> AsyncIterator[Page]:
+        """The pages of a list, from the cursor `start` on, 100 records each.
+
+        The cursor goes into the query of a GET and into the body of a POST: in the query of `POST /leads/list` it would
+        be ignored like any unknown parameter. LoopingCursor if a cursor comes twice; the page that brings it is not
+        given.
+        """
+        cursor, seen = start, {start}
+        while True:
+            call = _page_call(_Call(method, path, params, body), cursor)
+            page = await self._answer(call, partial(page_of, cursor=cursor, where=call.where))
+            if page.next_cursor is not None and page.next_cursor in seen:
+                raise LoopingCursor(
+                    f"{call.where} gave a cursor for the second time after {len(seen)} pages; the list was left "
+                    "unfinished and nothing is taken for deleted. Run the sync again."
+                )
+            yield page
+            if page.next_cursor is None:
+                return
+            cursor = page.next_cursor
+            seen.add(cursor)
+
+    async def _answer(self, call: _Call, read: Callable[[object], _T]) -> _T:
+        """Try until there is an answer that can be read, an error that another try would not change, or no budget."""
+        attempts = Attempts(self._retry, self._rng)
+        while True:
+            async with self._slots:
+                await self._turn()
+                started = self._clock.monotonic()
+                try:
+                    return read(await self._exchange(call))
+                except Retriable as fault:
+                    failed = fault
+            wait = attempts.wait_after(failed, took=self._clock.monotonic() - started, reached=self._reached)
+            self._note(failed, gave_up=wait is None)
+            if wait is None:
+                raise Exhausted(_given_up(call, attempts, failed)) from failed
+            _log.info("%s. Trying again in %.1f s.", _sentence(failed), wait)
+            for stats in self._all_stats():
+                stats.retries += 1
+                stats.seconds_waiting += wait
+            await self._clock.sleep(wait)
+
+    def _all_stats(self) -> list[ClientStats]:
+        apart = _counting.get()
+        return [self.stats] if apart is None else [self.stats, apart]
+
+    async def _turn(self) -> None:
+        before = self._clock.monotonic()
+        await self._limiter.acquire()
+        waited = self._clock.monotonic() - before
+        for stats in self._all_stats():
+            stats.seconds_waiting += waited
+
+    async def _exchange(self, call: _Call) -> object:
+        """One try: the JSON of a success, or the error that fits."""
+        response = await self._send(call)
+        self._reached = True
+        for stats in self._all_stats():
+            stats.bytes_received += response.num_bytes_downloaded
+        if response.is_success:
+            self._limiter.on_success()
+            return decode(response.content, call.where)
+        raise faults.of_status(
+            response.status_code,
+            response.headers,
+            response.content,
+            where=call.where,
+            now=self._clock.now(),
+        )
+
+    async def _send(self, call: _Call) -> httpx.Response:
+        content = None if call.body is None else orjson.dumps(call.body)
+        headers = {} if content is None else {"Content-Type": "application/json"}
+        request = self._http.build_request(call.method, self._base_url + call.target, content=content, headers=headers)
+        for stats in self._all_stats():
+            stats.requests += 1
+        try:
+            async with asyncio.timeout(self._timeouts.total):
+                return await self._http.send(request)
+        except (httpx.HTTPError, OSError) as error:
+            fault = faults.of_transport(error, where=call.where, host=self._host)
+        # raised out here, so that the library's error, which holds the request, is no context of ours
+        raise fault
+
+    def _note(self, failed: Retriable, *, gave_up: bool) -> None:
+        """Tell the limiter of a 429. A wait too long for the request itself must not hold the others up."""
+        if isinstance(failed, RateLimited):
+            for stats in self._all_stats():
+                stats.responses_429 += 1
+            self._limiter.on_429(None if gave_up else failed.retry_after)
+
+
+def _as_it_is(answer: object) -> object:
+    return answer
+
+
+def _page_call(call: _Call, cursor: str | None) -> _Call:
+    at = {} if cursor is None else {"starting_after": cursor}
+    if call.method == "GET":
+        return _Call("GET", call.path, {**(call.params or {}), "limit": str(PAGE_SIZE), **at})
+    return _Call(call.method, call.path, call.params, {**(call.body or {}), "limit": PAGE_SIZE, **at})
+
+
+def _given_up(call: _Call, attempts: Attempts, failed: Retriable) -> str:
+    return (
+        f"{call.where} was given up after {attempts.count} tries in {attempts.seconds:.0f} s. The last one: "
+        f"{_sentence(failed)}. Nothing stored was changed by it; run again later."
+    )
+
+
+def _sentence(error: Exception) -> str:
+    return str(error).rstrip(".")

@@ -1,0 +1,99 @@
+"""The httpx client underneath: where it may go, whom it says it is, how long it waits.
+
+The key goes to its own origin only: redirects are not followed, netrc is not read, and an address with a user name in
+it does not replace the key.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import httpx
+
+from instantly_pipeline import __version__
+from instantly_pipeline.api.redaction import excerpt
+from instantly_pipeline.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Limits of one try, in seconds: `read` between two pieces of an answer, `total` for all of it.
+
+    30 s to read has been seen to be too short for large workspaces.
+    """
+
+    connect: float = 10.0
+    read: float = 90.0
+    write: float = 30.0
+    pool: float = 60.0
+    total: float = 300.0
+
+
+class _Bearer(httpx.Auth):
+    """Sends the key. An explicit auth also keeps httpx from taking another from the address."""
+
+    def __init__(self, key: str) -> None:
+        self._header = f"Bearer {key}"
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = self._header
+        yield request
+
+
+def origin(base_url: str) -> httpx.URL:
+    """The address as a URL; UsageError if it is none."""
+    try:
+        url = httpx.URL(base_url)
+    except httpx.InvalidURL:
+        url = httpx.URL("")
+    if url.scheme not in ("http", "https") or not url.host:
+        raise UsageError("The address of the API is not one. Set INSTANTLY_BASE_URL to https://api.instantly.ai.")
+    return url
+
+
+def checked(key: str) -> str:
+    """The key, if it can be sent in a header; UsageError if not (a library's own complaint would show it)."""
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise UsageError("The API key is empty or holds characters no key has. Check INSTANTLY_API_KEY.")
+    return key
+
+
+def open_http(
+    url: httpx.URL,
+    key: str,
+    *,
+    transport: httpx.AsyncBaseTransport | None,
+    timeouts: Timeouts,
+    concurrency: int,
+) -> httpx.AsyncClient:
+    """An httpx client that sends the key; UsageError if the environment's proxy or certificates cannot be used.
+
+    The own User-Agent is needed: the CDN in front answers 403 to the defaults of HTTP libraries.
+    """
+    try:
+        return httpx.AsyncClient(
+            transport=transport,
+            auth=_Bearer(key),
+            headers={"User-Agent": f"instantly-pipeline/{__version__}", "Accept": "application/json"},
+            timeout=httpx.Timeout(
+                connect=timeouts.connect, read=timeouts.read, write=timeouts.write, pool=timeouts.pool
+            ),
+            limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
+            trust_env=not _is_loopback(url.host),  # a proxy has no business between two ends of one machine
+            follow_redirects=False,
+        )
+    except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:
+        problem = excerpt(str(error))
+    raise UsageError(
+        f"The proxy or certificate settings of the environment cannot be used: {problem}. "
+        "Check HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE."
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

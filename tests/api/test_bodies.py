@@ -1,0 +1,65 @@
+"""What counts as JSON and what does not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from instantly_pipeline.api.bodies import decode
+from instantly_pipeline.errors import BadBody
+
+TEXT = st.text(st.characters(codec="utf-8"))
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(JSON, st.booleans())
+def test_json_comes_back_as_it_was_sent(value: Any, escaped: bool) -> None:
+    assert decode(json.dumps(value, ensure_ascii=escaped).encode(), "here") == value
+
+
+def test_half_a_surrogate_pair_is_replaced_and_the_rest_of_the_page_is_kept() -> None:
+    body = rb'{"items": [{"a": "x\ud83dy", "\udc00": ["\ude00"], "b": "\ud83d\ude00", "n": 1.5, "o": null}]}'
+    assert decode(body, "here") == {
+        "items": [{"a": "x\ufffdy", "\ufffd": ["\ufffd"], "b": "\U0001f600", "n": 1.5, "o": None}]
+    }
+
+
+def test_bytes_that_are_no_utf8_are_replaced_and_a_byte_order_mark_is_skipped() -> None:
+    assert decode(b'{"a": "x\xffy"}', "here") == {"a": "x\ufffdy"}
+    assert decode(b'\xef\xbb\xbf{"a": 1}', "here") == {"a": 1}
+
+
+def test_whole_numbers_are_exact_up_to_64_bits() -> None:
+    assert decode(b"[18446744073709551615, -9223372036854775808]", "here") == [2**64 - 1, -(2**63)]
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        (b"", "nothing"),
+        (b"  ", "nothing"),
+        (b"<!doctype html><html></html>", "HTML"),
+        (b"upstream error", "something else"),
+        (b'{"items": [', "something else"),
+        (b'{"rate": NaN}', "something else"),
+        (b"[Infinity]", "something else"),
+        (b"[-Infinity]", "something else"),
+        (b"[1e400]", "something else"),
+        (b"[" * 100_000, "something else"),
+    ],
+)
+def test_anything_else_is_a_bad_body(body: bytes, what: str) -> None:
+    with pytest.raises(BadBody, match=f"here: {what} came where JSON was expected"):
+        decode(body, "here")

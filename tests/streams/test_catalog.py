@@ -1,0 +1,170 @@
+"""The declarations agree with the vendor's schema of each endpoint.
+
+`vendor_schema.json` holds, per endpoint, the fields of a record with type, enum and whether they are required, drawn
+from the vendor's OpenAPI document of 2026-08-21.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from instantly_pipeline.streams.model import Absent, Column, Read, Stream, Type
+from instantly_pipeline.streams.registry import all_streams
+
+VENDOR: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "vendor_schema.json").read_text())
+STREAMS = all_streams()
+PARTS = {"warmup_analytics": "#email_date_data", "warmup_summary": "#aggregate_data"}
+
+# Required by the vendor's schema, not by the observed API.
+SOMETIMES_MISSING = {
+    "campaign_analytics": {"leads_count"},  # 0 or missing with exclude_total_leads_count
+    "leads": {"status_summary"},  # an empty object is as common
+    "step_analytics": {"step", "variant", "replies_automatic", "unique_replies_automatic"},  # nullable; new
+    "step_analytics_lifetime": {"step", "variant", "replies_automatic", "unique_replies_automatic"},
+}
+
+# Not required by the vendor's schema, never absent all the same: the reader takes them from the map's keys.
+KEYS_OF_MAPS = {"warmup_analytics": {"email", "date"}, "warmup_summary": {"email"}}
+
+TYPES = {
+    "string": {Type.TEXT, Type.DATE, Type.INSTANT},
+    "date-time": {Type.INSTANT},
+    "number": {Type.INT, Type.FLOAT},
+    "integer": {Type.INT},
+    "boolean": {Type.BOOL},
+    "object": {Type.JSON},
+    "array": {Type.JSON},
+}
+
+every_stream = pytest.mark.parametrize("stream", STREAMS.values(), ids=lambda s: s.name)
+
+
+def vendor(stream: Stream) -> dict[str, Any]:
+    return VENDOR[f"{stream.method} {stream.path}{PARTS.get(stream.name, '')}"]
+
+
+def by_any_name(stream: Stream) -> dict[str, Column]:
+    return {name: column for column in stream.columns for name in (column.name, *column.aliases)}
+
+
+@every_stream
+def test_every_field_of_the_vendors_schema_has_a_column_or_is_a_secret(stream: Stream) -> None:
+    fields = set(vendor(stream)["fields"])
+    assert fields - set(by_any_name(stream)) - set(stream.secrets) == set()
+
+
+@every_stream
+def test_the_type_of_a_column_can_hold_the_vendors_type(stream: Stream) -> None:
+    columns = by_any_name(stream)
+    for name, field in vendor(stream)["fields"].items():
+        if name not in stream.secrets:
+            assert columns[name].type in TYPES[field["type"]], name
+
+
+@every_stream
+def test_labels_cover_the_vendors_enum_numbers(stream: Stream) -> None:
+    columns = by_any_name(stream)
+    for name, field in vendor(stream)["fields"].items():
+        numbers = {number for number in field.get("enum", []) if isinstance(number, int)}
+        if numbers:
+            assert numbers <= set(columns[name].labels or {}), name
+
+
+@every_stream
+def test_always_is_what_the_vendor_requires_but_for_named_exceptions(stream: Stream) -> None:
+    columns = by_any_name(stream)
+    required = {columns[name].name for name in vendor(stream)["required"] if name not in stream.secrets}
+    expected = required - SOMETIMES_MISSING.get(stream.name, set()) | KEYS_OF_MAPS.get(stream.name, set())
+    assert {column.name for column in stream.columns if column.always} == expected
+
+
+def test_the_fixture_has_no_endpoint_that_no_stream_reads() -> None:
+    read = {f"{s.method} {s.path}{PARTS.get(s.name, '')}" for s in STREAMS.values()}
+    assert set(VENDOR) == read
+
+
+@every_stream
+def test_one_field_never_feeds_two_columns(stream: Stream) -> None:
+    names = Counter(name for column in stream.columns for name in (column.name, *column.aliases))
+    assert [name for name, times in names.items() if times > 1] == []
+
+
+@every_stream
+def test_a_secret_is_no_column(stream: Stream) -> None:
+    assert set(stream.secrets) & set(by_any_name(stream)) == set()
+
+
+@every_stream
+def test_each_column_says_in_a_short_line_what_it_is(stream: Stream) -> None:
+    for column in stream.columns:
+        assert 0 < len(column.about) <= 90, column.name
+        assert not column.about.endswith("."), column.name
+
+
+@every_stream
+def test_labels_are_lower_case_and_on_integers_only(stream: Stream) -> None:
+    for column in stream.columns:
+        if column.labels is not None:
+            assert column.type is Type.INT
+            assert all(label == label.lower() for label in column.labels.values())
+            assert len(set(column.labels.values())) == len(column.labels)
+
+
+@every_stream
+def test_given_columns_are_the_key_columns_that_no_answer_carries(stream: Stream) -> None:
+    in_answer = set(vendor(stream)["fields"])
+    named_by_answer = {c.name for c in stream.columns if {c.name, *c.aliases} & in_answer}
+    missing = set(stream.key) - named_by_answer - KEYS_OF_MAPS.get(stream.name, set())
+    assert set(stream.given) == missing
+
+
+@every_stream
+def test_only_what_is_read_to_its_end_can_be_taken_for_deleted(stream: Stream) -> None:
+    if stream.absent in (Absent.DELETED, Absent.CONFIRM):
+        assert stream.read in (Read.SCAN, Read.SWEEP)
+    else:
+        assert stream.read not in (Read.SCAN, Read.SWEEP)
+
+
+@pytest.mark.parametrize(
+    ("stream", "seed", "live"),
+    [
+        ("leads", "interest_status", "lt_interest_status"),
+        ("leads", "custom_variables", "payload"),
+        ("leads", "uploaded_by", "uploaded_by_user"),
+        ("leads", "last_contacted_timestamp", "timestamp_last_contact"),
+        ("leads", "last_opened_timestamp", "timestamp_last_open"),
+        ("leads", "last_replied_timestamp", "timestamp_last_reply"),
+        ("leads", "last_clicked_timestamp", "timestamp_last_click"),
+        ("leads", "last_interest_status_change_timestamp", "timestamp_last_interest_change"),
+        ("leads", "last_touch_timestamp", "timestamp_last_touch"),
+        ("leads", "subsequence_added_timestamp", "timestamp_added_subsequence"),
+        ("leads", "last_step_timestamp", "last_step_timestamp_executed"),
+        ("accounts", "organization_id", "organization"),
+        ("accounts", "last_used_timestamp", "timestamp_last_used"),
+        ("accounts", "warmup_started_timestamp", "timestamp_warmup_start"),
+        ("accounts", "email_gap", "sending_gap"),
+        ("custom_tags", "name", "label"),
+        ("account_daily_analytics", "email_account", "email"),
+    ],
+)
+def test_the_older_name_of_a_field_lands_in_the_live_column(stream: str, seed: str, live: str) -> None:
+    assert by_any_name(STREAMS[stream])[seed].name == live
+
+
+def test_personal_data_of_contacts_is_marked() -> None:
+    personal = {s.name: [c.name for c in s.columns if c.personal] for s in STREAMS.values()}
+    assert {name: columns for name, columns in personal.items() if columns} == {
+        "leads": ["email", "first_name", "last_name", "job_title", "phone", "personalization", "payload"],
+        "block_list_entries": ["bl_value"],
+    }
+
+
+def test_passwords_and_keys_are_secrets() -> None:
+    assert {"imap_password", "smtp_password"} <= set(STREAMS["accounts"].secrets)
+    assert STREAMS["api_keys"].secrets == ("key",)

@@ -1,0 +1,97 @@
+"""The registry finds every declaration, orders parents before children and refuses what does not exist."""
+
+from __future__ import annotations
+
+import pytest
+
+from instantly_pipeline.errors import UsageError
+from instantly_pipeline.streams.model import Absent, Column, Read, Stream, Type
+from instantly_pipeline.streams.registry import all_streams, chosen, in_order
+
+
+def _stream(name: str, *needs: str) -> Stream:
+    column = Column("id", Type.TEXT, "Id")
+    return Stream(name, name, "/x", Read.SCAN, ("id",), Absent.DELETED, (column,), needs=needs)
+
+
+def test_every_stream_of_the_product_is_declared() -> None:
+    assert sorted(all_streams()) == [
+        "account_daily_analytics",
+        "accounts",
+        "api_keys",
+        "block_list_entries",
+        "campaign_analytics",
+        "campaign_analytics_overview",
+        "campaigns",
+        "custom_tags",
+        "daily_analytics",
+        "lead_labels",
+        "lead_lists",
+        "leads",
+        "step_analytics",
+        "step_analytics_lifetime",
+        "warmup_analytics",
+        "warmup_summary",
+        "workspace_analytics_overview",
+        "workspace_daily_analytics",
+        "workspaces",
+    ]
+
+
+def test_parents_come_before_children() -> None:
+    order = list(all_streams())
+    for stream in all_streams().values():
+        for need in stream.needs:
+            assert order.index(need) < order.index(stream.name), f"{stream.name} before {need}"
+
+
+def test_a_selection_is_in_order_too_and_leaves_out_what_was_not_asked_for() -> None:
+    assert list(chosen(["leads", "campaigns", "leads"])) == ["campaigns", "leads"]
+    assert list(chosen([" daily_analytics "])) == ["daily_analytics"]
+
+
+def test_no_selection_means_all() -> None:
+    assert chosen(None) == all_streams()
+
+
+def test_a_caller_cannot_change_the_registry_through_a_selection() -> None:
+    chosen(None).clear()
+    assert all_streams()
+
+
+def test_an_unknown_name_is_refused_and_the_known_ones_are_listed() -> None:
+    with pytest.raises(UsageError, match=r"no stream 'lead'.*campaigns.*leads"):
+        chosen(["leads", "lead"])
+
+
+@pytest.mark.parametrize("names", [[], ["", " "]])
+def test_an_empty_selection_is_refused(names: list[str]) -> None:
+    with pytest.raises(UsageError, match="No stream was named"):
+        chosen(names)
+
+
+def test_streams_that_need_each_other_are_refused() -> None:
+    with pytest.raises(ValueError, match="circle: a, b"):
+        in_order([_stream("a", "b"), _stream("b", "a")])
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "key", "problem"),
+    [
+        ("Leads", "id", "id", "lower case"),
+        ("leads", "extra", "extra", "'extra' cannot be"),
+        ("leads", "workspace_id", "workspace_id", "'workspace_id' cannot be"),
+        ("leads", "_row_hash", "_row_hash", "'_row_hash' cannot be"),
+        ("leads", "id", "email", "'email' is not one of its columns"),
+    ],
+)
+def test_a_faulty_declaration_is_refused_when_it_is_made(name: str, column: str, key: str, problem: str) -> None:
+    columns = (Column(column, Type.TEXT, "Id"),)
+    with pytest.raises(ValueError, match=problem):
+        Stream(name, "about", "/x", Read.SCAN, (key,), Absent.DELETED, columns)
+
+
+def test_two_columns_of_one_name_are_refused() -> None:
+    columns = (Column("id", Type.TEXT, "Id"), Column("id", Type.INT, "Id again"))
+    with pytest.raises(ValueError, match="same name"):
+        Stream("x", "about", "/x", Read.SCAN, ("id",), Absent.DELETED, columns)
