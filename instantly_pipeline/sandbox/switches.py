@@ -1,0 +1,132 @@
+"""What can be changed while the sandbox runs: how strictly, how oddly and how slowly it answers.
+
+`GET /_sandbox/switches` shows them, `POST` patches them, `DELETE` puts the defaults back. A switch that can apply to
+some lists only takes `true`, `false` or names of collections, for example `["leads"]`.
+"""
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+Where = bool | list[str]
+
+
+@dataclass
+class RateLimits:
+    """Per workspace. `window`: `sliding`, `fixed` or `bucket`. `headers` puts X-RateLimit-* on every answer."""
+
+    enabled: bool = True
+    per_second: int = 100
+    per_minute: int = 6000
+    emails_per_minute: int = 20
+    window: str = "sliding"
+    retry_after: bool = False
+    headers: bool = False
+    sustained_until: float = 0.0  # monotonic seconds; set through `sustained_seconds`
+
+
+@dataclass
+class Switches:
+    """One field per switch; the value here is the default of the live profile.
+
+    Shape: omit_nulls, unknown_field (a new field on every record), unknown_enum (a status number nobody knows),
+    step_text_null and step_numbers (`"null"`, and numbers, in steps), null_steps.
+    Paging: trailing_cursor (`full`: only after a full page, `always`, `never`), limit_above_100 (`400` or `empty`),
+    short_pages, duplicate_rows, repeat_cursor, cursor_loop, insert_during_crawl, delete_during_crawl,
+    any_lead_cursor (off: a cursor that is no lead's id is a 400), account_order (`desc` or `asc`).
+    Analytics: end_date_inclusive (date-only ends of /analytics, /overview and /steps), full_timestamps (off: a 400),
+    sparse_days, book_on (`event`, or `send`: late answers restate the day of the e-mail), list_deleted_campaigns,
+    deleted_daily (a deleted campaign still answers), reply_count_includes_automatic, max_account_days,
+    max_account_emails, max_warmup_emails.
+    Access: library_agents (403 `error code: 1010` for library User-Agents), as_workspace (`x-as-workspace` with the
+    first workspace's keys), key_scopes (key -> scopes), key_status (key -> 401, 402 or 403), stream_status
+    (path -> 401, 402, 403 or 404), ignore_unknown (off: an unknown parameter is a 400).
+    Time: latency (seconds per answer), latency_by_path (path -> seconds).
+    """
+
+    omit_nulls: bool = True
+    unknown_field: Where = False
+    unknown_enum: Where = False
+    step_text_null: bool = False
+    step_numbers: bool = False
+    null_steps: bool = True
+    trailing_cursor: str = "full"
+    limit_above_100: str = "400"
+    short_pages: Where = False
+    duplicate_rows: Where = False
+    repeat_cursor: Where = False
+    cursor_loop: Where = False
+    insert_during_crawl: Where = False
+    delete_during_crawl: Where = False
+    any_lead_cursor: bool = True
+    account_order: str = "desc"
+    end_date_inclusive: bool = True
+    full_timestamps: bool = True
+    sparse_days: bool = True
+    book_on: str = "event"
+    list_deleted_campaigns: bool = False
+    deleted_daily: bool = True
+    reply_count_includes_automatic: bool = False
+    max_account_days: int = 31
+    max_account_emails: int = 200
+    max_warmup_emails: int = 100
+    library_agents: bool = True
+    as_workspace: bool = True
+    key_scopes: dict[str, list[str]] = field(default_factory=dict)
+    key_status: dict[str, int] = field(default_factory=dict)
+    stream_status: dict[str, int] = field(default_factory=dict)
+    ignore_unknown: bool = True
+    latency: float = 0.0
+    latency_by_path: dict[str, float] = field(default_factory=dict)
+    rate_limits: RateLimits = field(default_factory=RateLimits)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def patch(self, values: dict[str, Any], monotonic: float) -> None:
+        """Take new values over. Unknown names are a ValueError that lists the known ones, and change nothing."""
+        limits = values.get("rate_limits", {})
+        if isinstance(limits, bool):
+            limits = {"enabled": limits}
+        extra = {"sustained_seconds"}
+        _check(values.keys(), {f.name for f in fields(self)})
+        _check(limits.keys(), {f.name for f in fields(RateLimits)} | extra)
+        for name, value in values.items():
+            if name != "rate_limits":
+                setattr(self, name, _like(name, getattr(self, name), value))
+        for name, value in limits.items():
+            if name in extra:
+                self.rate_limits.sustained_until = monotonic + float(value)
+            else:
+                setattr(self.rate_limits, name, value)
+
+
+def _check(given: Any, known: set[str]) -> None:
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise ValueError(f"unknown switches {unknown}; known: {sorted(known)}")
+
+
+def _like(name: str, old: Any, value: Any) -> Any:
+    """Refuse a value of another kind, so that a typing slip does not silently switch nothing."""
+    if isinstance(old, bool | list) and isinstance(value, bool | list):
+        return value
+    if isinstance(old, int | float) and isinstance(value, int | float) and not isinstance(old, bool):
+        return value
+    if type(old) is type(value):
+        return value
+    raise ValueError(f"switch {name} takes {type(old).__name__}, not {value!r}")
+
+
+def applies(switch: Where, collection: str) -> bool:
+    """Whether a switch is on for a collection."""
+    return switch if isinstance(switch, bool) else collection in switch
+
+
+def of_profile(profile: str, *, rate_limited: bool) -> Switches:
+    """The defaults: the seed describes about 100 requests a minute and rate headers, live neither."""
+    switches = Switches()
+    switches.rate_limits.enabled = rate_limited
+    if profile == "seed":
+        switches.rate_limits = RateLimits(rate_limited, per_second=100, per_minute=100, headers=True)
+        switches.omit_nulls = False
+    return switches

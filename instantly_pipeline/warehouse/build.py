@@ -1,0 +1,118 @@
+"""The build file: a DuckDB file that only the pipeline opens, a cache of the lake that may be deleted at any time.
+
+Whatever cannot be used (unreadable, of another storage version, made by another version of the loader) is removed and
+made again, and said so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+
+from instantly_pipeline.errors import LockedError, StorageError
+
+SCHEMAS = ("raw", "history", "log", "meta", "seeds", "staging", "intermediate", "marts")
+LOADER_VERSION = "1"  # raise it when the loader would make other tables from the same files
+
+_FACTS = "create table if not exists meta.build (name varchar primary key, value varchar)"
+_LOADED = """
+create table if not exists meta.loaded_files (
+    area varchar, "table" varchar, workspace_id varchar, file varchar,
+    bytes bigint, modified_ns bigint, rows bigint, first_synced_at timestamptz, last_synced_at timestamptz
+)
+"""
+
+
+class UnusableFileError(Exception):
+    """The file exists and is not a build file this version can go on with."""
+
+
+def open_build(
+    path: Path, *, storage_version: str, memory_limit: str, spill: Path, say: Callable[[str], None]
+) -> duckdb.DuckDBPyConnection:
+    """A connection to the build file, made anew where it is missing or unusable.
+
+    LockedError where another process has it open, StorageError where it cannot be made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    spill.mkdir(parents=True, exist_ok=True)
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "storage_compatibility_version": storage_version,
+        "memory_limit": memory_limit,
+        "temp_directory": str(spill),
+        "autoinstall_known_extensions": "false",
+    }
+    try:
+        return _connect(path, config)
+    except UnusableFileError as reason:
+        say(f"{path} {reason}; it is a cache of the lake and is made again.")
+    remove_build(path)
+    try:
+        return _connect(path, config)
+    except UnusableFileError as reason:
+        raise StorageError(f"{path} cannot be made: it {reason}. Check the disk and INSTANTLY_DATA_DIR.") from reason
+
+
+def remove_build(path: Path) -> None:
+    """Delete the build file and what DuckDB left beside it."""
+    for leftover in (path, path.with_name(f"{path.name}.wal"), path.with_name(f"{path.name}.wal.recovery")):
+        leftover.unlink(missing_ok=True)
+
+
+def _connect(path: Path, config: dict[str, str | bool | int | float | list[str]]) -> duckdb.DuckDBPyConnection:
+    try:
+        con = duckdb.connect(str(path), config=config)
+    except duckdb.Error as error:
+        raise _why(path, error) from error
+    try:
+        _prepare(con, str(config["storage_compatibility_version"]))
+    except BaseException:
+        con.close()
+        raise
+    return con
+
+
+def _why(path: Path, error: duckdb.Error) -> Exception:
+    """What a failure to open means. DuckDB has one error class for a lock, a missing right and a broken file."""
+    message = str(error)
+    if "Could not set lock" in message or "different configuration" in message or "handle conflict" in message:
+        return LockedError(
+            f"{path} is open in another program. Only the pipeline may open it: close that program and run the same "
+            f"command again. To look at the data, open the published file instead."
+        )
+    if "Permission denied" in message or "No space left" in message:
+        return StorageError(f"{path} cannot be opened. Check the folder's rights and the free space of the disk.")
+    if isinstance(error, duckdb.InvalidInputException) and not path.exists():
+        return StorageError(f"DuckDB refuses the settings for {path}: {message.splitlines()[0]}")
+    return UnusableFileError("cannot be read")
+
+
+def _prepare(con: duckdb.DuckDBPyConnection, storage_version: str) -> None:
+    """Schemas, bookkeeping and session settings; UnusableFileError where the file was made in another way."""
+    con.execute("set TimeZone = 'UTC'")
+    expected = {"storage_version": storage_version, "loader_version": LOADER_VERSION}
+    try:
+        found = _facts(con)
+        if found is not None and any(found.get(name) != value for name, value in expected.items()):
+            raise UnusableFileError("was made by another version or with another storage version")
+        if found is not None:
+            return
+        con.begin()
+        for schema in SCHEMAS:
+            con.execute(f"create schema if not exists {schema}")
+        con.execute(_FACTS)
+        con.execute(_LOADED)
+        con.executemany("insert into meta.build values (?, ?)", list(expected.items()))
+        con.commit()
+    except duckdb.Error as error:
+        raise UnusableFileError("cannot be read") from error
+
+
+def _facts(con: duckdb.DuckDBPyConnection) -> dict[str, str] | None:
+    """What the file says about its making, or None for a new file."""
+    tables = con.execute("select count(*) from duckdb_tables() where not internal").fetchone()
+    if tables is None or tables[0] == 0:
+        return None
+    return dict(con.execute("select name, value from meta.build").fetchall())

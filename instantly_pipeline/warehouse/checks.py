@@ -1,0 +1,255 @@
+"""Checks: promises of the contracts, and the questions of `sql/checks`, asked of the build file.
+
+Every check is one SELECT that returns the rows that break the promise. Blocking ones keep a file from being published,
+warnings are reported. No message holds a value from a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+
+from instantly_pipeline.lake.layout import Layout
+from instantly_pipeline.streams.model import Stream
+from instantly_pipeline.warehouse.contracts import Check, Contract, ModelError, read_contracts
+from instantly_pipeline.warehouse.models import Model, parse, read_seeds
+from instantly_pipeline.warehouse.sqltext import columns, ident, text
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """The outcome of one check. `sample_sql` shows offending rows to who may see them."""
+
+    name: str
+    model: str
+    blocking: bool
+    passed: bool
+    failing_rows: int
+    description: str
+    sample_sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One check before it is asked; `sql` returns the offending rows."""
+
+    name: str
+    model: str
+    blocking: bool
+    description: str
+    sql: str
+
+
+def run_checks(
+    con: duckdb.DuckDBPyConnection,
+    sql_dir: Path,
+    models: Mapping[str, Model],
+    streams: Mapping[str, Stream],
+    layout: Layout,
+) -> list[CheckResult]:
+    """Ask every question there is. ModelError names a check that cannot be asked."""
+    questions = [
+        *_stream_questions(streams),
+        *(q for seed in read_seeds(sql_dir).values() for q in _contract_questions(f"seeds.{seed.name}", seed)),
+        *(q for model in models.values() for q in _model_questions(model)),
+        *_singular(sql_dir),
+    ]
+    results = [_ask(con, question) for question in questions]
+    results += [_shape(con, model) for model in models.values() if model.path is not None and model.columns]
+    results += [_emptied(con, model, layout) for model in models.values() if model.schema == "marts"]
+    return results
+
+
+def _ask(con: duckdb.DuckDBPyConnection, question: Question) -> CheckResult:
+    try:
+        counted = con.execute(f"select count(*) from ({question.sql}\n) offending").fetchone()
+    except duckdb.Error as error:
+        raise ModelError(f"The check {question.name} cannot be asked: {str(error).splitlines()[0]}") from error
+    failing = int(counted[0]) if counted else 0
+    sample = f"select * from ({question.sql}\n) offending limit 20"
+    return CheckResult(
+        question.name, question.model, question.blocking, failing == 0, failing, question.description, sample
+    )
+
+
+def _stream_questions(streams: Mapping[str, Stream]) -> Iterable[Question]:
+    for stream in streams.values():
+        table = f"raw.{ident(stream.name)}"
+        yield Question(
+            f"raw.{stream.name}: one row per key",
+            f"raw.{stream.name}",
+            True,
+            "workspace_id and _key identify a row",
+            _repeated(table, ("workspace_id", "_key")),
+        )
+        key = [name for name in stream.key if stream.column(name).always]
+        if key:
+            yield Question(
+                f"raw.{stream.name}: keys are not null",
+                f"raw.{stream.name}",
+                True,
+                f"{', '.join(key)} have a value in every row",
+                f"select * from {table} where {_any_null(key)}",
+            )
+
+
+def _model_questions(model: Model) -> Iterable[Question]:
+    contract = Contract(model.name, Path(), key=model.key, checks=model.checks)
+    return _contract_questions(model.full_name, contract)
+
+
+def _contract_questions(table: str, contract: Contract) -> Iterable[Question]:
+    """The key of a contract (unique and not null) and its checks."""
+    if contract.key:
+        yield Question(
+            f"{table}: one row per {', '.join(contract.key)}",
+            table,
+            True,
+            "the key identifies a row",
+            _repeated(ident(table), contract.key),
+        )
+    nullable = set(contract.more.get("nullable_key", ()))
+    for check in contract.checks:
+        yield _question(table, check)
+    if contract.key and (sure := [name for name in contract.key if name not in nullable]):
+        yield Question(
+            f"{table}: the key is not null",
+            table,
+            True,
+            f"{', '.join(sure)} have a value in every row",
+            f"select * from {ident(table)} where {_any_null(sure)}",
+        )
+
+
+def _question(table: str, check: Check) -> Question:
+    try:
+        label, sql = _FORMS[check.kind](ident(table), check.of)
+    except (KeyError, TypeError) as error:
+        raise ModelError(f"A check of {table} is not written as it should be: {check.kind}: {check.of!r}") from error
+    return Question(f"{table}: {label}", table, check.blocking, check.description or label, sql)
+
+
+def _not_null(table: str, of: str | list[str]) -> tuple[str, str]:
+    names = [of] if isinstance(of, str) else list(of)
+    return f"{', '.join(names)} not null", f"select * from {table} where {_any_null(names)}"
+
+
+def _unique(table: str, of: str | list[str]) -> tuple[str, str]:
+    names = [of] if isinstance(of, str) else list(of)
+    return f"{', '.join(names)} unique", _repeated(table, names)
+
+
+def _accepted_values(table: str, of: Mapping[str, object]) -> tuple[str, str]:
+    column, values = str(of["column"]), of["values"]
+    if not isinstance(values, list):
+        raise TypeError
+    listed = ", ".join(text(v) if isinstance(v, str) else str(v) for v in values)
+    return f"{column} is one of its values", f"select * from {table} where {ident(column)} not in ({listed})"
+
+
+def _relationship(table: str, of: Mapping[str, object]) -> tuple[str, str]:
+    """Rows whose (non-null) columns are in no row of another table, under the same names or those of `fields`."""
+    names, to = of["columns"], str(of["to"])
+    fields = of.get("fields", names)
+    if not isinstance(names, list) or not isinstance(fields, list):
+        raise TypeError
+    matches = " and ".join(f"p.{ident(f)} = c.{ident(n)}" for n, f in zip(names, fields, strict=True))
+    present = " and ".join(f"c.{ident(name)} is not null" for name in names)
+    return (
+        f"{', '.join(names)} found in {to}",
+        f"select c.* from {table} c where {present} and not exists (select 1 from {ident(to)} p where {matches})",
+    )
+
+
+def _expression(table: str, of: str) -> tuple[str, str]:
+    return str(of), f"select * from {table} where not ({of})"
+
+
+_FORMS: dict[str, Callable[[str, Any], tuple[str, str]]] = {
+    "not_null": _not_null,
+    "unique": _unique,
+    "accepted_values": _accepted_values,
+    "relationship": _relationship,
+    "expression": _expression,
+}
+
+
+def _repeated(table: str, names: Iterable[str]) -> str:
+    listed = columns(list(names))
+    return f"select {listed}, count(*) as times from {table} group by {listed} having count(*) > 1"
+
+
+def _any_null(names: Iterable[str]) -> str:
+    return " or ".join(f"{ident(name)} is null" for name in names)
+
+
+def _singular(sql_dir: Path) -> Iterable[Question]:
+    """The questions of `sql/checks`: each file one SELECT of offending rows, described in the YAML beside it."""
+    contracts = read_contracts(sql_dir / "checks")
+    for path in sorted((sql_dir / "checks").glob("*.sql")):
+        contract = contracts.get(path.stem)
+        if contract is None or not contract.more.get("of"):
+            raise ModelError(f"{path} has no entry with `of` (the model it is about) in {path.parent}/*.yml; add one.")
+        sql = path.read_text(encoding="utf-8").strip().rstrip(";")
+        parse(sql, path)
+        blocking = not contract.more.get("warn", False)
+        yield Question(path.stem, str(contract.more["of"]), blocking, contract.description, sql)
+
+
+def _shape(con: duckdb.DuckDBPyConnection, model: Model) -> CheckResult:
+    """The columns promised are those there are, in order and type."""
+    promised = [(column.name, column.type) for column in model.columns]
+    found = [(row[0], row[1]) for row in con.execute(f"describe {ident(model.full_name)}").fetchall()]
+    wrong = sorted({name for name, _ in set(promised) ^ set(found)})
+    detail = f" (not as promised: {', '.join(wrong)})" if wrong else ""
+    return CheckResult(
+        name=f"{model.full_name}: columns as promised",
+        model=model.full_name,
+        blocking=True,
+        passed=promised == found,
+        failing_rows=0 if promised == found else max(len(wrong), 1),
+        description=f"names, types and order of the columns are those of the contract{detail}",
+        sample_sql=f"describe {ident(model.full_name)}",
+    )
+
+
+def _emptied(con: duckdb.DuckDBPyConnection, model: Model, layout: Layout) -> CheckResult:
+    """A mart that had rows when last published is not empty now."""
+    before = published_rows(layout, model.name)
+    counted = con.execute(f"select count(*) from {ident(model.full_name)}").fetchone()
+    emptied = before > 0 and counted is not None and counted[0] == 0
+    return CheckResult(
+        name=f"{model.full_name}: not emptied",
+        model=model.full_name,
+        blocking=True,
+        passed=not emptied,
+        failing_rows=before if emptied else 0,
+        description=(
+            f"it had {before} rows when last published and has none now; if that is right, remove "
+            f"{mart_file(layout, model.name)} and run the command again"
+            if emptied
+            else "a mart that had rows when last published has rows now"
+        ),
+        sample_sql=f"select count(*) from {ident(model.full_name)}",
+    )
+
+
+def mart_file(layout: Layout, name: str) -> Path:
+    """Where a mart is published as Parquet."""
+    return layout.publish / "marts" / f"{name}.parquet"
+
+
+def published_rows(layout: Layout, name: str) -> int:
+    """How many rows a mart had when it was last published (0 where it never was).
+
+    From the Parquet file beside the published database, which another part of this process may have open.
+    """
+    try:
+        return int(pq.read_metadata(mart_file(layout, name)).num_rows)
+    except (OSError, ValueError):
+        return 0

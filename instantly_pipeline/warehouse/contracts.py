@@ -1,0 +1,135 @@
+"""Contracts: what the YAML beside the SQL promises about each model.
+
+shared: {workspace_id: "Workspace the row belongs to"}      descriptions of columns that many models have
+models:
+  - name: dim_campaign
+    description: ...
+    grain: one row per campaign
+    key: [workspace_id, campaign_id]                        unique and not null, blocking
+    materialized: table                                     intermediate only; the default is a view
+    may_be_empty: true                                      (default) never empty after it had rows, unless said
+    columns:
+      - {name: campaign_id, type: VARCHAR, description: ...}
+    checks:                                                 `warn: true` makes a check a warning
+      - {not_null: campaign_name}
+      - {unique: [workspace_id, campaign_name], warn: true}
+      - {accepted_values: {column: health, values: [green, amber, red]}}
+      - {relationship: {columns: [workspace_id, campaign_id], to: marts.dim_campaign}}
+      - {expression: "sent >= 0"}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from instantly_pipeline.errors import Fatal
+
+
+class ModelError(Fatal):
+    """An SQL model or its contract is wrong: nothing was published; the message names the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContractColumn:
+    """One column as promised. `type` is DuckDB's name of it, or "" where nothing is promised."""
+
+    name: str
+    type: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One promise about the rows of a model; `kind` names the form in `checks.py`, `of` is its argument."""
+
+    kind: str
+    of: Any
+    blocking: bool
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """Everything the YAML says about one model."""
+
+    name: str
+    path: Path
+    description: str = ""
+    grain: str = ""
+    key: tuple[str, ...] = ()
+    materialized: str = ""
+    columns: tuple[ContractColumn, ...] = ()
+    checks: tuple[Check, ...] = ()
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+KINDS = ("not_null", "unique", "accepted_values", "relationship", "expression")
+
+
+def read_contracts(folder: Path) -> dict[str, Contract]:
+    """The contracts of every YAML file in `folder`, by name. ModelError names a file that is wrong."""
+    found: dict[str, Contract] = {}
+    for path in sorted(folder.glob("*.yml")):
+        document = _parsed(path)
+        shared = document.get("shared") or {}
+        for entry in document.get("models") or ():
+            contract = _contract(entry, shared, path)
+            if contract.name in found:
+                raise ModelError(f"{path} describes {contract.name} a second time. Remove one of the two.")
+            found[contract.name] = contract
+    return found
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ModelError(f"{path} is not valid YAML: {error}") from error
+    if not isinstance(document, dict):
+        raise ModelError(f"{path} holds no mapping. It should begin with `models:`.")
+    return document
+
+
+def _contract(entry: Any, shared: Mapping[str, str], path: Path) -> Contract:
+    if not isinstance(entry, dict) or "name" not in entry:
+        raise ModelError(f"{path}: every entry of `models` needs a `name`.")
+    name = str(entry["name"])
+    columns = tuple(_column(column, shared, name, path) for column in entry.get("columns") or ())
+    known = {"name", "description", "grain", "key", "materialized", "columns", "checks"}
+    return Contract(
+        name=name,
+        path=path,
+        description=str(entry.get("description", "")).strip(),
+        grain=str(entry.get("grain", "")),
+        key=tuple(entry.get("key") or ()),
+        materialized=str(entry.get("materialized", "")),
+        columns=columns,
+        checks=tuple(_check(check, name, path) for check in entry.get("checks") or ()),
+        more={k: v for k, v in entry.items() if k not in known},
+    )
+
+
+def _column(entry: Any, shared: Mapping[str, str], model: str, path: Path) -> ContractColumn:
+    """A column as a mapping, or short as `name: TYPE` where `shared` describes it."""
+    if isinstance(entry, dict) and "name" not in entry and len(entry) == 1:
+        name, kind = next(iter(entry.items()))
+        entry = {"name": name, "type": kind}
+    if not isinstance(entry, dict) or "type" not in entry:
+        raise ModelError(f"{path}: a column of {model} needs a name and a type: {entry!r}")
+    description = entry.get("description") or shared.get(entry["name"]) or ""
+    return ContractColumn(str(entry["name"]), str(entry["type"]), str(description))
+
+
+def _check(entry: Any, model: str, path: Path) -> Check:
+    kinds = [kind for kind in KINDS if isinstance(entry, dict) and kind in entry]
+    if len(kinds) != 1:
+        raise ModelError(f"{path}: a check of {model} names none or two of {', '.join(KINDS)}: {entry!r}")
+    kind = kinds[0]
+    return Check(
+        kind, entry[kind], blocking=not entry.get("warn", False), description=str(entry.get("description", ""))
+    )

@@ -1,0 +1,133 @@
+"""Which files of the lake the build file holds, and what follows from the difference.
+
+A table of the build file is a function of the lake's files. A file that appeared is added where that gives the same
+result as loading everything; a file that vanished or changed (compaction, erasure) makes its table be loaded whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from instantly_pipeline.errors import StorageError
+from instantly_pipeline.lake.layout import LakeFile
+
+CHANGES, META = "changes", "meta"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A file as found on disk now: what tells it from another content under the same name."""
+
+    file: LakeFile
+    bytes: int
+    modified_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What is on disk and not in the build file; `stale` says that loaded rows may have gone from the lake."""
+
+    fresh: tuple[Seen, ...]
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What one loaded file held: number of rows taken, and their first and last `_synced_at` (None for none)."""
+
+    rows: int
+    first: datetime | None
+    last: datetime | None
+
+
+def look(files: Iterable[LakeFile]) -> tuple[Seen, ...]:
+    """The files with size and time of change; one that vanished meanwhile is left out."""
+    seen = []
+    for file in files:
+        try:
+            stat = file.path.stat()
+        except FileNotFoundError:
+            continue
+        seen.append(Seen(file, stat.st_size, stat.st_mtime_ns))
+    return tuple(seen)
+
+
+class Covered:
+    """`meta.loaded_files`, read once and kept in step with what is noted."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self._con = con
+        self._known: dict[tuple[str, str], dict[str, tuple[int, int]]] = {}
+        rows = con.execute('select area, "table", file, bytes, modified_ns from meta.loaded_files').fetchall()
+        for area, table, file, size, modified in rows:
+            self._known.setdefault((area, table), {})[file] = (size, modified)
+
+    def difference(self, area: str, table: str, seen: Sequence[Seen]) -> Difference:
+        """What `seen`, all files of a table, has beyond what is noted."""
+        known = dict(self._known.get((area, table), {}))
+        fresh, changed = [], False
+        for one in seen:
+            noted = known.pop(one.file.name, None)
+            if noted is None:
+                fresh.append(one)
+            elif noted != (one.bytes, one.modified_ns):
+                changed = True
+        return Difference(tuple(fresh), stale=changed or bool(known))
+
+    def forget(self, area: str, table: str) -> None:
+        """Note that nothing of a table is loaded. Belongs into the transaction that empties it."""
+        self._con.execute('delete from meta.loaded_files where area = ? and "table" = ?', [area, table])
+        self._known.pop((area, table), None)
+
+    def note(self, area: str, table: str, seen: Sequence[Seen], reach: dict[str, Reach]) -> None:
+        """Note files as loaded. Belongs into the transaction that writes their rows."""
+        nothing = Reach(0, None, None)
+        rows = []
+        for one in seen:
+            found = reach.get(one.file.name, nothing)
+            rows.append((area, table, one.file.workspace_id, one.file.name, one.bytes, one.modified_ns, *_flat(found)))
+            self._known.setdefault((area, table), {})[one.file.name] = (one.bytes, one.modified_ns)
+        noted = pa.Table.from_pylist([dict(zip(_NOTED.names, row, strict=True)) for row in rows], schema=_NOTED)
+        self._con.register("noted_files", noted)
+        self._con.execute("insert into meta.loaded_files select * from noted_files")
+        self._con.unregister("noted_files")
+
+
+_NOTED = pa.schema(
+    [
+        ("area", pa.string()),
+        ("table", pa.string()),
+        ("workspace_id", pa.string()),
+        ("file", pa.string()),
+        ("bytes", pa.int64()),
+        ("modified_ns", pa.int64()),
+        ("rows", pa.int64()),
+        ("first_synced_at", pa.timestamp("us", tz="UTC")),
+        ("last_synced_at", pa.timestamp("us", tz="UTC")),
+    ]
+)
+
+
+def _flat(reach: Reach) -> tuple[int, datetime | None, datetime | None]:
+    return reach.rows, reach.first, reach.last
+
+
+def broken_file(paths: Iterable[Path]) -> StorageError | None:
+    """The sentence for the first file that is no readable Parquet file, or None where all are."""
+    for path in paths:
+        try:
+            pq.read_metadata(path)
+        except (OSError, pa.ArrowException):
+            return StorageError(
+                f"{path} cannot be read as Parquet. The lake's files are written whole or not at all, so the disk or "
+                f"another program damaged it: restore it from a backup, or move it away and run "
+                f"`instantly-pipeline sync --full` to read its records again."
+            )
+    return None

@@ -1,0 +1,225 @@
+"""From the logs of the lake to the tables of `meta`.
+
+`log.<name>` holds the distinct rows of each log; `meta.<name>` is what they add up to. `rejected` (whole records) stays
+in the lake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+import duckdb
+import pyarrow as pa
+
+from instantly_pipeline.lake.logs import LOGS
+from instantly_pipeline.warehouse.coverage import META, Covered, Reach, Seen
+from instantly_pipeline.warehouse.sqltext import columns, ident, instant, path_list, text
+
+LOADED_LOGS = tuple(name for name in LOGS if name != "rejected")
+
+# The instant by which a row of the log is placed in time.
+_AT = {
+    "sync_runs": "coalesce(ended_at, started_at)",
+    "stream_status": "coalesce(ended_at, started_at)",
+    "verified": "verified_at",
+    "quarantine": "seen_at",
+    "schema_drift": "seen_at",
+    "held_deletes": "noted_at",
+    "reconciliation": "checked_at",
+    "published": "published_at",
+}
+
+_SQL = {pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.bool_(): "BOOLEAN", pa.float64(): "DOUBLE"}
+
+
+def log_columns(name: str) -> dict[str, str]:
+    """Columns and DuckDB types of a log."""
+    return {field.name: _SQL.get(field.type, "TIMESTAMPTZ") for field in LOGS[name]}
+
+
+def make_logs(con: duckdb.DuckDBPyConnection) -> None:
+    """Make the tables of the logs where they are missing, or were made from another schema."""
+    for name in LOADED_LOGS:
+        shape = log_columns(name)
+        extra = {"applied": "BOOLEAN"} if name == "verified" else {}
+        found = con.execute(
+            "select column_name, data_type from duckdb_columns() where schema_name = 'log' and table_name = ? "
+            "order by column_index",
+            [name],
+        ).fetchall()
+        expected = {k: "TIMESTAMP WITH TIME ZONE" if v == "TIMESTAMPTZ" else v for k, v in (shape | extra).items()}
+        if dict(found) == expected:
+            continue
+        defined = ", ".join(f"{ident(column)} {kind}" for column, kind in (shape | extra).items())
+        con.execute(f"create or replace table log.{ident(name)} ({defined})")
+        con.execute("""delete from meta.loaded_files where area = 'meta' and "table" = ?""", [name])
+
+
+def load_log(
+    con: duckdb.DuckDBPyConnection, name: str, seen: Sequence[Seen], covered: Covered, upto: datetime | None
+) -> bool:
+    """Bring `log.<name>` in step with `seen`, all its files; true where something changed."""
+    found = covered.difference(META, name, seen)
+    if not found.fresh and not found.stale:
+        return False
+    if found.stale:
+        covered.forget(META, name)
+        con.execute(f"delete from log.{ident(name)}")
+    taken = seen if found.stale else found.fresh
+    if taken:
+        _add(con, name, taken, upto)
+    covered.note(META, name, taken, dict[str, Reach]())
+    return True
+
+
+def _add(con: duckdb.DuckDBPyConnection, name: str, seen: Sequence[Seen], upto: datetime | None) -> None:
+    paths = path_list(one.file.path for one in seen)
+    source = f"read_parquet({paths}, union_by_name = true, hive_partitioning = false)"
+    present = {row[0] for row in con.execute(f"describe from {source}").fetchall()}
+    shape = log_columns(name)
+    values = ", ".join(
+        f"try_cast({ident(column) if column in present else 'null'} as {kind}) as {ident(column)}"
+        for column, kind in shape.items()
+    )
+    only = "" if upto is None else f" where {_AT[name]} <= {instant(upto)}"
+    con.execute(f"create or replace temp table fresh_log as select {values} from {source}")
+    flag = ", false" if name == "verified" else ""
+    known = f"select {columns(list(shape))} from log.{ident(name)} where run_id in (select run_id from fresh_log)"
+    con.execute(f"insert into log.{ident(name)} select *{flag} from ((from fresh_log{only}) except {known}) fresh")
+
+
+def forget_verified(con: duckdb.DuckDBPyConnection) -> None:
+    """Drop ranges a later one of the whole stream has overtaken; they can raise no row's `_verified_at` any more."""
+    con.execute(_OVERTAKEN)
+
+
+_OVERTAKEN = """
+delete from log.verified v
+using (
+    select workspace_id, stream, max(verified_at) as verified_at
+    from log.verified
+    where key_from is null and key_to is null and applied
+    group by workspace_id, stream
+) whole
+where v.workspace_id = whole.workspace_id and v.stream = whole.stream
+    and v.verified_at < whole.verified_at and v.applied
+"""
+
+
+def fold(con: duckdb.DuckDBPyConnection, changed: Collection[str]) -> None:
+    """Work out the tables of `meta` whose logs changed, and those that do not exist yet."""
+    tables = con.execute("select table_name from duckdb_tables() where schema_name = 'meta'").fetchall()
+    existing = {row[0] for row in tables}
+    for name, select in FOLDS.items():
+        if name in changed or name not in existing:
+            con.execute(f"create or replace table meta.{name} as {select}")
+
+
+def count_rows(con: duckdb.DuckDBPyConnection, stream: str) -> None:
+    """Put the number of live rows of a stream into `meta.stream_status`."""
+    con.execute(
+        f"update meta.stream_status s set rows = coalesce((select count(*) from raw.{ident(stream)} r "
+        "where r.workspace_id = s.workspace_id and r._deleted_at is null), 0) "
+        f"where s.stream = {text(stream)}"
+    )
+
+
+_T, _I, _B, _F, _Z = "VARCHAR", "BIGINT", "BOOLEAN", "DOUBLE", "TIMESTAMPTZ"
+
+# The tables of `meta` that models and readers may use; a test holds them against the statements below.
+META_COLUMNS: dict[str, dict[str, str]] = {
+    "sync_runs": {
+        "run_id": _T, "workspace_id": _T, "workspace_name": _T, "started_at": _Z, "ended_at": _Z, "outcome": _T,
+        "reason": _T, "full": _B, "planned_requests": _I, "requests": _I, "responses_429": _I, "retries": _I,
+        "rows_upserted": _I, "rows_deleted": _I,
+    },
+    "held_deletes": {
+        "workspace_id": _T, "stream": _T, "key": _T, "reason": _T, "first_noted_at": _Z, "noted_at": _Z, "run_id": _T,
+    },
+    "stream_status": {
+        "workspace_id": _T, "stream": _T, "outcome": _T, "reason": _T, "last_success_at": _Z, "rows": _I,
+        "partial": _B, "held_deletes": _I, "run_id": _T, "started_at": _Z, "ended_at": _Z, "requests": _I,
+        "retries": _I, "rows_read": _I, "rows_inserted": _I, "rows_updated": _I, "rows_deleted": _I,
+        "rows_unchanged": _I,
+    },
+    "schema_drift": {
+        "workspace_id": _T, "stream": _T, "field": _T, "kind": _T, "first_seen_at": _Z, "last_seen_at": _Z, "times": _I,
+    },
+    "quarantine": {
+        "workspace_id": _T, "stream": _T, "key": _T, "column": _T, "expected": _T, "found": _T, "reason": _T,
+        "first_seen_at": _Z, "last_seen_at": _Z, "times": _I,
+    },
+    "reconciliation": {
+        "workspace_id": _T, "campaign_id": _T, "metric": _T, "ours": _F, "theirs": _F, "difference": _F,
+        "checked_at": _Z,
+    },
+    "published": {"run_id": _T, "published_at": _Z, "storage_version": _T, "synced_to": _T},
+}  # fmt: skip
+
+# In this order: one may read another.
+FOLDS = {
+    "sync_runs": """
+select run_id, workspace_id, workspace_name, started_at, ended_at, outcome, reason, "full", planned_requests, requests,
+    responses_429, retries, rows_upserted, rows_deleted
+from log.sync_runs
+qualify row_number() over (
+    partition by run_id, workspace_id order by ended_at desc nulls last, started_at desc, outcome
+) = 1
+order by started_at, run_id, workspace_id
+""",
+    "held_deletes": """
+with latest as (
+    select *, min(noted_at) over (partition by workspace_id, stream, key) as first_noted_at
+    from log.held_deletes
+    qualify row_number() over (partition by workspace_id, stream, key order by noted_at desc, state desc) = 1
+)
+select workspace_id, stream, key, reason, first_noted_at, noted_at, run_id
+from latest
+where state = 'held'
+order by workspace_id, stream, key
+""",
+    # `rows` is filled in after the streams are loaded
+    "stream_status": """
+with every as (
+    select *,
+        max(ended_at) filter (outcome in ('ok', 'partial')) over (partition by workspace_id, stream) as last_success_at
+    from log.stream_status
+),
+latest as (
+    select * from every
+    qualify row_number() over (
+        partition by workspace_id, stream order by coalesce(ended_at, started_at) desc, run_id desc, outcome
+    ) = 1
+),
+held as (select workspace_id, stream, count(*) as held from meta.held_deletes group by all)
+select l.workspace_id, l.stream, l.outcome, l.reason, l.last_success_at, 0::bigint as rows, l.partial,
+    coalesce(h.held, 0) as held_deletes, l.run_id, l.started_at, l.ended_at, l.requests, l.retries, l.rows_read,
+    l.rows_inserted, l.rows_updated, l.rows_deleted, l.rows_unchanged
+from latest l left join held h using (workspace_id, stream)
+order by l.workspace_id, l.stream
+""",
+    "schema_drift": """
+select workspace_id, stream, field, kind, min(seen_at) as first_seen_at, max(seen_at) as last_seen_at,
+    sum(times)::bigint as times
+from log.schema_drift
+group by workspace_id, stream, field, kind
+order by workspace_id, stream, field, kind
+""",
+    "quarantine": """
+select workspace_id, stream, key, "column", expected, found, reason, min(seen_at) as first_seen_at,
+    max(seen_at) as last_seen_at, sum(times)::bigint as times
+from log.quarantine
+group by workspace_id, stream, key, "column", expected, found, reason
+order by workspace_id, stream, key, "column"
+""",
+    "reconciliation": """
+select workspace_id, campaign_id, metric, ours, theirs, difference, checked_at
+from log.reconciliation
+qualify row_number() over (partition by workspace_id, campaign_id, metric order by checked_at desc, run_id desc) = 1
+order by workspace_id, campaign_id, metric
+""",
+    "published": """
+select distinct run_id, published_at, storage_version, synced_to from log.published order by published_at, run_id
+""",
+}

@@ -1,0 +1,192 @@
+"""Publishing: Parquet files and a copy of the build file, put in place of the old ones by rename.
+
+Readers open only what lies in `publish/`. A reader that has the old file open keeps it; a kill leaves the old or the
+new file, never a part. Refused where a blocking check failed: then the last good files stay.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from instantly_pipeline.errors import Fatal, StorageError
+from instantly_pipeline.lake.layout import Layout, fsync_folder, storage_error
+from instantly_pipeline.warehouse.checks import CheckResult, mart_file
+from instantly_pipeline.warehouse.coverage import CHANGES
+from instantly_pipeline.warehouse.sqltext import ident, text
+
+READ_ONLY = 0o444
+
+
+class PublishRefused(Fatal):
+    """A blocking check failed; the last published files stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishResult:
+    """What was published: the database, its size, the row for the `published` log, and rows by full table name."""
+
+    path: Path
+    bytes: int
+    published_row: dict[str, object]
+    tables: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A file written beside, and the place it is renamed to."""
+
+    beside: Path
+    place: Path
+
+
+def refuse_if_failed(results: Sequence[CheckResult]) -> None:
+    """PublishRefused with what failed, where a blocking check did."""
+    failed = [result for result in results if result.blocking and not result.passed]
+    if not failed:
+        return
+    lines = [f"- {result.name}: {result.failing_rows} rows ({result.description})" for result in failed[:20]]
+    more = [f"- and {len(failed) - 20} more"] if len(failed) > 20 else []
+    raise PublishRefused(
+        f"Nothing was published: {len(failed)} blocking checks failed. The last published file is as it was.\n"
+        + "\n".join([*lines, *more])
+        + "\n`instantly-pipeline check` shows them all."
+    )
+
+
+def enough_space(layout: Layout, free_bytes: Callable[[Path], int]) -> None:
+    """StorageError where the disk cannot hold the new files beside the old ones."""
+    layout.publish.mkdir(parents=True, exist_ok=True)
+    build = layout.build_file.stat().st_size
+    parquet = sum(path.stat().st_size for path in layout.publish.glob("*/*.parquet")) or build // 2
+    needed = build + parquet + parquet // 4
+    free = free_bytes(layout.publish)
+    if free < needed:
+        raise StorageError(
+            f"The disk that holds {layout.publish} has {free // 2**20} MiB free; publishing needs about "
+            f"{needed // 2**20} MiB. What was synced is safe and the last published file is as it was; free some space "
+            "and run the same command again."
+        )
+
+
+def free_bytes(folder: Path) -> int:
+    """Free space of the disk that holds `folder`, in bytes."""
+    return shutil.disk_usage(folder).free
+
+
+def published_row(
+    con: duckdb.DuckDBPyConnection, run_id: str, now: datetime, storage_version: str
+) -> dict[str, object]:
+    """The row for the `published` log, with how far each workspace was synced."""
+    found = con.execute(
+        "select workspace_id, max(last_synced_at)::varchar from meta.loaded_files "
+        "where area = ? and last_synced_at is not null group by workspace_id order by workspace_id",
+        [CHANGES],
+    ).fetchall()
+    synced_to = {workspace_id: _iso(datetime.fromisoformat(last)) for workspace_id, last in found}
+    return {
+        "run_id": run_id,
+        "published_at": now.astimezone(UTC),
+        "storage_version": storage_version,
+        "synced_to": json.dumps(synced_to),
+    }
+
+
+def _iso(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def note_published(con: duckdb.DuckDBPyConnection, row: Mapping[str, object]) -> None:
+    """Put the row into `meta.published` of the file that is about to be published."""
+    con.execute("delete from meta.published where run_id = $run_id and published_at = $published_at", _only(row, 2))
+    con.execute("insert into meta.published values ($run_id, $published_at, $storage_version, $synced_to)", dict(row))
+
+
+def _only(row: Mapping[str, object], count: int) -> dict[str, object]:
+    return dict(list(row.items())[:count])
+
+
+def write_parquet(
+    con: duckdb.DuckDBPyConnection, layout: Layout, tables: Iterable[str]
+) -> tuple[list[_Pair], dict[str, int]]:
+    """Write `raw.*` and `marts.*` tables beside their places; what to rename, and rows by table."""
+    pairs, rows = [], {}
+    for table in tables:
+        schema, name = table.split(".", 1)
+        place = mart_file(layout, name) if schema == "marts" else layout.publish / "current" / f"{name}.parquet"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        pair = _Pair(_beside(place), place)
+        counted = con.execute(
+            f"copy {ident(table)} to {text(str(pair.beside))} (format parquet, compression zstd)"
+        ).fetchone()
+        pairs.append(pair)
+        rows[table] = int(counted[0]) if counted else 0
+    return pairs, rows
+
+
+def copy_database(source: Path, place: Path) -> _Pair:
+    """Copy the closed build file beside its place, read-only and on disk. StorageError where it has unwritten parts."""
+    log = source.with_name(f"{source.name}.wal")
+    if log.exists() and log.stat().st_size:
+        raise StorageError(f"{source} was not closed cleanly. Run the same command again; it is made from the lake.")
+    pair = _Pair(_beside(place), place)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        shutil.copyfile(source, pair.beside)
+    except OSError as error:
+        pair.beside.unlink(missing_ok=True)
+        raise storage_error(place, error) from error
+    return pair
+
+
+def put_in_place(pairs: Sequence[_Pair]) -> None:
+    """Rename every file to its place, each durable and read-only before it is seen."""
+    try:
+        for pair in pairs:
+            _sync(pair.beside)
+            pair.beside.chmod(READ_ONLY)
+        for pair in pairs:
+            pair.beside.replace(pair.place)
+            if pair.place.suffix == ".duckdb":
+                pair.place.with_name(f"{pair.place.name}.wal").unlink(missing_ok=True)
+    except OSError as error:
+        discard(pairs)
+        raise storage_error(pairs[-1].place, error) from error
+    for folder in {pair.place.parent for pair in pairs}:
+        fsync_folder(folder)
+
+
+def discard(pairs: Sequence[_Pair]) -> None:
+    """Remove what was written beside and did not reach its place."""
+    for pair in pairs:
+        pair.beside.unlink(missing_ok=True)
+
+
+def remove_others(layout: Layout, kept: Iterable[Path]) -> None:
+    """Remove Parquet files of tables there are no more, and what a killed publication left beside."""
+    known = set(kept)
+    for path in layout.publish.glob("*/*.parquet"):
+        if path not in known:
+            path.unlink(missing_ok=True)
+    for path in (*layout.publish.glob("*/.*.tmp"), *layout.publish.glob(".*.tmp")):
+        path.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _beside(place: Path) -> Path:
+    return place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")

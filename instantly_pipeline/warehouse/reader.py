@@ -1,0 +1,190 @@
+"""Reading the published file: queries, and what `status` shows.
+
+The file is attached read-only to a database in memory whose access to other files is closed, so that a query can change
+nothing and reach nothing else. Other connections of this process to the file do not matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from instantly_pipeline.errors import StorageError, UsageError
+from instantly_pipeline.warehouse.sqltext import text
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    """The answer to a query: names and DuckDB types of the columns, and the rows."""
+
+    columns: list[str]
+    types: list[str]
+    rows: list[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStatus:
+    """How one stream of one workspace stands. `rows` are its live rows."""
+
+    workspace_id: str
+    workspace_name: str
+    stream: str
+    outcome: str | None
+    reason: str | None
+    last_success_at: datetime | None
+    rows: int
+    partial: bool | None
+    held_deletes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """One workspace's part of one run."""
+
+    run_id: str
+    workspace_id: str
+    workspace_name: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    outcome: str | None
+    reason: str | None
+    full: bool | None
+    requests: int | None
+    rows_upserted: int | None
+    rows_deleted: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is published, and how fresh it is; all instants in UTC."""
+
+    published_at: datetime | None
+    published_run: str | None
+    streams: list[StreamStatus]
+    runs: list[RunStatus]
+    quarantined: int
+    drifted: int
+    held_deletes: int
+
+
+def open_published(published_file: Path) -> duckdb.DuckDBPyConnection:
+    """A connection that reads the published file and nothing else, in UTC.
+
+    UsageError where nothing was published, StorageError where the file cannot be read.
+    """
+    if not published_file.exists():
+        raise UsageError(f"There is no {published_file} yet. Run `instantly-pipeline sync` first.")
+    con = duckdb.connect()
+    try:
+        con.execute(f"attach {text(str(published_file))} as warehouse (read_only)")
+        con.execute("use warehouse")
+        con.execute("set TimeZone = 'UTC'")
+        con.execute("set autoinstall_known_extensions = false")
+        con.execute("set enable_external_access = false")
+        con.execute("set lock_configuration = true")
+    except duckdb.Error as error:
+        con.close()
+        raise StorageError(
+            f"{published_file} cannot be read. It is made from the lake: `instantly-pipeline rebuild` makes it again."
+        ) from error
+    return con
+
+
+def query(published_file: Path, sql: str, *, limit: int | None = None) -> QueryResult:
+    """The answer to one SQL statement, at most `limit` rows of it.
+
+    UsageError where nothing was published, the statement is wrong or would write.
+    """
+    con = open_published(published_file)
+    try:
+        cursor = con.execute(sql)
+        described = cursor.description or []
+        rows = cursor.fetchall() if limit is None else cursor.fetchmany(limit)
+    except duckdb.PermissionException as error:
+        raise UsageError(f"Only the published file can be read here: {_first(error)}") from error
+    except duckdb.Error as error:
+        if "read-only mode" in str(error):
+            raise UsageError(
+                "The published file is read-only: it is replaced at the next sync. Copy it, or create your tables in "
+                "another database that attaches it."
+            ) from error
+        raise UsageError(f"DuckDB cannot answer this: {error}") from error
+    finally:
+        con.close()
+    return QueryResult([column[0] for column in described], [str(column[1]) for column in described], rows)
+
+
+def _first(error: Exception) -> str:
+    return str(error).splitlines()[0]
+
+
+def status(published_file: Path, *, runs: int = 5) -> Status:
+    """How the published file stands, with the last `runs` runs of each workspace."""
+    con = open_published(published_file)
+    try:
+        published = _rows(
+            con, "select published_at::varchar, run_id from meta.published order by published_at desc limit 1"
+        )
+        at, run = published[0] if published else (None, None)
+        return Status(
+            published_at=_time(at),
+            published_run=run,
+            streams=[StreamStatus(*_timed(row, 5)) for row in _rows(con, _STREAMS)],
+            runs=[RunStatus(*_timed(row, 3, 4)) for row in _rows(con, _RUNS, runs)],
+            quarantined=_rows(con, "select count(*) from meta.quarantine")[0][0],
+            drifted=_rows(con, "select count(*) from meta.schema_drift")[0][0],
+            held_deletes=_rows(con, "select count(*) from meta.held_deletes")[0][0],
+        )
+    except duckdb.Error as error:
+        raise StorageError(
+            f"{published_file} is not a file this version can read ({_first(error)}). "
+            "`instantly-pipeline rebuild` makes it again."
+        ) from error
+    finally:
+        con.close()
+
+
+def _rows(con: duckdb.DuckDBPyConnection, sql: str, *values: object) -> list[tuple[Any, ...]]:
+    return con.execute(sql, list(values)).fetchall()
+
+
+def _timed(row: tuple[Any, ...], *positions: int) -> list[Any]:
+    """The row with the texts at `positions` as instants."""
+    return [_time(value) if position in positions else value for position, value in enumerate(row)]
+
+
+def _time(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(value).astimezone(UTC)
+
+
+_NAMED = """
+with named as (
+    select workspace_id, arg_max(workspace_name, started_at) as workspace_name
+    from meta.sync_runs group by workspace_id
+)
+"""
+
+_STREAMS = (
+    _NAMED
+    + """
+select s.workspace_id, coalesce(n.workspace_name, s.workspace_id), s.stream, s.outcome, s.reason,
+    s.last_success_at::varchar, s.rows, s.partial, s.held_deletes
+from meta.stream_status s left join named n using (workspace_id)
+order by 2, s.workspace_id, s.stream
+"""
+)
+
+_RUNS = (
+    _NAMED
+    + """
+select r.run_id, r.workspace_id, coalesce(n.workspace_name, r.workspace_id), r.started_at::varchar,
+    r.ended_at::varchar, r.outcome, r.reason, r."full", r.requests, r.rows_upserted, r.rows_deleted
+from meta.sync_runs r left join named n using (workspace_id)
+qualify row_number() over (partition by r.workspace_id order by r.started_at desc, r.run_id desc) <= ?
+order by r.started_at desc, r.run_id desc, 3
+"""
+)

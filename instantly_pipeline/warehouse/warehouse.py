@@ -1,0 +1,185 @@
+"""The warehouse of one data directory: load, models, checks, publish; the one door to this room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import duckdb
+
+from instantly_pipeline.errors import StorageError
+from instantly_pipeline.lake.layout import Layout
+from instantly_pipeline.streams.model import Stream
+from instantly_pipeline.warehouse.build import open_build, remove_build
+from instantly_pipeline.warehouse.checks import CheckResult, run_checks
+from instantly_pipeline.warehouse.loader import LoadResult
+from instantly_pipeline.warehouse.loading import as_of_published, load_lake
+from instantly_pipeline.warehouse.models import Model, load_models
+from instantly_pipeline.warehouse.publish import (
+    PublishResult,
+    copy_database,
+    discard,
+    enough_space,
+    free_bytes,
+    note_published,
+    published_row,
+    put_in_place,
+    refuse_if_failed,
+    remove_others,
+    write_parquet,
+)
+from instantly_pipeline.warehouse.runner import ModelResult, run_models
+
+# What DuckDB raises when a block of the file is not what it should be, or a table of the cache is missing.
+DAMAGE = (
+    duckdb.IOException,
+    duckdb.FatalException,
+    duckdb.InternalException,
+    duckdb.SerializationException,
+    duckdb.CatalogException,
+)
+
+
+def _quiet(_message: str) -> None:
+    """Say nothing."""
+
+
+class Warehouse:
+    """Everything that is done to the build file of `layout`, and the published file made from it.
+
+    The build file is opened at the first need and closed by `close` or `publish`.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        streams: Mapping[str, Stream],
+        *,
+        sql_dir: Path,
+        storage_version: str = "v1.2.0",
+        memory_limit: str = "2GB",
+        say: Callable[[str], None] = _quiet,
+        free_bytes: Callable[[Path], int] = free_bytes,
+    ) -> None:
+        self.layout = layout
+        self.streams = dict(streams)
+        self._sql_dir = sql_dir
+        self._storage_version = storage_version
+        self._memory_limit = memory_limit
+        self._say = say
+        self._free_bytes = free_bytes
+        self._checked: list[CheckResult] | None = None
+        self._models: dict[str, Model] | None = None
+        self._opened: duckdb.DuckDBPyConnection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the build file; the next call opens it again."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The build file. Opened with `TimeZone` UTC; tables are named `schema.table`."""
+        if self._opened is None:
+            self._opened = open_build(
+                self.layout.build_file,
+                storage_version=self._storage_version,
+                memory_limit=self._memory_limit,
+                spill=self.layout.work / "spill",
+                say=self._say,
+            )
+        return self._opened
+
+    def load(self, *, as_of: datetime | None = None) -> dict[str, LoadResult]:
+        """Bring the build file in step with the lake, or with what the last run published by `as_of` had read.
+
+        A build file that turns out to be damaged is made again once.
+        """
+        try:
+            return self._load(as_of)
+        except DAMAGE as error:
+            kind = type(error).__name__
+            self._say(f"{self.layout.build_file} is damaged ({kind}); it is a cache of the lake and is made again.")
+        self.remove()
+        try:
+            return self._load(as_of)
+        except duckdb.Error as error:
+            raise StorageError(_failed(self.layout, error)) from error
+
+    def _load(self, as_of: datetime | None) -> dict[str, LoadResult]:
+        self._checked = None
+        con = self.connection
+        upto = None if as_of is None else as_of_published(con, self.layout, as_of)
+        return load_lake(con, self.layout, self.streams, upto)
+
+    def models(self) -> dict[str, Model]:
+        """Every model by name, each after those it reads; read from the SQL folder once."""
+        if self._models is None:
+            self._models = load_models(self._sql_dir, self.streams)
+        return self._models
+
+    def run_models(
+        self, names: Collection[str] | None = None, on_model: Callable[[str], None] = _quiet
+    ) -> dict[str, ModelResult]:
+        """Make the models called `names`, with what they are built from (None: all); `on_model` hears each name first.
+
+        ModelError names the file that is wrong; the published file is as it was.
+        """
+        self._checked = None
+        return run_models(self.connection, self._sql_dir, self.models(), names, on_model)
+
+    def run_checks(self) -> list[CheckResult]:
+        """Ask every check; the answers also decide whether `publish` goes on."""
+        self._checked = run_checks(self.connection, self._sql_dir, self.models(), self.streams, self.layout)
+        return self._checked
+
+    def publish(self, *, run_id: str, now: datetime, to: Path | None = None) -> PublishResult:
+        """Put what the build file holds where readers open it, and close the build file.
+
+        Asks the checks first unless `run_checks` did since the models were made. With `to` (a rebuild as of a time)
+        only the database is written, to that path. PublishRefused and StorageError leave the last published files.
+        """
+        checked = self._checked if self._checked is not None else self.run_checks()
+        refuse_if_failed(checked)
+        con = self.connection
+        enough_space(self.layout, self._free_bytes)
+        row = published_row(con, run_id, now, self._storage_version)
+        note_published(con, row)
+        tables = [f"raw.{name}" for name in self.streams]
+        tables += [model.full_name for model in self.models().values() if model.schema == "marts"]
+        pairs, rows = write_parquet(con, self.layout, tables) if to is None else ([], {})
+        try:
+            con.execute("force checkpoint")
+            self.close()
+            pairs.append(copy_database(self.layout.build_file, to or self.layout.published_file))
+        except BaseException:
+            discard(pairs)
+            raise
+        put_in_place(pairs)
+        if to is None:
+            remove_others(self.layout, [pair.place for pair in pairs])
+        place = pairs[-1].place
+        return PublishResult(place, place.stat().st_size, row, rows)
+
+    def remove(self) -> None:
+        """Delete the build file; the next `load` reads the whole lake."""
+        self.close()
+        remove_build(self.layout.build_file)
+
+
+def _failed(layout: Layout, error: duckdb.Error) -> str:
+    kind = type(error).__name__
+    return (
+        f"Loading the lake into {layout.build_file} failed ({kind}). The lake and the published file are as they were. "
+        "Check the free space of the disk and run `instantly-pipeline rebuild`."
+    )
