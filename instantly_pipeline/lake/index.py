@@ -8,6 +8,7 @@ only the last name that the runs cover; whatever lies behind it is replayed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -97,6 +98,15 @@ class Index:
                 found[key] = entry
         return found
 
+    def alive_by_scope(self) -> dict[str | None, int]:
+        """How many live keys each scope has. Joins the runs first, so that the count is one pass in bounded memory."""
+        self.flush(join=True)
+        counts: Counter[str | None] = Counter()
+        for run in self._runs:
+            for scope, count in run.alive_by_scope():
+                counts[scope] += count
+        return counts
+
     def put(self, entries: Iterable[tuple[str, Entry]], file: LakeFile) -> None:
         """Note the versions that `file`, which has landed, holds."""
         self._recent.update(entries)
@@ -104,29 +114,32 @@ class Index:
         if len(self._recent) >= ROWS_IN_MEMORY:
             self.flush()
 
-    def flush(self) -> None:
-        """Write what is in memory as a run; join the runs when there are many."""
-        if not self._recent:
-            return
+    def flush(self, *, join: bool = False) -> None:
+        """Write what is in memory as a run; join the runs when there are many, or when asked to."""
+        if self._recent:
+            self._add_run()
+        if len(self._runs) > (1 if join else MOST_RUNS):
+            self._join()
+
+    def _add_run(self) -> None:
         number = 1 + max((run.number for run in self._runs), default=0)
         path = self._folder / f"{number:08}.parquet"
         write_durably(path, _run_bytes(self._recent, number))
         self._runs.append(_Run(path))
         self._recent = {}
-        old = self._join() if len(self._runs) > MOST_RUNS else []
         self._write_manifest()
-        for run in old:
-            run.path.unlink(missing_ok=True)
 
-    def _join(self) -> list[_Run]:
-        """Merge all runs into one; returns those that are no longer needed once the manifest is written."""
+    def _join(self) -> None:
+        """Merge all runs into one."""
         old = self._runs
         path = self._folder / f"{old[-1].number + 1:08}.parquet"
         beside = path.with_suffix(".tmp")
         _merge([run.path for run in old], beside, old[-1].number + 1, self._layout.work)
         beside.replace(path)
         self._runs = [_Run(path)]
-        return old
+        self._write_manifest()
+        for run in old:
+            run.path.unlink(missing_ok=True)
 
     def _manifest(self) -> dict[str, Any]:
         try:
@@ -171,6 +184,12 @@ class _Run:
             if up_to is not None:
                 keep = pc.and_(keep, pc.less_equal(group["key"], up_to))
             yield from _rows(group if after is None and up_to is None else group.filter(keep))
+
+    def alive_by_scope(self) -> Iterator[tuple[str | None, int]]:
+        for number in range(len(self._bounds)):
+            table = self._file.read_row_group(number, columns=["alive", "scope"])
+            scopes = table.filter(table["alive"])["scope"].value_counts()
+            yield from ((entry["values"], entry["counts"]) for entry in scopes.to_pylist())
 
     def _groups(self, low: str | None, high: str | None) -> Iterator[pa.Table]:
         for number, (first, last) in enumerate(self._bounds):

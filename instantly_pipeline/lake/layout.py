@@ -18,13 +18,14 @@ import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 from instantly_pipeline.errors import StorageError, UsageError
 
 FORMAT_VERSION = 1
+_STAMP = "%Y%m%dT%H%M%S%f"
 NO_WORKSPACE = "_all"  # the workspace of logs that concern the whole data directory
 
 
@@ -84,10 +85,29 @@ class Layout:
         return sorted({unquote(name.removeprefix("ws=")) for name in found} - {NO_WORKSPACE})
 
 
-def run_id(now: datetime) -> str:
-    """A new run's id: sorts by time, unique across machines, e.g. `20260305T231000557Z-9f3a1c`."""
-    stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%S%f")[:-3]
-    return f"{stamp}Z-{secrets.token_hex(3)}"
+def new_run_id(layout: Layout, now: datetime) -> str:
+    """A new run's id, e.g. `20260305T231000557Z-9f3a1c`; it sorts behind those of all runs the lake knows.
+
+    Readers of the log rely on that order, so a clock that stands still or went back is helped on.
+    """
+    stamp = now.astimezone(UTC).replace(tzinfo=None)
+    last = _last_stamp(layout)
+    if last is not None and stamp <= last:
+        stamp = last + timedelta(milliseconds=1)
+    return f"{stamp.strftime(_STAMP)[:-3]}Z-{secrets.token_hex(3)}"
+
+
+def _last_stamp(layout: Layout) -> datetime | None:
+    """The instant in the id of the last run that wrote anything, to the millisecond, rounded up."""
+    stems = []
+    for partition in (*layout.changes.glob("*/ws=*"), *layout.meta.glob("*/ws=*")):
+        days = sorted(partition.glob("synced=*"))
+        stems += [path.stem for path in days[-1].glob("*.parquet")] if days else []
+    stamps = [stem.partition("Z-")[0] for stem in stems]
+    try:
+        return datetime.strptime(max(stamps), _STAMP) + timedelta(milliseconds=1) if stamps else None  # noqa: DTZ007
+    except ValueError:
+        return None
 
 
 def write_durably(path: Path, content: bytes) -> None:

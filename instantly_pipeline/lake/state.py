@@ -28,6 +28,11 @@ class States:
         """Replace the checkpoint called `name`."""
         write_durably(self._layout.state(self._workspace_id, name), orjson.dumps(value))
 
+    def names(self, prefix: str) -> list[str]:
+        """The names, sorted, of the checkpoints that begin with `prefix`."""
+        folder = self._layout.state(self._workspace_id, prefix).parent
+        return sorted(path.stem for path in folder.glob(f"{prefix}*.json"))
+
     def forget(self, name: str) -> None:
         """Remove the checkpoint called `name`, if it is there."""
         self._layout.state(self._workspace_id, name).unlink(missing_ok=True)

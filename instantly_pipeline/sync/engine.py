@@ -29,7 +29,7 @@ from instantly_pipeline.errors import (
     UsageError,
 )
 from instantly_pipeline.lake.changes import RunFiles, WriterClock, last_written
-from instantly_pipeline.lake.layout import Layout, open_lake, run_id
+from instantly_pipeline.lake.layout import Layout, new_run_id, open_lake
 from instantly_pipeline.lake.notes import Notes
 from instantly_pipeline.lake.state import States
 from instantly_pipeline.settings import Settings
@@ -107,7 +107,7 @@ class _Run:
         self.world = world
         self.layout = Layout(settings.data_dir)
         self.started = world.time.now()
-        self.run_id = run_id(self.started)
+        self.run_id = ""
         self.streams = chosen(request.streams or settings.stream_names())
         self.taken: dict[str, str] = {}  # workspace id -> the name it is synced under
         self.names: Names | None = None
@@ -115,6 +115,7 @@ class _Run:
     async def all(self) -> SyncReport:
         keys = _selected(self.settings.keys(), self.request.workspaces)
         open_lake(self.layout, origin=self.settings.base_url)
+        self.run_id = new_run_id(self.layout, self.started)
         self.names = Names(self.layout)
         places = asyncio.Semaphore(WORKSPACES_AT_ONCE)
 

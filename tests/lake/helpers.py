@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from instantly_pipeline.lake.changes import Appended, ChangeLog, RunFiles, WriterClock, last_written
-from instantly_pipeline.lake.layout import Layout, run_id
+from instantly_pipeline.lake.layout import Layout, new_run_id
 from instantly_pipeline.streams.model import Absent, Column, Read, Stream, Type
 
 THINGS = Stream(
@@ -53,7 +53,7 @@ class Writer:
 
     def open(self) -> ChangeLog:
         clock = WriterClock(self.now, after=last_written(self.layout, "w"))
-        return ChangeLog(RunFiles(self.layout, "w", run_id(self.now())), self.stream, clock)
+        return ChangeLog(RunFiles(self.layout, "w", new_run_id(self.layout, self.now())), self.stream, clock)
 
     def run(self, *records: dict[str, Any], deleted: tuple[str, ...] = ()) -> Appended:
         log = self.open()

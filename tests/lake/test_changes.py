@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -57,6 +58,14 @@ def test_instants_only_grow_when_the_clock_goes_back(tmp_path: Path) -> None:
     first, second = (row["_synced_at"] for row in writer.rows())
     assert second > first
     assert [row["name"] for row in writer.rows()] == ["a", "b"]
+
+
+def test_files_sort_in_the_order_they_were_written_when_the_clock_stands_still(tmp_path: Path) -> None:
+    writer = Writer(tmp_path, now=lambda: datetime(2026, 3, 1, tzinfo=UTC))
+    for number in range(9):
+        writer.run({"id": str(number)})
+    files = writer.layout.files(writer.layout.changes, "things")
+    assert [pq.read_table(file.path)["id"].to_pylist() for file in files] == [[str(n)] for n in range(9)]
 
 
 def test_the_clock_never_stands_still() -> None:

@@ -9,7 +9,7 @@ order, a sweep over the whole with a set of seen keys takes its place.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,6 +18,7 @@ import orjson
 from instantly_pipeline.api.client import Page
 from instantly_pipeline.errors import StreamError
 from instantly_pipeline.lake.record import Record
+from instantly_pipeline.sync.absences import Absences
 from instantly_pipeline.sync.held import hold, release
 from instantly_pipeline.sync.sink import PAGES_PER_BATCH, SECONDS_PER_BATCH, Sink
 
@@ -42,19 +43,24 @@ class _Position:
 
 async def read_sweep(sink: Sink) -> None:
     """Read every lead there is, deciding absence range by range."""
-    position = _resume(sink)
+    position, absences = _resume(sink), Absences(sink)
+    if position.cursor is None:
+        absences.forget()
     try:
-        held = await _in_order(sink, position)
+        await _in_order(sink, position, absences)
     except _OutOfOrder:
         sink.ctx.say("The ids came out of order: sweeping again, keeping a set of what was seen.", sink.stream.name)
         sink.forget_batch()
-        held = await _in_any_order(sink)
-    sink.ctx.states.forget(sink.stream.name)
+        absences.forget()
+        await _in_any_order(sink, absences)
+    held = await absences.judge()
     if held:
-        hold(sink, held, "the API did not confirm by id that these are gone")
+        hold(sink, held, "the API, asked by id and by its counters, does not bear them out")
     else:
         release(sink)
     await sink.land()
+    sink.ctx.states.forget(sink.stream.name)
+    absences.forget()
 
 
 def _resume(sink: Sink) -> _Position:
@@ -71,26 +77,21 @@ def _resume(sink: Sink) -> _Position:
     return position
 
 
-async def _in_order(sink: Sink, position: _Position) -> set[str]:
-    held: set[str] = set()
+async def _in_order(sink: Sink, position: _Position, absences: Absences) -> None:
+    def checkpoint() -> None:
+        absences.save()
+        state = {"sweep": {name: getattr(position, name) for name in _Position.__slots__}}
+        sink.ctx.states.write(sink.stream.name, state)
+
     recent: set[str] = set()
     async for batch in _batches(sink, position.cursor):
         keys, recent = _ascending(sink, batch, position.key, recent)
         last = batch[-1]
         upper = max(keys, default=position.key) if last.next_cursor else None
-        held |= await _decide(sink, batch, keys, (position.key, upper))
+        await _decide(sink, batch, keys, (position.key, upper), absences)
         position.rows += sum(len(page.items) for page in batch)
         position.cursor, position.key = last.next_cursor, upper
-        await _land(sink, position)
-    return held
-
-
-async def _land(sink: Sink, position: _Position) -> None:
-    def checkpoint() -> None:
-        state = {"sweep": {name: getattr(position, name) for name in _Position.__slots__}}
-        sink.ctx.states.write(sink.stream.name, state)
-
-    await sink.land(checkpoint=checkpoint)
+        await sink.land(checkpoint=checkpoint)
 
 
 async def _batches(sink: Sink, start: str | None) -> AsyncIterator[list[Page]]:
@@ -142,22 +143,28 @@ def _ascending(sink: Sink, batch: Sequence[Page], after: str | None, recent: set
 
 
 async def _decide(
-    sink: Sink, batch: Sequence[Page], keys: Sequence[str], bounds: tuple[str | None, str | None]
-) -> set[str]:
-    """Take the records; decide what is gone in the range of the batch. Returns what must be held."""
+    sink: Sink,
+    batch: Sequence[Page],
+    keys: Sequence[str],
+    bounds: tuple[str | None, str | None],
+    absences: Absences,
+) -> None:
+    """Take the records; note what is missing in the range of the batch."""
     for page in batch:
         sink.take(page.items)
     sink.verified(bounds)
     known = sink.ctx.log(sink.stream.name).index.alive(*bounds)
     missing = sorted(known.keys() - set(keys))
     control = keys[-1] if keys else bounds[0]
-    return await _confirm(sink, missing, control, at_end=bounds[1] is None)
+    await _confirm(sink, missing, control, absences, at_end=bounds[1] is None)
 
 
-async def _confirm(sink: Sink, missing: Sequence[str], control: str | None, *, at_end: bool) -> set[str]:
-    """Ask for the missing by id: those that are there are taken, those that are not are gone, the rest is held."""
-    held: set[str] = set()
-    for chunk in _chunks(missing, ASKED_AT_ONCE):
+async def _confirm(
+    sink: Sink, missing: Sequence[str], control: str | None, absences: Absences, *, at_end: bool
+) -> None:
+    """Ask for the missing by id: those that are there are taken, the others are noted."""
+    for start in range(0, len(missing), ASKED_AT_ONCE):
+        chunk = missing[start : start + ASKED_AT_ONCE]
         there, believed = await _ask(sink, chunk, control)
         if at_end and len(there) > len(chunk) / 2 and len(chunk) > 1:
             raise StreamError(
@@ -165,19 +172,14 @@ async def _confirm(sink: Sink, missing: Sequence[str], control: str | None, *, a
                 "What was read is kept; the next sync goes on from here."
             )
         sink.take(list(there.values()))
-        gone = set(chunk) - there.keys()
-        if believed:
-            sink.gone(gone)
-        else:
-            held |= gone
-    return held
+        absences.add(set(chunk) - there.keys(), confirmed=believed)
 
 
 async def _ask(sink: Sink, keys: Sequence[str], control: str | None) -> tuple[dict[str, Record], bool]:
     """Those of `keys` that the API has, and whether its silence about the others can be believed.
 
     It is not believed without a lead that surely is there among those asked for, nor when it names others: a server
-    that ignores `ids` would answer with the whole workspace. The user may decide to believe it without the first.
+    that ignores `ids` would answer with the whole workspace.
     """
     asked = {*keys, control} if control else set(keys)
     body: dict[str, object] = {"ids": [orjson.loads(key)[0] for key in sorted(asked)]}
@@ -187,11 +189,10 @@ async def _ask(sink: Sink, keys: Sequence[str], control: str | None) -> tuple[di
             if key is None or key not in asked:
                 return {}, False
             found[key] = record
-    believed = control in found or sink.ctx.request.accept_deletes
-    return {key: record for key, record in found.items() if key != control}, believed
+    return {key: record for key, record in found.items() if key != control}, control in found
 
 
-async def _in_any_order(sink: Sink) -> set[str]:
+async def _in_any_order(sink: Sink, absences: Absences) -> None:
     """The whole list once, keeping the keys seen; absence is decided at its end."""
     seen: set[str] = set()
     log = sink.ctx.log(sink.stream.name)
@@ -201,12 +202,6 @@ async def _in_any_order(sink: Sink) -> set[str]:
             sink.take(page.items)
         await sink.land()
     missing = sorted(log.index.alive().keys() - seen)
-    held = await _confirm(sink, missing, next(iter(seen), None), at_end=False)
+    await _confirm(sink, missing, next(iter(seen), None), absences, at_end=False)
     sink.verified((None, None))
     await sink.land()
-    return held
-
-
-def _chunks(keys: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    for start in range(0, len(keys), size):
-        yield keys[start : start + size]
