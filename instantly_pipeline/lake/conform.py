@@ -15,9 +15,9 @@ from typing import Any
 import pyarrow as pa
 
 from instantly_pipeline.lake.fit import Misfit, column_of, converted, fit, type_name
-from instantly_pipeline.lake.record import KeyMaker, Record, row_hash, to_json
+from instantly_pipeline.lake.record import KeyMaker, Record, digest, hash_version, to_json
 from instantly_pipeline.lake.schema import ARROW, record_schema
-from instantly_pipeline.streams.model import Column, Stream
+from instantly_pipeline.streams.model import Absent, Column, Stream, Type
 
 SECRET = re.compile(r"(password|passwd|secret|token|api_?key|private_?key|credential)|^(imap|smtp)_", re.IGNORECASE)
 
@@ -64,6 +64,7 @@ class Conformer:
         self._always = tuple(column.name for column in stream.columns if column.always)
         self._enums = tuple(column for column in stream.columns if column.labels)
         self._key = KeyMaker(stream)
+        self._version = hash_version(stream)
         self._nullable_key = tuple(c for c in (stream.column(k) for k in stream.key) if not c.always)
         self._schema = pa.schema(
             [*record_schema(stream), pa.field("_key", pa.string()), pa.field("_row_hash", pa.string())]
@@ -91,7 +92,7 @@ class Conformer:
 
     def _assemble(self, rows: dict[str, Record], keyless: list[Record], drift: Counter[Drift]) -> Batch:
         keys, kept = list(rows), list(rows.values())
-        hashes = [row_hash(record) for record in kept]
+        hashes = [f"{self._version}:{digest(record)}" for record in kept]
         extras = [self._unknown(record, drift) for record in kept]
         oddities: list[Oddity] = []
         arrays = [self._column(column, keys, kept, extras, oddities) for column in self.stream.columns]
@@ -100,7 +101,7 @@ class Conformer:
         arrays.append(pa.array([to_json(extra) if extra else None for extra in extras], pa.string()))
         arrays += [pa.array(keys, pa.string()), pa.array(hashes, pa.string())]
         table = pa.Table.from_arrays(arrays, schema=self._schema)
-        return Batch(table, keys, hashes, [self._scope(r) for r in kept], oddities, drift, keyless)
+        return Batch(table, keys, hashes, scopes_of(self.stream, table), oddities, drift, keyless)
 
     def _clean(self, record: Record) -> Record:
         """The record after aliases and without secrets; the caller's is not touched."""
@@ -160,13 +161,25 @@ class Conformer:
             oddities.append(Oddity(key, column.name, column.type.value, type_name(value), "converted"))
         return fitted
 
-    def _scope(self, record: Record) -> str | None:
-        """Which part of the stream the record belongs to: the first scope column that has a value, with its name."""
-        for name in self.stream.scope:
-            value = record.get(name)
-            if isinstance(value, str) and value:
-                return f"{name}={value}"
-        return None
+
+def scopes_of(stream: Stream, table: pa.Table) -> list[str | None]:
+    """Which part of the stream each row belongs to, e.g. `campaign=<id>`: the first scope column that has a value.
+
+    Rows of figures that may collapse (`Absent.FLAGGED`) are told apart by whether there are any: `figures` or `zero`.
+    """
+    names = [name for name in _scope_columns(stream) if name in table.column_names]
+    if not names:
+        return [None] * table.num_rows
+    rows = zip(*(table[name].to_pylist() for name in names), strict=True)
+    if stream.absent is Absent.FLAGGED:
+        return ["figures" if any(row) else "zero" for row in rows]
+    return [next((f"{n}={v}" for n, v in zip(names, row, strict=True) if v), None) for row in rows]
+
+
+def _scope_columns(stream: Stream) -> tuple[str, ...]:
+    if stream.absent is Absent.FLAGGED:
+        return tuple(column.name for column in stream.columns if column.type in (Type.INT, Type.FLOAT))
+    return stream.scope
 
 
 def _without_secrets(value: Any) -> Any:

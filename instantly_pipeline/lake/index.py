@@ -19,7 +19,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from instantly_pipeline.lake.conform import scopes_of
 from instantly_pipeline.lake.layout import LakeFile, Layout, write_durably
+from instantly_pipeline.lake.record import hash_version
+from instantly_pipeline.lake.rehash import rehashed
 from instantly_pipeline.lake.schema import UPSERT
 from instantly_pipeline.streams.model import Stream
 
@@ -55,6 +58,7 @@ class Index:
         self._stream = stream
         self._workspace_id = workspace_id
         self._folder = layout.index(stream.name, workspace_id)
+        self._hashes = hash_version(stream)
         self._recent: dict[str, Entry] = {}
         self._covers = ""
         self._runs: list[_Run] = []
@@ -144,20 +148,32 @@ class Index:
     def _manifest(self) -> dict[str, Any]:
         try:
             found = orjson.loads((self._folder / "manifest.json").read_bytes())
-            whole = found["version"] == VERSION and all(pq.read_metadata(self._folder / n) for n in found["runs"])
+            whole = found["version"] == VERSION and found["hashes"] == self._hashes
+            whole = whole and all(pq.read_metadata(self._folder / n) for n in found["runs"])
         except (OSError, ValueError, KeyError, TypeError):  # pyarrow's errors are ValueErrors
             return {}
         return found if whole else {}
 
     def _write_manifest(self) -> None:
-        manifest = {"version": VERSION, "covers": self._covers, "runs": [run.path.name for run in self._runs]}
+        manifest = {
+            "version": VERSION,
+            "hashes": self._hashes,
+            "covers": self._covers,
+            "runs": [run.path.name for run in self._runs],
+        }
         write_durably(self._folder / "manifest.json", orjson.dumps(manifest))
 
     def _replay(self, file: LakeFile) -> None:
-        present = set(pq.read_schema(file.path).names)
-        scope = [name for name in self._stream.scope if name in present]
-        table = pq.ParquetFile(file.path).read(columns=["_key", "_row_hash", "_op", *scope])
-        self.put(_entries(table, scope), file)
+        table = pq.ParquetFile(file.path).read().sort_by("_synced_at")
+        self.put(self._entries(table), file)
+
+    def _entries(self, table: pa.Table) -> list[tuple[str, Entry]]:
+        hashes = table["_row_hash"].to_pylist()
+        if any(found and not found.startswith(f"{self._hashes}:") for found in hashes):
+            hashes = rehashed(self._stream, table)
+        alive = [op == UPSERT for op in table["_op"].to_pylist()]
+        entries = map(Entry, hashes, alive, scopes_of(self._stream, table))
+        return list(zip(table["_key"].to_pylist(), entries, strict=True))
 
 
 class _Run:
@@ -207,18 +223,6 @@ class _Run:
 def _rows(table: pa.Table) -> Iterator[tuple[str, Entry]]:
     columns = (table[name].to_pylist() for name in ("hash", "alive", "scope"))
     return zip(table["key"].to_pylist(), map(Entry, *columns), strict=True)
-
-
-def _entries(table: pa.Table, scope: list[str]) -> list[tuple[str, Entry]]:
-    keys, hashes = table["_key"].to_pylist(), table["_row_hash"].to_pylist()
-    alive = [op == UPSERT for op in table["_op"].to_pylist()]
-    values = [table[name].to_pylist() for name in scope]
-    scopes = [_first(scope, row) for row in zip(*values, strict=True)] if scope else [None] * len(keys)
-    return list(zip(keys, map(Entry, hashes, alive, scopes), strict=True))
-
-
-def _first(names: list[str], values: tuple[str | None, ...]) -> str | None:
-    return next((f"{name}={value}" for name, value in zip(names, values, strict=True) if value), None)
 
 
 def _run_bytes(entries: dict[str, Entry], number: int) -> bytes:

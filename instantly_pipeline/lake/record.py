@@ -40,9 +40,20 @@ def _clean(value: Any) -> Any:
     return value
 
 
-def row_hash(record: Record) -> str:
-    """The version of the hash and the blake2b-128 of the canonical form, e.g. `1:9f86d0...` (32 hex digits)."""
-    return f"{HASH_VERSION}:{blake2b(canonical(record), digest_size=16).hexdigest()}"
+def digest(record: Record) -> str:
+    """The blake2b-128 of the canonical form, 32 hex digits."""
+    return blake2b(canonical(record), digest_size=16).hexdigest()
+
+
+def hash_version(stream: Stream) -> str:
+    """What a hash depends on besides the record, e.g. `1.5be1`: the rules above, and the stream's aliases and secrets.
+
+    A new alias changes it: hashes of another version are made anew from the stored rows (see `rehash`), so that none
+    of them looks changed.
+    """
+    rules = [(column.name, column.aliases) for column in stream.columns if column.aliases]
+    text = repr((sorted(rules), sorted(stream.secrets)))
+    return f"{HASH_VERSION}.{blake2b(text.encode(), digest_size=2).hexdigest()}"
 
 
 def to_json(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 
 from instantly_pipeline.lake import index as index_module
 from instantly_pipeline.lake.changes import WriterClock, last_written
-from tests.lake.helpers import Writer
+from instantly_pipeline.streams.model import Column, Type
+from tests.lake.helpers import THINGS, Writer
 
 
 def counts(appended: Any) -> tuple[int, int, int, int]:
@@ -146,3 +148,26 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing_half_written(tmp_path: Pat
     assert isinstance(full, StorageError)
     assert "full" in str(full)
     assert "free some space" in str(full)
+
+
+def test_a_new_alias_writes_no_new_versions(tmp_path: Path) -> None:
+    sent = {
+        "id": "1", "heading": "x", "score": 1.5, "made_at": "2026-03-05T23:10:00.557Z", "day": "2026-03-05",
+        "more": {"a": [1, None]}, "unknown": {"b": 1},
+    }  # fmt: skip
+    Writer(tmp_path).run(sent)
+    renamed = [
+        dataclasses.replace(c, aliases=(*c.aliases, "heading")) if c.name == "name" else c for c in THINGS.columns
+    ]
+    later = Writer(tmp_path, dataclasses.replace(THINGS, columns=tuple(renamed)))
+    assert counts(later.run(sent)) == (0, 0, 0, 1)
+    assert counts(later.run({**sent, "heading": "y"})) == (0, 1, 0, 0)
+    shutil.rmtree(tmp_path / "lake" / "index")
+    assert counts(later.run({**sent, "heading": "y"})) == (0, 0, 0, 1)
+
+
+def test_a_new_column_writes_no_new_versions(tmp_path: Path) -> None:
+    sent = {"id": "1", "mood": "good"}
+    Writer(tmp_path).run(sent)
+    wider = dataclasses.replace(THINGS, columns=(*THINGS.columns, Column("mood", Type.TEXT, "New")))
+    assert counts(Writer(tmp_path, wider).run(sent)) == (0, 0, 0, 1)

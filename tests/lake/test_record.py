@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instantly_pipeline.lake.record import KeyMaker, canonical, row_hash
+from instantly_pipeline.lake.record import KeyMaker, canonical, digest
 from instantly_pipeline.streams.registry import all_streams
 
 SCALARS = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
@@ -36,7 +36,7 @@ def test_the_canonical_form_says_what_the_record_says_nulls_in_objects_apart(rec
 def test_the_order_of_keys_does_not_matter(record: dict[str, Any], random: Any) -> None:
     items = list(record.items())
     random.shuffle(items)
-    assert row_hash(dict(items)) == row_hash(record)
+    assert digest(dict(items)) == digest(record)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_the_order_of_keys_does_not_matter(record: dict[str, Any], random: Any) 
     ],
 )
 def test_what_means_the_same_hashes_the_same(one: dict[str, Any], other: dict[str, Any]) -> None:
-    assert row_hash(one) == row_hash(other)
+    assert digest(one) == digest(other)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_what_means_the_same_hashes_the_same(one: dict[str, Any], other: dict[st
     ],
 )
 def test_what_differs_hashes_differently(one: dict[str, Any], other: dict[str, Any]) -> None:
-    assert row_hash(one) != row_hash(other)
+    assert digest(one) != digest(other)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ NO_ITEMS: dict[str, Any] = {"kind": "status", "status": 200, "body": {"items": [
 
 def lead_pages(at: Bench) -> list[str | None]:
     """The cursors the leads were asked for with, in order."""
-    return [(r.get("params") or {}).get("starting_after") for r in at.requests() if r["path"] == LEADS]
+    return [r.get("starting_after") for r in at.requests() if r["path"] == LEADS]
 
 
 def ended(report: object, stream: str) -> tuple[Outcome, int]:

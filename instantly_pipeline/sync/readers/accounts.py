@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from instantly_pipeline.errors import TooLarge
 from instantly_pipeline.lake.record import Record
 from instantly_pipeline.sync.context import records_in
-from instantly_pipeline.sync.readers.campaigns import plain_dates
+from instantly_pipeline.sync.readers.campaigns import groups, plain_dates
 from instantly_pipeline.sync.sink import Sink, days_of
 
 ACCOUNTS_AT_ONCE = 100  # 200 are allowed since 2026-07, 413 came at a few hundred before (reference, section 4.1)
@@ -38,7 +38,7 @@ async def read_account_window(sink: Sink) -> None:
 
 def _asks(emails: Sequence[str], first: date, last: date) -> Iterator[tuple[Sequence[str], date, date]]:
     """Batches of accounts, each over the whole time in pieces the API takes, oldest first."""
-    for batch in batches(emails, ACCOUNTS_AT_ONCE):
+    for batch in groups(emails, ACCOUNTS_AT_ONCE):
         begin = first
         while begin <= last:
             end = min(begin + timedelta(days=DAYS_AT_ONCE - 1), last)
@@ -61,7 +61,7 @@ async def _days(sink: Sink, emails: Sequence[str], first: date, last: date) -> l
 async def read_account_batch(sink: Sink) -> None:
     """Figures of batches of accounts over a time the server chooses. One answer may serve several streams."""
     emails = sink.ctx.ids("accounts", alive_only=True)
-    parts = list(batches(emails, ACCOUNTS_AT_ONCE))
+    parts = list(groups(emails, ACCOUNTS_AT_ONCE))
     sink.total = len(parts)
     at = sink.ctx.now()
     for number, part in enumerate(parts):
@@ -74,9 +74,3 @@ async def read_account_batch(sink: Sink) -> None:
 
 async def _warmup(sink: Sink, emails: Sequence[str]) -> object:
     return await sink.client.post(sink.stream.path, {"emails": list(emails)})
-
-
-def batches(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    """The items in pieces of at most `size`."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ import orjson
 
 from instantly_pipeline.errors import BadRequest, NotFound
 from instantly_pipeline.lake.record import Record
+from instantly_pipeline.sync.collapses import Collapses
 from instantly_pipeline.sync.context import records_in
 from instantly_pipeline.sync.report import Outcome
 from instantly_pipeline.sync.sink import Range, Sink, below, days_of
@@ -36,7 +37,7 @@ async def read_per_campaign(sink: Sink) -> None:
             sink.put([row | {"campaign_id": campaign} for row in rows], _whole(sink, campaign))
         done[campaign] = counters.get(campaign, "")
 
-    await _in_batches(sink, campaigns, one, lambda: sink.ctx.states.write(sink.stream.name, done))
+    await _in_batches(sink, campaigns, one, done)
 
 
 async def read_campaign_window(sink: Sink) -> None:
@@ -47,6 +48,7 @@ async def read_campaign_window(sink: Sink) -> None:
     windows = sink.ctx.windows
     done = sink.ctx.states.read(sink.stream.name)
     start = windows.today - timedelta(days=windows.lookback_days)
+    collapses = Collapses(sink)
     campaigns = [c for c in _campaigns(sink) if c not in done or _may_move(sink, c, start)]
     sink.total = len(campaigns)
 
@@ -56,10 +58,10 @@ async def read_campaign_window(sink: Sink) -> None:
         rows = await _rows_of(sink, params)
         if rows is not None:
             bounds = days_of((campaign,), first.isoformat(), windows.today.isoformat())
-            _note_collapses(sink, [row | {"campaign_id": campaign} for row in rows], bounds)
+            collapses.take([row | {"campaign_id": campaign} for row in rows], bounds)
         done[campaign] = windows.today.isoformat()
 
-    await _in_batches(sink, campaigns, one, lambda: sink.ctx.states.write(sink.stream.name, done))
+    await _in_batches(sink, campaigns, one, done, collapses)
 
 
 async def read_workspace_window(sink: Sink) -> None:
@@ -71,7 +73,9 @@ async def read_workspace_window(sink: Sink) -> None:
     params = {**(sink.stream.params or {}), **plain_dates(first, windows.today)}
     answer = await sink.client.get(sink.stream.path, params)
     bounds = days_of((), first.isoformat(), windows.today.isoformat())
-    _note_collapses(sink, records_in(sink.stream, answer), bounds)
+    collapses = Collapses(sink)
+    collapses.take(records_in(sink.stream, answer), bounds)
+    collapses.save()
     state = {"last": windows.today.isoformat()}
     await sink.land(checkpoint=lambda: sink.ctx.states.write(sink.stream.name, state), at=at)
 
@@ -88,15 +92,16 @@ async def read_campaign_days(sink: Sink) -> None:
     bound = len(days) if sink.ctx.request.full else sink.ctx.step_requests
     now_asked, left = days[:bound], len(days) - bound
     sink.total = len(now_asked)
+    collapses = Collapses(sink)
 
     async def one(key: str) -> None:
         campaign, day = orjson.loads(key)
         rows = await _steps_of(sink, campaign, day)
         if rows is not None:
-            sink.put([row | {"campaign_id": campaign, "date": day} for row in rows], below(campaign, day))
+            collapses.take([row | {"campaign_id": campaign, "date": day} for row in rows], below(campaign, day))
         done[key] = [daily[key], sink.ctx.windows.today.isoformat()]
 
-    await _in_batches(sink, now_asked, one, lambda: sink.ctx.states.write(sink.stream.name, done))
+    await _in_batches(sink, now_asked, one, done, collapses)
     if left > 0:
         sink.result.outcome = Outcome.PARTIAL
         sink.result.reason = (
@@ -140,21 +145,31 @@ async def _rows_of(sink: Sink, params: dict[str, str]) -> list[Record] | None:
 
 
 async def _in_batches(
-    sink: Sink, items: Iterable[str], one: Callable[[str], Awaitable[None]], checkpoint: Callable[[], None]
+    sink: Sink,
+    items: Iterable[str],
+    one: Callable[[str], Awaitable[None]],
+    done: dict[str, Any],
+    collapses: Collapses | None = None,
 ) -> None:
-    """Ask for the items some at a time; the checkpoint covers what has landed, and moves with it."""
-    group: list[str] = []
+    """Ask for the items some at a time. `done`, which `one` fills in, is the checkpoint: it moves after its batch."""
+
+    async def land(at: datetime) -> None:
+        if collapses is not None:
+            collapses.save()
+        await sink.land(checkpoint=lambda: sink.ctx.states.write(sink.stream.name, done), at=at)
+
     at = sink.ctx.now()
-    for item in items:
-        group.append(item)
-        if len(group) == AT_ONCE:
-            await asyncio.gather(*(one(name) for name in group))
-            group = []
-            if sink.is_full():
-                await sink.land(checkpoint=checkpoint, at=at)
-                at = sink.ctx.now()
-    await asyncio.gather(*(one(name) for name in group))
-    await sink.land(checkpoint=checkpoint, at=at)
+    for group in groups(list(items), AT_ONCE):
+        await asyncio.gather(*(one(item) for item in group))
+        if sink.is_full():
+            await land(at)
+            at = sink.ctx.now()
+    await land(at)
+
+
+def groups(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """The items in pieces of at most `size`."""
+    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def _campaigns(sink: Sink) -> list[str]:
@@ -186,14 +201,6 @@ def _whole(sink: Sink, campaign: str) -> Range:
         key = orjson.dumps([campaign]).decode()
         return key[:-1], key
     return below(campaign)
-
-
-def _note_collapses(sink: Sink, rows: list[Record], bounds: Range) -> None:
-    """Take a window; a day that was there and is not any more is kept and noted."""
-    keys = sink.ctx.log(sink.stream.name).keys(rows)
-    for key in sink.ctx.log(sink.stream.name).index.alive(*bounds).keys() - set(keys):
-        sink.odd(key, "the day is missing from the answer; its last figures are kept", column="date")
-    sink.put(rows, bounds)
 
 
 def plain_dates(first: date, last: date) -> dict[str, Any]:

@@ -1,0 +1,52 @@
+"""Daily figures that vanish or fall to zero: taken down as the API now says, and flagged.
+
+A whole day was seen to vanish, one with 25,197 sends among them (reference, section 6.3). So the new state becomes a
+version like any other, and the lake's quarantine notes in how many syncs it was so; the marts show the last good
+figures until it was so in three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from instantly_pipeline.lake.record import Record
+from instantly_pipeline.sync.sink import Range, Sink
+
+VANISHED = "the day vanished"
+ZERO = "the day fell to zero"
+
+
+class Collapses:
+    """Watches the windows of one stream for figures that are gone."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._name = f"{sink.stream.name}.collapsed"
+        self._times: dict[str, int] = sink.ctx.states.read(self._name)
+
+    def take(self, rows: Sequence[Record], bounds: Range) -> None:
+        """Take the answer for a window: its rows, tombstones for days that are not in it, notes for what collapsed."""
+        log = self._sink.ctx.log(self._sink.stream.name)
+        batch = log.conform(rows)
+        now = dict(zip(batch.keys, batch.scopes, strict=True))
+        known = log.index.everything(*bounds)
+        for key, entry in known.items():
+            had = entry.alive and entry.scope == "figures"
+            self._judge(key, had, now.get(key))
+        self._sink.gone([key for key, entry in known.items() if entry.alive and key not in now])
+        self._sink.put(rows, bounds)
+
+    def save(self) -> None:
+        """Before the batch lands: a kill in between repeats the note, the other way round would lose it."""
+        self._sink.ctx.states.write(self._name, self._times)
+
+    def _judge(self, key: str, had: bool, now: str | None) -> None:
+        if now == "figures":
+            self._times.pop(key, None)
+        elif had:
+            self._times[key] = 1
+        elif key in self._times:
+            self._times[key] += 1
+        if key in self._times:
+            times = f"{self._times[key]} syncs in a row"
+            self._sink.odd(key, VANISHED if now is None else ZERO, column="date", expected="figures", found=times)
