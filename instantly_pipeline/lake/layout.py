@@ -22,10 +22,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+import orjson
+import pyarrow.parquet as pq
+
 from instantly_pipeline.errors import StorageError, UsageError
 
 FORMAT_VERSION = 1
 _STAMP = "%Y%m%dT%H%M%S%f"
+REPLACES = b"replaces"
 NO_WORKSPACE = "_all"  # the workspace of logs that concern the whole data directory
 
 
@@ -76,13 +80,29 @@ class Layout:
         pattern = "ws=*" if workspace_id is None else f"ws={quote(workspace_id, safe='')}"
         for partition in folder.glob(pattern):
             owner = unquote(partition.name.removeprefix("ws="))
-            for path in partition.glob("synced=*/*.parquet"):
-                yield LakeFile(path, table, owner)
+            for day in partition.glob("synced=*"):
+                yield from (LakeFile(path, table, owner) for path in current_files(day))
 
     def workspaces(self) -> list[str]:
         """The ids of all workspaces the lake holds anything of."""
         found = {path.name for path in self.changes.glob("*/ws=*")} | {path.name for path in self.meta.glob("*/ws=*")}
         return sorted({unquote(name.removeprefix("ws=")) for name in found} - {NO_WORKSPACE})
+
+
+def current_files(day: Path) -> list[Path]:
+    """The Parquet files of one day's folder, sorted, without those that a compacted one (`...z.parquet`) replaces."""
+    files = sorted(day.glob("*.parquet"))
+    compacted = [path for path in files if path.stem.endswith("z")]
+    if not compacted or len(files) == 1:
+        return files
+    replaced = {name for path in compacted for name in replaces(path)}
+    return [path for path in files if path.name not in replaced]
+
+
+def replaces(path: Path) -> list[str]:
+    """The names of the files whose rows a compacted file holds; none for any other file."""
+    found: list[str] = orjson.loads((pq.read_metadata(path).metadata or {}).get(REPLACES, b"[]"))
+    return found
 
 
 def new_run_id(layout: Layout, now: datetime) -> str:
