@@ -1,0 +1,32 @@
+"""Resetting a stream: forget how far it was read, keep everything that is known.
+
+The next sync reads the stream anew from its beginning (daily figures from the start date, every step, every lifetime
+figure). Rows and versions stay in the lake; what comes back equal makes no new version.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+
+from instantly_pipeline.lake.layout import Layout
+from instantly_pipeline.lake.state import States
+
+
+def reset(layout: Layout, streams: Iterable[str], workspaces: Iterable[str] | None = None) -> int:
+    """Forget the checkpoints and the index of `streams`; the number of workspaces in which there were any.
+
+    The caller holds the data directory's lock.
+    """
+    touched: set[str] = set()
+    for workspace_id in layout.workspaces() if workspaces is None else workspaces:
+        states = States(layout, workspace_id)
+        for stream in streams:
+            names = [name for name in states.names(stream) if name == stream or name.startswith(f"{stream}.")]
+            for name in names:
+                states.forget(name)
+            index = layout.index(stream, workspace_id)
+            if names or index.exists():
+                touched.add(workspace_id)
+            shutil.rmtree(index, ignore_errors=True)
+    return len(touched)
