@@ -147,6 +147,13 @@ async def _read(scope: Scope, receive: Receive) -> Request:
 
 
 async def respond(send: Send, answer: Response) -> None:
+    if answer.chunks is not None:
+        start = {"type": "http.response.start", "status": answer.status}
+        await send({**start, "headers": [(b"content-type", answer.content_type)]})
+        for chunk in answer.chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+        return
     headers = [(b"content-type", answer.content_type), (b"content-length", b"%d" % len(answer.body))]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers + answer.headers})
     await send({"type": "http.response.body", "body": answer.body})

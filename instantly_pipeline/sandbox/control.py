@@ -1,7 +1,8 @@
 """`/_sandbox/...`: clock, state, hand changes, switches, faults, request log. No key, no limits, no faults."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -105,8 +106,7 @@ def _state_of(app: "App", request: Request, collection: str) -> Response:
     tenant = _tenant(app, request.param("workspace"))
     call = Call(request, tenant.world, app.switches, app.config.profile)
     if collection == "leads":
-        view = tenant.world.leads.everything()
-        return _lines(tenant.world.leads.record_bytes(view, 0, len(view.rows)))
+        return _lines(tenant.world.leads.all_bytes())
     if collection == "events":
         return _lines(tenant.world.events())
     if collection == "campaign_analytics":
@@ -134,7 +134,12 @@ def _daily_rows(call: Call, campaign_id: str | None) -> list[dict[str, Any]]:
 
 
 def _lines(rows: Iterable[bytes]) -> Response:
-    return Response(b"".join(row + b"\n" for row in rows), content_type=NDJSON)
+    def chunks() -> Iterator[bytes]:
+        left = iter(rows)
+        while part := list(islice(left, 1000)):
+            yield b"\n".join(part) + b"\n"
+
+    return Response(b"", content_type=NDJSON, chunks=chunks())
 
 
 def _mutate(app: "App", request: Request) -> Response:

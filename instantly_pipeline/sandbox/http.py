@@ -1,5 +1,6 @@
 """Requests and answers as the sandbox sees them, and both kinds of error body."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -41,6 +42,7 @@ class Response:
     status: int = 200
     content_type: bytes = JSON
     headers: Headers = field(default_factory=list)
+    chunks: Iterator[bytes] | None = None  # instead of `body`, for what is too long to hold
 
 
 @dataclass(slots=True)

@@ -12,7 +12,8 @@ class Window:
         self.seconds = seconds
         self.times: deque[float] = deque()
         self.slot, self.used = -1, 0
-        self.tokens, self.filled_at = -1.0, 0.0
+        self.tokens: float | None = None
+        self.filled_at = 0.0
 
     def wait(self, limit: int, kind: str, now: float) -> float:
         """Seconds until a request is allowed; 0 when it is."""
@@ -22,12 +23,12 @@ class Window:
                 self.slot, self.used = slot, 0
             return 0.0 if self.used < limit else (slot + 1) * self.seconds - now
         if kind == "bucket":
-            if self.tokens < 0:
+            if self.tokens is None:
                 self.tokens = float(limit)
             else:
                 self.tokens = min(float(limit), self.tokens + (now - self.filled_at) * limit / self.seconds)
             self.filled_at = now
-            return 0.0 if self.tokens >= 1 else (1 - self.tokens) * self.seconds / limit
+            return 0.0 if self.tokens > 1 - 1e-6 else (1 - self.tokens) * self.seconds / limit
         while self.times and self.times[0] <= now - self.seconds:
             self.times.popleft()
         return 0.0 if len(self.times) < limit else self.times[0] + self.seconds - now
@@ -36,12 +37,12 @@ class Window:
         if kind == "fixed":
             self.used += 1
         elif kind == "bucket":
-            self.tokens -= 1
+            self.tokens = (self.tokens or 0.0) - 1
         else:
             self.times.append(now)
 
     def left(self, limit: int, kind: str) -> int:
-        return max(0, {"fixed": limit - self.used, "bucket": int(self.tokens)}.get(kind, limit - len(self.times)))
+        return max(0, {"fixed": limit - self.used, "bucket": int(self.tokens or 0)}.get(kind, limit - len(self.times)))
 
 
 class Limiter:

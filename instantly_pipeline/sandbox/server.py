@@ -1,9 +1,9 @@
 """Serving a sandbox: blocking, in a thread of this process, or in a process of its own."""
 
 import asyncio
-import contextlib
 import gc
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -42,11 +42,11 @@ class Protocol(HttpToolsProtocol):
 
 
 class _Server(uvicorn.Server):
-    """Says when it listens; in a thread it leaves the signals alone."""
+    """Says when it listens."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[int], None], *, signals: bool) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Callable[[int], None]) -> None:
         super().__init__(config)
-        self._ready, self._signals = ready, signals
+        self._ready = ready
 
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)
@@ -55,15 +55,43 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        if self._signals:
-            with super().capture_signals():
-                yield
-        else:
+        """Ctrl-C and SIGTERM end the serving, not (as uvicorn would, by raising them again) the process."""
+        before = {name: signal.signal(name, self.handle_exit) for name in (signal.SIGINT, signal.SIGTERM)}
+        try:
             yield
+        finally:
+            for name, handler in before.items():
+                signal.signal(name, handler)
 
 
-def _server(config: SandboxConfig, app: App, ready: Callable[[int], None], *, signals: bool) -> _Server:
-    settings = uvicorn.Config(
+class _ThreadServer(_Server):
+    """Leaves the signals alone and ends at once when `end` is called, from any thread: tests start hundreds."""
+
+    async def startup(self, sockets: Any = None) -> None:
+        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
+        await super().startup(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def main_loop(self) -> None:
+        await self._over.wait()
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            transport = cast("Any", connection).transport
+            transport.abort()
+        await asyncio.sleep(0)
+
+    def end(self) -> None:
+        self._loop.call_soon_threadsafe(self._over.set)
+
+
+def _settings(config: SandboxConfig, app: App) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         host=config.host,
         port=config.port,
@@ -80,7 +108,6 @@ def _server(config: SandboxConfig, app: App, ready: Callable[[int], None], *, si
         timeout_graceful_shutdown=1,
         backlog=512,
     )
-    return _Server(settings, ready, signals=signals)
 
 
 def _url(config: SandboxConfig, port: int) -> str:
@@ -92,9 +119,8 @@ def serve(config: SandboxConfig, *, on_ready: Callable[[str, str], None]) -> Non
     app = App(config)
     gc.collect()
     gc.freeze()  # the world stays: looking through it again and again would only cost time
-    server = _server(config, app, lambda port: on_ready(_url(config, port), config.key), signals=True)
-    with contextlib.suppress(KeyboardInterrupt):
-        server.run()
+    server = _Server(_settings(config, app), lambda port: on_ready(_url(config, port), config.key))
+    server.run()
 
 
 @contextmanager
@@ -106,7 +132,7 @@ def running(config: SandboxConfig) -> Iterator[RunningSandbox]:
         ports.append(port)
         listening.set()
 
-    server = _server(config, app, ready, signals=False)
+    server = _ThreadServer(_settings(config, app), ready)
     failure: list[BaseException] = []
 
     def work() -> None:
@@ -126,8 +152,7 @@ def running(config: SandboxConfig) -> Iterator[RunningSandbox]:
     try:
         yield RunningSandbox(_url(config, ports[0]), config.key, os.getpid())
     finally:
-        server.should_exit = True
-        server.force_exit = True
+        server.end()
         thread.join(10)
 
 

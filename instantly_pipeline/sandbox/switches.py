@@ -39,7 +39,8 @@ class Switches:
     max_account_emails, max_warmup_emails.
     Access: library_agents (403 `error code: 1010` for library User-Agents), as_workspace (`x-as-workspace` with the
     first workspace's keys), key_scopes (key -> scopes), key_status (key -> 401, 402 or 403), stream_status
-    (path -> 401, 402, 403 or 404), ignore_unknown (off: an unknown parameter is a 400).
+    (path -> 401, 402, 403 or 404), ignore_unknown (off: an unknown key in the body
+    of /leads/list is a 400).
     Time: latency (seconds per answer), latency_by_path (path -> seconds).
     """
 

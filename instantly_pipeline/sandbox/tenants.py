@@ -7,6 +7,7 @@ from typing import Any
 from instantly_pipeline.sandbox.config import SandboxConfig
 from instantly_pipeline.sandbox.http import ApiError, Request
 from instantly_pipeline.sandbox.limits import Limiter
+from instantly_pipeline.sandbox.nullable import spelled_out
 from instantly_pipeline.sandbox.seed_shape import lead as seed_lead
 from instantly_pipeline.sandbox.switches import Switches, applies
 from instantly_pipeline.sandbox.world.world import World
@@ -60,7 +61,7 @@ class Tenants:
             if seed:
                 record = seed_lead(record)
             elif not switches.omit_nulls:
-                record = {**dict.fromkeys(NULLABLE), **record}
+                record = spelled_out("leads", record)
             if applies(switches.unknown_field, "leads"):
                 record["sandbox_new_field"] = {"since": "2026-09", "beta": True}
             if applies(switches.unknown_enum, "leads"):
@@ -92,41 +93,6 @@ class Tenants:
         """Any of `<res>:read`, `<res>:all`, `all:read`, `all:all` opens a read."""
         if scope is None:
             return True
-        held = self.switches.key_scopes.get(key) or (self.config.scopes if key == self.config.key else ("all:all",))
+        usual = self.config.scopes if key == self.config.key else ("all:all",)
+        held = self.switches.key_scopes.get(key, usual)
         return any(s in held for s in (f"{scope}:read", f"{scope}:all", "all:read", "all:all"))
-
-
-NULLABLE = (
-    "campaign",
-    "email",
-    "personalization",
-    "website",
-    "last_name",
-    "first_name",
-    "company_name",
-    "job_title",
-    "phone",
-    "last_step_from",
-    "last_step_id",
-    "last_step_timestamp_executed",
-    "email_opened_step",
-    "email_opened_variant",
-    "email_replied_step",
-    "email_replied_variant",
-    "email_clicked_step",
-    "email_clicked_variant",
-    "subsequence_id",
-    "pl_value_lead",
-    "timestamp_added_subsequence",
-    "timestamp_last_contact",
-    "timestamp_last_open",
-    "timestamp_last_reply",
-    "timestamp_last_interest_change",
-    "timestamp_last_click",
-    "list_id",
-    "last_contacted_from",
-    "uploaded_by_user",
-    "assigned_to",
-    "is_website_visitor",
-    "timestamp_last_touch",
-)

@@ -8,7 +8,7 @@ from instantly_pipeline.sandbox.endpoints.call import Call
 from instantly_pipeline.sandbox.endpoints.emails import mail_of
 from instantly_pipeline.sandbox.http import Response, ok
 from instantly_pipeline.sandbox.paging import by_id
-from instantly_pipeline.sandbox.world import timelines as tl
+from instantly_pipeline.sandbox.world import columns as ev
 from instantly_pipeline.sandbox.world import words
 from instantly_pipeline.sandbox.world.chance import DAY, iso, uuid4, uuid_at
 from instantly_pipeline.sandbox.world.lead_records import contact_email, contact_hash
@@ -76,7 +76,7 @@ def _deliveries(call: Call) -> list[Record]:
     log, names = world.leads.state.log, world.leads.names
     mail = mail_of(call)
     mail_ids = dict(zip(mail.events.tolist(), [i.decode() for i in mail.ids.tolist()], strict=True))
-    recent = np.flatnonzero((log.kind == tl.REPLIED) & (log.at >= world.now - 30 * DAY))
+    recent = np.flatnonzero((log.kind == ev.REPLIED) & (log.at >= world.now - 30 * DAY))
     rows = []
     for e in recent.tolist():
         at, row = int(log.seen[e]), int(log.row[e])

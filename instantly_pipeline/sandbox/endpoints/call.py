@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from instantly_pipeline.sandbox.http import ApiError, Request, Response
+from instantly_pipeline.sandbox.nullable import spelled_out
 from instantly_pipeline.sandbox.paging import Order, RecordSource, page, query_limit
 from instantly_pipeline.sandbox.seed_shape import shape
 from instantly_pipeline.sandbox.switches import Switches, applies
@@ -67,6 +68,8 @@ def served(call: Call, collection: str, record: Record) -> Record:
     """A record as the API shows it: profile's shape, then the switches on fields."""
     if call.profile == "seed":
         record = shape(collection, record)
+    elif not call.switches.omit_nulls:
+        record = spelled_out(collection, record)
     return with_oddities(call.switches, collection, record)
 
 

@@ -8,7 +8,7 @@ import orjson
 from instantly_pipeline.sandbox.endpoints.call import Call
 from instantly_pipeline.sandbox.http import ApiError, Response, ok
 from instantly_pipeline.sandbox.paging import page, query_limit
-from instantly_pipeline.sandbox.world import timelines as tl
+from instantly_pipeline.sandbox.world import columns as ev
 from instantly_pipeline.sandbox.world.chance import iso, mix_array, uuid_column
 from instantly_pipeline.sandbox.world.lead_records import contact_email
 from instantly_pipeline.sandbox.world.world import World
@@ -27,7 +27,7 @@ class Mail:
 
     def __init__(self, world: World) -> None:
         log = world.leads.state.log
-        self.events = np.flatnonzero(np.isin(log.kind, (tl.SENT, tl.REPLIED, tl.AUTO_REPLIED)))
+        self.events = np.flatnonzero(np.isin(log.kind, (ev.SENT, ev.REPLIED, ev.AUTO_REPLIED)))
         kind, row, at = (x[self.events].astype(np.uint64) for x in (log.kind, log.row, log.at))
         mark = mix_array((row << np.uint64(8)) ^ (kind << np.uint64(4)) ^ at)
         hi = (at << np.uint64(16)) | np.uint64(0x7000) | (mark & np.uint64(0xFFF))
@@ -74,8 +74,8 @@ def email_record(call: Call, i: int) -> Record:
     row, kind, step = int(log.row[e]), int(log.kind[e]), int(log.step[e])
     lead = contact_email(names.seed, int(world.leads.leads.contact[row]))
     mailbox = names.emails[int(log.account[e])]
-    received, h = kind != tl.SENT, int(log.at[e])
-    text = TEXTS[h % len(TEXTS)] if kind == tl.REPLIED else "I am out of office." if received else "Hi, quick question."
+    received, h = kind != ev.SENT, int(log.at[e])
+    text = TEXTS[h % len(TEXTS)] if kind == ev.REPLIED else "I am out of office." if received else "Hi, quick question."
     record: Record = {
         "id": mail.ids[i].decode(),
         "timestamp_created": iso(int(log.seen[e])),
@@ -92,13 +92,13 @@ def email_record(call: Call, i: int) -> Record:
         "eaccount": mailbox,
         "ue_type": 2 if received else 1,
         "is_unread": int(received and h % 3 == 0),
-        "is_auto_reply": int(kind == tl.AUTO_REPLIED),
-        "is_focused": int(kind == tl.REPLIED),
+        "is_auto_reply": int(kind == ev.AUTO_REPLIED),
+        "is_focused": int(kind == ev.REPLIED),
         "thread_id": f"t_{row}",
         "content_preview": text[:80],
     }
     marked = int(world.leads.state.last_interest[row])
-    if kind == tl.REPLIED and marked >= 0:
+    if kind == ev.REPLIED and marked >= 0:
         record["i_status"] = int(log.value[marked])
         record["ai_interest_value"] = 0.9 if record["i_status"] > 0 else 0.1
     if step >= 0:
@@ -115,7 +115,7 @@ def emails(call: Call) -> Response:
     chosen = np.ones(len(mail.events), bool)
     kind = request.param("email_type")
     if kind is not None:
-        chosen &= (kinds == tl.SENT) if kind == "sent" else (kinds != tl.SENT) & (kind == "received")
+        chosen &= (kinds == ev.SENT) if kind == "sent" else (kinds != ev.SENT) & (kind == "received")
     campaign = request.param("campaign_id")
     if campaign is not None:
         index = world.campaign_index(campaign)
@@ -169,4 +169,4 @@ def email(call: Call) -> Response:
 def unread(call: Call) -> Response:
     mail, log = mail_of(call), call.world.leads.state.log
     at, kind = log.at[mail.events], log.kind[mail.events]
-    return ok({"count": int(((at % 3 == 0) & (kind != tl.SENT)).sum())})
+    return ok({"count": int(((at % 3 == 0) & (kind != ev.SENT)).sum())})

@@ -9,7 +9,7 @@ from instantly_pipeline.sandbox.endpoints.lists import tag_mappings_of
 from instantly_pipeline.sandbox.http import ApiError, Response, ok
 from instantly_pipeline.sandbox.paging import Order, by_created, by_id
 from instantly_pipeline.sandbox.world import campaign_records, words
-from instantly_pipeline.sandbox.world import timelines as tl
+from instantly_pipeline.sandbox.world import columns as ev
 from instantly_pipeline.sandbox.world.chance import DAY, iso, uuid_at
 from instantly_pipeline.sandbox.world.plan import CampaignPlan
 
@@ -78,7 +78,7 @@ def subsequences(call: Call) -> Response:
 def _followed_leads(call: Call, c: CampaignPlan) -> int:
     """A subsequence writes once to every lead that was ever marked as interested."""
     log = call.world.log_of(c.index)
-    return len(np.unique(log.row[(log.kind == tl.INTEREST) & (log.value == 1)]))
+    return len(np.unique(log.row[(log.kind == ev.INTEREST) & (log.value == 1)]))
 
 
 def subsequence_analytics(call: Call) -> Response:
@@ -212,9 +212,7 @@ def plan_details(call: Call) -> Response:
                 "outreach": outreach,
                 "credits": {"plan_name": "Free Trial", "total_credits": 100, "available_credits": 75},
             },
-            "addons": {
-                "outreach": {"product_id": "pid_addon_25kl_v1", "unit_lead_limit": 25_000, "existing_quantity": 1}
-            },
+            "addons": {"outreach": ADDON, "credits": CREDITS},
         }
     )
 

@@ -8,7 +8,7 @@ from instantly_pipeline.sandbox.http import ApiError, Response, ok
 from instantly_pipeline.sandbox.seed_shape import shape
 from instantly_pipeline.sandbox.world import account_records, analytics
 from instantly_pipeline.sandbox.world.chance import day_text
-from instantly_pipeline.sandbox.world.timelines import Events
+from instantly_pipeline.sandbox.world.columns import Events
 
 Row = dict[str, Any]
 

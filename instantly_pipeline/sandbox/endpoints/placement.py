@@ -3,8 +3,8 @@
 from typing import Any
 
 from instantly_pipeline.sandbox.endpoints.call import Call
-from instantly_pipeline.sandbox.http import ApiError, Response
-from instantly_pipeline.sandbox.paging import by_id
+from instantly_pipeline.sandbox.http import ApiError, Response, ok
+from instantly_pipeline.sandbox.paging import Order, by_id
 from instantly_pipeline.sandbox.world import words
 from instantly_pipeline.sandbox.world.chance import DAY, iso, stable, uuid_at
 from instantly_pipeline.sandbox.world.plan import AccountPlan
@@ -42,19 +42,17 @@ def _tests(call: Call) -> list[Record]:
 
 
 def tests(call: Call) -> Response:
+    if call.request.param("with_metadata") is not None:
+        raise ApiError(400, "querystring must NOT have additional properties")
     status = call.request.param("status")
     rows = [r for r in call.search(_tests(call), "name") if status is None or str(r["status"]) == status]
     order = by_id()
     if call.request.param("sort_order") == "asc":
-        from instantly_pipeline.sandbox.paging import Order
-
         order = Order(order.sort, order.cursor, lambda c: lambda r: str(r["id"]) > c, descending=False)
     return call.listed("inbox_placement_tests", rows, order)
 
 
 def test(call: Call) -> Response:
-    from instantly_pipeline.sandbox.http import ok
-
     record = next((r for r in _tests(call) if r["id"] == call.uuid()), None)
     if record is None:
         raise ApiError(404, "Resource not found")

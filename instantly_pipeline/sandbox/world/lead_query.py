@@ -3,10 +3,11 @@
 from typing import Any
 
 import numpy as np
+import orjson
 
-from instantly_pipeline.sandbox.world import timelines as tl
+from instantly_pipeline.sandbox.world import columns as ev
 from instantly_pipeline.sandbox.world.chance import DAY, Bools
-from instantly_pipeline.sandbox.world.lead_records import contact_email
+from instantly_pipeline.sandbox.world.lead_records import contact_of, has_address
 from instantly_pipeline.sandbox.world.lead_store import LeadStore, View
 from instantly_pipeline.sandbox.world.state import LeadState
 
@@ -60,7 +61,7 @@ def query(store: LeadStore, body: Body, key: str) -> View:
     view = _by_ids(store, body["ids"]) if isinstance(body.get("ids"), list) else None
     if view is None or set(body) - {"ids"}:
         chosen = _choose(store, body)
-        view = store.view(key, lambda state: chosen)
+        view = store.view(lambda state: chosen)
     if body.get("distinct_contacts"):
         view = _by_contact(store, view)
     return store.remember(key, view)
@@ -114,32 +115,15 @@ def emails(store: LeadStore, rows: np.ndarray) -> list[str]:
 
 def _rows_by_email(store: LeadStore, wanted: set[str]) -> Bools:
     """Rows of these addresses: contacts by their made address, the rest by their record."""
-    import orjson
-
-    chosen = np.zeros(len(store.leads), bool)
-    contacts = _contact_index(store)
-    for email in wanted:
-        chosen[contacts.get(email, [])] = True
+    found = [contact_of(store.names.seed, email) for email in wanted]
+    chosen = np.isin(store.leads.contact, [c for c in found if c is not None])
+    rows = np.flatnonzero(chosen)
+    chosen[rows] = has_address(store.names.seed, store.leads, rows)
     for row in {*store.by_hand.values, *store.by_hand.inserted}:
         view = View(np.array([row]), store.ids[[row]])
         record = orjson.loads(store.record_bytes(view, 0, 1)[0])
         chosen[row] = str(record.get("email", "")).lower() in wanted
     return chosen
-
-
-def _contact_index(store: LeadStore) -> dict[str, list[int]]:
-    """email -> rows; made once per size of the world."""
-    cached: tuple[int, dict[str, list[int]]] | None = getattr(store, "_contacts", None)
-    if cached is None or cached[0] != len(store.leads):
-        index: dict[str, list[int]] = {}
-        by_contact: dict[int, list[int]] = {}
-        for row, contact in enumerate(store.leads.contact.tolist()):
-            by_contact.setdefault(contact, []).append(row)
-        for contact, rows in by_contact.items():
-            index.setdefault(contact_email(store.names.seed, contact), []).extend(rows)
-        cached = (len(store.leads), index)
-        store._contacts = cached  # type: ignore[attr-defined]
-    return cached[1]
 
 
 def _rows_by_search(store: LeadStore, text: str, chosen: Bools) -> Bools:
@@ -212,7 +196,7 @@ def _recency(store: LeadStore, state: LeadState, one: Any) -> Bools:
 
 def _status_changed(store: LeadStore, since: int) -> Bools:
     log = store.state.log
-    moved = np.isin(log.kind, (tl.COMPLETED, tl.BOUNCED, tl.UNSUBSCRIBED, tl.INTEREST)) & (log.at >= since)
+    moved = np.isin(log.kind, (ev.COMPLETED, ev.BOUNCED, ev.UNSUBSCRIBED, ev.INTEREST)) & (log.at >= since)
     found = np.zeros(len(store.leads), bool)
     found[log.row[moved]] = True
     return found

@@ -6,8 +6,8 @@ import numpy as np
 
 from instantly_pipeline.sandbox.world import words
 from instantly_pipeline.sandbox.world.chance import NEVER, iso_column, mix_array, stable, uuid4
+from instantly_pipeline.sandbox.world.columns import V4_UNTIL, Leads
 from instantly_pipeline.sandbox.world.state import LeadState
-from instantly_pipeline.sandbox.world.timelines import V4_UNTIL, Leads
 
 Record = dict[str, Any]
 ESP = ((1, 46), (2, 34), (999, 9), (3, 4), (9, 2), (12, 2), (13, 1), (10, 1), (1000, 1))
@@ -35,11 +35,20 @@ _FIRST_ASCII = [_ascii(w) for w in words.FIRST]
 _LAST_ASCII = [_ascii(w) for w in words.LAST]
 
 
+_SIZE = 16_777_213  # a prime: neighbours in the list of firms are not neighbours in name
+_STEP = 1_000_003
+_FIRMS = {
+    (left + right).lower(): a + len(words.LEFT) * b
+    for a, left in enumerate(words.LEFT)
+    for b, right in enumerate(words.RIGHT)
+}
+
+
 def person(contact: int, h: int) -> tuple[str, str, str, str, str]:
     """First name, last name, company, domain and e-mail of a contact; three colleagues share a company."""
     f, s = h % len(words.FIRST), (h >> 12) % len(words.LAST)
     firm, seat = divmod(contact, 3)
-    scrambled = (firm * 1_000_003 + 17) % 16_777_213  # a prime: neighbours in the list are not neighbours in name
+    scrambled = (firm * _STEP + 17) % _SIZE
     a, rest = scrambled % len(words.LEFT), scrambled // len(words.LEFT)
     b, number = rest % len(words.RIGHT), rest // len(words.RIGHT)
     tail = "" if number == 0 else str(number)
@@ -49,12 +58,29 @@ def person(contact: int, h: int) -> tuple[str, str, str, str, str]:
     return words.FIRST[f], words.LAST[s], company, domain, f"{local}@{domain}"
 
 
+def contact_of(seed: int, email: str) -> int | None:
+    """The contact behind an address, without looking through all of them; None when nobody has it."""
+    name = email.partition("@")[2].removesuffix(".example")
+    letters = name.rstrip("0123456789")
+    if letters not in _FIRMS:
+        return None
+    scrambled = _FIRMS[letters] + len(words.LEFT) * len(words.RIGHT) * int(name[len(letters) :] or 0)
+    firm = (scrambled - 17) * pow(_STEP, -1, _SIZE) % _SIZE
+    return next((c for c in range(firm * 3, firm * 3 + 3) if contact_email(seed, c) == email), None)
+
+
 def contact_hash(seed: int, contacts: np.ndarray) -> np.ndarray:
     return mix_array(contacts.astype(np.uint64) ^ np.uint64(stable(seed, "contact")))
 
 
 def contact_email(seed: int, contact: int) -> str:
     return person(contact, int(contact_hash(seed, np.array([contact]))[0]))[4]
+
+
+def has_address(seed: int, leads: Leads, rows: np.ndarray) -> np.ndarray:
+    """A few leads that were imported into a list have no address yet."""
+    h = contact_hash(seed, leads.contact[rows])
+    return np.asarray((leads.campaign[rows] >= 0) | ((h >> np.uint64(20)) % np.uint64(41) != 0))
 
 
 def esp_codes(seed: int, contacts: np.ndarray) -> np.ndarray:
@@ -112,6 +138,7 @@ def lead_records(names: Names, leads: Leads, state: LeadState, ids: np.ndarray, 
         *[_times(at[k]) for k in "sorcm"],
         _times(touch),
         (at["s"] > V4_UNTIL).tolist(),
+        has_address(names.seed, leads, rows).tolist(),
         strict=True,
     )
     return [_record(names, *c) for c in columns]
@@ -150,6 +177,7 @@ def _record(
     interest_at: str | None,
     touch_at: str | None,
     nested: bool,
+    addressed: bool,
 ) -> Record:
     first, last, company, domain, email = person(contact, h)
     record: Record = {
@@ -169,7 +197,7 @@ def _record(
         record["campaign"] = names.campaign_ids[campaign]
     if lead_list >= 0:
         record["list_id"] = names.list_ids[lead_list]
-    _profile(record, names, first, last, company, domain, email, h, esp, verification, edits, campaign)
+    _profile(record, names, first, last, company, domain, email if addressed else "", h, esp, verification, edits)
     if sent_at:
         sender, step_id = names.emails[account], f"0_{step}_{variant}"
         summary = {"from": sender, "stepID": step_id, "timestamp_executed": sent_at}
@@ -207,15 +235,12 @@ def _profile(
     esp: int,
     verification: int,
     edits: int,
-    campaign: int,
 ) -> None:
     """Who the lead is: names, company, codes and the custom variables of its import."""
     a, b, c = (h >> 20) & 0xFFF, (h >> 32) & 0xFFF, (h >> 44) & 0xFFF
-    payload: Record = {"email": email}
-    if campaign >= 0 or a % 40:  # a few leads of lists have no address yet
-        record["email"] = email
-    else:
-        payload = {}
+    payload: Record = {}
+    if email:
+        record["email"] = payload["email"] = email
     if b % 17:
         record["first_name"] = payload["firstName"] = first
         if b % 23:

@@ -4,20 +4,21 @@ A page of leads is a slice of row numbers in id order and a join of their bytes,
 same. Clock and changes drop only the records that can read differently.
 """
 
+import gc
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import orjson
 
-from instantly_pipeline.sandbox.world import timelines as tl
+from instantly_pipeline.sandbox.world import timelines
 from instantly_pipeline.sandbox.world.chance import DAY, NEVER, Ints, iso, parse_uuid, uuid_column
+from instantly_pipeline.sandbox.world.columns import NOBODY, Events, Leads
 from instantly_pipeline.sandbox.world.lead_records import lead_records
 from instantly_pipeline.sandbox.world.plan import Plan
 from instantly_pipeline.sandbox.world.state import LeadState, changed_rows, lead_state, visible_log
-from instantly_pipeline.sandbox.world.timelines import NOBODY, Events, Leads
 
 Record = dict[str, Any]
 Shape = Callable[[Record], Record]
@@ -64,13 +65,14 @@ class LeadStore:
     def __init__(self, plan: Plan, names: Names, shape: Shape | None = None) -> None:
         self.plan, self.names, self.shape = plan, names, shape
         self.generation, self.now, self.days = 0, plan.now0, 0
-        self.leads, self.log = tl.base_batch(plan, len(names.list_ids))
+        self.leads, self.log = timelines.base_batch(plan, len(names.list_ids))
         self.stop: Ints = np.full(len(self.leads), NEVER)
         self.campaign_ends: Ints = np.array([c.deleted for c in plan.campaigns], np.int64)
         self.kept_campaigns: set[int] = set()
         self.by_hand = ByHand()
         self._records: list[bytes | None] = [None] * len(self.leads)
         self._views: OrderedDict[str, View] = OrderedDict()
+        self._all: View | None = None
         self._sort_log()
         self._sort_ids()
         self._state: LeadState | None = None
@@ -81,7 +83,7 @@ class LeadStore:
         """Move the clock forward; leads of new days are made, records that changed are dropped."""
         parts, events, rows = [self.leads], [self.log], len(self.leads)
         while self.days <= (now - self.plan.now0) // DAY:
-            leads, log = tl.day_batch(self.plan, self.days, rows, len(self.names.list_ids))
+            leads, log = timelines.day_batch(self.plan, self.days, rows, len(self.names.list_ids))
             self.days += 1
             parts.append(leads)
             events.append(log)
@@ -111,10 +113,11 @@ class LeadStore:
     def _sort_ids(self) -> None:
         self.ids = uuid_column(self.leads.hi, self.leads.lo)
         self.order = np.lexsort((self.leads.lo, self.leads.hi))
+        self._sorted_hi = self.leads.hi[self.order]
 
     def _changed(self) -> None:
         self.generation += 1
-        self._state = None
+        self._state = self._all = None
         self._views.clear()
 
     def _drop(self, rows: np.ndarray) -> None:
@@ -141,7 +144,7 @@ class LeadStore:
         halves = parse_uuid(lead_id)
         if halves is None or not len(self.leads):
             return None
-        hi = self.leads.hi[self.order]
+        hi = self._sorted_hi
         at = int(np.searchsorted(hi, np.uint64(halves[0])))
         while at < len(hi) and int(hi[at]) == halves[0]:
             row = int(self.order[at])
@@ -154,26 +157,29 @@ class LeadStore:
         row = self.row_of(lead_id)
         return row if row is not None and self.state.visible[row] else None
 
-    def view(self, key: str, choose: Callable[[LeadState], np.ndarray]) -> View:
-        """The visible leads for which `choose` gives True, in id order, remembered under `key`."""
-        found = self._views.get(key)
-        if found is None:
-            rows = self.order[(self.state.visible & choose(self.state))[self.order]]
-            found = self._views[key] = View(rows, self.ids[rows])
-            if len(self._views) > VIEWS:
-                self._views.popitem(last=False)
-        return found
+    def view(self, choose: Callable[[LeadState], np.ndarray]) -> View:
+        """The visible leads for which `choose` gives True, in id order."""
+        rows = self.order[(self.state.visible & choose(self.state))[self.order]]
+        return View(rows, self.ids[rows])
 
     def everything(self) -> View:
-        found = self._views.get("")
-        return found or self.view("", lambda state: np.ones(len(self.leads), bool))
+        """All visible leads: the view of a sweep."""
+        if self._all is None:
+            self._all = self.view(lambda state: np.ones(len(self.leads), bool))
+        return self._all
 
     def remember(self, key: str, view: View) -> View:
+        """Keep a filtered view for its next page; the least recently asked goes first."""
         self._views[key] = view
+        if len(self._views) > VIEWS:
+            self._views.popitem(last=False)
         return view
 
     def remembered(self, key: str) -> View | None:
-        return self._views.get(key)
+        found = self._views.get(key)
+        if found is not None:
+            self._views.move_to_end(key)
+        return found
 
     def record_bytes(self, view: View, start: int, count: int) -> list[bytes]:
         """JSON of `count` leads of a view from a position on."""
@@ -184,6 +190,12 @@ class LeadStore:
             self.render(view.rows[start : start + max(count, BATCH)])
             found = [records[row] for row in rows]
         return [r for r in found if r is not None]
+
+    def all_bytes(self) -> Iterator[bytes]:
+        """JSON of every lead in id order, a batch at a time."""
+        view = self.everything()
+        for start in range(0, len(view.rows), 2000):
+            yield from self.record_bytes(view, start, 2000)
 
     def render(self, rows: np.ndarray) -> None:
         """Make the bytes of those rows that have none."""
@@ -206,10 +218,16 @@ class LeadStore:
         return record
 
     def warm(self) -> None:
-        """Render everything now."""
+        """Render everything now (without the collector, which would walk millions of records that all stay)."""
         rows = self.everything().rows
-        for start in range(0, len(rows), 20_000):
-            self.render(rows[start : start + 20_000])
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            for start in range(0, len(rows), 5000):
+                self.render(rows[start : start + 5000])
+        finally:
+            if collecting:
+                gc.enable()
 
     def forget(self) -> None:
         """Render everything anew: how records are written has changed."""

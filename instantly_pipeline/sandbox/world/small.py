@@ -11,7 +11,7 @@ from instantly_pipeline.sandbox.world.plan import Plan
 Record = dict[str, Any]
 BLOCKED_AT_START = 40
 BLOCKED_EVERY = 2 * DAY
-FUTURE = 1500
+FUTURE = 300
 
 
 def workspaces(plan: Plan) -> Collection:
@@ -80,10 +80,11 @@ Maker = Callable[[Plan, str, int, int], Record]
 
 
 def _fixed(plan: Plan, name: str, count: int, make: Maker) -> Collection:
-    """Records that were all made before the window; the first two share their creation instant, as imports do."""
+    """Records that were all made before the window; two lists share an instant, as imports do."""
     items = []
     for i in range(count):
-        created = plan.window - 120 * DAY + max(i, 1) * 11 * DAY + stable(plan.seed, name) % DAY
+        twin = 1 if name == "lead_lists" else 0
+        created = plan.window - 120 * DAY + max(i, twin) * 11 * DAY + stable(plan.seed, name) % DAY
         key = uuid_at(created, plan.seed, plan.workspace, name, i)
         items.append(Item(key, created, _bound(make, plan, key, i, created)))
     return Collection(name, items)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from instantly_pipeline.sandbox.world import timelines as tl
+from instantly_pipeline.sandbox.world import columns as ev
 from instantly_pipeline.sandbox.world.chance import NEVER, Bools, Ints
-from instantly_pipeline.sandbox.world.timelines import NOBODY, Events, Leads
+from instantly_pipeline.sandbox.world.columns import NOBODY, Events, Leads
 
 POSITIVE = (1, 2, 3, 4, 10231, 10234)
 
@@ -51,7 +51,7 @@ def lead_state(leads: Leads, log: Events, campaign_gone: Bools, now: int, paused
     campaign[to_list] = NOBODY
     lead_list[to_list] = -2 - leads.move_to[to_list]
     visible = (leads.created <= now) & (leads.deleted > now) & ~np.append(campaign_gone, False)[campaign]
-    is_kind = [log.kind == k for k in range(len(tl.KINDS))]
+    is_kind = [log.kind == k for k in range(len(ev.KINDS))]
 
     def last(kind: int) -> Ints:
         found = np.full(n, -1, np.int64)
@@ -63,7 +63,7 @@ def lead_state(leads: Leads, log: Events, campaign_gone: Bools, now: int, paused
         return np.bincount(log.row[is_kind[kind]], minlength=n).astype(np.int32)
 
     updated = leads.created.copy()
-    edited = np.flatnonzero(is_kind[tl.EDITED])
+    edited = np.flatnonzero(is_kind[ev.EDITED])
     updated[log.row[edited]] = log.at[edited]
     updated[moved] = np.maximum(updated, leads.moved)[moved]
     return LeadState(
@@ -73,15 +73,15 @@ def lead_state(leads: Leads, log: Events, campaign_gone: Bools, now: int, paused
         campaign=campaign,
         lead_list=lead_list,
         status=_status(leads, log, is_kind, to_campaign, now, paused),
-        opens=count(tl.OPENED),
-        replies=count(tl.REPLIED),
-        clicks=count(tl.CLICKED),
-        edits=count(tl.EDITED),
-        last_sent=last(tl.SENT),
-        last_open=last(tl.OPENED),
-        last_reply=last(tl.REPLIED),
-        last_click=last(tl.CLICKED),
-        last_interest=last(tl.INTEREST),
+        opens=count(ev.OPENED),
+        replies=count(ev.REPLIED),
+        clicks=count(ev.CLICKED),
+        edits=count(ev.EDITED),
+        last_sent=last(ev.SENT),
+        last_open=last(ev.OPENED),
+        last_reply=last(ev.REPLIED),
+        last_click=last(ev.CLICKED),
+        last_interest=last(ev.INTEREST),
         updated=updated,
     )
 
@@ -89,10 +89,10 @@ def lead_state(leads: Leads, log: Events, campaign_gone: Bools, now: int, paused
 def _status(leads: Leads, log: Events, is_kind: list[Bools], to_campaign: Bools, now: int, paused: Bools) -> np.ndarray:
     status = np.ones(len(leads), np.int8)
     status[paused] = 2
-    status[log.row[is_kind[tl.COMPLETED]]] = 3
+    status[log.row[is_kind[ev.COMPLETED]]] = 3
     status[leads.skipped <= now] = -3
-    status[log.row[is_kind[tl.UNSUBSCRIBED]]] = -2
-    status[log.row[is_kind[tl.BOUNCED]]] = -1
+    status[log.row[is_kind[ev.UNSUBSCRIBED]]] = -2
+    status[log.row[is_kind[ev.BOUNCED]]] = -1
     status[to_campaign & (status > 0)] = 1
     return status
 

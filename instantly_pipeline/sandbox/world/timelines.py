@@ -4,93 +4,33 @@ A batch is either the leads the world starts with or those added on one later da
 the clock decides what is visible.
 """
 
-from dataclasses import dataclass, fields
-
 import numpy as np
 from numpy.random import Generator
 
 from instantly_pipeline.sandbox.world.chance import DAY, HOUR, MINUTE, NEVER, Bools, Ints, rng, uuid_halves
+from instantly_pipeline.sandbox.world.columns import (
+    AUTO_REPLIED,
+    BOUNCED,
+    CLICKED,
+    COMPLETED,
+    EDITED,
+    INTEREST,
+    NOBODY,
+    OPENED,
+    REPLIED,
+    SENT,
+    UNSUBSCRIBED,
+    V4_UNTIL,
+    Events,
+    Leads,
+    no_events,
+    typed,
+)
 from instantly_pipeline.sandbox.world.plan import STEPS, VARIANTS, CampaignPlan, Plan
 
-SENT, OPENED, CLICKED, REPLIED, AUTO_REPLIED, BOUNCED, UNSUBSCRIBED, COMPLETED, INTEREST, EDITED = range(10)
-KINDS = (
-    "sent",
-    "opened",
-    "clicked",
-    "replied",
-    "auto_replied",
-    "bounced",
-    "unsubscribed",
-    "completed",
-    "interest",
-    "edited",
-)
-NOBODY = -1
-V4_UNTIL = 1_760_400_000_000  # 2025-10-14: the day the live API nested status_summary, one before the first v7 id
 NEW_PER_DAY = 0.01
 DELETED_PER_DAY = 0.0006
 MOVED_PER_DAY = 0.0004
-
-
-@dataclass
-class Leads:
-    """Columns of leads, one row each. `campaign` and `lead_list` are indexes, NOBODY where there is none."""
-
-    hi: np.ndarray
-    lo: np.ndarray
-    created: Ints
-    campaign: np.ndarray
-    lead_list: np.ndarray
-    account: np.ndarray
-    contact: Ints
-    verification: np.ndarray
-    skipped: Ints  # instant at which the campaign passed over the lead
-    deleted: Ints
-    moved: Ints
-    move_to: np.ndarray  # a campaign index, or -2 - list index
-
-    def __len__(self) -> int:
-        return len(self.created)
-
-    @classmethod
-    def join(cls, parts: "list[Leads]") -> "Leads":
-        return cls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)))
-
-
-@dataclass
-class Events:
-    """The log, one row per event. `at` is when it happened, `seen` when Instantly noticed (at or later)."""
-
-    row: np.ndarray
-    kind: np.ndarray
-    step: np.ndarray
-    variant: np.ndarray
-    value: np.ndarray
-    campaign: np.ndarray
-    account: np.ndarray
-    at: Ints
-    seen: Ints
-
-    def __len__(self) -> int:
-        return len(self.at)
-
-    def take(self, index: np.ndarray) -> "Events":
-        return Events(*(getattr(self, f.name)[index] for f in fields(self)))
-
-    @classmethod
-    def join(cls, parts: "list[Events]") -> "Events":
-        return cls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)))
-
-
-EVENT_TYPES = (np.int32, np.int8, np.int8, np.int8, np.int32, np.int16, np.int16, np.int64, np.int64)
-
-
-def no_events() -> Events:
-    return _typed([np.zeros(0)] * len(EVENT_TYPES))
-
-
-def _typed(columns: list[np.ndarray]) -> Events:
-    return Events(*[column.astype(t) for column, t in zip(columns, EVENT_TYPES, strict=True)])
 
 
 class _Batch:
@@ -130,7 +70,7 @@ class _Batch:
         seen = at + lag
         i = np.flatnonzero(where)
         columns = (self.rows + self.first_row, kind, step, variant, value, self.campaign, self.account, at, seen)
-        self.parts.append(_typed([np.broadcast_to(np.asarray(c), (self.n,))[i] for c in columns]))
+        self.parts.append(typed([np.broadcast_to(np.asarray(c), (self.n,))[i] for c in columns]))
         return np.asarray(seen)
 
     def run(self) -> Events:
@@ -141,10 +81,11 @@ class _Batch:
 
 
 def _working_time(at: Ints, offset_hours: np.ndarray, gen: Generator) -> Ints:
-    """The same or the next weekday, between 09:00 and 17:00 of the campaign's zone."""
+    """The same day, or for a weekend one of the next weekdays, between 09:00 and 17:00 of the campaign's zone."""
     local = at // DAY
     weekday = (local + 4) % 7  # 0 is Sunday
-    local = local + np.where(weekday == 6, 2, np.where(weekday == 0, 1, 0))
+    backlog = gen.integers(0, 5, len(at))  # limits spread a weekend's backlog over the week
+    local = local + np.select([weekday == 6, weekday == 0], [2 + backlog, 1 + backlog], 0)
     within = gen.integers(9 * HOUR, 17 * HOUR, len(at))
     return np.asarray(local * DAY + within + offset_hours * HOUR)
 
@@ -201,10 +142,10 @@ def _opens(batch: _Batch, sent: Bools, at: Ints, step: int, variant: np.ndarray)
     tracked = batch.of("open_tracking", bool)
     opened = sent & tracked & batch.chance(np.where(batch.health > 2, 0.14, 0.44) * 0.9**step)
     first = at + (gen.lognormal(1.6, 1.5, n).clip(0.02, 300) * HOUR).astype(np.int64)
-    batch.add(OPENED, opened, first, step=step, variant=variant, late=0.05)
+    batch.add(OPENED, opened, first, step=step, variant=variant, late=0.12)
     again = opened & batch.chance(0.3)
     later = first + (gen.lognormal(2.6, 1.2, n).clip(0.05, 400) * HOUR).astype(np.int64)
-    batch.add(OPENED, again, later, step=step, variant=variant, late=0.05)
+    batch.add(OPENED, again, later, step=step, variant=variant, late=0.12)
     return np.asarray(opened)
 
 
@@ -245,7 +186,7 @@ def _replies(batch: _Batch, sent: Bools, at: Ints, step: int, variant: np.ndarra
     replied_at = at + (gen.lognormal(1.9, 1.4, n).clip(0.05, 290) * HOUR).astype(np.int64)
     unmatched = batch.chance(0.03)  # answered from another address: no step is known
     known_step, known_variant = np.where(unmatched, -1, step), np.where(unmatched, -1, variant)
-    seen = batch.add(REPLIED, human, replied_at, step=known_step, variant=known_variant, late=0.06)
+    seen = batch.add(REPLIED, human, replied_at, step=known_step, variant=known_variant, late=0.12)
     again = human & batch.chance(0.3)
     again_at = replied_at + gen.integers(8 * HOUR, 5 * DAY, n)
     batch.add(REPLIED, again, again_at, step=known_step, variant=known_variant)
@@ -283,7 +224,7 @@ def write_events(plan: Plan, leads: Leads, first_row: int, gen: Generator) -> Ev
     after = np.maximum(leads.created[edited], plan.now0 - 60 * DAY)
     at = after + (gen.exponential(1.0, len(edited)) * 60 * DAY).astype(np.int64)
     columns = (first_row + edited, EDITED, -1, -1, 0, leads.campaign[edited], NOBODY, at, at)
-    return Events.join([events, _typed([np.broadcast_to(np.asarray(c), (len(edited),)) for c in columns])])
+    return Events.join([events, typed([np.broadcast_to(np.asarray(c), (len(edited),)) for c in columns])])
 
 
 def base_batch(plan: Plan, lists: int) -> tuple[Leads, Events]:

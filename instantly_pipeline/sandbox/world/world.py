@@ -9,10 +9,10 @@ import orjson
 from instantly_pipeline.sandbox.world import account_records, analytics, campaign_records, small
 from instantly_pipeline.sandbox.world.chance import day_text, iso
 from instantly_pipeline.sandbox.world.collection import Collection
+from instantly_pipeline.sandbox.world.columns import KINDS, Events
 from instantly_pipeline.sandbox.world.lead_records import users
 from instantly_pipeline.sandbox.world.lead_store import LeadStore, Names
 from instantly_pipeline.sandbox.world.plan import make_plan
-from instantly_pipeline.sandbox.world.timelines import KINDS, Events
 
 Record = dict[str, Any]
 Row = dict[str, Any]
@@ -138,18 +138,15 @@ class World:
         ordered, edges = self.cached("logs", split)
         if index >= len(self.plan.campaigns):
             edges = np.zeros(index + 2, np.int64)  # a campaign put in by hand has never sent
-        edge = slice(int(edges[index]), int(edges[index + 1]))
-        found: Events = self.cached(("log", index), lambda: ordered.take(np.arange(edge.start, edge.stop)))
+        found: Events = ordered.between(int(edges[index]), int(edges[index + 1]))
         return found
 
     def cut(self, index: int, start: int | None, end: int | None) -> Events:
         """The log of a campaign between two instants, both inclusive."""
         log = self.log_of(index)
-        if start is None and end is None:
-            return log
         first = np.searchsorted(log.at, start, side="left") if start is not None else 0
         last = np.searchsorted(log.at, end, side="right") if end is not None else len(log)
-        return log.take(np.arange(first, max(first, last)))
+        return log.between(int(first), int(max(first, last)))
 
     def value_of(self, index: int) -> float:
         return float(self.plan.campaigns[index].pl_value) if index < len(self.plan.campaigns) else 0.0
