@@ -19,7 +19,7 @@ from instantly_pipeline import settings as settings_module
 from instantly_pipeline.lake.fit import Misfit, fit
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.sandbox.config import SandboxConfig
-from instantly_pipeline.sandbox.server import running
+from instantly_pipeline.sandbox.server import running, spawned
 from instantly_pipeline.streams.model import Column, Type
 from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.sync.engine import World, sync
@@ -124,9 +124,9 @@ class Bench:
 
 
 @contextmanager
-def bench(data_dir: Path, config: SandboxConfig = SMALL) -> Iterator[Bench]:
-    """A running sandbox with a bench on it."""
-    with running(config) as sandbox:
+def bench(data_dir: Path, config: SandboxConfig = SMALL, *, apart: bool = False) -> Iterator[Bench]:
+    """A running sandbox with a bench on it; `apart` in a process of its own."""
+    with (spawned if apart else running)(config) as sandbox:
         made = Bench(sandbox.url, sandbox.key, data_dir)
         try:
             yield made

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from instantly_pipeline.sandbox.config import SandboxConfig
-from instantly_pipeline.sandbox.server import spawned
-from tests.sync.harness import Bench, assert_mirrors
+from tests.sync.harness import Bench, assert_mirrors, bench
 
 CONFIG = SandboxConfig(leads=12_000, campaigns=5, accounts=8, days=40, rate_limited=False)
 
@@ -48,8 +47,7 @@ def kill_after(at: Bench, seconds: float) -> bool:
 def storm(data_dir: Path, kills: int, seed: int) -> int:
     """Kill syncs of a moving world; after each, one that runs to its end must mirror it. Returns the kills that hit."""
     chance = random.Random(seed)
-    with spawned(CONFIG) as sandbox:
-        at = Bench(sandbox.url, sandbox.key, data_dir)
+    with bench(data_dir, CONFIG, apart=True) as at:
         whole, hit = 4.0, 0
         for number in range(kills):
             hit += kill_after(at, chance.uniform(0.05, whole))
@@ -62,7 +60,6 @@ def storm(data_dir: Path, kills: int, seed: int) -> int:
                 assert_mirrors(at)
                 versions = [(row["_key"], row["_synced_at"]) for row in at.rows("leads")]
                 assert len(versions) == len(set(versions))
-        at.control.close()
     return hit
 
 

@@ -1,0 +1,51 @@
+"""The command as a process of its own, and a synced data directory to read from."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.orchestration.pipeline import Pipeline, make_home, pipeline
+
+COMMAND = [sys.executable, "-c", "from instantly_pipeline.cli.main import main; main()"]
+
+
+class Shell:
+    """Types commands, with an environment of its own."""
+
+    def __init__(self, root: Path, **environment: str) -> None:
+        self.root = root
+        self.data_dir = root / "data"
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        made = {"INSTANTLY_ENV_FILE": str(root / "none.env"), "INSTANTLY_DATA_DIR": str(self.data_dir),
+                "DAGSTER_HOME": str(root / "dagster_home")}  # fmt: skip
+        self.environment = kept | made | environment
+
+    def run(self, *args: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        env = self.environment | environment
+        return subprocess.run([*COMMAND, *args], env=env, capture_output=True, text=True, timeout=120)
+
+    def start(self, *args: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*COMMAND, *args], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    """An empty data directory, no key."""
+    make_home(tmp_path / "dagster_home")
+    return Shell(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def synced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Pipeline, Shell]]:
+    """A pipeline that was synced once, and a shell on it."""
+    with pipeline(tmp_path_factory.mktemp("cli")) as pipe:
+        assert pipe.sync().exit_code == 0
+        yield pipe, Shell(pipe.root, INSTANTLY_API_KEY=pipe.key, INSTANTLY_BASE_URL=pipe.url)

@@ -1,0 +1,223 @@
+"""`sync`, `status`, `query` and `sandbox` as a user types them, against a sandbox."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from instantly_pipeline.cli.failures import BROKEN_PIPE, INTERRUPTED
+from instantly_pipeline.settings import PROJECT_ROOT
+from tests.cli.conftest import COMMAND, Shell
+from tests.orchestration.pipeline import LEADS, Pipeline
+
+Synced = tuple[Pipeline, Shell]
+
+
+def test_sync_sums_up_on_stdout_and_shows_progress_on_stderr(synced: Synced) -> None:
+    pipe, shell = synced
+    done = shell.run("sync", "--streams", "campaigns,leads")
+    assert done.returncode == 0, done.stderr
+    for expected in ("leads", "Synced 1 workspace", "warehouse.duckdb", "Next:", "instantly-pipeline query"):
+        assert expected in done.stdout
+    assert "leads: 120 rows in" in done.stderr
+    assert "building the models" in done.stderr
+    assert "dagster" not in done.stderr
+    assert pipe.key not in done.stdout + done.stderr
+
+
+def test_sync_says_what_was_skipped_and_ends_with_3(synced: Synced) -> None:
+    pipe, shell = synced
+    pipe.switch(stream_status={LEADS: 403})
+    try:
+        done = shell.run("sync", "--streams", "custom_tags,leads")
+    finally:
+        pipe.switch(stream_status={})
+    assert done.returncode == 3
+    assert "default, leads: skipped:" in done.stdout
+    assert "Published" in done.stdout
+
+
+def test_a_wrong_key_ends_with_1_in_a_sentence(synced: Synced) -> None:
+    _, shell = synced
+    done = shell.run("sync", INSTANTLY_API_KEY="wrong-key-0815")
+    assert done.returncode == 1
+    assert "Nothing could be read" in done.stderr
+    assert_no_traceback(done)
+    assert "wrong-key-0815" not in done.stdout + done.stderr
+
+
+def test_status_shows_every_stream_and_the_last_runs(synced: Synced) -> None:
+    _, shell = synced
+    done = shell.run("status")
+    assert done.returncode == 0
+    assert "leads" in done.stdout
+    assert "Last runs" in done.stdout
+    found = json.loads(shell.run("status", "--json").stdout)
+    assert {"file", "bytes", "published_at", "streams", "runs"} <= found.keys()
+    assert {stream["stream"] for stream in found["streams"]} >= {"campaigns", "leads"}
+
+
+def test_query_answers_as_table_csv_and_json(synced: Synced) -> None:
+    _, shell = synced
+    sql = "select 'caf\u00e9' as name, count(*) as n, null as nothing from raw.leads"
+    shown = shell.run("query", sql).stdout.splitlines()
+    assert shown[0].split() == ["name", "n", "nothing"]
+    assert shown[2].split() == ["caf\u00e9", "120"]
+    rows = list(csv.reader(io.StringIO(shell.run("query", sql, "--format", "csv").stdout)))
+    assert rows == [["name", "n", "nothing"], ["caf\u00e9", "120", ""]]
+    assert json.loads(shell.run("query", sql, "--format", "json").stdout) == [
+        {"name": "caf\u00e9", "n": 120, "nothing": None}
+    ]
+
+
+def test_query_shows_a_hundred_rows_and_says_so(synced: Synced) -> None:
+    _, shell = synced
+    done = shell.run("query", "select id from raw.leads")
+    assert len(done.stdout.splitlines()) == 102
+    assert "The first 100 rows" in done.stderr
+    assert len(shell.run("query", "select id from raw.leads", "--limit", "7").stdout.splitlines()) == 9
+
+
+def test_query_reads_its_statement_from_standard_input(synced: Synced) -> None:
+    _, shell = synced
+    done = subprocess.run([*COMMAND, "query", "-", "--format", "csv"], input="select 1 as one", env=shell.environment,
+                          capture_output=True, text=True)  # fmt: skip
+    assert done.stdout == "one\n1\n"
+
+
+@pytest.mark.parametrize("sql", ["select nothing from nowhere", "delete from raw.leads", "selekt"])
+def test_a_wrong_statement_is_a_sentence_and_2(synced: Synced, sql: str) -> None:
+    _, shell = synced
+    done = shell.run("query", sql)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert_no_traceback(done)
+
+
+def test_a_reader_that_stops_reading_is_no_error(synced: Synced) -> None:
+    _, shell = synced
+    sql = "select * from raw.leads, range(200)"
+    with subprocess.Popen([*COMMAND, "query", sql, "--format", "csv"], env=shell.environment,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:  # fmt: skip
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.readline()
+        child.stdout.close()
+        assert child.stderr.read() == b""
+    assert child.returncode == BROKEN_PIPE
+
+
+def test_any_encoding_will_do(synced: Synced) -> None:
+    _, shell = synced
+    done = shell.run("query", "select 'caf\u00e9' as x", PYTHONIOENCODING="ascii", LC_ALL="C", PYTHONUTF8="0")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "caf\\xe9" in done.stdout
+
+
+def test_a_closed_stdout_will_do(synced: Synced) -> None:
+    _, shell = synced
+    words = " ".join(f"'{word}'" for word in COMMAND)
+    done = subprocess.run(["sh", "-c", f"{words} status >&-"], env=shell.environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_bars_are_shown_on_a_terminal(synced: Synced) -> None:
+    _, shell = synced
+    ours, theirs = pty.openpty()
+    env = shell.environment | {"TERM": "xterm", "COLUMNS": "100"}
+    with subprocess.Popen([*COMMAND, "sync", "--streams", "leads"], env=env, stdout=subprocess.DEVNULL,
+                          stderr=theirs) as child:  # fmt: skip
+        os.close(theirs)
+        shown = b""
+        while chunk := _read(ours):
+            shown += chunk
+    os.close(ours)
+    assert child.returncode == 0
+    assert b"leads: " in shown
+    assert b"120 rows in" in shown
+    assert b"\x1b[" in shown
+
+
+def test_an_interrupted_sync_ends_with_130_and_the_next_goes_on(synced: Synced) -> None:
+    pipe, shell = synced
+    pipe.switch(latency_by_path={LEADS: 20.0})
+    try:
+        child = shell.start("sync", "--streams", "leads")
+        assert child.stderr is not None
+        while "... leads" not in child.stderr.readline():
+            pass
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=30)
+    finally:
+        pipe.switch(latency_by_path={})
+    assert child.returncode == INTERRUPTED
+    assert "Stopped; nothing is lost. Run the same command to go on." in err
+    assert "Traceback" not in out + err
+    again = shell.run("sync", "--streams", "leads")
+    assert again.returncode == 0
+    assert "was closed" not in again.stderr  # the interrupted run ended as canceled, by itself
+
+
+def test_a_killed_sync_is_closed_by_the_next(synced: Synced) -> None:
+    pipe, shell = synced
+    pipe.switch(latency_by_path={LEADS: 20.0})
+    try:
+        child = shell.start("sync", "--streams", "leads")
+        assert child.stderr is not None
+        while "... leads" not in child.stderr.readline():
+            pass
+        busy = shell.run("sync")
+        child.kill()
+        child.communicate()
+    finally:
+        pipe.switch(latency_by_path={})
+    assert busy.returncode == 2
+    assert "is being written by `sync`" in busy.stderr
+    assert_no_traceback(busy)
+    after = shell.run("sync", "--streams", "leads")
+    assert after.returncode == 0
+    assert "An earlier run did not end by itself and was closed" in after.stderr
+
+
+def test_the_sandbox_says_when_it_is_ready_and_ends_on_ctrl_c(shell: Shell) -> None:
+    child = shell.start("sandbox", "--port", "0", "--key", "k-1", "--leads", "10", "--campaigns", "1", "--days", "3")
+    assert child.stdout is not None
+    url, key = child.stdout.readline().split()
+    answer = httpx.get(f"{url}/api/v2/campaigns", headers={"authorization": f"Bearer {key}", "user-agent": "test/1"},
+                       verify=False)  # fmt: skip
+    assert (key, answer.status_code) == ("k-1", 200)
+    taken = shell.run("sandbox", "--port", url.rpartition(":")[2], "--leads", "10")
+    assert taken.returncode == 2
+    assert "is taken" in taken.stderr
+    child.send_signal(signal.SIGINT)
+    child.communicate(timeout=10)
+    assert child.returncode == 0
+
+
+def assert_no_traceback(done: subprocess.CompletedProcess[str]) -> None:
+    assert "Traceback" not in done.stdout + done.stderr
+    assert done.stderr.startswith(("Error: ", "Starting", "Usage: "))
+
+
+def _read(handle: int) -> bytes:
+    try:
+        return os.read(handle, 4096)
+    except OSError:  # Linux: the other end was closed
+        return b""
+
+
+def test_the_command_is_installed_under_its_name() -> None:
+    name = "instantly-pipeline"
+    path = PROJECT_ROOT / ".venv" / "bin" / name
+    if not path.exists():
+        pytest.skip("another environment")
+    assert subprocess.run([path, "--version"], capture_output=True, text=True).stdout.startswith(name)
+    assert sys.version_info >= (3, 11)

@@ -1,0 +1,110 @@
+"""Every failure is a sentence and an exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+
+from instantly_pipeline.cli.failures import INTERRUPTED, LOG_NAME, run_safely
+from instantly_pipeline.errors import LockedError, StorageError, UsageError
+from tests.cli.conftest import Shell
+
+
+def failing(error: BaseException) -> click.Command:
+    @click.command()
+    def command() -> None:
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (UsageError("a wrong setting"), 2, "Error: a wrong setting\n"),
+        (LockedError("taken"), 2, "Error: taken\n"),
+        (StorageError("the disk is full"), 1, "Error: the disk is full\n"),
+        (OSError(28, "No space left on device"), 1, "Error: The disk is full. Free some space and run the same"),
+        (KeyboardInterrupt(), INTERRUPTED, "\nStopped; nothing is lost. Run the same command to go on.\n"),
+    ],
+)
+def test_an_error_is_told_in_a_sentence(
+    error: BaseException, code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_safely(failing(error), []) == code
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(said)
+
+
+def test_an_unexpected_error_is_kept_in_a_log_without_what_it_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("INSTANTLY_DATA_DIR", str(tmp_path))
+    assert run_safely(failing(RuntimeError("jane@private.example")), []) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("Error: An unexpected RuntimeError.")
+    assert "Traceback" not in said
+    log = tmp_path / "work" / LOG_NAME
+    assert str(log) in said
+    assert "Traceback" in log.read_text()
+    assert "jane" not in log.read_text()
+
+
+def test_a_wrong_option_is_explained_by_its_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_safely(failing(UsageError("never reached")), ["--nonsense"]) == 2
+    assert "No such option" in capsys.readouterr().err
+
+
+def test_without_a_key_sync_says_how_to_get_one(shell: Shell) -> None:
+    done = shell.run("sync")
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: No API key is set. Put INSTANTLY_API_KEY=<key> into a file called .env")
+    assert not shell.data_dir.exists()
+
+
+def test_a_wrong_setting_is_named(shell: Shell) -> None:
+    done = shell.run("sync", INSTANTLY_LOOKBACK_DAYS="many")
+    assert done.returncode == 2
+    assert "INSTANTLY_LOOKBACK_DAYS" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_stream_is_named_before_anything_is_written(shell: Shell) -> None:
+    done = shell.run("sync", "--streams", "lead", INSTANTLY_API_KEY="k")
+    assert done.returncode == 2
+    assert "There is no stream 'lead'. The streams are:" in done.stderr
+    assert not shell.data_dir.exists()
+
+
+def test_no_network_ends_with_1_in_a_sentence(shell: Shell) -> None:
+    done = shell.run("sync", "--streams", "campaigns", INSTANTLY_API_KEY="k", INSTANTLY_BASE_URL="http://127.0.0.1:9")
+    assert done.returncode == 1
+    assert "Nothing could be read" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", [["status"], ["status", "--json"], ["query", "select 1"]])
+def test_before_the_first_sync_it_is_said_what_to_type(shell: Shell, command: list[str]) -> None:
+    done = shell.run(*command)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "run `instantly-pipeline sync` first" in done.stderr
+
+
+def test_a_broken_published_file_is_told_in_a_sentence(shell: Shell) -> None:
+    (shell.data_dir / "publish").mkdir(parents=True)
+    (shell.data_dir / "publish" / "warehouse.duckdb").write_bytes(b"not a database" * 1000)
+    done = shell.run("status")
+    assert done.returncode == 1
+    assert "cannot be read" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_data_directory_that_cannot_be_made_is_told_in_a_sentence(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = shell.run("sync", INSTANTLY_API_KEY="k", INSTANTLY_DATA_DIR=str(tmp_path / "file" / "data"))
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("Error: ")
+    assert "Traceback" not in done.stderr

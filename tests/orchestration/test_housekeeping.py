@@ -1,0 +1,183 @@
+"""Runs whose process is gone, runs of long ago, and scheduled runs that meet another command."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.launcher.base import WorkerStatus
+
+from instantly_pipeline.orchestration import housekeeping, keys, process
+from instantly_pipeline.orchestration.definitions import build_defs
+from instantly_pipeline.orchestration.home import open_instance
+from instantly_pipeline.orchestration.launcher import LocalRunLauncher
+from instantly_pipeline.orchestration.schedules import run_config
+from instantly_pipeline.settings import Settings
+from tests.orchestration.pipeline import Pipeline, make_home, materialized, run_of, settings_for
+
+HOLD = "import sys; from pathlib import Path; from instantly_pipeline.lake.lock import writing\n" \
+    "with writing(Path(sys.argv[1]), command='a test'): print('held', flush=True); sys.stdin.read()"  # fmt: skip
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DAGSTER_HOME", str(make_home(tmp_path / "dagster_home")))
+    return tmp_path
+
+
+@contextmanager
+def held(data_dir: Path) -> Iterator[None]:
+    """Another process holds the data directory."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(data_dir)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        yield
+        other.communicate()
+
+
+def dead_token() -> str:
+    """A process that has ended."""
+    child = subprocess.Popen([sys.executable, "-c", "pass"])
+    child.wait()
+    return f"{socket.gethostname()} {child.pid} 1"
+
+
+def open_run(instance: dg.DagsterInstance, tags: dict[str, str]) -> str:
+    """A run that was begun and never ended."""
+    run = instance.create_run_for_job(_idle, tags=tags)  # type: ignore[attr-defined]
+    instance.report_dagster_event(
+        dg.DagsterEvent("PIPELINE_START", keys.JOB, message="began"), run.run_id
+    )  # fmt: skip
+    assert run_status(instance, run.run_id) is dg.DagsterRunStatus.STARTED
+    return str(run.run_id)
+
+
+def run_status(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    return run.status
+
+
+@dg.op
+def _nothing() -> None:
+    """Do nothing."""
+
+
+@dg.job(name=keys.JOB)
+def _idle() -> None:
+    _nothing()
+
+
+def test_a_run_whose_process_is_gone_is_closed_and_a_living_one_is_not(home: Path) -> None:
+    parent = f"{socket.gethostname()} {os.getppid()} {process._began(os.getppid())}"
+    with open_instance() as instance:
+        gone = open_run(instance, {keys.PROCESS_TAG: dead_token()})
+        lives = open_run(instance, {keys.PROCESS_TAG: parent})
+        silent = open_run(instance, {})
+        assert housekeeping.close_orphans(instance, own=None, held=home / "data") == [gone]
+        assert run_status(instance, gone) is dg.DagsterRunStatus.FAILURE
+        assert run_status(instance, lives) is dg.DagsterRunStatus.STARTED
+        assert run_status(instance, silent) is dg.DagsterRunStatus.STARTED
+
+
+def test_a_process_id_that_came_again_is_another_process() -> None:
+    again = f"{socket.gethostname()} {os.getppid()} 1"
+    assert process.is_there(again) is False
+    assert process.is_there(process.token()) is True
+
+
+def test_a_process_of_another_machine_is_not_judged(home: Path) -> None:
+    assert process.is_there("elsewhere 1 2") is None
+    with open_instance() as instance:
+        open_run(instance, {keys.PROCESS_TAG: "elsewhere 1 2", keys.DATA_DIR_TAG: "/other"})
+        assert housekeeping.close_orphans(instance, own=None, held=home / "data") == []
+
+
+def test_dagsters_monitoring_learns_that_a_process_is_gone(home: Path) -> None:
+    with open_instance() as instance:
+        gone = instance.get_run_by_id(open_run(instance, {keys.PROCESS_TAG: dead_token()}))
+        lives = instance.get_run_by_id(open_run(instance, {keys.PROCESS_TAG: f"elsewhere {os.getpid()} 1"}))
+        launcher = instance.run_launcher
+        assert isinstance(launcher, LocalRunLauncher)
+        assert launcher.supports_check_run_worker_health
+        assert gone is not None
+        assert lives is not None
+        assert launcher.check_run_worker_health(gone).status is WorkerStatus.NOT_FOUND
+        assert launcher.check_run_worker_health(lives).status is WorkerStatus.RUNNING
+
+
+def test_a_sync_closes_what_a_kill_left_open(pipe: Pipeline) -> None:
+    with open_instance() as instance:
+        gone = open_run(instance, {keys.PROCESS_TAG: dead_token()})
+    report = pipe.sync()
+    assert report.exit_code == 0
+    assert run_of(gone).status is dg.DagsterRunStatus.FAILURE
+    assert [event.text for event in pipe.events if gone in event.text] != []
+
+
+def test_runs_of_long_ago_are_forgotten_with_their_files(home: Path) -> None:
+    with open_instance() as instance:
+        done = _idle.execute_in_process(instance=instance)
+        files = home / "dagster_home" / "history" / "runs"
+        assert (files / f"{done.run_id}.db").exists()
+        assert housekeeping.forget_old_runs(instance) == 0
+        assert housekeeping.forget_old_runs(instance, now=datetime.now(UTC) + timedelta(days=8)) == 1
+        assert instance.get_run_by_id(done.run_id) is None
+        assert not list(files.glob(f"{done.run_id}*"))
+
+
+def scheduled_run(settings: Settings) -> dg.ExecuteInProcessResult:
+    """The job as a schedule starts it."""
+    job = build_defs(lambda: settings).resolve_job_def(keys.JOB)
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    with open_instance() as instance:
+        return job.execute_in_process(
+            run_config=quiet | run_config(), instance=instance, tags={keys.SCHEDULE_TAG: "hourly_sync"}
+        )
+
+
+def test_a_scheduled_run_that_meets_another_command_ends_as_skipped(home: Path) -> None:
+    settings = settings_for(home / "data")
+    with held(settings.data_dir):
+        done = scheduled_run(settings)
+    assert done.success
+    assert materialized(done.run_id) == set()
+    assert run_of(done.run_id).tags[keys.SKIPPED_TAG] == "the data directory was being written"
+    assert "`a test`" in _log_of(done.run_id)
+
+
+def test_a_tick_that_meets_another_command_is_skipped_in_words(home: Path) -> None:
+    settings = settings_for(home / "data")
+    schedule = build_defs(lambda: settings).resolve_schedule_def("hourly_sync")
+    with held(settings.data_dir), dg.build_schedule_context() as context:
+        met = schedule.evaluate_tick(context)
+    assert "`a test`" in (met.skip_message or "")
+    with dg.build_schedule_context() as context:
+        free = schedule.evaluate_tick(context)
+    assert [request.run_config for request in free.run_requests or []] == [run_config()]
+
+
+def test_the_nightly_schedule_reads_everything(home: Path) -> None:
+    settings = settings_for(home / "data").model_copy(update={"streams": "campaigns"})
+    schedule = build_defs(lambda: settings).resolve_schedule_def("nightly_full_sync")
+    with dg.build_schedule_context() as context:
+        [request] = schedule.evaluate_tick(context).run_requests or []
+    assert request.run_config == run_config(full=True)
+    chosen = {key.to_user_string() for key in request.asset_selection or []}
+    assert "lake/campaigns" in chosen
+    assert "lake/leads" not in chosen
+
+
+def _log_of(run_id: str) -> str:
+    with open_instance() as instance:
+        return "\n".join(event.user_message for event in instance.all_logs(run_id))

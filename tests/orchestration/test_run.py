@@ -1,0 +1,180 @@
+"""Whole runs over a sandbox by HTTP: what is published, what Dagster records, and the exit codes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from instantly_pipeline.errors import UsageError
+from instantly_pipeline.orchestration.run import RunReport
+from instantly_pipeline.orchestration.state import SQL_DIR
+from instantly_pipeline.sync.report import Request
+from instantly_pipeline.warehouse.reader import query
+from tests.orchestration.pipeline import (
+    LEADS,
+    STEPS,
+    Pipeline,
+    all_bytes,
+    failed_checks,
+    materialized,
+    metadata_of,
+    pipeline,
+    run_of,
+)
+
+
+@pytest.fixture(scope="module")
+def synced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Pipeline, RunReport]]:
+    """A pipeline after one good sync. Tests only look at it, or sync again."""
+    with pipeline(tmp_path_factory.mktemp("synced")) as pipe:
+        yield pipe, pipe.sync()
+
+
+def test_a_good_sync_publishes_and_ends_with_0(synced: tuple[Pipeline, RunReport]) -> None:
+    pipe, report = synced
+    assert (report.exit_code, report.problem) == (0, None)
+    assert query(pipe.published, "select count(*) from raw.leads").rows == [(120,)]
+    assert run_of(report.dagster_run_id).status is dg.DagsterRunStatus.SUCCESS
+
+
+def test_a_good_sync_materializes_every_asset_and_fails_no_check(synced: tuple[Pipeline, RunReport]) -> None:
+    _, report = synced
+    done = materialized(report.dagster_run_id)
+    assert {"lake/leads", "raw/leads", "staging/stg_leads", "marts/dim_campaign", "publish/warehouse"} <= done
+    assert failed_checks(report.dagster_run_id) == {}
+
+
+def test_materializations_carry_counts_and_lineage(synced: tuple[Pipeline, RunReport]) -> None:
+    _, report = synced
+    lake = metadata_of(report.dagster_run_id, "lake/leads")
+    assert lake["outcome"] == "ok"
+    assert (lake["rows_read"], lake["rows_inserted"], lake["rows_unchanged"]) == (120, 120, 0)
+    assert lake["requests"] >= 2
+    assert "watermark" in lake
+    assert metadata_of(report.dagster_run_id, "raw/leads")["dagster/row_count"] == 120
+    lineage = metadata_of(report.dagster_run_id, "staging/stg_leads")["dagster/column_lineage"]
+    [source] = lineage.deps_by_column["status_label"]
+    assert (source.asset_key.to_user_string(), source.column_name) == ("raw/leads", "status")
+
+
+def test_the_publication_is_logged_in_the_lake(synced: tuple[Pipeline, RunReport]) -> None:
+    pipe, report = synced
+    assert report.sync_report is not None
+    [row] = query(pipe.published, "select run_id, synced_to from meta.published").rows[:1]
+    assert row[0] == report.sync_report.run_id
+    files = list((pipe.root / "data" / "lake" / "meta" / "published").rglob("*.parquet"))
+    assert len(files) >= 1
+
+
+def test_no_key_reaches_dagsters_records(synced: tuple[Pipeline, RunReport]) -> None:
+    pipe, _ = synced
+    written = all_bytes(pipe.root / "dagster_home")
+    assert b"lake/leads" in written or b"leads" in written  # the search looks at the right bytes
+    assert pipe.key.encode() not in written
+    assert b".example" not in written  # e-mail addresses of the sandbox's world
+
+
+def test_the_next_sync_writes_only_what_has_changed(synced: tuple[Pipeline, RunReport]) -> None:
+    pipe, _ = synced
+    report = pipe.sync(Request(streams=("campaigns", "leads")))
+    assert report.exit_code == 0
+    done = materialized(report.dagster_run_id)
+    assert {"lake/leads", "raw/leads", "publish/warehouse"} <= done
+    assert not done & {"lake/accounts", "raw/accounts"}
+    assert metadata_of(report.dagster_run_id, "lake/leads")["rows_unchanged"] == 120
+
+
+def test_a_refused_stream_ends_with_3_and_is_published_all_the_same(synced: tuple[Pipeline, RunReport]) -> None:
+    pipe, _ = synced
+    pipe.switch(stream_status={LEADS: 403})
+    try:
+        report = pipe.sync()
+    finally:
+        pipe.switch(stream_status={})
+    assert (report.exit_code, report.problem) == (3, None)
+    assert run_of(report.dagster_run_id).status is dg.DagsterRunStatus.SUCCESS
+    check = failed_checks(report.dagster_run_id)["lake/leads:read"]
+    assert (check["outcome"], check["severity"]) == ("skipped", "WARN")
+    assert "403" in check["reason"] or "scope" in check["reason"]
+    assert query(pipe.published, "select count(*) from raw.leads").rows == [(120,)]  # old rows stay
+    last = query(pipe.published, "select outcome from meta.stream_status where stream = 'leads'")
+    assert last.rows == [("skipped",)]
+
+
+def test_a_failed_blocking_check_keeps_the_last_file(synced: tuple[Pipeline, RunReport], tmp_path: Path) -> None:
+    pipe, _ = synced
+    sql_dir = _with_a_check_that_fails(tmp_path / "sql")
+    before = pipe.published.read_bytes()
+    report = pipe.sync(sql_dir=sql_dir)
+    assert report.exit_code == 1
+    assert report.publish is None
+    assert report.problem is not None
+    assert "never_true" in report.problem
+    assert pipe.published.read_bytes() == before
+    assert run_of(report.dagster_run_id).status is dg.DagsterRunStatus.FAILURE
+    failed = failed_checks(report.dagster_run_id)["marts/dim_campaign:contract"]
+    assert "never_true" in failed["what"]
+    assert "publish/warehouse" not in materialized(report.dagster_run_id)
+
+
+def test_when_every_key_is_rejected_nothing_is_published(synced: tuple[Pipeline, RunReport]) -> None:
+    pipe, _ = synced
+    before = pipe.published.read_bytes()
+    pipe.switch(key_status={pipe.key: 401})
+    try:
+        report = pipe.sync()
+    finally:
+        pipe.switch(key_status={})
+    assert report.exit_code == 1
+    assert report.problem is not None
+    assert "401" in report.problem or "rejected" in report.problem
+    assert pipe.published.read_bytes() == before
+    assert materialized(report.dagster_run_id) == set()
+
+
+def test_without_a_key_nothing_is_begun(pipe: Pipeline) -> None:
+    settings = pipe.settings.model_copy(update={"api_key": None})
+    from instantly_pipeline.orchestration.run import run_sync
+
+    with pytest.raises(UsageError, match="No API key is set"):
+        run_sync(settings, Request())
+    assert not (pipe.root / "data").exists()
+
+
+def test_an_unexpected_error_shows_its_place_and_not_its_text(pipe: Pipeline) -> None:
+    from instantly_pipeline.orchestration.run import run_sync
+    from instantly_pipeline.orchestration.state import Overrides
+
+    async def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("jane@private.example")
+
+    report = run_sync(pipe.settings, Request(), overrides=Overrides(sync=broken))  # type: ignore[arg-type]
+    assert report.exit_code == 1
+    assert "RuntimeError" in (report.details or "")
+    assert "private" not in (report.details or "")
+    assert b"jane@private" not in all_bytes(pipe.root / "dagster_home")
+
+
+def test_a_stream_left_out_by_the_settings_is_not_touched(pipe: Pipeline) -> None:
+    from instantly_pipeline.orchestration.run import run_sync
+
+    settings = pipe.settings.model_copy(update={"streams": "campaigns, custom_tags"})
+    report = run_sync(settings, Request())
+    assert report.exit_code == 0
+    lake = {name for name in materialized(report.dagster_run_id) if name.startswith("lake/")}
+    assert lake == {"lake/campaigns", "lake/custom_tags"}
+    pipe.switch(stream_status={STEPS: 500})  # never asked
+
+
+def _with_a_check_that_fails(folder: Path) -> Path:
+    shutil.copytree(SQL_DIR, folder)
+    (folder / "checks").mkdir(exist_ok=True)
+    (folder / "checks" / "never_true.sql").write_text("select campaign_id from marts.dim_campaign\n")
+    (folder / "checks" / "never_true.yml").write_text(
+        "models:\n  - {name: never_true, of: marts.dim_campaign, description: fails while there are campaigns}\n"
+    )
+    return folder

@@ -1,0 +1,1 @@
+"""The warehouse, over lakes written file by file: load, models, checks, publication."""

@@ -1,0 +1,33 @@
+"""A lake in a folder of its own, and warehouses over it that are closed at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.warehouse.lakehelp import LakeWriter, Opener
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> LakeWriter:
+    """An empty lake."""
+    return LakeWriter(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def empty_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The build file of an empty lake, with the tables of all streams."""
+    made = Opener(LakeWriter(tmp_path_factory.mktemp("empty")))
+    warehouse = made(load=True)
+    made.close()
+    return warehouse.layout.build_file
+
+
+@pytest.fixture
+def opener(lake: LakeWriter, empty_build: Path) -> Iterator[Opener]:
+    """Makes warehouses over the lake."""
+    made = Opener(lake, empty_build)
+    yield made
+    made.close()

@@ -1,0 +1,204 @@
+"""The build file: a cache that is made again when it cannot be used, and that one process has open at a time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from instantly_pipeline.errors import LockedError, StorageError
+from tests.warehouse.lakehelp import LakeWriter, Opener, at, tiny_stream
+
+THINGS = tiny_stream()
+
+
+def count(warehouse: duckdb.DuckDBPyConnection) -> int:
+    found = warehouse.execute("select count(*) from raw.things").fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database", b"\0" * 20_000])
+def test_a_file_that_is_no_database_is_made_again_and_said_so(lake: LakeWriter, opener: Opener, content: bytes) -> None:
+    lake.upsert(THINGS, [{"id": "a"}])
+    lake.layout.work.mkdir()
+    lake.layout.build_file.write_bytes(content)
+    warehouse = opener(THINGS, load=True)
+    assert count(warehouse.connection) == 1
+    assert not content or "is made again" in opener.said[0]
+
+
+def test_a_file_whose_blocks_are_damaged_is_made_again(lake: LakeWriter, opener: Opener) -> None:
+    lake.upsert(THINGS, [{"id": str(number), "name": f"name {number}" * 20} for number in range(3000)])
+    warehouse = opener(THINGS, load=True)
+    warehouse.close()
+    content = bytearray(lake.layout.build_file.read_bytes())
+    content[12288:] = b"\x55" * (len(content) - 12288)
+    lake.layout.build_file.write_bytes(content)
+    lake.upsert(THINGS, [{"id": "0", "name": "new"}], 1)
+    warehouse.load()
+    assert count(warehouse.connection) == 3000
+    assert any("made again" in line for line in opener.said)
+
+
+def test_a_database_of_somebody_else_is_made_again(lake: LakeWriter, opener: Opener) -> None:
+    lake.layout.work.mkdir()
+    with duckdb.connect(str(lake.layout.build_file)) as other:
+        other.execute("create table mine as select 1")
+    assert count(opener(THINGS, load=True).connection) == 0
+
+
+def test_another_storage_version_makes_it_again_and_the_file_has_it(lake: LakeWriter, opener: Opener) -> None:
+    lake.upsert(THINGS, [{"id": "a"}])
+    opener(THINGS, load=True).close()
+    warehouse = opener(THINGS, storage_version="v1.4.0", load=True)
+    tags = warehouse.connection.execute("select tags['storage_version'] from duckdb_databases() where not internal")
+    assert "v1.4.0" in str(tags.fetchone())
+    assert "storage version" in opener.said[0]
+    warehouse.close()
+    con = opener(THINGS, load=True).connection
+    assert "v1.2.0" in str(con.execute("select tags['storage_version'] from duckdb_databases()").fetchall())
+
+
+def test_a_storage_version_duckdb_does_not_know_is_refused_in_words(opener: Opener) -> None:
+    with pytest.raises(StorageError, match="refuses the settings"):
+        opener(THINGS, storage_version="v0.wrong").load()
+
+
+def test_a_file_that_another_process_has_open_is_left_alone(lake: LakeWriter, opener: Opener) -> None:
+    lake.layout.work.mkdir()
+    script = (
+        "import duckdb, sys; c = duckdb.connect(sys.argv[1]); c.execute('create table t as select 1');"
+        "print('ready', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", script, str(lake.layout.build_file)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"ready\n"
+        with pytest.raises(LockedError, match="open in another program"):
+            opener(THINGS).load()
+        other.communicate()
+    with duckdb.connect(str(lake.layout.build_file)) as con:
+        assert con.execute("select count(*) from t").fetchone() == (1,)
+
+
+def test_removing_it_and_loading_again_gives_the_same_tables(lake: LakeWriter, opener: Opener) -> None:
+    for hours, name in enumerate("ABA"):
+        lake.upsert(THINGS, [{"id": "a", "name": name}, {"id": "b"}], hours)
+    lake.delete(THINGS, [{"id": "b"}], 9)
+    warehouse = opener(THINGS)
+    for _ in range(2):
+        warehouse.load()
+    question = "select * from history.things order by _key, _valid_from"
+    before = warehouse.connection.execute(question).fetchall()
+    warehouse.remove()
+    warehouse.load()
+    assert warehouse.connection.execute(question).fetchall() == before
+
+
+def test_the_tables_carry_their_descriptions(opener: Opener) -> None:
+    con = opener(THINGS, load=True).connection
+    described = con.execute(
+        "select count(*) from duckdb_columns() where schema_name in ('raw', 'history') and comment is null"
+    ).fetchone()
+    assert described == (0,)
+    assert con.execute("select comment from duckdb_tables() where schema_name = 'raw'").fetchone() == (
+        "Things. Current state, one row per key; deleted ones are kept.",
+    )
+
+
+# --- the logs
+
+
+def test_the_later_row_of_a_run_counts(lake: LakeWriter, opener: Opener) -> None:
+    run = {"run_id": "r1", "workspace_name": "main", "started_at": at(0), "full": True}
+    lake.log("sync_runs", [run | {"outcome": "ok", "ended_at": at(1), "requests": 12}])
+    lake.log("sync_runs", [run | {"outcome": "running"}])
+    con = opener(THINGS, load=True).connection
+    assert con.execute("select outcome, requests, workspace_id from meta.sync_runs").fetchall() == [("ok", 12, "ws-1")]
+
+
+def test_the_status_of_a_stream_is_its_last_outcome_and_last_success(lake: LakeWriter, opener: Opener) -> None:
+    lake.upsert(THINGS, [{"id": "a"}, {"id": "b"}])
+    lake.delete(THINGS, [{"id": "a"}], 1)
+    for hours, outcome in ((3, "skipped"), (1, "ok"), (2, "partial")):
+        row = {"stream": "things", "outcome": outcome, "reason": outcome, "ended_at": at(hours), "partial": False}
+        lake.log("stream_status", [row | {"run_id": f"r{hours}", "started_at": at(hours)}])
+    lake.log("held_deletes", [{"stream": "things", "key": '["x"]', "state": "held", "noted_at": at(1)}])
+    con = opener(THINGS, load=True).connection
+    found = con.execute(
+        "select outcome, reason, epoch_us(last_success_at) - epoch_us($1::timestamptz), rows, held_deletes "
+        "from meta.stream_status",
+        [at(0)],
+    ).fetchall()
+    assert found == [("skipped", "skipped", timedelta(hours=2) // timedelta(microseconds=1), 1, 1)]
+
+
+def test_rows_of_the_status_follow_the_stream_without_a_new_status(lake: LakeWriter, opener: Opener) -> None:
+    lake.log("stream_status", [{"stream": "things", "outcome": "ok", "started_at": at(0), "ended_at": at(0)}])
+    warehouse = opener(THINGS, load=True)
+    lake.upsert(THINGS, [{"id": "a"}])
+    warehouse.load()
+    assert warehouse.connection.execute("select rows from meta.stream_status").fetchall() == [(1,)]
+
+
+def test_what_is_odd_is_counted_over_the_runs_and_doubles_do_not_count(lake: LakeWriter, opener: Opener) -> None:
+    odd = {"stream": "things", "key": '["a"]', "column": "count", "expected": "int", "found": "text", "reason": "odd"}
+    first = {**odd, "run_id": "r1", "seen_at": at(0), "times": 1}
+    lake.log("quarantine", [first])
+    warehouse = opener(THINGS, load=True)
+    lake.log("quarantine", [first])  # a compacted file beside its old one
+    lake.log("quarantine", [{**odd, "run_id": "r2", "seen_at": at(5), "times": 2}])
+    drift = {"stream": "things", "field": "new", "kind": "new field", "times": 4}
+    lake.log("schema_drift", [{**drift, "seen_at": at(1)}, {**drift, "seen_at": at(2)}])
+    warehouse.load()
+    con = warehouse.connection
+    counted = "times, last_seen_at - first_seen_at"
+    assert con.execute(f"select {counted} from meta.quarantine").fetchall() == [(3, timedelta(hours=5))]
+    assert con.execute(f"select {counted} from meta.schema_drift").fetchall() == [(8, timedelta(hours=1))]
+
+
+def test_a_deletion_that_was_released_is_held_no_more(lake: LakeWriter, opener: Opener) -> None:
+    held = {"stream": "things", "state": "held", "noted_at": at(1), "reason": "all gone"}
+    lake.log("held_deletes", [{**held, "key": key} for key in ('["a"]', '["b"]')])
+    lake.log("held_deletes", [{**held, "key": '["a"]', "state": "released", "noted_at": at(2)}])
+    con = opener(THINGS, load=True).connection
+    assert con.execute("select key, reason from meta.held_deletes").fetchall() == [('["b"]', "all gone")]
+
+
+def test_the_last_comparison_with_a_counter_counts(lake: LakeWriter, opener: Opener) -> None:
+    row = {"campaign_id": "c", "metric": "leads", "ours": 1.0, "theirs": 2.0, "difference": -1.0}
+    lake.log("reconciliation", [{**row, "checked_at": at(2), "ours": 2.0, "difference": 0.0}])
+    lake.log("reconciliation", [{**row, "checked_at": at(1)}])
+    con = opener(THINGS, load=True).connection
+    assert con.execute("select ours, difference from meta.reconciliation").fetchall() == [(2.0, 0.0)]
+
+
+def test_whole_records_without_a_key_stay_in_the_lake(lake: LakeWriter, opener: Opener) -> None:
+    lake.log("rejected", [{"stream": "things", "record": '{"email": "bo@clinic.example"}', "reason": "no key"}])
+    warehouse = opener(THINGS, load=True)
+    warehouse.close()
+    assert b"bo@clinic" not in lake.layout.build_file.read_bytes()
+
+
+def test_a_log_of_an_older_version_lacks_columns(lake: LakeWriter, opener: Opener, tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    path = lake.log("sync_runs", [{"started_at": at(0), "outcome": "ok"}])
+    pq.write_table(pq.read_table(path, partitioning=None).drop_columns(["retries", "workspace_name"]), path)
+    con = opener(THINGS, load=True).connection
+    assert con.execute("select outcome, retries, workspace_name from meta.sync_runs").fetchall() == [("ok", None, None)]
+
+
+def test_ranges_a_later_one_has_overtaken_are_forgotten_and_missed_by_nobody(lake: LakeWriter, opener: Opener) -> None:
+    lake.log("verified", [{"stream": "things", "verified_at": at(n)} for n in range(1, 4)])
+    warehouse = opener(THINGS, load=True)
+    lake.upsert(THINGS, [{"id": "a"}])
+    warehouse.load()
+    con = warehouse.connection
+    assert con.execute("select count(*) from log.verified").fetchone() == (1,)
+    assert con.execute("select _verified_at = $1 from raw.things", [at(3)]).fetchone() == (True,)
