@@ -7,8 +7,6 @@ such a reader rows are doubled meanwhile, which the versions' own order makes ha
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,7 +16,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from instantly_pipeline.lake.layout import REPLACES, Layout, current_files, fsync_folder, replaces, storage_error
+from instantly_pipeline.lake.layout import REPLACES, Layout, current_files, landing, replaces
 
 GRACE = timedelta(hours=1)
 ROWS_PER_GROUP = 100_000
@@ -75,19 +73,10 @@ def _join(files: Sequence[Path]) -> None:
     target = files[-1].with_name(f"{files[-1].stem}z.parquet")  # sorts behind what it replaces, before later runs
     schema = pa.unify_schemas([pq.read_schema(path).remove_metadata() for path in files])
     names = orjson.dumps([path.name for path in files])
-    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with beside.open("wb") as handle:
-            with pq.ParquetWriter(handle, schema.with_metadata({REPLACES: names}), compression="zstd") as writer:
-                for table in _grouped(files, schema):
-                    writer.write_table(table)
-            handle.flush()
-            os.fsync(handle.fileno())
-        beside.replace(target)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise storage_error(target, error) from error
-    fsync_folder(target.parent)
+    described = schema.with_metadata({REPLACES: names})
+    with landing(target) as handle, pq.ParquetWriter(handle, described, compression="zstd") as writer:
+        for table in _grouped(files, schema):
+            writer.write_table(table)
 
 
 def _grouped(files: Sequence[Path], schema: pa.Schema) -> Iterator[pa.Table]:

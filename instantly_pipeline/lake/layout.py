@@ -17,9 +17,11 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import quote, unquote
 
 import orjson
@@ -132,11 +134,21 @@ def _last_stamp(layout: Layout) -> datetime | None:
 
 def write_durably(path: Path, content: bytes) -> None:
     """Replace `path` by `content` so that a kill leaves either the old or the new file, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with landing(path) as handle:
+        handle.write(content)
+
+
+@contextmanager
+def landing(path: Path) -> Iterator[BinaryIO]:
+    """A file beside `path` to write to; at the end it is fsynced and takes the place of `path`.
+
+    StorageError where the disk does not take it; `path` is then as it was, and nothing lies beside it.
+    """
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with beside.open("wb") as handle:
-            handle.write(content)
+            yield handle
             handle.flush()
             os.fsync(handle.fileno())
         beside.replace(path)
@@ -168,9 +180,12 @@ def storage_error(path: Path, error: OSError) -> StorageError:
 def open_lake(layout: Layout, *, origin: str | None = None) -> None:
     """Make sure this is a lake we can write to: format version, and the API's origin it belongs to.
 
-    A new data directory takes the current format and `origin`; an existing one refuses another of either.
+    A new data directory takes the current format and `origin`; an existing one refuses another of either. What a killed
+    writer left half-written is removed: the caller holds the data directory's lock.
     """
     _check_format(layout)
+    for half_written in layout.lake.rglob("*.tmp"):
+        half_written.unlink()
     if origin is not None:
         _check_origin(layout, origin)
 

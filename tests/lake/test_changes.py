@@ -13,8 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from instantly_pipeline.errors import StorageError
 from instantly_pipeline.lake import index as index_module
 from instantly_pipeline.lake.changes import WriterClock, last_written
+from instantly_pipeline.lake.layout import Layout, open_lake, storage_error
 from instantly_pipeline.streams.model import Column, Type
 from tests.lake.helpers import THINGS, Writer
 
@@ -141,8 +143,6 @@ def test_the_index_says_what_the_log_says_whatever_the_runs(
 
 
 def test_a_full_disk_is_a_sentence_and_leaves_nothing_half_written(tmp_path: Path) -> None:
-    from instantly_pipeline.errors import StorageError
-    from instantly_pipeline.lake.layout import storage_error
 
     full = storage_error(tmp_path / "lake" / "x.parquet", OSError(28, "No space left on device"))
     assert isinstance(full, StorageError)
@@ -171,3 +171,22 @@ def test_a_new_column_writes_no_new_versions(tmp_path: Path) -> None:
     Writer(tmp_path).run(sent)
     wider = dataclasses.replace(THINGS, columns=(*THINGS.columns, Column("mood", Type.TEXT, "New")))
     assert counts(Writer(tmp_path, wider).run(sent)) == (0, 0, 0, 1)
+
+
+def test_what_a_killed_writer_left_half_written_is_removed(tmp_path: Path) -> None:
+    writer = Writer(tmp_path)
+    writer.run({"id": "1"})
+    half = next((tmp_path / "lake" / "changes").rglob("*.parquet")).with_name(".x.parquet.0a1b.tmp")
+    half.write_bytes(b"PAR1")
+    open_lake(writer.layout)
+    assert not half.exists()
+    assert len(writer.rows()) == 1
+
+
+@pytest.mark.parametrize("content", ["2", "", "one"])
+def test_a_lake_of_another_format_is_refused_in_words(tmp_path: Path, content: str) -> None:
+    layout = Layout(tmp_path)
+    open_lake(layout)
+    (layout.lake / "FORMAT").write_text(content)
+    with pytest.raises(StorageError, match="format"):
+        open_lake(layout)
