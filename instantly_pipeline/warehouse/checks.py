@@ -99,7 +99,7 @@ def _stream_questions(streams: Mapping[str, Stream]) -> Iterable[Question]:
 
 
 def _model_questions(model: Model) -> Iterable[Question]:
-    contract = Contract(model.name, Path(), key=model.key, checks=model.checks)
+    contract = Contract(model.name, Path(), key=model.key, nullable_key=model.nullable_key, checks=model.checks)
     return _contract_questions(model.full_name, contract)
 
 
@@ -113,10 +113,9 @@ def _contract_questions(table: str, contract: Contract) -> Iterable[Question]:
             "the key identifies a row",
             _repeated(ident(table), contract.key),
         )
-    nullable = set(contract.more.get("nullable_key", ()))
     for check in contract.checks:
         yield _question(table, check)
-    if contract.key and (sure := [name for name in contract.key if name not in nullable]):
+    if contract.key and (sure := [name for name in contract.key if name not in contract.nullable_key]):
         yield Question(
             f"{table}: the key is not null",
             table,

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from instantly_pipeline.errors import StorageError
-from instantly_pipeline.lake.layout import LakeFile
+from instantly_pipeline.lake.layout import LakeFile, replaces
 
 CHANGES, META = "changes", "meta"
 
@@ -32,10 +32,15 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What is on disk and not in the build file; `stale` says that loaded rows may have gone from the lake."""
+    """What is on disk and not in the build file.
+
+    `stale` says that a loaded file is not there as it was, so the table has to be loaded whole; `lost` that this was no
+    compaction: rows may have been erased from the lake.
+    """
 
     fresh: tuple[Seen, ...]
     stale: bool
+    lost: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,8 @@ class Covered:
                 fresh.append(one)
             elif noted != (one.bytes, one.modified_ns):
                 changed = True
-        return Difference(tuple(fresh), stale=changed or bool(known))
+        lost = changed or not known.keys() <= _replaced(fresh)
+        return Difference(tuple(fresh), stale=changed or bool(known), lost=lost)
 
     def forget(self, area: str, table: str) -> None:
         """Note that nothing of a table is loaded. Belongs into the transaction that empties it."""
@@ -88,6 +94,8 @@ class Covered:
 
     def note(self, area: str, table: str, seen: Sequence[Seen], reach: dict[str, Reach]) -> None:
         """Note files as loaded. Belongs into the transaction that writes their rows."""
+        if not seen:
+            return
         nothing = Reach(0, None, None)
         rows = []
         for one in seen:
@@ -98,6 +106,16 @@ class Covered:
         self._con.register("noted_files", noted)
         self._con.execute("insert into meta.loaded_files select * from noted_files")
         self._con.unregister("noted_files")
+
+
+def _replaced(fresh: Iterable[Seen]) -> set[str]:
+    """The names of the files whose rows a compaction has put into one of these."""
+    return {
+        f"{one.file.name.rpartition('/')[0]}/{name}"
+        for one in fresh
+        if one.file.path.stem.endswith("z")
+        for name in replaces(one.file.path)
+    }
 
 
 _NOTED = pa.schema(

@@ -45,12 +45,16 @@ HISTORY_ENVELOPE = {
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """What a load did to one stream: live and deleted rows now, versions and files added by this load."""
+    """One stream after a load: live and deleted rows, versions this load added, files there are.
+
+    `remade` says that the stream was loaded whole.
+    """
 
     rows: int
     deleted: int
     versions_added: int
     files: int
+    remade: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,9 @@ class Part:
         """The rows of the part, up to its limit."""
         paths = path_list(one.file.path for one in self.seen)
         rows = f"read_parquet({paths}, hive_partitioning = false)"
-        return rows if self.upto is None else f"(from {rows} where _synced_at <= {instant(self.upto)})"
+        if self.upto is None:
+            return rows
+        return f"(select *, file_index, file_row_number from {rows} where _synced_at <= {instant(self.upto)})"
 
 
 def raw_columns(stream: Stream) -> dict[str, str]:
@@ -105,12 +111,9 @@ class StreamLoader:
 
         Leaves the keys it changed in the temporary table `touched`.
         """
-        known = self._con.execute("select value from meta.build where name = ?", [self._fact]).fetchone()
+        same = self._same_shape()
         found = self._covered.difference(CHANGES, self._stream.name, seen)
         self._con.execute(_NO_TOUCHED)
-        same = known is not None and known[0] == signature(self._stream)
-        if same and not found.stale and not found.fresh:
-            return 0
         whole = not same or found.stale
         parts, reach = self._read(found.fresh if not whole else seen)
         if not whole and self._late(found.fresh, reach):
@@ -118,9 +121,18 @@ class StreamLoader:
             parts, reach = self._read(seen)
         if whole:
             self._remake()
-        added = self._apply(parts)
+        added = self._apply(parts) if parts else 0
         self._covered.note(CHANGES, self._stream.name, seen if whole else found.fresh, reach)
         return added
+
+    def is_current(self, seen: Sequence[Seen]) -> bool:
+        """True where the tables are in step with `seen`, all files of the stream."""
+        found = self._covered.difference(CHANGES, self._stream.name, seen)
+        return self._same_shape() and not found.stale and not found.fresh
+
+    def _same_shape(self) -> bool:
+        known = self._con.execute("select value from meta.build where name = ?", [self._fact]).fetchone()
+        return known is not None and known[0] == signature(self._stream)
 
     @property
     def _fact(self) -> str:

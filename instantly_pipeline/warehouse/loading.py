@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import duckdb
 
-from instantly_pipeline.lake.layout import LakeFile, Layout
+from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.streams.model import Stream
-from instantly_pipeline.warehouse.coverage import Covered, broken_file, look
+from instantly_pipeline.warehouse.coverage import CHANGES, META, Covered, Seen, broken_file, look
 from instantly_pipeline.warehouse.loader import LoadResult, StreamLoader
 from instantly_pipeline.warehouse.logtables import LOADED_LOGS, count_rows, fold, forget_verified, load_log, make_logs
 from instantly_pipeline.warehouse.runner import comment_stream
 from instantly_pipeline.warehouse.sqltext import ident, instant, path_list
 from instantly_pipeline.warehouse.verified import apply_verified
+
+
+class ErasedError(Exception):
+    """A loaded file of the lake was rewritten or removed.
+
+    What it held must not linger in the free blocks of the build file, which are published with it.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +63,29 @@ def load_lake(
 ) -> dict[str, LoadResult]:
     """Bring `raw`, `history`, `log` and `meta` in step with the files of the lake.
 
-    StorageError names a file that cannot be read; the tables of the other streams are as they were or as they are now.
+    ErasedError asks for a new build file. StorageError names a file that cannot be read; its table is as it was, those
+    of other streams may be in step already.
     """
     with _transaction(con):
         make_logs(con)
         _forget_other_time(con, "" if as_of is None else as_of.fact)
     covered = Covered(con)
-    changed = {name for name in LOADED_LOGS if _load_log(con, layout, name, covered, as_of)}
-    results = {name: _load_stream(con, layout, stream, covered, as_of) for name, stream in streams.items()}
+    logs = {name: look(layout.files(layout.meta, name)) for name in LOADED_LOGS}
+    changes = {name: look(layout.files(layout.changes, name)) for name in streams}
+    found = [covered.difference(META, name, seen) for name, seen in logs.items()]
+    found += [covered.difference(CHANGES, name, seen) for name, seen in changes.items()]
+    if any(difference.lost for difference in found):
+        raise ErasedError
+    changed = {name for name, seen in logs.items() if _load_log(con, name, seen, covered, as_of)}
+    unread = {row[0] for row in con.execute("select distinct stream from log.verified where not applied").fetchall()}
+    results = {
+        name: _load_stream(con, stream, changes[name], covered, as_of, ranges_waiting=name in unread)
+        for name, stream in streams.items()
+    }
     with _transaction(con):
-        fold(con, changed | ({"stream_status"} if "held_deletes" in changed else set()))
-        for name in streams:
-            count_rows(con, name)
+        folded = fold(con, changed)
+        moved = [name for name, result in results.items() if result.versions_added or result.remade]
+        count_rows(con, streams if "stream_status" in folded else moved)
         if "verified" in changed:
             forget_verified(con)
     return results
@@ -85,27 +103,35 @@ def _forget_other_time(con: duckdb.DuckDBPyConnection, fact: str) -> None:
     con.execute("insert or replace into meta.build values ('as_of', ?)", [fact])
 
 
-def _load_log(con: duckdb.DuckDBPyConnection, layout: Layout, name: str, covered: Covered, as_of: AsOf | None) -> bool:
-    files = layout.files(layout.meta, name)
-    with _readable(files), _transaction(con):
-        return load_log(con, name, look(files), covered, None if as_of is None else as_of.logs)
+def _load_log(
+    con: duckdb.DuckDBPyConnection, name: str, seen: Sequence[Seen], covered: Covered, as_of: AsOf | None
+) -> bool:
+    with _readable(seen), _transaction(con):
+        return load_log(con, name, seen, covered, None if as_of is None else as_of.logs)
 
 
 def _load_stream(
-    con: duckdb.DuckDBPyConnection, layout: Layout, stream: Stream, covered: Covered, as_of: AsOf | None
+    con: duckdb.DuckDBPyConnection,
+    stream: Stream,
+    seen: Sequence[Seen],
+    covered: Covered,
+    as_of: AsOf | None,
+    *,
+    ranges_waiting: bool,
 ) -> LoadResult:
-    files = layout.files(layout.changes, stream.name)
     loader = StreamLoader(con, stream, covered, None if as_of is None else as_of.limits)
-    with _readable(files), _transaction(con):
-        added = loader.load(look(files))
-        if loader.remade:
-            comment_stream(con, stream)
-        apply_verified(con, stream.name)
+    added = 0
+    if ranges_waiting or not loader.is_current(seen):
+        with _readable(seen), _transaction(con):
+            added = loader.load(seen)
+            if loader.remade:
+                comment_stream(con, stream)
+            apply_verified(con, stream.name)
     counted = con.execute(
         f"select count(*) filter (_deleted_at is null), count(_deleted_at) from raw.{ident(stream.name)}"
     ).fetchone()
     live, deleted = counted or (0, 0)
-    return LoadResult(rows=live, deleted=deleted, versions_added=added, files=len(files))
+    return LoadResult(live, deleted, versions_added=added, files=len(seen), remade=loader.remade)
 
 
 @contextmanager
@@ -120,12 +146,12 @@ def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 @contextmanager
-def _readable(files: list[LakeFile]) -> Iterator[None]:
+def _readable(seen: Sequence[Seen]) -> Iterator[None]:
     """Say which file is broken where reading failed because of one."""
     try:
         yield
     except duckdb.Error as error:
-        broken = broken_file(file.path for file in files)
+        broken = broken_file(one.file.path for one in seen)
         if broken is not None:
             raise broken from error
         raise

@@ -6,7 +6,7 @@ in the lake.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 import duckdb
@@ -40,18 +40,15 @@ def log_columns(name: str) -> dict[str, str]:
 
 def make_logs(con: duckdb.DuckDBPyConnection) -> None:
     """Make the tables of the logs where they are missing, or were made from another schema."""
+    found: dict[str, dict[str, str]] = {}
+    known = "select table_name, column_name, data_type from duckdb_columns() where schema_name = 'log'"
+    for table, column, kind in con.execute(known).fetchall():
+        found.setdefault(table, {})[column] = "TIMESTAMPTZ" if kind == "TIMESTAMP WITH TIME ZONE" else kind
     for name in LOADED_LOGS:
-        shape = log_columns(name)
-        extra = {"applied": "BOOLEAN"} if name == "verified" else {}
-        found = con.execute(
-            "select column_name, data_type from duckdb_columns() where schema_name = 'log' and table_name = ? "
-            "order by column_index",
-            [name],
-        ).fetchall()
-        expected = {k: "TIMESTAMP WITH TIME ZONE" if v == "TIMESTAMPTZ" else v for k, v in (shape | extra).items()}
-        if dict(found) == expected:
+        shape = log_columns(name) | ({"applied": "BOOLEAN"} if name == "verified" else {})
+        if found.get(name) == shape:
             continue
-        defined = ", ".join(f"{ident(column)} {kind}" for column, kind in (shape | extra).items())
+        defined = ", ".join(f"{ident(column)} {kind}" for column, kind in shape.items())
         con.execute(f"create or replace table log.{ident(name)} ({defined})")
         con.execute("""delete from meta.loaded_files where area = 'meta' and "table" = ?""", [name])
 
@@ -107,22 +104,27 @@ where v.workspace_id = whole.workspace_id and v.stream = whole.stream
 """
 
 
-def fold(con: duckdb.DuckDBPyConnection, changed: Collection[str]) -> None:
-    """Work out the tables of `meta` whose logs changed, and those that do not exist yet."""
+def fold(con: duckdb.DuckDBPyConnection, changed: Collection[str]) -> set[str]:
+    """Work out the tables of `meta` whose logs changed, and those that do not exist yet; their names."""
     tables = con.execute("select table_name from duckdb_tables() where schema_name = 'meta'").fetchall()
     existing = {row[0] for row in tables}
-    for name, select in FOLDS.items():
-        if name in changed or name not in existing:
-            con.execute(f"create or replace table meta.{name} as {select}")
+    due = {name for name in FOLDS if name in changed or name not in existing}
+    if "held_deletes" in due:
+        due.add("stream_status")  # it counts them
+    for name in (name for name in FOLDS if name in due):
+        con.execute(f"create or replace table meta.{name} as {FOLDS[name]}")
+        con.execute(f"comment on table meta.{name} is {text(META_ABOUT[name])}")
+    return due
 
 
-def count_rows(con: duckdb.DuckDBPyConnection, stream: str) -> None:
-    """Put the number of live rows of a stream into `meta.stream_status`."""
-    con.execute(
-        f"update meta.stream_status s set rows = coalesce((select count(*) from raw.{ident(stream)} r "
-        "where r.workspace_id = s.workspace_id and r._deleted_at is null), 0) "
-        f"where s.stream = {text(stream)}"
-    )
+def count_rows(con: duckdb.DuckDBPyConnection, streams: Iterable[str]) -> None:
+    """Put the number of live rows of these streams into `meta.stream_status`."""
+    for stream in streams:
+        con.execute(
+            f"update meta.stream_status s set rows = coalesce((select count(*) from raw.{ident(stream)} r "
+            "where r.workspace_id = s.workspace_id and r._deleted_at is null), 0) "
+            f"where s.stream = {text(stream)}"
+        )
 
 
 _T, _I, _B, _F, _Z = "VARCHAR", "BIGINT", "BOOLEAN", "DOUBLE", "TIMESTAMPTZ"
@@ -156,6 +158,16 @@ META_COLUMNS: dict[str, dict[str, str]] = {
     },
     "published": {"run_id": _T, "published_at": _Z, "storage_version": _T, "synced_to": _T},
 }  # fmt: skip
+
+META_ABOUT = {
+    "sync_runs": "Runs: one row per run and workspace, with its outcome and cost",
+    "held_deletes": "Deletions that looked suspicious and were not carried out",
+    "stream_status": "Streams: one row per workspace and stream, how it was last read and when it last succeeded",
+    "schema_drift": "Differences between the streams as declared and as answered",
+    "quarantine": "Values that did not fit their column, never the value itself",
+    "reconciliation": "Own counts against Instantly's counters, as last compared",
+    "published": "Publications: when, and how far each workspace was synced (JSON)",
+}
 
 # In this order: one may read another.
 FOLDS = {

@@ -8,16 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
-from sqlglot.lineage import Node, lineage
-from sqlglot.optimizer.qualify import qualify
-from sqlglot.optimizer.scope import build_scope
 
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.warehouse.contracts import Check, Contract, ContractColumn, ModelError, read_contracts
@@ -41,6 +36,7 @@ class Model:
     columns: tuple[ContractColumn, ...]
     checks: tuple[Check, ...]
     key: tuple[str, ...] = ()
+    nullable_key: tuple[str, ...] = ()
     materialized: str = "table"
     path: Path | None = None
 
@@ -71,7 +67,7 @@ def load_models(sql_dir: Path, streams: Mapping[str, Stream]) -> dict[str, Model
             if contract.name not in found:
                 raise ModelError(f"{contract.path} describes {contract.name}, and there is no {contract.name}.sql.")
             found[contract.name] = _described(found[contract.name], contract)
-    return _in_order(found, _given_tables(streams, seeds))
+    return _in_order(found, given_tables(streams, seeds))
 
 
 def _generated(streams: Mapping[str, Stream]) -> Iterable[Model]:
@@ -103,6 +99,7 @@ def _from_file(path: Path, schema: str, contract: Contract | None) -> Model:
         columns=contract.columns if contract else (),
         checks=contract.checks if contract else (),
         key=contract.key if contract else (),
+        nullable_key=contract.nullable_key if contract else (),
         materialized=_materialized(schema, contract),
         path=path,
     )
@@ -126,6 +123,7 @@ def _described(model: Model, contract: Contract) -> Model:
         columns=contract.columns or model.columns,
         checks=contract.checks,
         key=contract.key,
+        nullable_key=contract.nullable_key,
         materialized=model.materialized,
         path=model.path,
     )
@@ -205,74 +203,12 @@ def read_seeds(sql_dir: Path) -> dict[str, Contract]:
     return contracts
 
 
-def _given_tables(streams: Mapping[str, Stream], seeds: Mapping[str, Contract]) -> dict[str, dict[str, str]]:
-    """Tables that are there before any model: full name -> columns and types."""
+def given_tables(streams: Mapping[str, Stream], seeds: Mapping[str, Contract]) -> dict[str, dict[str, str]]:
+    """Tables that are there before any model: full name -> columns and DuckDB types."""
     given = {f"raw.{s.name}": raw_columns(s) for s in streams.values()}
     given |= {f"history.{s.name}": history_columns(s) for s in streams.values()}
     given |= {f"meta.{name}": dict(shape) for name, shape in META_COLUMNS.items()}
     return given | {f"seeds.{seed.name}": {c.name: c.type for c in seed.columns} for seed in seeds.values()}
-
-
-class Lineage:
-    """Where columns come from, worked out over all models once."""
-
-    def __init__(self, models: Mapping[str, Model], given: Mapping[str, Mapping[str, str]]) -> None:
-        self._models = models
-        self._schema: dict[str, Any] = {}
-        self._trees: dict[str, exp.Query] = {}
-        for full_name, shape in given.items():
-            schema, table = full_name.split(".", 1)
-            self._schema.setdefault(schema, {})[table] = dict(shape)
-        for model in models.values():
-            tree = self._qualified(model)
-            self._trees[model.name] = tree
-            shape = dict.fromkeys(tree.named_selects, "VARCHAR")
-            self._schema.setdefault(model.schema, {})[model.name] = shape
-
-    def columns(self, name: str) -> list[str]:
-        """The names of a model's columns, in order."""
-        return list(self._trees[name].named_selects)
-
-    def of(self, name: str) -> dict[str, list[tuple[str, str]]]:
-        """Every column of a model with the (table, column) pairs it is made from, one step up."""
-        tree = self._trees[name]
-        scope = build_scope(tree)
-        return {
-            column: _sources(lineage(column, tree, {}, dialect="duckdb", scope=scope, copy=False))
-            for column in self.columns(name)
-        }
-
-    def to_raw(self, name: str) -> dict[str, list[tuple[str, str]]]:
-        """As `of`, followed through the models up to raw, history, meta and seeds."""
-        by_full_name = {model.full_name: model.name for model in self._models.values()}
-        return {column: self._followed(sources, by_full_name) for column, sources in self.of(name).items()}
-
-    def _followed(self, sources: list[tuple[str, str]], models: Mapping[str, str]) -> list[tuple[str, str]]:
-        found: dict[tuple[str, str], None] = {}
-        for table, column in sources:
-            upstream = self._step(models[table]).get(column, []) if table in models else None
-            for source in [(table, column)] if upstream is None else self._followed(upstream, models):
-                found[source] = None
-        return list(found)
-
-    @cache  # noqa: B019 - lives as long as the object, which is short
-    def _step(self, name: str) -> dict[str, list[tuple[str, str]]]:
-        return self.of(name)
-
-    def _qualified(self, model: Model) -> exp.Query:
-        try:
-            tree = qualify(
-                parse(model.sql, model.where),
-                dialect="duckdb",
-                schema=self._schema,
-                validate_qualify_columns=False,
-                quote_identifiers=False,
-            )
-        except SqlglotError as error:
-            raise ModelError(f"{model.where}: the columns cannot be followed: {error}") from error
-        if not isinstance(tree, exp.Query):
-            raise ModelError(f"{model.where} must hold exactly one SELECT.")
-        return tree
 
 
 def column_lineage(
@@ -280,22 +216,10 @@ def column_lineage(
 ) -> dict[str, list[tuple[str, str]]]:
     """Each column of model `name` with the (full table name, column) pairs it is made from.
 
-    One step up, or with `to_raw` up to the tables no model makes. `streams` are needed to follow a `select *` from raw.
+    One step up, or with `to_raw` up to the tables that no model makes. `streams` and seeds need only be given where a
+    model takes `*` from them. For many models make one `lineage.Lineage`.
     """
-    wanted = with_needs(models, [name])
-    given = {f"meta.{table}": dict(shape) for table, shape in META_COLUMNS.items()}
-    for stream in (streams or {}).values():
-        given |= {f"raw.{stream.name}": raw_columns(stream), f"history.{stream.name}": history_columns(stream)}
-    found = Lineage(wanted, given)
+    from instantly_pipeline.warehouse.lineage import Lineage  # it builds on this module
+
+    found = Lineage(with_needs(models, [name]), given_tables(streams or {}, {}))
     return found.to_raw(name) if to_raw else found.of(name)
-
-
-def _sources(node: Node) -> list[tuple[str, str]]:
-    """The leaves of a lineage that are columns of tables."""
-    found: dict[tuple[str, str], None] = {}
-    for leaf in node.walk():
-        if leaf.downstream or not isinstance(leaf.expression, exp.Table):
-            continue
-        table = leaf.expression
-        found[(f"{table.db}.{table.name}", leaf.name.rsplit(".", 1)[-1].strip('"'))] = None
-    return list(found)

@@ -117,18 +117,25 @@ def _only(row: Mapping[str, object], count: int) -> dict[str, object]:
 def write_parquet(
     con: duckdb.DuckDBPyConnection, layout: Layout, tables: Iterable[str]
 ) -> tuple[list[_Pair], dict[str, int]]:
-    """Write `raw.*` and `marts.*` tables beside their places; what to rename, and rows by table."""
-    pairs, rows = [], {}
-    for table in tables:
-        schema, name = table.split(".", 1)
-        place = mart_file(layout, name) if schema == "marts" else layout.publish / "current" / f"{name}.parquet"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        pair = _Pair(_beside(place), place)
-        counted = con.execute(
-            f"copy {ident(table)} to {text(str(pair.beside))} (format parquet, compression zstd)"
-        ).fetchone()
-        pairs.append(pair)
-        rows[table] = int(counted[0]) if counted else 0
+    """Write `raw.*` and `marts.*` tables beside their places; what to rename, and rows by table.
+
+    StorageError where the disk does not take them; then nothing is left beside.
+    """
+    pairs: list[_Pair] = []
+    rows: dict[str, int] = {}
+    try:
+        for table in tables:
+            schema, name = table.split(".", 1)
+            place = mart_file(layout, name) if schema == "marts" else layout.publish / "current" / f"{name}.parquet"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            pairs.append(_Pair(_beside(place), place))
+            copied = f"copy {ident(table)} to {text(str(pairs[-1].beside))} (format parquet, compression zstd)"
+            counted = con.execute(copied).fetchone()
+            rows[table] = int(counted[0]) if counted else 0
+    except (OSError, duckdb.IOException) as error:
+        discard(pairs)
+        cause = error if isinstance(error, OSError) else OSError(str(error).splitlines()[0])
+        raise storage_error(layout.publish / "current", cause) from error
     return pairs, rows
 
 

@@ -101,6 +101,8 @@ def query(published_file: Path, sql: str, *, limit: int | None = None) -> QueryR
     """
     con = open_published(published_file)
     try:
+        if not con.extract_statements(sql):
+            raise UsageError("There is no SQL to answer.")
         cursor = con.execute(sql)
         described = cursor.description or []
         rows = cursor.fetchall() if limit is None else cursor.fetchmany(limit)

@@ -105,6 +105,7 @@ def _drop_others(con: duckdb.DuckDBPyConnection, models: Mapping[str, Model]) ->
 def _make(con: duckdb.DuckDBPyConnection, model: Model) -> ModelResult:
     started = time.perf_counter()
     name = f"{ident(model.schema)}.{ident(model.name)}"
+    con.begin()
     try:
         _drop_other_kind(con, model)
         con.execute(f"create or replace {model.materialized} {name} as {model.sql}")
@@ -113,12 +114,13 @@ def _make(con: duckdb.DuckDBPyConnection, model: Model) -> ModelResult:
         if model.materialized == "table":
             counted = con.execute(f"select count(*) from {name}").fetchone()
             rows = int(counted[0]) if counted else 0
+        present = {column for column, _ in columns}
+        described = [column for column in model.columns if column.name in present]
+        _comment(con, model.materialized, model.full_name, f"{model.description}. Grain: {model.grain}.", described)
     except duckdb.Error as error:
+        con.rollback()
         raise ModelError(_failed(model.where, error)) from error
-    present = {column for column, _ in columns}
-    described = [column for column in model.columns if column.name in present]
-    about = f"{model.description} Grain: {model.grain}." if model.grain else model.description
-    _comment(con, model.materialized, model.full_name, about, described)
+    con.commit()
     return ModelResult(rows, time.perf_counter() - started, columns)
 
 

@@ -33,7 +33,7 @@ def staging_sql(stream: Stream) -> str:
     lines = ["    workspace_id", *_key_lines(stream)]
     for group in _GROUPS:
         lines += [line for column in _others(stream) if column.type in group for line in _lines(column)]
-    lines += ["    extra", "    _deleted_at is not null as is_deleted"]
+    lines += ["    extra", "    _key", "    _deleted_at is not null as is_deleted"]
     lines += [f"    _{name} at time zone 'UTC' as {_free(name, stream)}" for name in _TIMES]
     body = ",\n".join(lines)
     return (
@@ -56,6 +56,7 @@ def staging_columns(stream: Stream) -> tuple[ContractColumn, ...]:
     found.append(
         ContractColumn("extra", "VARCHAR", "JSON: fields without a column, and values that did not fit theirs")
     )
+    found.append(ContractColumn("_key", "VARCHAR", "Key of the record as a JSON array, as the logs in `meta` name it"))
     found.append(ContractColumn("is_deleted", "BOOLEAN", "The API no longer has it"))
     return (*found, *(ContractColumn(_free(name, stream), "TIMESTAMP", about) for name, about in _TIMES.items()))
 

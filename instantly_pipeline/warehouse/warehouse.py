@@ -16,7 +16,7 @@ from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.warehouse.build import open_build, remove_build
 from instantly_pipeline.warehouse.checks import CheckResult, run_checks
 from instantly_pipeline.warehouse.loader import LoadResult
-from instantly_pipeline.warehouse.loading import as_of_published, load_lake
+from instantly_pipeline.warehouse.loading import ErasedError, as_of_published, load_lake
 from instantly_pipeline.warehouse.models import Model, load_models
 from instantly_pipeline.warehouse.publish import (
     PublishResult,
@@ -50,7 +50,8 @@ def _quiet(_message: str) -> None:
 class Warehouse:
     """Everything that is done to the build file of `layout`, and the published file made from it.
 
-    The build file is opened at the first need and closed by `close` or `publish`.
+    The build file is opened at the first need and closed by `close` or `publish`. `models` are those of `sql_dir`,
+    where the caller has them already.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Warehouse:
         memory_limit: str = "2GB",
         say: Callable[[str], None] = _quiet,
         free_bytes: Callable[[Path], int] = free_bytes,
+        models: Mapping[str, Model] | None = None,
     ) -> None:
         self.layout = layout
         self.streams = dict(streams)
@@ -72,7 +74,7 @@ class Warehouse:
         self._say = say
         self._free_bytes = free_bytes
         self._checked: list[CheckResult] | None = None
-        self._models: dict[str, Model] | None = None
+        self._models = None if models is None else dict(models)
         self._opened: duckdb.DuckDBPyConnection | None = None
 
     def __enter__(self) -> Self:
@@ -103,10 +105,17 @@ class Warehouse:
     def load(self, *, as_of: datetime | None = None) -> dict[str, LoadResult]:
         """Bring the build file in step with the lake, or with what the last run published by `as_of` had read.
 
-        A build file that turns out to be damaged is made again once.
+        A build file that turns out to be damaged, or that holds what the lake no longer has, is made again once.
         """
         try:
             return self._load(as_of)
+        except ErasedError:
+            self._say("Files of the lake were rewritten or removed; the build file is made again.")
+        except duckdb.OutOfMemoryException as error:
+            raise StorageError(
+                f"Loading the lake needs more than {self._memory_limit} of memory. What was published is as it was; "
+                "free some space for spilled data on the disk, or raise the memory limit."
+            ) from error
         except DAMAGE as error:
             kind = type(error).__name__
             self._say(f"{self.layout.build_file} is damaged ({kind}); it is a cache of the lake and is made again.")

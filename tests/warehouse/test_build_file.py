@@ -202,3 +202,33 @@ def test_ranges_a_later_one_has_overtaken_are_forgotten_and_missed_by_nobody(lak
     con = warehouse.connection
     assert con.execute("select count(*) from log.verified").fetchone() == (1,)
     assert con.execute("select _verified_at = $1 from raw.things", [at(3)]).fetchone() == (True,)
+
+
+def test_what_was_erased_from_the_lake_does_not_linger_in_the_build_file(lake: LakeWriter, opener: Opener) -> None:
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    secret = "bo.ek.of.clinic@example.test " * 20  # long enough not to be packed away
+    rows = [{"id": f"{number}", "name": f"{secret}{number}"} for number in range(2000)]
+    path = lake.upsert(THINGS, [*rows, {"id": "kept", "name": "kept"}])
+    warehouse = opener(THINGS, load=True)
+    table = pq.read_table(path, partitioning=None)
+    pq.write_table(table.filter(pc.field("id") == "kept"), path)
+    warehouse.load()
+    assert count(warehouse.connection) == 1
+    warehouse.close()
+    assert b"bo.ek.of.clinic" not in lake.layout.build_file.read_bytes()
+    assert "made again" in opener.said[-1]
+
+
+def test_a_compaction_reloads_the_stream_and_keeps_the_build_file(lake: LakeWriter, opener: Opener) -> None:
+    from instantly_pipeline.lake.compact import compact
+
+    for hours, name in enumerate("ABA"):
+        lake.upsert(THINGS, [{"id": "a", "name": name}], hours)
+    warehouse = opener(THINGS, load=True)
+    before = warehouse.connection.execute("select * from history.things order by _valid_from").fetchall()
+    assert compact(lake.layout, now=at(72)).joined == 3
+    assert warehouse.load()["things"].files == 1
+    assert warehouse.connection.execute("select * from history.things order by _valid_from").fetchall() == before
+    assert opener.said == []

@@ -194,7 +194,7 @@ def test_the_shipped_questions_notice_figures_that_disagree_and_sends_that_colla
     from tests.warehouse import world
     from tests.warehouse.test_marts import put
 
-    put(lake, "campaigns", world.campaign("c1", timestamp_created="2026-01-20T00:00:00.000Z"))
+    put(lake, "campaigns", world.campaign("c1", timestamp_created="2026-02-01T09:00:00.000Z"))
     put(lake, "campaign_analytics", world.counters("c1", emails_sent_count=5000))
     days = [f"2026-02-{day:02}" for day in range(1, 28)]
     sends = {date: 1 if date > "2026-02-20" else 100 for date in days}

@@ -1,0 +1,76 @@
+-- one row per campaign: lifetime numerators and denominators of every metric
+-- The only place that says which counter a metric is made of; the rates themselves are macros.
+with streams_read as (
+    select workspace_id, 'campaign_analytics' as stream from staging.stg_campaign_analytics
+    union
+    select workspace_id, 'leads' from staging.stg_leads
+    union
+    select workspace_id, stream from meta.stream_status where last_success_at is not null
+),
+
+read_once as (
+    select
+        workspace_id,
+        bool_or(stream = 'campaign_analytics') as has_figures,
+        bool_or(stream = 'leads') as has_leads
+    from streams_read
+    group by workspace_id
+),
+
+days as (
+    select
+        workspace_id,
+        campaign_id,
+        sum(sent) as sent,
+        count(*) filter (where sent > 0) as days_active,
+        min(date) filter (where sent > 0) as first_sent_on,
+        max(date) filter (where sent > 0) as last_sent_on
+    from intermediate.int_campaign_day
+    group by workspace_id, campaign_id
+),
+
+-- a campaign that never sent has no row in campaign_analytics: zero, if the stream was read at all
+metrics as (
+    select
+        c.workspace_id,
+        c.campaign_id,
+        coalesce(a.leads_count, l.leads, case when r.has_leads or r.has_figures then 0 end) as leads_count,
+        coalesce(a.emails_sent_count, d.sent, n.nothing)::bigint as sent,
+        coalesce(a.new_leads_contacted_count, n.nothing) as leads_reached,
+        coalesce(a.completed_count, n.nothing) as completed,
+        case when c.open_tracking is distinct from false then coalesce(a.open_count_unique, n.nothing) end
+            as unique_opens,
+        case when c.link_tracking is distinct from false then coalesce(a.link_click_count_unique, n.nothing) end
+            as unique_clicks,
+        coalesce(a.reply_count, n.nothing) as replies,
+        coalesce(a.reply_count_unique, n.nothing) as repliers,
+        coalesce(a.reply_count_automatic_unique, n.nothing) as auto_repliers,
+        coalesce(a.bounced_count, n.nothing) as bounced,
+        coalesce(a.unsubscribed_count, n.nothing) as unsubscribed,
+        coalesce(a.total_opportunities, n.nothing) as opportunities,
+        coalesce(a.total_opportunity_value, n.nothing)::double as opportunity_value,
+        case when r.has_leads then coalesce(l.positive_leads, 0) end as positive_leads,
+        case when r.has_leads then coalesce(l.ever_positive_leads, 0) end as ever_positive_leads,
+        coalesce(o.total_meeting_booked, case when r.has_leads then coalesce(l.meeting_leads, 0) end) as meetings,
+        case
+            when r.has_leads then coalesce(l.uncontacted, 0)
+            else greatest(a.leads_count - a.new_leads_contacted_count, 0)
+        end as uncontacted,
+        coalesce(d.days_active, 0) as days_active,
+        d.first_sent_on,
+        d.last_sent_on,
+        a.verified_at as figures_verified_at
+    from intermediate.int_campaign as c
+    left join read_once as r on c.workspace_id = r.workspace_id
+    left join staging.stg_campaign_analytics as a
+        on c.workspace_id = a.workspace_id and c.campaign_id = a.campaign_id
+    cross join lateral (select case when a.campaign_id is null and r.has_figures then 0 end as nothing) as n
+    left join staging.stg_campaign_analytics_overview as o
+        on c.workspace_id = o.workspace_id and c.campaign_id = o.campaign_id
+    left join intermediate.int_campaign_leads as l
+        on c.workspace_id = l.workspace_id and c.campaign_id = l.campaign_id
+    left join days as d
+        on c.workspace_id = d.workspace_id and c.campaign_id = d.campaign_id
+)
+
+select * from metrics

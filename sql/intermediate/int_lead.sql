@@ -1,0 +1,39 @@
+-- one row per lead with its interest decoded, the workspace's own labels included
+with labels as (
+    select
+        workspace_id,
+        interest_status,
+        label,
+        interest_status_label as kind
+    from staging.stg_lead_labels
+    qualify row_number() over (
+        partition by workspace_id, interest_status order by is_deleted, timestamp_created desc, id
+    ) = 1
+),
+
+once_positive as (
+    select distinct
+        h.workspace_id,
+        h.id as lead_id
+    from history.leads as h
+    left join labels as o
+        on h.workspace_id = o.workspace_id and h.lt_interest_status = o.interest_status
+    where h._op = 'upsert' and interest_kind(h.lt_interest_status, o.kind) = 'positive'
+),
+
+decoded as (
+    select
+        l.*,
+        case when l.lt_interest_status between -4 and 4 then l.lt_interest_status_label
+            else coalesce(o.label, l.lt_interest_status_label)
+        end as interest_label,
+        interest_kind(l.lt_interest_status, o.kind) as interest_kind,
+        p.lead_id is not null as ever_positive
+    from staging.stg_leads as l
+    left join labels as o
+        on l.workspace_id = o.workspace_id and l.lt_interest_status = o.interest_status
+    left join once_positive as p
+        on l.workspace_id = p.workspace_id and l.id = p.lead_id
+)
+
+select * from decoded

@@ -1,0 +1,49 @@
+-- one row per workspace that any stream or run knows
+-- `as_of` is the time of what was last read, not of the reader's clock: a rebuild gives the same reports.
+with seen as (
+    select workspace_id, max(verified_at) as verified_at from staging.stg_workspaces group by workspace_id
+    union all
+    select workspace_id, max(verified_at) from staging.stg_campaigns group by workspace_id
+    union all
+    select workspace_id, max(verified_at) from staging.stg_accounts group by workspace_id
+    union all
+    select workspace_id, max(verified_at) from staging.stg_leads group by workspace_id
+    union all
+    select workspace_id, max(verified_at) from staging.stg_campaign_analytics group by workspace_id
+    union all
+    select workspace_id, max(verified_at) from staging.stg_daily_analytics group by workspace_id
+    union all
+    select workspace_id, max(verified_at) from staging.stg_step_analytics group by workspace_id
+    union all
+    select workspace_id, max(verified_at) from staging.stg_workspace_daily_analytics group by workspace_id
+    union all
+    select workspace_id, max(verified_at) from staging.stg_account_daily_analytics group by workspace_id
+    union all
+    select workspace_id, max(verified_at) from staging.stg_warmup_analytics group by workspace_id
+),
+
+runs as (
+    select
+        workspace_id,
+        arg_max(workspace_name, started_at) as workspace_name
+    from meta.sync_runs
+    where workspace_id is not null
+    group by workspace_id
+),
+
+clock as (
+    select
+        coalesce(s.workspace_id, r.workspace_id) as workspace_id,
+        r.workspace_name as name_in_settings,
+        s.as_of
+    from (
+        select
+            workspace_id,
+            max(verified_at) as as_of
+        from seen
+        group by workspace_id
+    ) as s
+    full join runs as r on s.workspace_id = r.workspace_id
+)
+
+select * from clock

@@ -1,0 +1,49 @@
+-- one row per campaign, deleted ones included
+with campaigns as (
+    select * from staging.stg_campaigns
+),
+
+joined as (
+    select
+        k.workspace_id,
+        w.workspace_name,
+        k.campaign_id,
+        k.campaign_name,
+        c.owned_by,
+        k.status,
+        k.status_label,
+        c.not_sending_status,
+        c.not_sending_status_label,
+        c.is_evergreen,
+        k.is_listed,
+        k.is_deleted,
+        c.open_tracking,
+        c.link_tracking,
+        c.text_only,
+        c.stop_on_reply,
+        c.stop_on_auto_reply,
+        c.stop_for_company,
+        c.match_lead_esp,
+        c.campaign_schedule ->> '$.schedules[0].timezone' as timezone,
+        json_array_length(c.sequences, '$[0].steps')::bigint as steps,
+        len(c.sequences -> '$[0].steps[*].variants[*]') as variants,
+        json_array_length(c.email_list)::bigint as senders,
+        json_array_length(c.email_tag_list)::bigint as sender_tags,
+        c.daily_limit,
+        c.daily_max_leads,
+        c.email_gap,
+        c.pl_value,
+        try_cast(left(c.campaign_schedule ->> '$.start_date', 10) as date) as start_date,
+        try_cast(left(c.campaign_schedule ->> '$.end_date', 10) as date) as end_date,
+        c.timestamp_created,
+        c.timestamp_updated,
+        c.first_seen_at,
+        c.deleted_at,
+        c.verified_at
+    from intermediate.int_campaign as k
+    left join campaigns as c on k.workspace_id = c.workspace_id and k.campaign_id = c.id
+    left join marts.dim_workspace as w on k.workspace_id = w.workspace_id
+)
+
+select * from joined
+order by workspace_name, campaign_name, workspace_id, campaign_id

@@ -1,0 +1,61 @@
+-- one row per sending account and day with sends or warmup
+with days as (
+    select * from intermediate.int_account_day
+),
+
+rolling as (
+    select
+        d.*,
+        sum(sent) over last_7_days as sent_7d,
+        sum(bounced) over last_7_days as bounced_7d,
+        sum(replies) over last_7_days as replies_7d,
+        sum(warmup_sent) over last_7_days as warmup_sent_7d,
+        sum(warmup_inbox) over last_7_days as warmup_inbox_7d
+    from days as d
+    window last_7_days as (
+        partition by workspace_id, email
+        order by date range between interval 6 days preceding and current row
+    )
+),
+
+joined as (
+    select
+        r.workspace_id,
+        w.workspace_name,
+        r.email,
+        domain_of(r.email) as domain,
+        r.date,
+        r.sent,
+        r.bounced,
+        r.contacted,
+        r.new_leads_contacted,
+        r.opened,
+        r.unique_opened,
+        r.replies,
+        r.unique_replies,
+        r.replies_automatic,
+        r.unique_replies_automatic,
+        r.clicks,
+        r.unique_clicks,
+        rate_of(r.bounced, r.sent) as bounce_rate,
+        r.warmup_sent,
+        r.warmup_received,
+        r.warmup_inbox,
+        r.warmup_spam,
+        rate_of(r.warmup_inbox, r.warmup_sent) as warmup_inbox_rate,
+        r.stat_warmup_score,
+        r.daily_limit,
+        rate_of(r.sent, r.daily_limit) as utilisation_rate,
+        r.sent_7d::bigint as sent_7d,
+        r.bounced_7d::bigint as bounced_7d,
+        r.replies_7d::bigint as replies_7d,
+        r.warmup_sent_7d::bigint as warmup_sent_7d,
+        r.warmup_inbox_7d::bigint as warmup_inbox_7d,
+        is_open_day(r.date, r.verified_at) as is_partial,
+        r.verified_at
+    from rolling as r
+    left join marts.dim_workspace as w on r.workspace_id = w.workspace_id
+)
+
+select * from joined
+order by workspace_id, email, date

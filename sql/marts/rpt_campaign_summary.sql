@@ -1,0 +1,118 @@
+-- one row per campaign with its lifetime metrics, deleted campaigns included
+with rates as (
+    select * from intermediate.int_campaign_rates
+),
+
+judged as (
+    select
+        r.workspace_id,
+        r.campaign_id,
+        t.title,
+        v.value,
+        traffic_light(v.value, v.n, t.bad_when, t.warning, t.critical, t.min_n) as light
+    from rates as r
+    cross join seeds.thresholds as t
+    cross join lateral (
+        select
+            case t.metric
+                when 'open_rate' then r.open_rate
+                when 'reply_rate' then r.reply_rate
+                when 'click_rate' then r.click_rate
+                when 'bounce_rate' then r.bounce_rate
+                when 'unsubscribe_rate' then r.unsubscribe_rate
+                when 'meeting_rate' then r.meeting_rate
+                when 'positive_per_sent' then r.positive_per_sent
+            end as value,
+            case when t.metric in ('bounce_rate', 'positive_per_sent') then r.sent else r.leads_reached end as n
+    ) as v
+    where t.entity = 'campaign'
+),
+
+health as (
+    select
+        workspace_id,
+        campaign_id,
+        case
+            when bool_or(light = 'red') then 'red'
+            when bool_or(light = 'amber') then 'amber'
+            when bool_or(light = 'green') then 'green'
+            else 'grey'
+        end as health,
+        string_agg(
+            title || ' ' || printf('%.1f %%', 100 * value) || ' is ' || light, '; ' order by light desc, title
+        ) filter (where light in ('red', 'amber')) as reason
+    from judged
+    group by workspace_id, campaign_id
+),
+
+joined as (
+    select
+        r.workspace_id,
+        w.workspace_name,
+        r.campaign_id,
+        c.campaign_name,
+        c.status,
+        c.status_label,
+        c.is_listed,
+        c.is_deleted,
+        h.health,
+        coalesce(h.reason, case h.health when 'grey' then 'too little sent to judge' else 'all metrics in range' end)
+            as health_reason,
+        case when r.reply_rate_low is not null then rank() over (
+            partition by r.workspace_id order by r.reply_rate_low desc nulls last
+        ) end as rank_in_workspace,
+        r.leads_count,
+        r.uncontacted,
+        r.leads_reached,
+        r.completed,
+        r.sent,
+        r.unique_opens,
+        r.unique_clicks,
+        r.replies,
+        r.repliers,
+        r.auto_repliers,
+        r.positive_leads,
+        r.ever_positive_leads,
+        r.meetings,
+        r.opportunities,
+        r.opportunity_value,
+        r.bounced,
+        r.unsubscribed,
+        r.open_rate,
+        r.open_rate_low,
+        r.open_rate_high,
+        r.reply_rate,
+        r.reply_rate_low,
+        r.reply_rate_high,
+        r.click_rate,
+        r.click_rate_low,
+        r.click_rate_high,
+        r.bounce_rate,
+        r.bounce_rate_low,
+        r.bounce_rate_high,
+        r.unsubscribe_rate,
+        r.unsubscribe_rate_low,
+        r.unsubscribe_rate_high,
+        r.meeting_rate,
+        r.meeting_rate_low,
+        r.meeting_rate_high,
+        r.positive_per_sent,
+        r.positive_per_sent_low,
+        r.positive_per_sent_high,
+        r.positive_per_reply,
+        r.positive_per_reply_low,
+        r.positive_per_reply_high,
+        r.auto_reply_share,
+        r.opportunity_value_per_1000_sent,
+        r.days_active,
+        r.first_sent_on,
+        r.last_sent_on,
+        r.figures_verified_at
+    from rates as r
+    left join marts.dim_workspace as w on r.workspace_id = w.workspace_id
+    left join intermediate.int_campaign as c on r.workspace_id = c.workspace_id and r.campaign_id = c.campaign_id
+    left join health as h on r.workspace_id = h.workspace_id and r.campaign_id = h.campaign_id
+)
+
+select * from joined
+order by workspace_name, sent desc nulls last, campaign_name, workspace_id, campaign_id

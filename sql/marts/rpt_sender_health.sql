@@ -1,0 +1,147 @@
+-- one row per sending account that is listed now
+-- Windows end on the workspace's last day read (`as_of`), not on the reader's today.
+with accounts as (
+    select a.*, w.as_of::date as as_of_date from marts.dim_account as a
+    left join marts.dim_workspace as w on a.workspace_id = w.workspace_id
+    where a.is_listed
+),
+
+recent as (
+    select
+        a.workspace_id,
+        a.email,
+        sum(d.sent) filter (where d.date > a.as_of_date - 7)::bigint as sent_7d,
+        sum(d.daily_limit) filter (where d.date > a.as_of_date - 7 and d.sent > 0)::bigint as limit_7d,
+        sum(d.sent)::bigint as sent_30d,
+        sum(d.bounced)::bigint as bounced_30d,
+        sum(d.unique_replies)::bigint as replies_30d,
+        sum(d.warmup_sent) filter (where d.date > a.as_of_date - 7)::bigint as warmup_sent_7d,
+        sum(d.warmup_inbox) filter (where d.date > a.as_of_date - 7)::bigint as warmup_inbox_7d,
+        sum(d.warmup_spam) filter (where d.date > a.as_of_date - 7)::bigint as warmup_spam_7d,
+        max(d.date) filter (where d.sent > 0) as last_sent_on
+    from accounts as a
+    inner join intermediate.int_account_day as d
+        on a.workspace_id = d.workspace_id and a.email = d.email
+    where d.date > a.as_of_date - 30
+    group by a.workspace_id, a.email
+),
+
+score_before as (
+    select
+        a.workspace_id,
+        a.email,
+        arg_max(h.stat_warmup_score, h._valid_from) as score_7d_ago
+    from accounts as a
+    inner join history.accounts as h
+        on a.workspace_id = h.workspace_id and a.email = lower(h.email)
+    where h._op = 'upsert' and h._valid_from at time zone 'UTC' <= a.as_of_date::timestamp - interval 7 day
+    group by a.workspace_id, a.email
+),
+
+rates as (
+    select
+        a.*,
+        r.* exclude (workspace_id, email),
+        a.stat_warmup_score - s.score_7d_ago as warmup_score_change_7d,
+        rate_of(r.bounced_30d, r.sent_30d) as bounce_rate,
+        wilson_low(r.bounced_30d, r.sent_30d) as bounce_rate_low,
+        wilson_high(r.bounced_30d, r.sent_30d) as bounce_rate_high,
+        rate_of(r.replies_30d, r.sent_30d) as replies_per_sent_30d,
+        rate_of(r.warmup_inbox_7d, r.warmup_sent_7d) as warmup_inbox_rate,
+        wilson_low(r.warmup_inbox_7d, r.warmup_sent_7d) as warmup_inbox_rate_low,
+        wilson_high(r.warmup_inbox_7d, r.warmup_sent_7d) as warmup_inbox_rate_high,
+        rate_of(r.sent_7d, r.limit_7d) as utilisation_rate
+    from accounts as a
+    left join recent as r on a.workspace_id = r.workspace_id and a.email = r.email
+    left join score_before as s on a.workspace_id = s.workspace_id and a.email = s.email
+),
+
+judged as (
+    select
+        r.workspace_id,
+        r.email,
+        t.title || ' '
+        || case when t.metric = 'warmup_score' then printf('%.0f', v.value) else printf('%.1f %%', 100 * v.value) end
+            as said,
+        traffic_light(v.value, v.n, t.bad_when, t.warning, t.critical, t.min_n) as light
+    from rates as r
+    cross join seeds.thresholds as t
+    cross join lateral (
+        select
+            case t.metric
+                when 'bounce_rate' then r.bounce_rate
+                when 'warmup_score' then r.stat_warmup_score
+                when 'warmup_inbox_rate' then r.warmup_inbox_rate
+            end as value,
+            case t.metric
+                when 'bounce_rate' then r.sent_30d
+                when 'warmup_score' then 1
+                when 'warmup_inbox_rate' then r.warmup_sent_7d
+            end as n
+    ) as v
+    where t.entity = 'sender'
+    union all
+    select workspace_id, email, 'status: ' || status_label, 'red' from rates where status < 0
+    union all
+    select workspace_id, email, 'warmup: ' || warmup_status_label, 'red' from rates where warmup_status < 0
+),
+
+health as (
+    select
+        workspace_id,
+        email,
+        case
+            when bool_or(light = 'red') then 'red'
+            when bool_or(light = 'amber') then 'amber'
+            when bool_or(light = 'green') then 'green'
+            else 'grey'
+        end as health,
+        string_agg(said || ' is ' || light, '; ' order by light desc, said) filter (where light in ('red', 'amber'))
+            as reason
+    from judged
+    group by workspace_id, email
+),
+
+joined as (
+    select
+        r.workspace_id,
+        r.workspace_name,
+        r.email,
+        r.domain,
+        r.status,
+        r.status_label,
+        r.warmup_status,
+        r.warmup_status_label,
+        r.provider_code_label,
+        coalesce(h.health, 'grey') as health,
+        coalesce(
+            h.reason, case when h.health = 'green' then 'all metrics in range' else 'too little sent to judge' end
+        ) as health_reason,
+        r.sent_7d,
+        r.sent_30d,
+        r.bounced_30d,
+        r.replies_30d,
+        r.bounce_rate,
+        r.bounce_rate_low,
+        r.bounce_rate_high,
+        r.replies_per_sent_30d,
+        r.stat_warmup_score,
+        r.warmup_score_change_7d,
+        r.warmup_sent_7d,
+        r.warmup_inbox_7d,
+        r.warmup_spam_7d,
+        r.warmup_inbox_rate,
+        r.warmup_inbox_rate_low,
+        r.warmup_inbox_rate_high,
+        r.daily_limit,
+        r.limit_7d,
+        r.utilisation_rate,
+        r.last_sent_on,
+        r.as_of_date,
+        r.verified_at
+    from rates as r
+    left join health as h on r.workspace_id = h.workspace_id and r.email = h.email
+)
+
+select * from joined
+order by workspace_name, case health when 'red' then 1 when 'amber' then 2 when 'green' then 3 else 4 end, email, workspace_id
