@@ -4,7 +4,9 @@
     |- Fatal                 stop the whole run
     |  |- UsageError         a wrong command, option or setting          exit code 2
     |  |- LockedError        another command is writing                  exit code 2
-    |  `- StorageError       the disk, a file or its format              exit code 1
+    |  |- StorageError       the disk, a file or its format              exit code 1
+    |  |- ModelError         a model or a contract in `sql/` is wrong   exit code 1
+    |  `- PublishRefused     a blocking check failed                    exit code 1
     |- WorkspaceError        stop this workspace, go on with the others
     |  |- KeyRejected        401
     |  `- PlanRequired       402
@@ -53,6 +55,14 @@ class LockedError(Fatal):
 
 class StorageError(Fatal):
     """The disk is full, a file cannot be read, or its format is of another version."""
+
+
+class ModelError(Fatal):
+    """An SQL model or its contract is wrong: nothing was published; the message names the file."""
+
+
+class PublishRefused(Fatal):
+    """A blocking check failed; the last published files stay."""
 
 
 class WorkspaceError(PipelineError):

@@ -98,7 +98,7 @@ def load(**overrides: Any) -> Settings:
     given = {name: value for name, value in overrides.items() if value is not None}
     env_file = Path(os.environ.get("INSTANTLY_ENV_FILE") or PROJECT_ROOT / ".env")
     try:
-        return Settings(_env_file=env_file if env_file.is_file() else None, **given)
+        return Settings(_env_file=env_file if env_file.is_file() else None, **given)  # type: ignore[call-arg]
     except ValidationError as error:
         raise UsageError(_explain(error)) from None  # its own text repeats the input, which may be a key
     except OSError as error:

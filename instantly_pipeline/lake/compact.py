@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 
 import orjson
@@ -42,13 +43,22 @@ def compact(layout: Layout, *, now: datetime, on_day: Callable[[str], None] = la
         if day.name >= today:
             continue
         done.removed += _remove_replaced(day, now)
-        files = current_files(day)
-        if len(files) > 1:
+        groups = [group for group in _alike(current_files(day)) if len(group) > 1]
+        for group in groups:
             on_day(str(day.relative_to(layout.lake)))
-            _join(files)
-            done.days += 1
-            done.joined += len(files)
+            _join(group)
+            done.joined += len(group)
+        done.days += bool(groups)
     return done
+
+
+def _alike(files: Sequence[Path]) -> list[list[Path]]:
+    """Neighbours with the same columns.
+
+    A file without a column is read otherwise than one that has it and is null there: what is not in the column may be
+    in `extra`. Joining the two would take that difference away.
+    """
+    return [list(group) for _, group in groupby(files, key=lambda path: tuple(pq.read_schema(path).names))]
 
 
 def _days(layout: Layout) -> Iterator[Path]:
@@ -71,19 +81,19 @@ def _remove_replaced(day: Path, now: datetime) -> int:
 def _join(files: Sequence[Path]) -> None:
     """Write one file with the rows of all, in their order, beside its final place; then rename it."""
     target = files[-1].with_name(f"{files[-1].stem}z.parquet")  # sorts behind what it replaces, before later runs
-    schema = pa.unify_schemas([pq.read_schema(path).remove_metadata() for path in files])
+    schema = pq.read_schema(files[0]).remove_metadata()
     names = orjson.dumps([path.name for path in files])
     described = schema.with_metadata({REPLACES: names})
     with landing(target) as handle, pq.ParquetWriter(handle, described, compression="zstd") as writer:
-        for table in _grouped(files, schema):
+        for table in _grouped(files):
             writer.write_table(table)
 
 
-def _grouped(files: Sequence[Path], schema: pa.Schema) -> Iterator[pa.Table]:
+def _grouped(files: Sequence[Path]) -> Iterator[pa.Table]:
     """The tables of the files, joined into groups worth a row group each."""
     held: list[pa.Table] = []
     for path in files:
-        held.append(pa.concat_tables([schema.empty_table(), pq.ParquetFile(path).read()], promote_options="default"))
+        held.append(pq.ParquetFile(path).read().replace_schema_metadata())
         if sum(table.num_rows for table in held) >= ROWS_PER_GROUP:
             yield pa.concat_tables(held).combine_chunks()
             held = []

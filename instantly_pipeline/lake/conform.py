@@ -62,7 +62,7 @@ class Conformer:
         self._known = frozenset(stream.names)
         self._aliases = {alias: column.name for column in stream.columns for alias in column.aliases}
         self._always = tuple(column.name for column in stream.columns if column.always)
-        self._enums = tuple(column for column in stream.columns if column.labels)
+        self._enums = tuple(column for column in stream.columns if column.labels and not column.custom)
         self._key = KeyMaker(stream)
         self._version = hash_version(stream)
         self._nullable_key = tuple(c for c in (stream.column(k) for k in stream.key) if not c.always)

@@ -102,8 +102,17 @@ def current_files(day: Path) -> list[Path]:
 
 
 def replaces(path: Path) -> list[str]:
-    """The names of the files whose rows a compacted file holds; none for any other file."""
-    found: list[str] = orjson.loads((pq.read_metadata(path).metadata or {}).get(REPLACES, b"[]"))
+    """The names of the files whose rows a compacted file holds; none for any other file.
+
+    StorageError where the file cannot be read.
+    """
+    try:
+        metadata = pq.read_metadata(path).metadata or {}
+    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
+        raise StorageError(
+            f"{path} cannot be read; it may be damaged. Put it back from a backup of the lake; nothing was changed."
+        ) from error
+    found: list[str] = orjson.loads(metadata.get(REPLACES, b"[]"))
     return found
 
 

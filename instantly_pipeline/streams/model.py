@@ -46,7 +46,8 @@ class Column:
 
     `name` is the live API's; `aliases` are other names for the same thing, the first non-null one counts after the
     name itself. `always` marks fields the reference lists as never absent (their absence is drift). `labels` decode an
-    integer enum; a number that is not in it is kept and noted as drift. `personal` marks a contact's personal data.
+    integer enum; a number that is not in it is kept and noted as drift, unless `custom` says that users add numbers of
+    their own. `personal` marks a contact's personal data.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Column:
     aliases: tuple[str, ...] = ()
     always: bool = False
     labels: Mapping[int, str] | None = None
+    custom: bool = False
     personal: bool = False
 
 

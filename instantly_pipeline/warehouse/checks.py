@@ -14,9 +14,10 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
+from instantly_pipeline.errors import ModelError
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.streams.model import Stream
-from instantly_pipeline.warehouse.contracts import Check, Contract, ModelError, read_contracts
+from instantly_pipeline.warehouse.contracts import Check, Contract, read_contracts
 from instantly_pipeline.warehouse.models import Model, parse, read_seeds
 from instantly_pipeline.warehouse.sqltext import columns, ident, text
 

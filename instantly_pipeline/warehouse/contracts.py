@@ -28,11 +28,7 @@ from typing import Any
 
 import yaml
 
-from instantly_pipeline.errors import Fatal
-
-
-class ModelError(Fatal):
-    """An SQL model or its contract is wrong: nothing was published; the message names the file."""
+from instantly_pipeline.errors import ModelError
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, build_scope
 
-from instantly_pipeline.warehouse.contracts import ModelError
+from instantly_pipeline.errors import ModelError
 from instantly_pipeline.warehouse.models import Model, parse
 
 Source = tuple[str, str]  # full table name, column

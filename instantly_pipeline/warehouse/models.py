@@ -14,8 +14,9 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from instantly_pipeline.errors import ModelError
 from instantly_pipeline.streams.model import Stream
-from instantly_pipeline.warehouse.contracts import Check, Contract, ContractColumn, ModelError, read_contracts
+from instantly_pipeline.warehouse.contracts import Check, Contract, ContractColumn, read_contracts
 from instantly_pipeline.warehouse.loader import history_columns, raw_columns
 from instantly_pipeline.warehouse.logtables import META_COLUMNS
 from instantly_pipeline.warehouse.staging import staging_columns, staging_name, staging_sql

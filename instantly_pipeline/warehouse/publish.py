@@ -17,17 +17,13 @@ from pathlib import Path
 
 import duckdb
 
-from instantly_pipeline.errors import Fatal, StorageError
+from instantly_pipeline.errors import PublishRefused, StorageError
 from instantly_pipeline.lake.layout import Layout, fsync_folder, storage_error
 from instantly_pipeline.warehouse.checks import CheckResult, mart_file
 from instantly_pipeline.warehouse.coverage import CHANGES
 from instantly_pipeline.warehouse.sqltext import ident, text
 
 READ_ONLY = 0o444
-
-
-class PublishRefused(Fatal):
-    """A blocking check failed; the last published files stay."""
 
 
 @dataclass(frozen=True, slots=True)

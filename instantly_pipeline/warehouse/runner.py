@@ -9,8 +9,9 @@ from pathlib import Path
 
 import duckdb
 
+from instantly_pipeline.errors import ModelError
 from instantly_pipeline.streams.model import Stream
-from instantly_pipeline.warehouse.contracts import Contract, ContractColumn, ModelError
+from instantly_pipeline.warehouse.contracts import Contract, ContractColumn
 from instantly_pipeline.warehouse.loader import HISTORY_ENVELOPE, RAW_ENVELOPE
 from instantly_pipeline.warehouse.models import FOLDERS, Model, read_seeds, with_needs
 from instantly_pipeline.warehouse.sqltext import ident, text

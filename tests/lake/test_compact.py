@@ -90,14 +90,15 @@ def test_a_compacted_day_that_got_more_files_is_compacted_again(tmp_path: Path) 
     assert writer.rows() == rows
 
 
-def test_files_with_fewer_columns_are_joined_with_wider_ones(tmp_path: Path) -> None:
-    writer = a_day_of_runs(tmp_path, runs=2)
-    first = on_disk(tmp_path)[0]
-    narrow = pq.ParquetFile(first).read().drop_columns(["score"])
-    pq.write_table(narrow, first)
-    before = [{"score": None, **row} for row in writer.rows()]
-    compact(writer.layout, now=NEXT)
+def test_files_with_fewer_columns_are_not_joined_with_wider_ones(tmp_path: Path) -> None:
+    writer = a_day_of_runs(tmp_path, runs=4)
+    for path in on_disk(tmp_path)[:2]:
+        pq.write_table(pq.ParquetFile(path).read().drop_columns(["score"]), path)
+    before = writer.rows()
+    assert compact(writer.layout, now=NEXT).joined == 4
     assert writer.rows() == before
+    files = writer.layout.files(writer.layout.changes, "things")
+    assert ["score" in pq.read_schema(file.path).names for file in files] == [False, True]
 
 
 def test_logs_are_compacted_and_counted_once(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from instantly_pipeline.errors import ModelError, PublishRefused
 from instantly_pipeline.warehouse.checks import CheckResult
-from instantly_pipeline.warehouse.contracts import ModelError
-from instantly_pipeline.warehouse.publish import PublishRefused, refuse_if_failed
+from instantly_pipeline.warehouse.publish import refuse_if_failed
 from tests.warehouse.lakehelp import LakeWriter, Opener, at, tiny_stream
 
 THINGS = tiny_stream()

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from instantly_pipeline.errors import ModelError
 from instantly_pipeline.streams.model import Column, Type
 from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.warehouse import docs
-from instantly_pipeline.warehouse.contracts import ModelError
 from instantly_pipeline.warehouse.lineage import Lineage
 from instantly_pipeline.warehouse.logtables import META_COLUMNS
 from instantly_pipeline.warehouse.models import column_lineage, given_tables, load_models, with_needs

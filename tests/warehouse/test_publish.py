@@ -14,9 +14,9 @@ import duckdb
 import polars as pl
 import pytest
 
-from instantly_pipeline.errors import StorageError, UsageError
+from instantly_pipeline.errors import PublishRefused, StorageError, UsageError
 from instantly_pipeline.lake.logs import LOGS
-from instantly_pipeline.warehouse.publish import PublishRefused, PublishResult
+from instantly_pipeline.warehouse.publish import PublishResult
 from instantly_pipeline.warehouse.reader import query, status
 from tests.warehouse.lakehelp import LakeWriter, Opener, at, tiny_stream
 

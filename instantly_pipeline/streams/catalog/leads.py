@@ -46,6 +46,7 @@ _STATE = (
         Type.INT,
         "Interest of the lead; other numbers are the workspace's own labels, see lead_labels",
         aliases=("interest_status",),
+        custom=True,
         labels=INTEREST_STATUS,
     ),
     Column("verification_status", Type.INT, "Is the address valid", labels=VERIFICATION_STATUS),
