@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import duckdb
 
@@ -31,6 +31,7 @@ from instantly_pipeline.warehouse.publish import (
     remove_others,
     write_parquet,
 )
+from instantly_pipeline.warehouse.reconcile import reconcile
 from instantly_pipeline.warehouse.runner import ModelResult, run_models
 
 # What DuckDB raises when a block of the file is not what it should be, or a table of the cache is missing.
@@ -146,6 +147,10 @@ class Warehouse:
         """
         self._checked = None
         return run_models(self.connection, self._sql_dir, self.models(), names, on_model)
+
+    def reconcile(self, *, run_id: str, now: datetime) -> list[dict[str, Any]]:
+        """Compare with Instantly's own counters; the rows, also put into `meta.reconciliation`, are for the log."""
+        return reconcile(self.connection, run_id=run_id, now=now)
 
     def run_checks(self) -> list[CheckResult]:
         """Ask every check; the answers also decide whether `publish` goes on."""
