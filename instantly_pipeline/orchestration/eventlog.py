@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, Self
 
 import sqlalchemy as db
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
-from dagster._core.storage.sql import SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy.pool import StaticPool
 
@@ -30,9 +31,7 @@ class QuickEventLogStorage(SqliteEventLogStorage):
         super().__init__(str(Path(base_dir) / "history" / "runs"), inst_data)
 
     @classmethod
-    def from_config_value(  # type: ignore[override]
-        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
-    ) -> Self:
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
         """Made from `dagster.yaml`; `base_dir` is Dagster's home."""
         return cls(inst_data=inst_data, **config_value)
 
@@ -42,10 +41,14 @@ class QuickEventLogStorage(SqliteEventLogStorage):
             yield connection
 
     def delete_events(self, run_id: str) -> None:
-        """Forget a run; its file is closed first."""
+        """Forget a run with its file and its check results, which dagster itself would keep for ever."""
         super().delete_events(run_id)
+        with self.index_connection() as connection:
+            connection.execute(AssetCheckExecutionsTable.delete().where(AssetCheckExecutionsTable.c.run_id == run_id))
         with self._db_lock:
             self._close(run_id)
+            for ending in ("", "-wal", "-shm"):
+                Path(f"{self.path_for_shard(run_id)}{ending}").unlink(missing_ok=True)
 
     def dispose(self) -> None:
         """Close every file."""

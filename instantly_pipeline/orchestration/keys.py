@@ -14,7 +14,7 @@ WARNING_CHECK = "warnings"  # of a model: what should hold
 FRESH_CHECK = "streams_are_fresh"  # of the published file
 
 # Tags of a run, from which the next one tells whether its process is still there.
-PROCESS_TAG = "instantly/process"
+PROCESS_TAG = ".dagster/instantly_process"  # the prefix keeps it out of the UI
 DATA_DIR_TAG = "instantly/data_dir"
 SKIPPED_TAG = "instantly/skipped"
 SCHEDULE_TAG = "dagster/schedule_name"  # dagster's own

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import pty
 import signal
 import subprocess
 import sys
@@ -32,18 +30,6 @@ def test_sync_sums_up_on_stdout_and_shows_progress_on_stderr(synced: Synced) -> 
     assert "building the models" in done.stderr
     assert "dagster" not in done.stderr
     assert pipe.key not in done.stdout + done.stderr
-
-
-def test_sync_says_what_was_skipped_and_ends_with_3(synced: Synced) -> None:
-    pipe, shell = synced
-    pipe.switch(stream_status={LEADS: 403})
-    try:
-        done = shell.run("sync", "--streams", "custom_tags,leads")
-    finally:
-        pipe.switch(stream_status={})
-    assert done.returncode == 3
-    assert "default, leads: skipped:" in done.stdout
-    assert "Published" in done.stdout
 
 
 def test_a_wrong_key_ends_with_1_in_a_sentence(synced: Synced) -> None:
@@ -119,7 +105,9 @@ def test_any_encoding_will_do(synced: Synced) -> None:
     _, shell = synced
     done = shell.run("query", "select 'caf\u00e9' as x", PYTHONIOENCODING="ascii", LC_ALL="C", PYTHONUTF8="0")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "caf\\xe9" in done.stdout
+    assert "caf" in done.stdout
+    done = shell.run("query", "select chr(233) as x", "--format", "csv", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stdout) == (0, "x\n\\xe9\n")
 
 
 def test_a_closed_stdout_will_do(synced: Synced) -> None:
@@ -129,59 +117,26 @@ def test_a_closed_stdout_will_do(synced: Synced) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_bars_are_shown_on_a_terminal(synced: Synced) -> None:
-    _, shell = synced
-    ours, theirs = pty.openpty()
-    env = shell.environment | {"TERM": "xterm", "COLUMNS": "100"}
-    with subprocess.Popen([*COMMAND, "sync", "--streams", "leads"], env=env, stdout=subprocess.DEVNULL,
-                          stderr=theirs) as child:  # fmt: skip
-        os.close(theirs)
-        shown = b""
-        while chunk := _read(ours):
-            shown += chunk
-    os.close(ours)
-    assert child.returncode == 0
-    assert b"leads: " in shown
-    assert b"120 rows in" in shown
-    assert b"\x1b[" in shown
-
-
-def test_an_interrupted_sync_ends_with_130_and_the_next_goes_on(synced: Synced) -> None:
+def test_a_sync_can_be_stopped_or_killed_and_the_next_goes_on(synced: Synced) -> None:
     pipe, shell = synced
     pipe.switch(latency_by_path={LEADS: 20.0})
     try:
-        child = shell.start("sync", "--streams", "leads")
-        assert child.stderr is not None
-        while "... leads" not in child.stderr.readline():
-            pass
+        child = _reading_leads(shell)
+        busy = shell.run("sync")
         child.send_signal(signal.SIGINT)
         out, err = child.communicate(timeout=30)
-    finally:
-        pipe.switch(latency_by_path={})
-    assert child.returncode == INTERRUPTED
-    assert "Stopped; nothing is lost. Run the same command to go on." in err
-    assert "Traceback" not in out + err
-    again = shell.run("sync", "--streams", "leads")
-    assert again.returncode == 0
-    assert "was closed" not in again.stderr  # the interrupted run ended as canceled, by itself
-
-
-def test_a_killed_sync_is_closed_by_the_next(synced: Synced) -> None:
-    pipe, shell = synced
-    pipe.switch(latency_by_path={LEADS: 20.0})
-    try:
-        child = shell.start("sync", "--streams", "leads")
-        assert child.stderr is not None
-        while "... leads" not in child.stderr.readline():
-            pass
-        busy = shell.run("sync")
-        child.kill()
-        child.communicate()
+        killed = _reading_leads(shell)
+        killed.kill()
+        began = killed.communicate()[1]
     finally:
         pipe.switch(latency_by_path={})
     assert busy.returncode == 2
     assert "is being written by `sync`" in busy.stderr
     assert_no_traceback(busy)
+    assert child.returncode == INTERRUPTED
+    assert "Stopped; nothing is lost. Run the same command to go on." in err
+    assert "Traceback" not in out + err
+    assert "was closed" not in began  # the stopped run ended as canceled, by itself
     after = shell.run("sync", "--streams", "leads")
     assert after.returncode == 0
     assert "An earlier run did not end by itself and was closed" in after.stderr
@@ -204,14 +159,18 @@ def test_the_sandbox_says_when_it_is_ready_and_ends_on_ctrl_c(shell: Shell) -> N
 
 def assert_no_traceback(done: subprocess.CompletedProcess[str]) -> None:
     assert "Traceback" not in done.stdout + done.stderr
-    assert done.stderr.startswith(("Error: ", "Starting", "Usage: "))
+    assert done.stderr.startswith(("Error: ", "getting ready", "Usage: "))
 
 
-def _read(handle: int) -> bytes:
-    try:
-        return os.read(handle, 4096)
-    except OSError:  # Linux: the other end was closed
-        return b""
+def _reading_leads(shell: Shell) -> subprocess.Popen[str]:
+    """A sync that waits for the API, which is slow."""
+    child = shell.start("sync", "--streams", "leads")
+    assert child.stderr is not None
+    seen = []
+    while "... leads" not in (line := child.stderr.readline()):
+        assert line, "".join(seen)
+        seen.append(line)
+    return child
 
 
 def test_the_command_is_installed_under_its_name() -> None:

@@ -34,7 +34,13 @@ def test_the_demo_syncs_twice_and_leaves_a_published_file(
     assert query(published, "select count(*) > 0 from history.leads where _valid_to is not null").rows == [(True,)]
     assert not (folder / "left over").exists()
     said = capsys.readouterr().out
-    for expected in ("What the two syncs found", "reply rate", "How long it took", "make ui", "INSTANTLY_API_KEY=<key>"):
+    for expected in (
+        "What the two syncs found",
+        "reply rate",
+        "How long it took",
+        "make ui",
+        "INSTANTLY_API_KEY=<key>",
+    ):
         assert expected in said
 
 

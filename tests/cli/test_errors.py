@@ -79,6 +79,7 @@ def test_an_unknown_stream_is_named_before_anything_is_written(shell: Shell) -> 
     assert not shell.data_dir.exists()
 
 
+@pytest.mark.slow  # it tries several times
 def test_no_network_ends_with_1_in_a_sentence(shell: Shell) -> None:
     done = shell.run("sync", "--streams", "campaigns", INSTANTLY_API_KEY="k", INSTANTLY_BASE_URL="http://127.0.0.1:9")
     assert done.returncode == 1

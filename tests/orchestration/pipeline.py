@@ -25,7 +25,7 @@ from instantly_pipeline.sync.report import Event, Request
 SMALL = SandboxConfig(
     key="orchestration-secret-4711", campaigns=3, leads=120, accounts=4, days=12, rate_limited=False
 )  # fmt: skip
-LEADS, STEPS = "/api/v2/leads/list", "/api/v2/campaigns/analytics/steps"
+LEADS = "/api/v2/leads/list"
 
 
 def make_home(folder: Path) -> Path:

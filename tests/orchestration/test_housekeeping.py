@@ -15,13 +15,14 @@ import dagster as dg
 import pytest
 from dagster._core.launcher.base import WorkerStatus
 
+from instantly_pipeline.errors import StorageError
 from instantly_pipeline.orchestration import housekeeping, keys, process
 from instantly_pipeline.orchestration.definitions import build_defs
 from instantly_pipeline.orchestration.home import open_instance
 from instantly_pipeline.orchestration.launcher import LocalRunLauncher
 from instantly_pipeline.orchestration.schedules import run_config
 from instantly_pipeline.settings import Settings
-from tests.orchestration.pipeline import Pipeline, make_home, materialized, run_of, settings_for
+from tests.orchestration.pipeline import make_home, materialized, run_of, settings_for
 
 HOLD = "import sys; from pathlib import Path; from instantly_pipeline.lake.lock import writing\n" \
     "with writing(Path(sys.argv[1]), command='a test'): print('held', flush=True); sys.stdin.read()"  # fmt: skip
@@ -116,23 +117,16 @@ def test_dagsters_monitoring_learns_that_a_process_is_gone(home: Path) -> None:
         assert launcher.check_run_worker_health(lives).status is WorkerStatus.RUNNING
 
 
-def test_a_sync_closes_what_a_kill_left_open(pipe: Pipeline) -> None:
-    with open_instance() as instance:
-        gone = open_run(instance, {keys.PROCESS_TAG: dead_token()})
-    report = pipe.sync()
-    assert report.exit_code == 0
-    assert run_of(gone).status is dg.DagsterRunStatus.FAILURE
-    assert [event.text for event in pipe.events if gone in event.text] != []
-
-
 def test_runs_of_long_ago_are_forgotten_with_their_files(home: Path) -> None:
     with open_instance() as instance:
-        done = _idle.execute_in_process(instance=instance)
+        done = _idle.execute_in_process(instance=instance, tags={keys.PROCESS_TAG: process.token()})
+        others = _idle.execute_in_process(instance=instance)  # another project's
         files = home / "dagster_home" / "history" / "runs"
         assert (files / f"{done.run_id}.db").exists()
         assert housekeeping.forget_old_runs(instance) == 0
         assert housekeeping.forget_old_runs(instance, now=datetime.now(UTC) + timedelta(days=8)) == 1
         assert instance.get_run_by_id(done.run_id) is None
+        assert instance.get_run_by_id(others.run_id) is not None
         assert not list(files.glob(f"{done.run_id}*"))
 
 
@@ -181,3 +175,10 @@ def test_the_nightly_schedule_reads_everything(home: Path) -> None:
 def _log_of(run_id: str) -> str:
     with open_instance() as instance:
         return "\n".join(event.user_message for event in instance.all_logs(run_id))
+
+
+def test_records_that_cannot_be_written_are_told_in_a_sentence(home: Path) -> None:
+    folder = home / "dagster_home" / "history" / "runs.db"
+    folder.mkdir(parents=True)  # where SQLite wants its file
+    with pytest.raises(StorageError, match=r"Dagster's records in .* cannot be written"):
+        open_instance()

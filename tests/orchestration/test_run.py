@@ -10,20 +10,22 @@ import dagster as dg
 import pytest
 
 from instantly_pipeline.errors import UsageError
-from instantly_pipeline.orchestration.run import RunReport
-from instantly_pipeline.orchestration.state import SQL_DIR
+from instantly_pipeline.orchestration.run import RunReport, run_sync
+from instantly_pipeline.orchestration.sql import SQL_DIR
+from instantly_pipeline.orchestration.state import Overrides
 from instantly_pipeline.sync.report import Request
 from instantly_pipeline.warehouse.reader import query
 from tests.orchestration.pipeline import (
     LEADS,
-    STEPS,
     Pipeline,
     all_bytes,
     failed_checks,
+    make_home,
     materialized,
     metadata_of,
     pipeline,
     run_of,
+    settings_for,
 )
 
 
@@ -136,38 +138,33 @@ def test_when_every_key_is_rejected_nothing_is_published(synced: tuple[Pipeline,
     assert materialized(report.dagster_run_id) == set()
 
 
-def test_without_a_key_nothing_is_begun(pipe: Pipeline) -> None:
-    settings = pipe.settings.model_copy(update={"api_key": None})
-    from instantly_pipeline.orchestration.run import run_sync
-
+def test_without_a_key_nothing_is_begun(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path / "data").model_copy(update={"api_key": None})
     with pytest.raises(UsageError, match="No API key is set"):
         run_sync(settings, Request())
-    assert not (pipe.root / "data").exists()
+    assert not settings.data_dir.exists()
 
 
-def test_an_unexpected_error_shows_its_place_and_not_its_text(pipe: Pipeline) -> None:
-    from instantly_pipeline.orchestration.run import run_sync
-    from instantly_pipeline.orchestration.state import Overrides
+def test_an_unexpected_error_shows_its_place_and_not_its_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(make_home(tmp_path / "dagster_home")))
 
     async def broken(*_: object, **__: object) -> None:
         raise RuntimeError("jane@private.example")
 
-    report = run_sync(pipe.settings, Request(), overrides=Overrides(sync=broken))  # type: ignore[arg-type]
+    report = run_sync(settings_for(tmp_path / "data"), Request(), overrides=Overrides(sync=broken))  # type: ignore[arg-type]
     assert report.exit_code == 1
     assert "RuntimeError" in (report.details or "")
     assert "private" not in (report.details or "")
-    assert b"jane@private" not in all_bytes(pipe.root / "dagster_home")
+    assert b"jane@private" not in all_bytes(tmp_path / "dagster_home")
 
 
-def test_a_stream_left_out_by_the_settings_is_not_touched(pipe: Pipeline) -> None:
-    from instantly_pipeline.orchestration.run import run_sync
-
+def test_a_stream_left_out_by_the_settings_is_not_touched(synced: tuple[Pipeline, RunReport]) -> None:
+    pipe, _ = synced
     settings = pipe.settings.model_copy(update={"streams": "campaigns, custom_tags"})
     report = run_sync(settings, Request())
     assert report.exit_code == 0
     lake = {name for name in materialized(report.dagster_run_id) if name.startswith("lake/")}
     assert lake == {"lake/campaigns", "lake/custom_tags"}
-    pipe.switch(stream_status={STEPS: 500})  # never asked
 
 
 def _with_a_check_that_fails(folder: Path) -> Path:

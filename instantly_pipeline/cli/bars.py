@@ -1,0 +1,76 @@
+"""Progress bars on a terminal: one line for each stream that is being read, gone when it has ended."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.text import Text
+
+from instantly_pipeline.cli.progress import ended, label
+from instantly_pipeline.sync.report import Event, Outcome
+
+_COLOURS = {Outcome.OK: "green", Outcome.PARTIAL: "green", Outcome.HELD: "yellow", Outcome.SKIPPED: "yellow"}
+
+
+class _Rows(ProgressColumn):
+    """Rows so far and rows a second."""
+
+    def render(self, task: Task) -> Text:
+        rows, took = task.fields.get("rows", 0), task.elapsed or 0.0
+        if not rows:
+            return Text(str(task.fields.get("text", "")))
+        rate = f", {rows / took:,.0f}/s" if took > 0.5 else ""
+        return Text(f"{rows:,} rows{rate}")
+
+
+class Bars:
+    """What has ended moves up as a line of its own; what goes on stays below as a bar."""
+
+    def __init__(self, *, several: bool) -> None:
+        self._several = several
+        self._tasks: dict[str, tuple[TaskID, float]] = {}
+        self._progress = Progress(
+            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24), _Rows(), TimeElapsedColumn(),
+            console=Console(stderr=True, highlight=False), transient=True, refresh_per_second=8,
+        )  # fmt: skip
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._progress.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Show an event."""
+        name = label(event, several=self._several)
+        if event.kind == "start":
+            self._tasks[name] = self._progress.add_task(name, total=None), time.monotonic()
+        elif event.kind == "progress" and name in self._tasks:
+            task, _ = self._tasks[name]
+            self._progress.update(task, completed=event.done, total=event.total, rows=event.rows, text=event.text)
+        elif event.kind == "end":
+            self._ended(name, event)
+        elif event.kind == "say":
+            self._progress.console.print(f"{name}: {event.text}" if name else event.text, markup=False)
+
+    def _ended(self, name: str, event: Event) -> None:
+        task, began = self._tasks.pop(name, (None, time.monotonic()))
+        if task is not None:
+            self._progress.remove_task(task)
+        colour = "green" if not event.workspace else _COLOURS.get(event.outcome or Outcome.FAILED, "red")
+        line = Text(f"{name}: ", style=colour) + Text(ended(event, time.monotonic() - began))
+        self._progress.console.print(line)

@@ -1,0 +1,203 @@
+"""`demo`: a sandbox in a process of its own, two syncs over HTTP with the world moved on in between.
+
+Its settings come from here, never from the environment or `.env`: a user's key must not reach the sandbox.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import httpx
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+
+from instantly_pipeline.cli.published import DEMO_DIR
+from instantly_pipeline.cli.summary import problems, published_line, shown
+from instantly_pipeline.cli.sync_command import run
+from instantly_pipeline.cli.text import seconds, table
+from instantly_pipeline.errors import StorageError, UsageError
+from instantly_pipeline.lake.layout import Layout
+from instantly_pipeline.lake.lock import writing
+from instantly_pipeline.sandbox.server import RunningSandbox, SandboxConfig, spawned
+from instantly_pipeline.settings import Settings
+from instantly_pipeline.sync.report import Request, SyncReport
+from instantly_pipeline.warehouse.reader import query
+
+if TYPE_CHECKING:
+    from instantly_pipeline.orchestration.run import RunReport
+
+DAYS_BETWEEN = 3  # never a weekend only
+_MARKER = "DEMO"
+_LOCKS = {".lock", ".lock.json", _MARKER}
+_TOP = """
+select campaign_name as campaign, sent, repliers,
+    printf('%.1f %% (%.1f to %.1f)', 100 * reply_rate, 100 * reply_rate_low, 100 * reply_rate_high) as "reply rate",
+    health, health_reason as why
+from marts.rpt_campaign_summary where sent > 0 order by sent desc limit 8
+"""
+
+
+class _DemoSettings(Settings):
+    """Settings that are given, not found."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **__: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what the constructor is given."""
+        return (init_settings,)
+
+
+class _Parts:
+    """How long each part took."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, str]] = []
+        self._began = time.monotonic()
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Say that a part begins, and time it."""
+        click.echo(f"\n== {name}", err=True)
+        began = time.monotonic()
+        yield
+        self.rows.append((name, seconds(time.monotonic() - began)))
+
+    @property
+    def total(self) -> str:
+        """From the first to now."""
+        return seconds(time.monotonic() - self._began)
+
+
+def demo_command(folder: Path = DEMO_DIR, *, days: int = 90, leads: int = 5000) -> int:
+    """The command; its exit code."""
+    parts = _Parts()
+    with _own_folder(folder), ExitStack() as open_box:
+        click.echo(f"The demo writes {shown(folder)}/ only, and starts anew each time.", err=True)
+        begin = datetime.now(UTC) - timedelta(days=DAYS_BETWEEN)
+        config = SandboxConfig(now=begin, days=days, campaigns=12, leads=leads, accounts=24)
+        with parts.part(f"A local Instantly API: 12 campaigns, {leads:,} leads, {days} days"):
+            api = open_box.enter_context(spawned(config))
+        reports = _two_syncs(api, folder, parts)
+    if len(reports) < 2 or reports[-1].problem:
+        return _failed(reports[-1])
+    _tell(reports, Layout(folder).published_file, parts)
+    return max(report.exit_code for report in reports)
+
+
+def _two_syncs(api: RunningSandbox, folder: Path, parts: _Parts) -> list[RunReport]:
+    settings = _DemoSettings(
+        api_key=SecretStr(api.key), base_url=api.url, data_dir=folder, lookback_days=14, max_requests_per_minute=None
+    )
+    with parts.part("First sync: everything"):
+        reports = [run(settings, Request())]
+    if reports[0].problem:
+        return reports
+    with parts.part(f"{DAYS_BETWEEN} days go by in the sandbox"):
+        _advance(api.url)
+    with parts.part("Second sync: what has changed"):
+        reports.append(run(settings, Request()))
+    return reports
+
+
+def _advance(url: str) -> None:
+    answer = httpx.post(f"{url}/_sandbox/advance", json={"days": DAYS_BETWEEN}, timeout=60, trust_env=False)
+    answer.raise_for_status()
+    moved: dict[str, Any] = answer.json()
+    happened = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in moved.items() if _is_count(count))
+    click.echo(f"What happened: {happened or 'nothing'}", err=True)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and value > 0
+
+
+@contextmanager
+def _own_folder(folder: Path) -> Iterator[None]:
+    """Hold the demo's folder, emptied. UsageError where it holds something else."""
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / _MARKER).is_file():
+        raise UsageError(f"{folder} was not made by the demo, so it is left alone. Move it away and try again.")
+    with writing(folder, command="demo"):
+        (folder / _MARKER).write_text("Made by `instantly-pipeline demo`, which empties this folder when it starts.\n")
+        for path in folder.iterdir():
+            if path.name not in _LOCKS:
+                _remove(path)
+        yield
+
+
+def _remove(path: Path) -> None:
+    try:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    except OSError as error:
+        raise StorageError(f"{path} of an earlier demo cannot be removed: {error.strerror}.") from error
+
+
+def _failed(report: RunReport) -> int:
+    click.echo(f"Error: {report.problem}", err=True)
+    if report.details:
+        click.echo(report.details, err=True)
+    return report.exit_code or 1
+
+
+def _tell(reports: list[RunReport], published: Path, parts: _Parts) -> None:
+    first, second = reports
+    click.echo("\nWhat the two syncs found, per stream\n")
+    click.echo(_changes(first.sync_report, second.sync_report))
+    click.echo("\nThe campaigns that sent most, from marts.rpt_campaign_summary (reply rate with its 95 % interval)\n")
+    top = query(published, _TOP)
+    click.echo(table(top.columns, top.rows))
+    click.echo("")
+    for line in problems(second):
+        click.echo(line)
+    click.echo(published_line(second))
+    click.echo(f"\nHow long it took: {parts.total} in all\n")
+    click.echo(table(["part", "time"], [*parts.rows, *_steps(first, second)]))
+    click.echo(_NEXT)
+
+
+def _steps(first: RunReport, second: RunReport) -> list[tuple[str, str]]:
+    """What the syncs' time went into."""
+    reading = [_read_seconds(report.sync_report) for report in (first, second)]
+    names = ("load", "models", "checks", "publish")
+    rows = [(f"- {name}", [r.seconds.get(name, 0.0) for r in (first, second)]) for name in names]
+    rows.insert(0, ("- reading the API", reading))
+    return [(name, " and ".join(seconds(value) for value in values)) for name, values in rows]
+
+
+def _read_seconds(report: SyncReport | None) -> float:
+    return (report.ended_at - report.started_at).total_seconds() if report else 0.0
+
+
+def _changes(first: SyncReport | None, second: SyncReport | None) -> str:
+    """New rows of the first sync, and what the second found of them."""
+    before = {s.stream: s for w in (first.workspaces if first else []) for s in w.streams}
+    after = {s.stream: s for w in (second.workspaces if second else []) for s in w.streams}
+    rows: list[list[object]] = []
+    for name in sorted(before):
+        one, two = before[name], after.get(name)
+        row: list[object] = [name, one.changes.inserted, one.requests]
+        if two is not None:
+            row += [two.changes.inserted, two.changes.updated, two.changes.deleted, two.requests]
+        rows.append(row + [None] * (7 - len(row)))
+    sums = [sum(row[i] for row in rows if isinstance(row[i], int)) for i in range(1, 7)]  # type: ignore[misc]
+    columns = ["stream", "first sync: rows", "requests", "second: new", "changed", "deleted", "requests"]
+    return table(columns, [*rows, ["all", *sums]])
+
+
+_NEXT = """
+Next:
+  make ui                              the two runs, the tables and the checks, in Dagster on http://localhost:3000
+  INSTANTLY_DATA_DIR=demo-data instantly-pipeline status
+  INSTANTLY_DATA_DIR=demo-data instantly-pipeline query "select date, sent, sent_7d from marts.rpt_workspace_daily"
+  open demo-data/publish/warehouse.duckdb in any tool that reads DuckDB
+
+With your own workspace: put INSTANTLY_API_KEY=<key> into .env (see .env.example), then
+  instantly-pipeline sync
+"""

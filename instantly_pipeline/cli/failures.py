@@ -1,0 +1,112 @@
+"""What the user sees when something goes wrong: a sentence and an exit code, never a traceback."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from instantly_pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    from io import TextIOWrapper
+
+INTERRUPTED, BROKEN_PIPE = 130, 141  # as a shell reports SIGINT and SIGPIPE
+LOG_NAME = "instantly-pipeline.log"
+
+
+class Commands(click.Group):
+    """A group that tells a reader who has gone (`| head`) from a failure; click's exit code for both is 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was typed."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise click.exceptions.Exit(BROKEN_PIPE) from None
+
+
+def run_safely(command: click.Command, args: Sequence[str]) -> int:
+    """Run `command`; its exit code. Nothing but SystemExit leaves here."""
+    _mend_streams()
+    try:
+        code = command.main(args=list(args), prog_name="instantly-pipeline", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _abandon_stdout()
+        return BROKEN_PIPE
+    except BaseException as error:  # noqa: BLE001 - the one place where every error ends
+        return _told(error)
+    return code if isinstance(code, int) else 0
+
+
+def _told(error: BaseException) -> int:
+    """Say what happened on stderr; the exit code."""
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        click.echo("Stopped; nothing is lost. Run the same command to go on.", err=True)
+        return INTERRUPTED
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if isinstance(error, PipelineError):
+        click.echo(f"Error: {error}", err=True)
+        return error.exit_code
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 1
+    if isinstance(error, OSError) and error.errno == 28:
+        click.echo("Error: The disk is full. Free some space and run the same command again.", err=True)
+        return 1
+    kept = keep("".join(traceback.format_exception(error)))
+    click.echo(f"Error: An unexpected {type(error).__name__}. {kept}", err=True)
+    return 1
+
+
+def keep(details: str) -> str:
+    """Append the details of an error to the log file, redacted; a sentence that says where."""
+    from instantly_pipeline.api.redaction import redact
+
+    for path in (_log_path(), Path(tempfile.gettempdir()) / LOG_NAME):
+        if path is None:
+            continue
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a", encoding="utf-8") as log:
+                log.write(f"{datetime.now(UTC).isoformat(timespec='seconds')}\n{redact(details)}\n")
+            return f"{path} has its details; please report it with them."
+    return "Please report it."
+
+
+def _log_path() -> Path | None:
+    """The log of the data directory, if there is one."""
+    with contextlib.suppress(PipelineError):
+        from instantly_pipeline.settings import load
+
+        data_dir = load().data_dir
+        return data_dir / "work" / LOG_NAME if data_dir.is_dir() else None
+    return None
+
+
+def _mend_streams() -> None:
+    """A closed stream becomes a silent one; what a terminal's encoding lacks is shown in another way."""
+    for name in ("stdout", "stderr"):
+        stream: TextIOWrapper | None = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - it lives as long as the process
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _abandon_stdout() -> None:
+    """The reader has gone (`| head`): let the interpreter's last flush go nowhere."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

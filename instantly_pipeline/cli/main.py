@@ -1,0 +1,130 @@
+"""`instantly-pipeline`: the commands and their options.
+
+Only click is imported here. What a command does is in a module of its own, imported when it is called.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+
+import click
+
+from instantly_pipeline import __version__
+from instantly_pipeline.cli.failures import Commands, run_safely
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def main() -> None:
+    """The entry point of the command `instantly-pipeline`."""
+    sys.exit(run_safely(cli, sys.argv[1:]))
+
+
+@click.group(cls=Commands, context_settings=_CONTEXT)
+@click.version_option(__version__, prog_name="instantly-pipeline")
+def cli() -> None:
+    """A faithful, always-queryable copy of Instantly.ai workspaces on your own disk.
+
+    \b
+    Try it without a key:     instantly-pipeline demo
+    With your own workspace:  put INSTANTLY_API_KEY=<key> into .env, then
+                              instantly-pipeline sync
+    """
+
+
+@cli.command(short_help="Read what has changed, build the tables, publish them.")
+@click.option("--streams", metavar="A,B", help="Only these streams, by name; what they need is read first.")
+@click.option("--workspace", "workspaces", metavar="NAME", multiple=True, help="Only this workspace; may be repeated.")
+@click.option("--full", is_flag=True, help="Read everything again, moved or not.")
+@click.option("--accept-deletes", is_flag=True, help="Let held deletions through, after asking the API once more.")
+@click.option("--wait", is_flag=True, help="Wait where another command is writing, instead of ending with code 2.")
+def sync(streams: str | None, workspaces: tuple[str, ...], full: bool, accept_deletes: bool, wait: bool) -> int:
+    """Read what has changed, build the tables, check and publish them.
+
+    The same run as a scheduled one, and shown in Dagster's UI (`make ui`). It can be stopped at any time; the next one
+    goes on. Exit code 0: all well. 1: nothing was published. 2: wrong command, setting or lock. 3: published, with
+    something skipped, failed or held.
+
+    \b
+    Example:
+      instantly-pipeline sync
+      instantly-pipeline sync --streams campaigns,leads --wait
+    """
+    from instantly_pipeline.cli.sync_command import sync_command
+
+    return sync_command(
+        streams=streams, workspaces=workspaces, full=full, accept_deletes=accept_deletes, wait=wait
+    )  # fmt: skip
+
+
+@cli.command(short_help="What is published, how fresh it is, the last runs.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
+def status(as_json: bool) -> int:
+    """Show what is published, how fresh each stream is, and the last runs.
+
+    \b
+    Example:
+      instantly-pipeline status
+    """
+    from instantly_pipeline.cli.status_command import status_command
+
+    return status_command(as_json=as_json)
+
+
+@cli.command(short_help="Answer one SQL statement from the published file.")
+@click.argument("sql")
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N rows (a table: 100 unless given).")
+def query(sql: str, form: str, limit: int | None) -> int:
+    """Answer one SQL statement from the published file, read-only; `-` reads it from standard input.
+
+    \b
+    Example:
+      instantly-pipeline query "select campaign_name, sent, reply_rate from marts.rpt_campaign_summary"
+      instantly-pipeline query "from marts.fct_campaign_daily" --format csv > daily.csv
+    """
+    from instantly_pipeline.cli.query_command import query_command
+
+    return query_command(sql, form=form, limit=limit)
+
+
+@cli.command(short_help="Serve a local Instantly API.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes a free one.")
+@click.option("--key", default="sandbox-key", show_default=True, help="The key it accepts.")
+@click.option("--profile", type=click.Choice(["live", "seed"]), default="live", show_default=True,
+              help="Answer as the live API does, or as an older description of it says.")  # fmt: skip
+@click.option("--seed", type=int, default=7, show_default=True, help="The same seed is the same world.")
+@click.option("--days", type=click.IntRange(min=1), default=90, show_default=True, help="Days of history.")
+@click.option("--now", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"]), metavar="T",
+              help="Where the world ends, in UTC; the real now unless given.")  # fmt: skip
+@click.option("--campaigns", type=click.IntRange(min=0), default=12, show_default=True)
+@click.option("--leads", type=click.IntRange(min=0), default=5000, show_default=True)
+@click.option("--accounts", type=click.IntRange(min=0), default=24, show_default=True, help="Sending accounts.")
+@click.option("--workspaces", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--unlimited", is_flag=True, help="Without a rate limit.")
+def sandbox(port: int, now: datetime | None, unlimited: bool, **world: object) -> int:
+    """Serve a local Instantly API with a small world behind it, until Ctrl-C.
+
+    \b
+    Example:
+      instantly-pipeline sandbox --port 8765 --campaigns 30 --leads 20000
+    """
+    from instantly_pipeline.cli.sandbox_command import sandbox_command
+
+    return sandbox_command(port=port, now=now, unlimited=unlimited, world=world)
+
+
+@cli.command(short_help="Two syncs of a local sandbox, from nothing to marts.")
+def demo() -> int:
+    """Two syncs of a local sandbox with 12 campaigns and 5,000 leads, and the tables made of them.
+
+    Needs no key and no network. It writes demo-data/ (never data/) and starts anew each time.
+
+    \b
+    Example:
+      instantly-pipeline demo
+    """
+    from instantly_pipeline.cli.demo_command import demo_command
+
+    return demo_command()

@@ -1,0 +1,26 @@
+"""Finding the published file, or saying where there is one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from instantly_pipeline.errors import UsageError
+from instantly_pipeline.lake.layout import Layout
+from instantly_pipeline.settings import PROJECT_ROOT, load
+
+DEMO_DIR = PROJECT_ROOT / "demo-data"
+
+
+def published_file() -> Path:
+    """The published file of the settings' data directory. UsageError says what to type where there is none."""
+    layout = Layout(load().data_dir)
+    if layout.published_file.exists():
+        return layout.published_file
+    if Layout(DEMO_DIR).published_file.exists():
+        raise UsageError(
+            f"There is no {layout.published_file} yet: run `instantly-pipeline sync` first. "
+            "For the demo's data put INSTANTLY_DATA_DIR=demo-data before the command."
+        )
+    raise UsageError(
+        f"There is no {layout.published_file} yet: run `instantly-pipeline sync` first, or `instantly-pipeline demo`."
+    )

@@ -1,0 +1,74 @@
+"""`query`: one statement, answered as a table, CSV or JSON on stdout."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import sys
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import click
+
+from instantly_pipeline.cli.published import published_file
+from instantly_pipeline.cli.text import records, table
+from instantly_pipeline.warehouse.reader import QueryResult, query
+
+TABLE_ROWS = 100  # a longer one is no longer read
+
+
+def query_command(sql: str, *, form: str, limit: int | None) -> int:
+    """The command; its exit code."""
+    # in a locale without UTF-8, Python has not decoded what was typed
+    statement = sys.stdin.read() if sql == "-" else os.fsencode(sql).decode("utf-8", "replace")
+    path = published_file()
+    if form == "table":
+        most = limit or TABLE_ROWS
+        result = query(path, statement, limit=most + 1)
+        _table(result, most, said=limit is not None)
+        return 0
+    result = query(path, statement, limit=limit)
+    if form == "csv":
+        _csv(result)
+    else:
+        _json(result)
+    return 0
+
+
+def _table(result: QueryResult, most: int, *, said: bool) -> None:
+    shown = table(result.columns, result.rows[:most])
+    width = shutil.get_terminal_size().columns
+    if sys.stdout.isatty() and max(map(len, shown.splitlines())) > width:
+        shown = records(result.columns, result.rows[:most])
+    click.echo(shown)
+    more = len(result.rows) > most
+    if more and not said:
+        click.echo(f"The first {most} rows; --limit shows more, --format csv all.", err=True)
+
+
+def _csv(result: QueryResult) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(result.columns)
+    writer.writerows([_plain(value) for value in row] for row in result.rows)
+
+
+def _json(result: QueryResult) -> None:
+    """An array of objects; names that come twice get a number."""
+    names: list[str] = []
+    for name in result.columns:
+        again = sum(1 for known in names if known == name or known.startswith(f"{name}:"))
+        names.append(f"{name}:{again}" if again else name)
+    rows = [{name: _plain(value) for name, value in zip(names, row, strict=True)} for row in result.rows]
+    json.dump(rows, sys.stdout, ensure_ascii=False, default=str, indent=None if len(rows) > 1 else 2)
+    sys.stdout.write("\n")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
+    return value.hex() if isinstance(value, bytes) else value

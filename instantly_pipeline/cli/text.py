@@ -1,0 +1,74 @@
+"""Tables and figures as plain text, readable in any terminal and any encoding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+WIDEST = 60  # of one cell
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, indent: str = "") -> str:
+    """Aligned columns: numbers to the right, everything else to the left."""
+    cells = [[cell(value) for value in row] for row in rows]
+    widths = [max([len(name), *(len(row[i]) for row in cells)]) for i, name in enumerate(columns)]
+    right = [bool(rows) and all(_is_number(row[i]) for row in rows) for i in range(len(columns))]
+
+    def line(values: Sequence[str]) -> str:
+        placed = (v.rjust(w) if r else v.ljust(w) for v, w, r in zip(values, widths, right, strict=True))
+        return f"{indent}{'  '.join(placed)}".rstrip()
+
+    return "\n".join([line(list(columns)), line(["-" * width for width in widths]), *map(line, cells)])
+
+
+def records(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """One line a value, for rows too wide for a table."""
+    width = max(map(len, columns), default=0)
+    shown = ["\n".join(f"{n.ljust(width)}  {cell(v)}" for n, v in zip(columns, row, strict=True)) for row in rows]
+    return "\n\n".join(shown)
+
+
+def cell(value: Any) -> str:
+    """One value as text, on one line."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.1f}"
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if value.tzinfo else str(value)[:19]
+    shown = " ".join(str(value).split())
+    return shown if len(shown) <= WIDEST else f"{shown[: WIDEST - 3]}..."
+
+
+def seconds(value: float) -> str:
+    """A duration as people say it."""
+    if value < 60:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def age(then: datetime | None, now: datetime) -> str:
+    """How long ago something was."""
+    if then is None:
+        return "never"
+    passed = (now - then).total_seconds()
+    if passed < 90:
+        return "just now"
+    if passed < 5400:
+        return f"{round(passed / 60)} min ago"
+    return f"{round(passed / 3600)} h ago" if passed < 172800 else f"{round(passed / 86400)} days ago"
+
+
+def megabytes(size: int) -> str:
+    """A file's size."""
+    return f"{size / 1e6:,.1f} MB"
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))

@@ -1,0 +1,54 @@
+"""Dagster's home, and the instance that lives in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.instance import InstanceRef
+from sqlalchemy.exc import OperationalError
+
+from instantly_pipeline.errors import StorageError
+from instantly_pipeline.settings import PROJECT_ROOT
+
+# For a home of the user's own: nothing may be sent, and nothing may redirect this terminal into a file.
+_OVERRIDES = {
+    "telemetry": {"enabled": False},
+    "compute_logs": {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+        "config": {},
+    },
+}
+
+
+def dagster_home() -> Path:
+    """DAGSTER_HOME, or `dagster_home/` of the project; relative paths are taken from the project's root."""
+    return PROJECT_ROOT / Path(os.environ.get("DAGSTER_HOME") or "dagster_home").expanduser()
+
+
+def open_instance() -> dg.DagsterInstance:
+    """The instance whose runs Dagster's UI shows. StorageError where its folder cannot be written."""
+    home = dagster_home()
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{home} cannot be made: {error.strerror}. Dagster keeps its records there.") from error
+    os.environ["DAGSTER_HOME"] = str(home)  # dagster.yaml refers to it
+    with dagster_records():
+        return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_OVERRIDES))
+
+
+@contextmanager
+def dagster_records() -> Iterator[None]:
+    """StorageError, in words, where Dagster cannot read or write its own records."""
+    try:
+        yield
+    except (OperationalError, PermissionError) as error:
+        raise StorageError(
+            f"Dagster's records in {dagster_home()} cannot be written: {error.args[0] if error.args else error}. "
+            "Check the folder's rights and the free space of the disk; what was synced so far is safe."
+        ) from error

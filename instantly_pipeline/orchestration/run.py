@@ -1,0 +1,113 @@
+"""Running a sync by hand: the same Dagster job as a scheduled one, in this process, on the same records.
+
+So both show in Dagster's UI. The data directory's lock is held from before the run begins until it has ended.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import dagster as dg
+
+from instantly_pipeline.errors import PipelineError, PublishRefused
+from instantly_pipeline.lake.lock import writing
+from instantly_pipeline.orchestration import keys
+from instantly_pipeline.orchestration.definitions import build_defs
+from instantly_pipeline.orchestration.home import dagster_records, open_instance
+from instantly_pipeline.orchestration.housekeeping import close_orphans
+from instantly_pipeline.orchestration.schedules import run_config
+from instantly_pipeline.orchestration.selection import chosen_assets
+from instantly_pipeline.orchestration.state import Overrides, Results
+from instantly_pipeline.settings import Settings
+from instantly_pipeline.sync.report import Event, OnEvent, Request, SyncReport, silent
+from instantly_pipeline.warehouse.checks import CheckResult
+from instantly_pipeline.warehouse.publish import PublishResult, refuse_if_failed
+
+_FAILURE_REASON_TAG = "dagster/failure_reason"
+_QUIET = {
+    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}
+}  # the terminal is the caller's; the event log has all
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """How a run ended: 0 all well, 1 nothing published, 3 published with something skipped, failed or held.
+
+    `problem` says in words why nothing was published; `details` is for a log file.
+    """
+
+    exit_code: int
+    dagster_run_id: str
+    sync_report: SyncReport | None
+    checks: list[CheckResult] | None
+    publish: PublishResult | None
+    problem: str | None = None
+    details: str | None = None
+    seconds: dict[str, float] = field(default_factory=dict)  # by step after the sync
+
+
+def run_sync(
+    settings: Settings,
+    request: Request,
+    *,
+    on_event: OnEvent = silent,
+    wait: bool = False,
+    overrides: Overrides | None = None,
+) -> RunReport:
+    """Sync, build, check and publish.
+
+    Raises what stopped the run before anything was read (UsageError, LockedError, StorageError), and KeyboardInterrupt
+    where it was interrupted; everything else is in the report.
+    """
+    settings.keys()  # said before anything is written
+    names = request.streams or settings.stream_names()
+    selection = None if names is None else chosen_assets(names)
+    results = Results()
+    given = overrides or Overrides()
+    passed = Overrides(on_event=on_event, sync=given.sync, sql_dir=given.sql_dir, results=results)
+
+    def say(text: str) -> None:
+        on_event(Event("say", "", text=text))
+
+    with writing(settings.data_dir, command="sync", wait=wait, say=say), open_instance() as instance, dagster_records():
+        for run_id in close_orphans(instance, own=None, held=settings.data_dir):
+            say(f"An earlier run did not end by itself and was closed ({run_id}).")
+        job = build_defs(lambda: settings, passed).resolve_job_def(keys.JOB)
+        done = job.execute_in_process(
+            run_config=_QUIET | run_config(full=request.full, accept_deletes=request.accept_deletes,
+                                           workspaces=request.workspaces or ()),
+            instance=instance, raise_on_error=False, asset_selection=selection,
+        )  # fmt: skip
+        return _report(instance, done, results)
+
+
+def _report(instance: dg.DagsterInstance, done: dg.ExecuteInProcessResult, results: Results) -> RunReport:
+    run = instance.get_run_by_id(done.run_id)
+    cut_off = run is not None and run.tags.get(_FAILURE_REASON_TAG) == "UNEXPECTED_TERMINATION"
+    if results.interrupted or cut_off:
+        raise KeyboardInterrupt
+    if results.error is not None and results.sync is None:
+        raise results.error
+    code, problem = _judged(done.success, results)
+    return RunReport(
+        exit_code=code, dagster_run_id=done.run_id, sync_report=results.sync, checks=results.checks,
+        publish=results.published, problem=problem, details=results.unforeseen, seconds=results.seconds,
+    )  # fmt: skip
+
+
+def _judged(success: bool, results: Results) -> tuple[int, str | None]:
+    if success and results.sync is not None:
+        return results.sync.exit_code, None
+    error = results.error or _refused(results)
+    if error is not None:
+        return error.exit_code, str(error)
+    return 1, "The run failed for an unexpected reason; what was published before stays."
+
+
+def _refused(results: Results) -> PipelineError | None:
+    """What publishing would have said, had the failed check not ended the run before."""
+    try:
+        refuse_if_failed(results.checks or [])
+    except PublishRefused as refused:
+        return refused
+    return None

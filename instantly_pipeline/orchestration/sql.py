@@ -1,0 +1,19 @@
+"""The SQL models, read once a process: the definitions and every run look at the same ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from instantly_pipeline.settings import PROJECT_ROOT
+from instantly_pipeline.streams.registry import all_streams
+from instantly_pipeline.warehouse.models import Model, load_models
+
+SQL_DIR = PROJECT_ROOT / "sql"
+
+
+@cache
+def models_in(sql_dir: Path) -> Mapping[str, Model]:
+    """The models by name, each after those it reads."""
+    return load_models(sql_dir, all_streams())

@@ -1,0 +1,73 @@
+"""What every step of a run does around its work: take the lock, and turn errors into what may be shown."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+
+from instantly_pipeline.api.redaction import redact
+from instantly_pipeline.errors import LockedError, PipelineError
+from instantly_pipeline.orchestration import keys
+from instantly_pipeline.orchestration.housekeeping import close_orphans
+from instantly_pipeline.orchestration.state import RunState
+
+API_POOL, WRITER_POOL = "instantly_api", "duckdb_writer"
+RESOURCE = "run"
+
+
+def state_of(context: dg.AssetExecutionContext) -> RunState:
+    """The state of the run a step belongs to."""
+    found = context.resources.run
+    if not isinstance(found, RunState):
+        raise TypeError("the resource `run` is not a RunState")
+    return found
+
+
+def may_write(context: dg.AssetExecutionContext, state: RunState) -> bool:
+    """Take the data directory's lock for the rest of the run. A run started by hand waits for it.
+
+    False, in words, where a schedule started the run and another command is writing: the next tick comes anyway.
+    """
+    scheduled = keys.SCHEDULE_TAG in context.run.tags
+    try:
+        state.lock(wait=not scheduled, say=context.log.info)
+    except LockedError as error:
+        if not scheduled:
+            raise
+        state.results.skipped = f"Skipped: {error}"
+        context.log.warning(state.results.skipped)
+        context.instance.add_run_tags(context.run.run_id, {keys.SKIPPED_TAG: "the data directory was being written"})
+        return False
+    for run_id in close_orphans(context.instance, own=context.run.run_id, held=state.settings.data_dir):
+        context.log.info(f"Closed the run {run_id}, whose process is gone.")
+    return True
+
+
+@contextmanager
+def told(context: dg.AssetExecutionContext, state: RunState) -> Iterator[None]:
+    """Let nothing out of a step but what may be read by everyone who sees Dagster's log.
+
+    Our own errors say what failed in a sentence. Of any other only the kind and the place are shown, since its text
+    may hold a record's values. An interruption ends the run as canceled.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
+        state.results.interrupted = True
+        context.instance.report_run_canceling(context.run)
+        raise
+    except PipelineError as error:
+        state.results.error = error
+        raise dg.Failure(redact(str(error)), allow_retries=False) from None
+    except Exception as error:  # noqa: BLE001 - whatever it is, its text stays here
+        state.results.unforeseen = unforeseen(error)
+        raise dg.Failure(state.results.unforeseen, allow_retries=False) from None
+
+
+def unforeseen(error: BaseException) -> str:
+    """The kind of an unexpected error and where it happened, without its text."""
+    place = "".join(traceback.format_tb(error.__traceback__))
+    return f"An unexpected {type(error).__name__}. Please report it with its place:\n{redact(place)}"

@@ -1,0 +1,194 @@
+"""Building the tables and publishing them: two steps on one connection.
+
+Whatever is selected, the whole lake is loaded, all models are made and all checks asked: the published file is one
+consistent whole, and a build file made anew has every table. The selection decides what Dagster records.
+
+Annotations are evaluated here, since dagster looks at them.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from instantly_pipeline.lake.changes import RunFiles, WriterClock, last_written
+from instantly_pipeline.lake.layout import NO_WORKSPACE, new_run_id
+from instantly_pipeline.lake.notes import Notes
+from instantly_pipeline.orchestration import keys
+from instantly_pipeline.orchestration.lineage import lineage_of
+from instantly_pipeline.orchestration.specs import (
+    LATE,
+    fresh_check,
+    model_checks,
+    model_specs,
+    published_spec,
+    raw_specs,
+)
+from instantly_pipeline.orchestration.state import RunState
+from instantly_pipeline.orchestration.steps import RESOURCE, WRITER_POOL, may_write, state_of, told
+from instantly_pipeline.streams.model import Stream
+from instantly_pipeline.warehouse.checks import CheckResult
+from instantly_pipeline.warehouse.models import Model
+from instantly_pipeline.warehouse.publish import PublishResult
+from instantly_pipeline.warehouse.reader import status
+from instantly_pipeline.warehouse.runner import ModelResult
+
+Made = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
+
+
+def warehouse_assets(
+    streams: Mapping[str, Stream], models: Mapping[str, Model], sql_dir: Path
+) -> list[dg.AssetsDefinition]:
+    """The step that builds the tables and the one that publishes them."""
+
+    @dg.multi_asset(
+        name="build_tables",
+        description="Loads the lake into DuckDB, makes the SQL models, asks the checks.",
+        specs=[*raw_specs(streams), *model_specs(models, streams)],
+        check_specs=model_checks(streams, models, sql_dir),
+        can_subset=True,
+        pool=WRITER_POOL,
+        required_resource_keys={RESOURCE},
+    )
+    def build_tables(context: dg.AssetExecutionContext) -> Made:
+        state = state_of(context)
+        with told(context, state):
+            if not may_write(context, state):
+                return
+            yield from _raw(context, state, streams)
+            yield from _models(context, state, models, streams)
+            yield from _checks(context, state)
+
+    @dg.multi_asset(
+        name="publish",
+        description="Puts the tables in place of the published ones.",
+        specs=[published_spec(models, streams)],
+        check_specs=[fresh_check()],
+        can_subset=True,
+        pool=WRITER_POOL,
+        required_resource_keys={RESOURCE},
+    )
+    def publish(context: dg.AssetExecutionContext) -> Made:
+        state = state_of(context)
+        with told(context, state):
+            if not may_write(context, state):
+                return
+            published = _publish(context, state)
+            yield dg.MaterializeResult(asset_key=keys.PUBLISHED, metadata=_published_metadata(published))
+            yield _fresh(state)
+
+    return [build_tables, publish]
+
+
+def _raw(context: dg.AssetExecutionContext, state: RunState, streams: Mapping[str, Stream]) -> Made:
+    with state.step("load"):
+        loaded = state.warehouse(context.log.info).load()
+    for name in streams:
+        if keys.raw(name) in context.selected_asset_keys:
+            found = loaded[name]
+            metadata = {"dagster/row_count": found.rows, "rows_deleted": found.deleted,
+                        "versions_added": found.versions_added, "files": found.files}  # fmt: skip
+            yield dg.MaterializeResult(asset_key=keys.raw(name), metadata=metadata)
+
+
+def _models(
+    context: dg.AssetExecutionContext, state: RunState, models: Mapping[str, Model], streams: Mapping[str, Stream]
+) -> Made:
+    begun: list[str] = []
+
+    def on_model(name: str) -> None:
+        begun.append(name)
+        state.show("progress", "models", text=name, done=len(begun), total=len(models))
+
+    with state.step("models"):
+        made = state.warehouse(context.log.info).run_models(on_model=on_model)
+    lineage = lineage_of(models, streams)
+    for name, result in made.items():
+        if keys.model(models[name]) in context.selected_asset_keys:
+            metadata = _model_metadata(models[name], result) | lineage.get(name, {})
+            yield dg.MaterializeResult(asset_key=keys.model(models[name]), metadata=metadata)
+
+
+def _model_metadata(model: Model, made: ModelResult) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"seconds": round(made.seconds, 3)}
+    if made.rows is not None:
+        metadata["dagster/row_count"] = made.rows
+    if not model.columns:
+        metadata["dagster/column_schema"] = dg.TableSchema([dg.TableColumn(name, kind) for name, kind in made.columns])
+    return metadata
+
+
+def _checks(context: dg.AssetExecutionContext, state: RunState) -> Made:
+    with state.step("checks"):
+        results = state.warehouse(context.log.info).run_checks()
+    state.results.checks = results
+    by_check: dict[dg.AssetCheckKey, list[CheckResult]] = {}
+    for result in results:
+        name = keys.CONTRACT_CHECK if result.blocking else keys.WARNING_CHECK
+        by_check.setdefault(dg.AssetCheckKey(keys.table(result.model), name), []).append(result)
+        if not result.passed:
+            context.log.warning(f"{result.name}: {result.failing_rows} rows ({result.description})")
+    for key in context.selected_asset_check_keys:
+        yield _check_result(key, by_check.get(key, []))
+
+
+def _check_result(key: dg.AssetCheckKey, results: Iterable[CheckResult]) -> dg.AssetCheckResult:
+    asked = list(results)
+    failed = [result for result in asked if not result.passed]
+    blocking = key.name == keys.CONTRACT_CHECK
+    metadata: dict[str, Any] = {"asked": len(asked), "failed": len(failed)}
+    metadata["promises"] = dg.MetadataValue.md("\n".join(f"- {r.name.removeprefix(f'{r.model}: ')}" for r in asked))
+    if failed:
+        metadata["failing_rows"] = sum(result.failing_rows for result in failed)
+        metadata["what"] = dg.MetadataValue.md("\n".join(f"- {r.name}: {r.failing_rows} rows" for r in failed))
+        metadata["to_see_the_rows"] = dg.MetadataValue.md(f"```sql\n{failed[0].sample_sql}\n```")
+    return dg.AssetCheckResult(
+        passed=not failed,
+        asset_key=key.asset_key,
+        check_name=key.name,
+        severity=dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN,
+        metadata=metadata,
+    )
+
+
+def _publish(context: dg.AssetExecutionContext, state: RunState) -> PublishResult:
+    now = datetime.now(UTC)
+    this_run = state.results.sync.run_id if state.results.sync else new_run_id(state.layout, now)
+    with state.step("publish"):
+        published = state.warehouse(context.log.info).publish(run_id=this_run, now=now)
+        files = RunFiles(state.layout, NO_WORKSPACE, this_run)
+        after = last_written(state.layout, NO_WORKSPACE)
+        notes = Notes(files, WriterClock(lambda: datetime.now(UTC), after=after))
+        notes.add("published", **published.published_row)
+        notes.flush()
+    state.results.published = published
+    return published
+
+
+def _published_metadata(published: PublishResult) -> dict[str, Any]:
+    return {
+        "file": dg.MetadataValue.path(str(published.path)),
+        "megabytes": round(published.bytes / 1e6, 1),
+        "tables": len(published.tables),
+        "storage_version": str(published.published_row.get("storage_version")),
+    }
+
+
+def _fresh(state: RunState) -> dg.AssetCheckResult:
+    """Judged by what the published file itself says about its streams."""
+    oldest = datetime.now(UTC) - LATE
+    found = status(state.layout.published_file).streams
+    late = [one for one in found if one.last_success_at is None or one.last_success_at < oldest]
+    metadata: dict[str, Any] = {"streams": len(found), "late": len(late)}
+    if late:
+        lines = [f"- {s.workspace_name}, {s.stream}: {s.last_success_at or 'never read in full'}" for s in late]
+        metadata["which"] = dg.MetadataValue.md("\n".join(lines))
+    return dg.AssetCheckResult(
+        passed=not late,
+        asset_key=keys.PUBLISHED,
+        check_name=keys.FRESH_CHECK,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata=metadata,
+    )

@@ -1,0 +1,121 @@
+"""What a run shows while it goes on, and what it says at the end, without a run."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from instantly_pipeline.cli.progress import Lines
+from instantly_pipeline.cli.sync_command import tell
+from instantly_pipeline.lake.changes import Appended
+from instantly_pipeline.orchestration.run import RunReport
+from instantly_pipeline.sync.report import Event, Outcome, StreamResult, SyncReport, WorkspaceResult
+from instantly_pipeline.warehouse.checks import CheckResult
+
+NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
+BARS = """
+from instantly_pipeline.cli.progress import reporter
+from instantly_pipeline.sync.report import Event, Outcome
+with reporter(several=False) as show:
+    show(Event('start', 'acme', 'leads'))
+    show(Event('progress', 'acme', 'leads', rows=1200, done=12, total=50))
+    show(Event('say', 'acme', 'leads', text='reading [campaigns] first'))
+    show(Event('end', 'acme', 'leads', rows=5000, outcome=Outcome.OK))
+    show(Event('start', '', 'models'))
+    show(Event('end', '', 'models'))
+"""
+
+
+def test_bars_are_shown_on_a_terminal() -> None:
+    ours, theirs = pty.openpty()
+    env = {"TERM": "xterm", "COLUMNS": "100", "PATH": os.environ["PATH"]}
+    with subprocess.Popen([sys.executable, "-c", BARS], env=env, stdout=subprocess.PIPE, stderr=theirs) as child:
+        os.close(theirs)
+        shown = b""
+        while chunk := _read(ours):
+            shown += chunk
+        assert child.stdout is not None
+        assert child.stdout.read() == b""
+    os.close(ours)
+    assert child.returncode == 0
+    for expected in (b"leads: ", b"5,000 rows in", b"reading [campaigns] first", b"building the models", b"\x1b["):
+        assert expected in shown
+
+
+def test_lines_name_the_workspace_where_there_are_several(capsys: pytest.CaptureFixture[str]) -> None:
+    with Lines(several=True) as show:
+        show(Event("start", "acme", "leads"))
+        show(Event("end", "acme", "leads", "the key lacks leads:read", outcome=Outcome.SKIPPED))
+        show(Event("end", "globex", text="the key was rejected", outcome=Outcome.FAILED))
+    shown = capsys.readouterr().err.splitlines()
+    assert shown[0].startswith("acme: leads: skipped, 0 rows in 0.0 s: the key lacks leads:read")
+    assert shown[1].startswith("globex: failed")
+
+
+def test_the_end_of_a_sync_names_what_was_skipped_and_held(capsys: pytest.CaptureFixture[str]) -> None:
+    result = WorkspaceResult("acme", "w1", Outcome.OK, streams=[
+        stream("campaigns", Outcome.OK, Appended(inserted=3, updated=2, deleted=1)),
+        stream("accounts", Outcome.SKIPPED, reason="The key lacks accounts:read"),
+        stream("leads", Outcome.HELD, reason="half of a campaign is gone", held=40),
+    ], requests=12)  # fmt: skip
+    assert tell(report(result, exit_code=3)) == 3
+    said = capsys.readouterr().out
+    assert said.splitlines()[1].split() == [
+        "stream",
+        "read",
+        "new",
+        "changed",
+        "deleted",
+        "requests",
+        "seconds",
+        "outcome",
+    ]
+    assert said.splitlines()[4].split() == ["campaigns", "6", "3", "2", "1", "4", "2.0", "ok"]
+    assert "Synced 1 workspace in 1 min 30 s with 12 requests." in said
+    assert "acme, accounts: skipped: The key lacks accounts:read" in said
+    assert "40 deletions held; if they are right: instantly-pipeline sync --accept-deletes --streams leads" in said
+    assert "instantly-pipeline sync      again" in said
+
+
+def test_what_kept_a_run_from_publishing_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    result = WorkspaceResult("acme", None, Outcome.FAILED, "401: the key was rejected")
+    assert tell(report(result, exit_code=1, problem="Nothing could be read.\nacme: 401: the key was rejected")) == 1
+    captured = capsys.readouterr()
+    assert captured.err == "Error: Nothing could be read.\nacme: 401: the key was rejected\n"
+    assert "Next:" not in captured.out
+
+
+def test_failed_warnings_are_told_and_do_not_change_the_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    warned = [CheckResult(f"check {n}", "marts.x", False, False, 3, "as promised", "select 1") for n in range(7)]
+    result = WorkspaceResult("acme", "w1", Outcome.OK, streams=[stream("campaigns", Outcome.OK)])
+    assert tell(report(result, exit_code=0, checks=warned)) == 0
+    said = capsys.readouterr().out
+    assert "Warning: check 0: 3 rows (as promised)" in said
+    assert "Warning: and 2 more checks" in said
+
+
+def stream(
+    name: str, outcome: Outcome, changes: Appended | None = None, *, reason: str | None = None, held: int = 0
+) -> StreamResult:
+    read = changes.inserted + changes.updated + changes.deleted if changes else 0
+    return StreamResult("w1", "acme", name, NOON, NOON + timedelta(seconds=2), outcome, reason, read,
+                        changes or Appended(), 4, 0, held)  # fmt: skip
+
+
+def report(
+    workspace: WorkspaceResult, *, exit_code: int, problem: str | None = None, checks: list[CheckResult] | None = None
+) -> RunReport:
+    whole = SyncReport("r1", NOON, NOON + timedelta(seconds=90), [workspace])
+    return RunReport(exit_code, "run", whole, checks, None, problem)
+
+
+def _read(handle: int) -> bytes:
+    try:
+        return os.read(handle, 4096)
+    except OSError:  # Linux: the other end was closed
+        return b""
