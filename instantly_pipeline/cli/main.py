@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime
+from pathlib import Path
 
 import click
 
@@ -113,6 +114,75 @@ def sandbox(port: int, now: datetime | None, unlimited: bool, **world: object) -
     from instantly_pipeline.cli.sandbox_command import sandbox_command
 
     return sandbox_command(port=port, now=now, unlimited=unlimited, world=world)
+
+
+_WAIT = click.option(
+    "--wait", is_flag=True, help="Wait where another command is writing, instead of ending with code 2."
+)
+
+
+@cli.command(short_help="Make the tables anew from the lake, or as they once were.")
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"]), metavar="T",
+              help="As published last at or before T (UTC; a date alone is its midnight).")  # fmt: skip
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="With --as-of: where to.")
+@_WAIT
+def rebuild(as_of: datetime | None, out: Path | None, wait: bool) -> int:
+    """Make the tables anew from the lake alone, and publish them. Asks the API nothing.
+
+    With --as-of the tables as a past run published them go to a file of their own, publish/as-of-<T>.duckdb, and its path
+    is printed.
+
+    \b
+    Example:
+      instantly-pipeline rebuild
+      instantly-pipeline rebuild --as-of 2026-03-31T23:59:59Z --out quarter.duckdb
+    """
+    from instantly_pipeline.cli.upkeep_command import rebuild_command
+
+    return rebuild_command(as_of=as_of, out=out, wait=wait)
+
+
+@cli.command(short_help="Build the tables and ask every check; publish nothing.")
+@_WAIT
+def check(wait: bool) -> int:
+    """Build the tables from the lake and ask every check, without publishing. Exit code 1 where a blocking one fails.
+
+    \b
+    Example:
+      instantly-pipeline check
+    """
+    from instantly_pipeline.cli.upkeep_command import check_command
+
+    return check_command(wait=wait)
+
+
+@cli.command(short_help="Join the many small files of past days.")
+@_WAIT
+def compact(wait: bool) -> int:
+    """Join the files of past days into one a day and stream; no answer changes, and readers are not disturbed.
+
+    \b
+    Example:
+      instantly-pipeline compact
+    """
+    from instantly_pipeline.cli.upkeep_command import compact_command
+
+    return compact_command(wait=wait)
+
+
+@cli.command(short_help="Forget how far some streams were read; keep their rows.")
+@click.option("--streams", metavar="A,B", required=True, help="These streams, by name.")
+@_WAIT
+def reset(streams: str, wait: bool) -> int:
+    """Forget how far some streams were read: the next sync reads them from their beginning. Rows and history stay.
+
+    \b
+    Example:
+      instantly-pipeline reset --streams daily_analytics,step_analytics
+    """
+    from instantly_pipeline.cli.upkeep_command import reset_command
+
+    return reset_command(streams=streams, wait=wait)
 
 
 @cli.command(short_help="Two syncs of a local sandbox, from nothing to marts.")

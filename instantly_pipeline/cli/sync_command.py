@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING
 
 import click
 
-from instantly_pipeline.api.redaction import RedactingFilter
-from instantly_pipeline.cli.failures import LOG_NAME, keep
+from instantly_pipeline.cli.failures import keep
+from instantly_pipeline.cli.logfile import log_to_file
 from instantly_pipeline.cli.progress import preparing, reporter
 from instantly_pipeline.cli.summary import next_steps, problems, published_line, sync_table
 from instantly_pipeline.settings import Settings, load
@@ -33,7 +31,7 @@ def sync_command(
 def run(settings: Settings, request: Request, *, wait: bool = False) -> RunReport:
     """One sync with its progress on stderr."""
     keys = settings.keys()
-    _log_to_file(settings)
+    log_to_file(settings.data_dir)
     with reporter(several=len(keys) > 1) as show, preparing(show) as on_event:
         from instantly_pipeline.orchestration.run import run_sync  # dagster: two seconds, so only now
 
@@ -54,14 +52,3 @@ def tell(report: RunReport) -> int:
     else:
         click.echo(next_steps(report))
     return report.exit_code
-
-
-def _log_to_file(settings: Settings) -> None:
-    """Warnings of all libraries go to a file beside the data instead of the terminal, redacted."""
-    folder = settings.data_dir / "work"
-    folder.mkdir(parents=True, exist_ok=True)
-    handler = RotatingFileHandler(folder / LOG_NAME, maxBytes=1_000_000, backupCount=2, delay=True, encoding="utf-8")
-    handler.addFilter(RedactingFilter())
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    logging.captureWarnings(capture=True)

@@ -7,16 +7,18 @@ from pathlib import Path
 
 import click
 
-from instantly_pipeline.cli.failures import log_to_file
+from instantly_pipeline.cli.logfile import log_to_file
 from instantly_pipeline.cli.progress import preparing, reporter
 from instantly_pipeline.errors import UsageError
 from instantly_pipeline.lake.compact import compact
 from instantly_pipeline.lake.layout import Layout, new_run_id, open_lake
 from instantly_pipeline.lake.lock import writing
+from instantly_pipeline.lake.notes import note_down
 from instantly_pipeline.settings import PROJECT_ROOT, Settings, load
 from instantly_pipeline.streams.registry import all_streams, chosen
 from instantly_pipeline.sync.report import Event, OnEvent
 from instantly_pipeline.sync.reset import reset
+from instantly_pipeline.warehouse.checks import CheckResult
 from instantly_pipeline.warehouse.warehouse import Warehouse
 
 SQL_DIR = PROJECT_ROOT / "sql"
@@ -28,7 +30,7 @@ def rebuild_command(*, as_of: datetime | None, out: Path | None, wait: bool) -> 
     layout = _existing(settings)
     if out is not None and as_of is None:
         raise UsageError("--out goes with --as-of: without it the published file itself is made anew.")
-    log_to_file(settings)
+    log_to_file(settings.data_dir)
     say = _echo
     with writing(settings.data_dir, command="rebuild", wait=wait, say=say), reporter(several=False) as show:
         open_lake(layout)
@@ -41,13 +43,32 @@ def rebuild_command(*, as_of: datetime | None, out: Path | None, wait: bool) -> 
     return 0
 
 
+def check_command(*, wait: bool) -> int:
+    """The command; its exit code: 1 where a blocking check fails."""
+    settings = load()
+    layout = _existing(settings)
+    log_to_file(settings.data_dir)
+    with writing(settings.data_dir, command="check", wait=wait, say=_echo), reporter(several=False) as show:
+        open_lake(layout)
+        with preparing(show) as on_event, _warehouse(settings, layout) as warehouse:
+            results = _build(warehouse, None, on_event)
+    failed = [result for result in results if not result.passed]
+    for result in sorted(failed, key=lambda r: (not r.blocking, r.name)):
+        kind = "FAILED " if result.blocking else "warning"
+        click.echo(
+            f"{kind}  {result.name}: {result.failing_rows} rows ({result.description})\n         {result.sample_sql}"
+        )
+    click.echo(f"{len(results) - len(failed)} of {len(results)} checks passed. Nothing was published.")
+    return 1 if any(result.blocking for result in failed) else 0
+
+
 def compact_command(*, wait: bool) -> int:
     """The command; its exit code."""
     settings = load()
     layout = _existing(settings)
     with writing(settings.data_dir, command="compact", wait=wait, say=_echo):
         open_lake(layout)
-        done = compact(layout, now=datetime.now(UTC), on_day=lambda day: click.echo(f"joining {day}", err=True))
+        done = compact(layout, now=_now(), on_day=lambda day: click.echo(f"joining {day}", err=True))
     click.echo(
         f"{done.joined} files of {done.days} days were joined; {done.removed} files joined earlier were removed. "
         "Replaced files are kept for at least an hour, for readers that have them open."
@@ -74,9 +95,11 @@ def _rebuild(settings: Settings, layout: Layout, on_event: OnEvent) -> Path:
     with _warehouse(settings, layout) as warehouse:
         warehouse.remove()
         _build(warehouse, None, on_event)
-        now = datetime.now(UTC)
+        run_id = new_run_id(layout, _now())
         with _step(on_event, "publish"):
-            return warehouse.publish(run_id=new_run_id(layout, now), now=now).path
+            done = warehouse.publish(run_id=run_id, now=_now())
+            note_down(layout, run_id, "published", [done.published_row], now=_now)
+    return done.path
 
 
 def _as_of(settings: Settings, layout: Layout, at: datetime, out: Path | None, on_event: OnEvent) -> Path:
@@ -94,13 +117,13 @@ def _as_of(settings: Settings, layout: Layout, at: datetime, out: Path | None, o
             warehouse.remove()
 
 
-def _build(warehouse: Warehouse, as_of: datetime | None, on_event: OnEvent) -> None:
+def _build(warehouse: Warehouse, as_of: datetime | None, on_event: OnEvent) -> list[CheckResult]:
     with _step(on_event, "load"):
         warehouse.load(as_of=as_of)
     with _step(on_event, "models"):
         warehouse.run_models()
     with _step(on_event, "checks"):
-        warehouse.run_checks()
+        return warehouse.run_checks()
 
 
 class _step:  # noqa: N801 - reads like a statement
@@ -131,7 +154,9 @@ def _existing(settings: Settings) -> Layout:
     return layout
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 def _echo(text: str) -> None:
     click.echo(text, err=True)
-
-

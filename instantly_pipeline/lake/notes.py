@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
-from instantly_pipeline.lake.changes import RunFiles, WriterClock
+from instantly_pipeline.lake.changes import RunFiles, WriterClock, last_written
+from instantly_pipeline.lake.layout import NO_WORKSPACE, Layout
 from instantly_pipeline.lake.logs import LOGS
 
 Row = dict[str, Any]
@@ -40,3 +43,19 @@ class Notes:
         for log, rows in taken.items():
             at = self._clock.tick()
             self._files.write(pa.Table.from_pylist(rows, schema=LOGS[log]), "meta", log, at)
+
+
+def note_down(layout: Layout, run_id: str, log: str, rows: Iterable[Row], *, now: Callable[[], datetime]) -> None:
+    """Land rows of one log outside a sync, one file per workspace that they name (`NO_WORKSPACE` where they name none).
+
+    The caller holds the data directory's lock.
+    """
+    by_workspace: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_workspace[row.get("workspace_id") or NO_WORKSPACE].append(row)
+    for workspace_id, theirs in by_workspace.items():
+        clock = WriterClock(now, after=last_written(layout, workspace_id))
+        notes = Notes(RunFiles(layout, workspace_id, run_id), clock)
+        for row in theirs:
+            notes.add(log, **row)
+        notes.flush()

@@ -13,9 +13,8 @@ from typing import Any
 
 import dagster as dg
 
-from instantly_pipeline.lake.changes import RunFiles, WriterClock, last_written
-from instantly_pipeline.lake.layout import NO_WORKSPACE, new_run_id
-from instantly_pipeline.lake.notes import Notes
+from instantly_pipeline.lake.layout import new_run_id
+from instantly_pipeline.lake.notes import note_down
 from instantly_pipeline.orchestration import keys
 from instantly_pipeline.orchestration.lineage import lineage_of
 from instantly_pipeline.orchestration.specs import (
@@ -122,6 +121,10 @@ def _model_metadata(model: Model, made: ModelResult) -> dict[str, Any]:
 
 def _checks(context: dg.AssetExecutionContext, state: RunState) -> Made:
     with state.step("checks"):
+        if state.results.sync is not None:  # compared with the counters of this run, no older ones
+            this_run = state.results.sync.run_id
+            compared = state.warehouse(context.log.info).reconcile(run_id=this_run, now=_now())
+            note_down(state.layout, this_run, "reconciliation", compared, now=_now)
         results = state.warehouse(context.log.info).run_checks()
     state.results.checks = results
     by_check: dict[dg.AssetCheckKey, list[CheckResult]] = {}
@@ -153,16 +156,16 @@ def _check_result(key: dg.AssetCheckKey, results: Iterable[CheckResult]) -> dg.A
     )
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 def _publish(context: dg.AssetExecutionContext, state: RunState) -> PublishResult:
-    now = datetime.now(UTC)
+    now = _now()
     this_run = state.results.sync.run_id if state.results.sync else new_run_id(state.layout, now)
     with state.step("publish"):
         published = state.warehouse(context.log.info).publish(run_id=this_run, now=now)
-        files = RunFiles(state.layout, NO_WORKSPACE, this_run)
-        after = last_written(state.layout, NO_WORKSPACE)
-        notes = Notes(files, WriterClock(lambda: datetime.now(UTC), after=after))
-        notes.add("published", **published.published_row)
-        notes.flush()
+        note_down(state.layout, this_run, "published", [published.published_row], now=_now)
     state.results.published = published
     return published
 

@@ -2,25 +2,55 @@
 
 An absence is *confirmed* where the API, asked by id, did not have it in an answer that can be believed. Confirmed
 absences become tombstones, unless they contradict the campaign's own counter: if we had as many leads as
-`leads_count` says, and would be left with fewer, somebody is wrong. An *unconfirmed* absence becomes a tombstone only
-where something else explains it: its campaign is deleted, or counts no leads. The rest is held.
+`leads_count` says, and would be left with fewer, somebody is wrong. An absence the API was merely *silent* about (the
+answer left out even the lead that surely is there) becomes a tombstone only where something else explains it: its
+campaign is deleted, or counts no leads. The rest is held, and so is everything where the API cannot be *asked* by id.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
+from enum import StrEnum
 from typing import Any
 
 import orjson
 
 from instantly_pipeline.errors import PipelineError, WorkspaceError
+from instantly_pipeline.lake.record import Record
 from instantly_pipeline.sync.context import Context, records_in
+from instantly_pipeline.sync.held import accepted
 from instantly_pipeline.sync.sink import Sink
 
+ASKED_AT_ONCE = 99  # and one that is known to be there: a request takes 100 ids
 CAMPAIGN = "campaign="
 COUNTERS = "campaign_analytics"
 AT_ONCE = 5_000
+
+
+class Answer(StrEnum):
+    """What an answer by id is worth for the ids it leaves out."""
+
+    CONFIRMED = "confirmed"
+    SILENT = "silent"
+    IGNORED = "ignored"  # the server names leads nobody asked for: it does not look at `ids`
+
+
+async def ask(sink: Sink, keys: Collection[str], control: str | None) -> tuple[dict[str, Record], Answer]:
+    """Those of `keys` that the API has, and what its silence about the others is worth.
+
+    It is asked along for `control`, a lead that surely is there: an answer without it is not believed.
+    """
+    asked = {*keys, control} if control else set(keys)
+    body: dict[str, object] = {"ids": [orjson.loads(key)[0] for key in sorted(asked)]}
+    found: dict[str, Record] = {}
+    async for page in sink.client.pages(sink.stream.method, sink.stream.path, body=body):
+        for key, record in zip(sink.ctx.log(sink.stream.name).keys(page.items), page.items, strict=True):
+            if key is None or key not in asked:
+                return {}, Answer.IGNORED
+            found[key] = record
+    worth = Answer.CONFIRMED if control in found else Answer.SILENT
+    return {key: record for key, record in found.items() if key != control}, worth
 
 
 class Absences:
@@ -30,42 +60,60 @@ class Absences:
         self._sink = sink
         self._states = sink.ctx.states
         self._prefix = f"{sink.stream.name}.missing."
-        self._fresh: dict[str, list[str]] = {"confirmed": [], "unconfirmed": []}
+        self._fresh: dict[Answer, list[str]] = defaultdict(list)
+        self._from_before = bool(self._states.names(self._prefix))
+        self._control: str | None = None
 
-    def add(self, keys: Collection[str], *, confirmed: bool) -> None:
+    def add(self, keys: Collection[str], answer: Answer, control: str | None) -> None:
         """Note missing keys; `save` makes them last."""
-        self._fresh["confirmed" if confirmed else "unconfirmed"] += sorted(keys)
+        self._control = control or self._control
+        self._fresh[answer] += sorted(keys)
 
     def save(self) -> None:
         """Write what was added since the last time; a part of the sweep's checkpoint."""
         if any(self._fresh.values()):
-            self._states.write(f"{self._prefix}{len(self._states.names(self._prefix)):06}", dict(self._fresh))
-            self._fresh = {"confirmed": [], "unconfirmed": []}
+            fresh = {answer.value: keys for answer, keys in self._fresh.items()}
+            self._states.write(f"{self._prefix}{len(self._states.names(self._prefix)):06}", fresh)
+            self._fresh = defaultdict(list)
 
     def forget(self) -> None:
         """The sweep is over, or starts afresh."""
+        self._from_before = False
+        self._fresh = defaultdict(list)
         for name in self._states.names(self._prefix):
             self._states.forget(name)
 
     async def judge(self) -> set[str]:
         """Land tombstones for what is gone; returns the keys to hold."""
         self.save()
-        confirmed, unconfirmed = self._all("confirmed"), self._all("unconfirmed")
-        if not confirmed and not unconfirmed:
-            return set()
-        if self._sink.ctx.request.accept_deletes:
-            await self._bury(confirmed | unconfirmed)
+        if self._from_before:
+            await self._ask_again()
+        confirmed, silent, ignored = (self._all(answer) for answer in Answer)
+        if not confirmed and not silent and not ignored:
             return set()
         counters = await _lead_counts(self._sink.ctx)
         held = _contradicted(self._sink, confirmed, counters)
-        held |= {key for key, scope in self._scopes(unconfirmed) if not _explained(self._sink.ctx, scope, counters)}
-        await self._bury((confirmed | unconfirmed) - held)
+        held |= {key for key, scope in self._scopes(silent) if not _explained(self._sink.ctx, scope, counters)}
+        held = held - accepted(self._sink) | ignored
+        await self._bury((confirmed | silent) - held)
         return held
 
-    def _all(self, kind: str) -> set[str]:
-        """What was noted and is still not there: a lead that turned up later in the sweep is alive again by then."""
-        parts = (self._states.read(name) for name in self._states.names(self._prefix))
-        return {key for part in parts for key in part.get(kind, [])}
+    async def _ask_again(self) -> None:
+        """What was noted by a sweep cut off hours ago may have come back: only what is still missing counts."""
+        before = {answer: sorted(self._all(answer)) for answer in Answer}
+        self.forget()
+        for keys in before.values():
+            for start in range(0, len(keys), ASKED_AT_ONCE):
+                chunk = keys[start : start + ASKED_AT_ONCE]
+                there, answer = await ask(self._sink, chunk, self._control)
+                self._sink.take(list(there.values()))
+                self.add(set(chunk) - there.keys(), answer, None)
+        await self._sink.land()
+        self.save()
+
+    def _all(self, answer: Answer) -> set[str]:
+        parts = [self._states.read(name).get(answer.value) for name in self._states.names(self._prefix)]
+        return {key for part in parts if isinstance(part, list) for key in part if isinstance(key, str)}
 
     def _scopes(self, keys: Collection[str]) -> Iterator[tuple[str, str | None]]:
         known = self._sink.ctx.log(self._sink.stream.name).index.lookup(sorted(keys))
@@ -107,11 +155,11 @@ async def _lead_counts(ctx: Context) -> dict[str, int]:
     stream = ctx.streams[COUNTERS]
     try:
         answer: Any = await ctx.client.get(stream.path, stream.params)
+        rows = records_in(stream, answer)
     except WorkspaceError:
         raise
     except PipelineError:
         return {}
-    rows = records_in(stream, answer)
     return {
         str(row["campaign_id"]): row["leads_count"]
         for row in rows

@@ -8,12 +8,16 @@ figures until it was so in three.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
+
+import orjson
 
 from instantly_pipeline.lake.record import Record
 from instantly_pipeline.sync.sink import Range, Sink
 
 VANISHED = "the day vanished"
 ZERO = "the day fell to zero"
+BELIEVED_AFTER = 3  # syncs; the models in sql/intermediate say the same
 
 
 class Collapses:
@@ -22,7 +26,8 @@ class Collapses:
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
         self._name = f"{sink.stream.name}.collapsed"
-        self._times: dict[str, int] = sink.ctx.states.read(self._name)
+        known = sink.ctx.states.read(self._name)
+        self._times = {key: times for key, times in known.items() if isinstance(times, int)}
 
     def take(self, rows: Sequence[Record], bounds: Range) -> None:
         """Take the answer for a window: its rows, tombstones for days that are not in it, notes for what collapsed."""
@@ -35,6 +40,12 @@ class Collapses:
             self._judge(key, had, now.get(key))
         self._sink.gone([key for key, entry in known.items() if entry.alive and key not in now])
         self._sink.put(rows, bounds)
+
+    def reach(self, first: date, *parent: str) -> date:
+        """The first day to ask for, so that days under suspicion are looked at until they are believed."""
+        prefix = orjson.dumps(list(parent)).decode()[:-1]
+        keys = [key for key, times in self._times.items() if key.startswith(prefix) and times < BELIEVED_AFTER]
+        return min([first, *(date.fromisoformat(str(orjson.loads(key)[-1])) for key in keys)])
 
     def save(self) -> None:
         """Before the batch lands: a kill in between repeats the note, the other way round would lose it."""

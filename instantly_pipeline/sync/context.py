@@ -12,11 +12,12 @@ import orjson
 
 from instantly_pipeline.api.client import ApiClient
 from instantly_pipeline.api.clock import Clock
+from instantly_pipeline.errors import BadBody
 from instantly_pipeline.lake.changes import ChangeLog, RunFiles, WriterClock
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.notes import Notes
 from instantly_pipeline.lake.state import States
-from instantly_pipeline.streams.model import Stream
+from instantly_pipeline.streams.model import Read, Stream
 from instantly_pipeline.sync.report import Event, OnEvent, Request
 
 
@@ -80,13 +81,24 @@ class Context:
         """The first key part of every record of a stream the lake knows: ids of campaigns, e-mails of accounts."""
         index = self.log(stream).index
         keys = index.alive() if alive_only else index.everything()
-        return sorted({orjson.loads(key)[0] for key in keys})
+        return sorted({part for key in keys if isinstance(part := orjson.loads(key)[0], str)})
+
+
+_ARRAYS = frozenset({Read.ARRAY, Read.CAMPAIGN_WINDOW, Read.WORKSPACE_WINDOW, Read.CAMPAIGN_DAYS, Read.ACCOUNT_WINDOW})
 
 
 def records_in(stream: Stream, answer: object) -> list[dict[str, Any]]:
-    """The records of one answer: as the stream says, else the objects of a bare array, or the one object."""
-    if stream.rows is not None:
-        return stream.rows(answer)
-    if isinstance(answer, dict):
-        return [answer]
-    return [row for row in answer if isinstance(row, dict)] if isinstance(answer, list) else []
+    """The records of one answer of 200: the objects of a bare array, or the one object.
+
+    BadBody for anything else, above all an error that came with a 200: an array where one is due, an object without a
+    single field of the stream, or an entry that is no object. Taken for data, each would look like a deletion.
+    """
+    if isinstance(answer, list) and all(isinstance(row, dict) for row in answer):
+        return stream.rows(answer) if stream.rows is not None else answer
+    if isinstance(answer, dict) and stream.read not in _ARRAYS:
+        if stream.rows is not None:
+            return stream.rows(answer)
+        known = {*stream.names, *(alias for column in stream.columns for alias in column.aliases)}
+        if not answer or known & answer.keys():
+            return [answer]
+    raise BadBody(f"{stream.path} answered with something else than {stream.name}; nothing was taken from it.")

@@ -111,9 +111,11 @@ class _Run:
         self.streams = chosen(request.streams or settings.stream_names())
         self.taken: dict[str, str] = {}  # workspace id -> the name it is synced under
         self.names: Names | None = None
+        self.several = False
 
     async def all(self) -> SyncReport:
         keys = _selected(self.settings.keys(), self.request.workspaces)
+        self.several = len(keys) > 1
         open_lake(self.layout, origin=self.settings.base_url)
         self.run_id = new_run_id(self.layout, self.started)
         self.names = Names(self.layout)
@@ -133,22 +135,30 @@ class _Run:
     async def _workspace(self, name: str, key: SecretStr) -> WorkspaceResult:
         limiter = Limiter.for_cap(self.settings.max_requests_per_minute, self.world.time)
         transport = self.world.transport() if self.world.transport else None
-        client = ApiClient(
-            base_url=self.settings.base_url, key=key.get_secret_value(), limiter=limiter, clock=self.world.time,
-            rng=self.world.rng, transport=transport,
-        )  # fmt: skip
+        result = WorkspaceResult(name, None, Outcome.OK)
+        try:
+            client = ApiClient(
+                base_url=self.settings.base_url, key=key.get_secret_value(), limiter=limiter, clock=self.world.time,
+                rng=self.world.rng, transport=transport,
+            )  # fmt: skip
+        except UsageError as error:
+            self._failed(result, error)
+            return result
         async with client:
-            result = WorkspaceResult(name, None, Outcome.OK)
             try:
                 await self._identified(client, result)
-            except Fatal:
-                raise
             except PipelineError as error:
-                result.outcome, result.reason = Outcome.FAILED, str(error)
-                self.on_event(Event("end", name, text=str(error), outcome=Outcome.FAILED))
+                self._failed(result, error)
             stats = client.stats
             result.requests, result.retries, result.responses_429 = stats.requests, stats.retries, stats.responses_429
             return result
+
+    def _failed(self, result: WorkspaceResult, error: PipelineError) -> None:
+        """A wrong setting of one of several workspaces is that workspace's; anything else fatal stops the run."""
+        if isinstance(error, Fatal) and not (isinstance(error, UsageError) and self.several):
+            raise error
+        result.outcome, result.reason = Outcome.FAILED, str(error)
+        self.on_event(Event("end", result.name, text=str(error), outcome=Outcome.FAILED))
 
     async def _identified(self, client: ApiClient, result: WorkspaceResult) -> None:
         """Find out whose key this is, then sync that workspace."""
@@ -172,6 +182,7 @@ class WorkspaceRun:
     ) -> None:
         self.run = run
         self.result = result
+        self._unpaid = 0  # streams refused for want of a plan
         self.client = client
         settings, time = run.settings, run.world.time
         clock = WriterClock(time.now, after=last_written(run.layout, workspace_id))
@@ -206,7 +217,8 @@ class WorkspaceRun:
             for log in self.ctx.logs.values():
                 log.close()
         self._judge()
-        self._log_run(self.result.outcome.value)
+        whole = all(stream.outcome in (Outcome.OK, Outcome.PARTIAL) for stream in self.result.streams)
+        self._log_run(self.result.outcome.value if whole or self.result.outcome is Outcome.FAILED else "incomplete")
 
     def _with_parents(self) -> dict[str, Stream]:
         """The chosen streams, and those parents that were never read: without them a child has nothing to ask for."""
@@ -237,10 +249,12 @@ class WorkspaceRun:
             try:
                 await READERS[stream.read](sink)
                 ctx.states.write(f"{stream.name}.read", {"at": now().isoformat(), "run_id": self.run.run_id})
-            except (Fatal, KeyRejected):
+            except (Fatal, KeyRejected, asyncio.CancelledError) as error:
+                result.outcome, result.reason = Outcome.FAILED, f"cut off: {error}" if str(error) else "cut off"
                 raise
             except (Forbidden, PlanRequired) as error:
                 result.outcome, result.reason = Outcome.SKIPPED, str(error)
+                self._unpaid += isinstance(error, PlanRequired)
             except PipelineError as error:
                 result.outcome, result.reason = Outcome.FAILED, str(error)
             except Exception as error:  # noqa: BLE001 - one stream's defect must not cost the others
@@ -268,8 +282,7 @@ class WorkspaceRun:
 
     def _judge(self) -> None:
         """A workspace whose every stream was refused for want of a plan is refused itself."""
-        ends = [stream.outcome for stream in self.result.streams]
-        if ends and all(end in (Outcome.FAILED, Outcome.SKIPPED) for end in ends):
+        if self._unpaid and self._unpaid == len(self.result.streams):
             self.result.outcome = Outcome.FAILED
             self.result.reason = next(stream.reason for stream in self.result.streams)
 

@@ -9,7 +9,8 @@ from instantly_pipeline.sync.sink import Sink
 
 
 def hold(sink: Sink, keys: Collection[str], why: str) -> None:
-    """Keep the rows of `keys`, note them as held, and end the stream as such."""
+    """Keep the rows of `keys`, note them as held, and end the stream as such. What else was held is released."""
+    release(sink, but=keys)
     ctx, stream = sink.ctx, sink.stream.name
     for key in sorted(keys):
         ctx.notes.add("held_deletes", stream=stream, key=key, state="held", reason=why, noted_at=ctx.now())
@@ -22,9 +23,20 @@ def hold(sink: Sink, keys: Collection[str], why: str) -> None:
     )
 
 
-def release(sink: Sink) -> None:
+def release(sink: Sink, *, but: Collection[str] = ()) -> None:
     """What was held is decided now, one way or the other."""
     ctx, stream = sink.ctx, sink.stream.name
-    for key in ctx.states.read(f"{stream}.held").get("keys", []):
+    for key in sorted(was_held(sink) - set(but)):
         ctx.notes.add("held_deletes", stream=stream, key=key, state="released", noted_at=ctx.now())
     ctx.states.forget(f"{stream}.held")
+
+
+def accepted(sink: Sink) -> set[str]:
+    """The keys whose deletion the user has decided to accept: those that were held when it was typed, no others."""
+    return was_held(sink) if sink.ctx.request.accept_deletes else set()
+
+
+def was_held(sink: Sink) -> set[str]:
+    """The keys an earlier run has held."""
+    keys = sink.ctx.states.read(f"{sink.stream.name}.held").get("keys")
+    return {key for key in keys if isinstance(key, str)} if isinstance(keys, list) else set()

@@ -23,6 +23,7 @@ def reset(layout: Layout, streams: Iterable[str], workspaces: Iterable[str] | No
         states = States(layout, workspace_id)
         for stream in streams:
             names = [name for name in states.names(stream) if name == stream or name.startswith(f"{stream}.")]
+            names = [name for name in names if name != f"{stream}.held"]  # undecided, not a place to read from
             for name in names:
                 states.forget(name)
             index = layout.index(stream, workspace_id)

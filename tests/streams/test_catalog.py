@@ -30,6 +30,8 @@ SOMETIMES_MISSING = {
 
 # Not required by the vendor's schema, never absent all the same: the reader takes them from the map's keys.
 KEYS_OF_MAPS = {"warmup_analytics": {"email", "date"}, "warmup_summary": {"email"}}
+# the vendor calls every field of a day optional; without its date a row belongs nowhere
+KEYS_OF_DAYS = {"daily_analytics": {"date"}, "workspace_daily_analytics": {"date"}}
 
 TYPES = {
     "string": {Type.TEXT, Type.DATE, Type.INSTANT},
@@ -80,6 +82,7 @@ def test_always_is_what_the_vendor_requires_but_for_named_exceptions(stream: Str
     columns = by_any_name(stream)
     required = {columns[name].name for name in vendor(stream)["required"] if name not in stream.secrets}
     expected = required - SOMETIMES_MISSING.get(stream.name, set()) | KEYS_OF_MAPS.get(stream.name, set())
+    expected |= KEYS_OF_DAYS.get(stream.name, set())
     assert {column.name for column in stream.columns if column.always} == expected
 
 
@@ -120,6 +123,7 @@ def test_given_columns_are_the_key_columns_that_no_answer_carries(stream: Stream
     in_answer = set(vendor(stream)["fields"])
     named_by_answer = {c.name for c in stream.columns if {c.name, *c.aliases} & in_answer}
     missing = set(stream.key) - named_by_answer - KEYS_OF_MAPS.get(stream.name, set())
+    expected |= KEYS_OF_DAYS.get(stream.name, set())
     assert set(stream.given) == missing
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from instantly_pipeline.streams.model import Absent, Column, Read, Stream, Type
 
-_DATE = Column("date", Type.DATE, "Day, presumed UTC")
+_DATE = Column("date", Type.DATE, "Day, presumed UTC", always=True)  # without it a row says nothing
 
 _FIGURES = (
     Column("sent", Type.INT, "E-mails sent"),

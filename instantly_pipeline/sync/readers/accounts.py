@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from instantly_pipeline.errors import TooLarge
 from instantly_pipeline.lake.record import Record
 from instantly_pipeline.sync.context import records_in
-from instantly_pipeline.sync.readers.campaigns import groups, plain_dates
+from instantly_pipeline.sync.readers.campaigns import first_day, groups, plain_dates
 from instantly_pipeline.sync.sink import Sink, days_of
 
 ACCOUNTS_AT_ONCE = 100  # 200 are allowed since 2026-07, 413 came at a few hundred before (reference, section 4.1)
@@ -20,11 +20,9 @@ async def read_account_window(sink: Sink) -> None:
     """Daily figures of every account over the lookback; the first time from the start date."""
     windows = sink.ctx.windows
     done = sink.ctx.states.read(sink.stream.name)
-    start = windows.today - timedelta(days=windows.lookback_days)
     by_start: dict[date, list[str]] = defaultdict(list)
     for email in sink.ctx.ids("accounts", alive_only=True):
-        known = email in done and not sink.ctx.request.full
-        by_start[start if known else min(start, windows.first_day)].append(email)
+        by_start[first_day(windows, done.get(email), full=sink.ctx.request.full)].append(email)
     asks = [ask for first, emails in sorted(by_start.items()) for ask in _asks(emails, first, windows.today)]
     sink.total = len(asks)
     for emails, first, last in asks:

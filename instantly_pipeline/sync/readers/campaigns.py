@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import orjson
 
-from instantly_pipeline.errors import BadRequest, NotFound
+from instantly_pipeline.errors import BadRequest, Fatal, Forbidden, NotFound, PipelineError, WorkspaceError
 from instantly_pipeline.lake.record import Record
 from instantly_pipeline.sync.collapses import Collapses
-from instantly_pipeline.sync.context import records_in
+from instantly_pipeline.sync.context import Windows, records_in
 from instantly_pipeline.sync.report import Outcome
 from instantly_pipeline.sync.sink import Range, Sink, below, days_of
 
 AT_ONCE = 8
+MOST_FAILURES = 20  # so many items that cannot be read, and the stream is given up for this run
 COUNTERS = "campaign_analytics"
 OPEN_FOR = timedelta(hours=48)  # a date is open until 24 h after its UTC end
 
@@ -37,13 +38,14 @@ async def read_per_campaign(sink: Sink) -> None:
             sink.put([row | {"campaign_id": campaign} for row in rows], _whole(sink, campaign))
         done[campaign] = counters.get(campaign, "")
 
-    await _in_batches(sink, campaigns, one, done)
+    await _in_batches(sink, campaigns, one, lambda: sink.ctx.states.write(sink.stream.name, done))
 
 
 async def read_campaign_window(sink: Sink) -> None:
     """Daily figures of every campaign over the lookback; the first time from the start date.
 
-    A deleted campaign still answers, and is asked while it has days within the lookback.
+    The lookback is counted from the last day that was read, so a pause of any length leaves no hole. A deleted campaign
+    still answers, and is asked while it has days within the lookback.
     """
     windows = sink.ctx.windows
     done = sink.ctx.states.read(sink.stream.name)
@@ -53,42 +55,46 @@ async def read_campaign_window(sink: Sink) -> None:
     sink.total = len(campaigns)
 
     async def one(campaign: str) -> None:
-        first = start if campaign in done and not sink.ctx.request.full else min(start, windows.first_day)
+        first = collapses.reach(_first_day(sink, done.get(campaign)), campaign)
         params = {sink.stream.parent_param: campaign, **plain_dates(first, windows.today)}
         rows = await _rows_of(sink, params)
         if rows is not None:
             bounds = days_of((campaign,), first.isoformat(), windows.today.isoformat())
             collapses.take([row | {"campaign_id": campaign} for row in rows], bounds)
-        done[campaign] = windows.today.isoformat()
+        if rows is not None or not _is_listed(sink, campaign):
+            done[campaign] = windows.today.isoformat()
 
-    await _in_batches(sink, campaigns, one, done, collapses)
+    await _in_batches(sink, campaigns, one, lambda: sink.ctx.states.write(sink.stream.name, done), collapses)
 
 
 async def read_workspace_window(sink: Sink) -> None:
     """Daily figures of the whole workspace, deleted campaigns included, in one request."""
     windows, at = sink.ctx.windows, sink.ctx.now()
-    start = windows.today - timedelta(days=windows.lookback_days)
-    done = sink.ctx.states.read(sink.stream.name)
-    first = start if done and not sink.ctx.request.full else min(start, windows.first_day)
+    collapses = Collapses(sink)
+    first = collapses.reach(_first_day(sink, sink.ctx.states.read(sink.stream.name).get("last")))
     params = {**(sink.stream.params or {}), **plain_dates(first, windows.today)}
     answer = await sink.client.get(sink.stream.path, params)
     bounds = days_of((), first.isoformat(), windows.today.isoformat())
-    collapses = Collapses(sink)
     collapses.take(records_in(sink.stream, answer), bounds)
     collapses.save()
     state = {"last": windows.today.isoformat()}
     await sink.land(checkpoint=lambda: sink.ctx.states.write(sink.stream.name, state), at=at)
 
 
+def _first_day(sink: Sink, last_read: object) -> date:
+    return first_day(sink.ctx.windows, last_read, full=sink.ctx.request.full)
+
+
 async def read_campaign_days(sink: Sink) -> None:
     """Figures by step of every campaign-day whose daily row changed since its steps were read, newest first.
 
-    Bounded per run (not under `--full`); a closed day is asked for at most once a day.
+    Bounded per run; a closed day is asked for at most once a day. `--full` has no bound, and reads all days within the
+    lookback again: meetings and wins are counted by the lead's present status, which moves without the daily row.
     """
     daily = _hashes(sink, "daily_analytics")
-    done = sink.ctx.states.read(sink.stream.name)
-    days = [key for key in daily if _is_due(sink, key, daily[key], done.get(key))]
-    days.sort(key=lambda key: (orjson.loads(key)[1], key), reverse=True)
+    done = StepDays(sink)
+    days = [key for key in daily if day_of(key) is not None and _is_due(sink, key, daily[key], done.get(key))]
+    days.sort(key=lambda key: (day_of(key) or date.min, key), reverse=True)
     bound = len(days) if sink.ctx.request.full else sink.ctx.step_requests
     now_asked, left = days[:bound], len(days) - bound
     sink.total = len(now_asked)
@@ -99,25 +105,63 @@ async def read_campaign_days(sink: Sink) -> None:
         rows = await _steps_of(sink, campaign, day)
         if rows is not None:
             collapses.take([row | {"campaign_id": campaign, "date": day} for row in rows], below(campaign, day))
-        done[key] = [daily[key], sink.ctx.windows.today.isoformat()]
+        done.put(key, daily[key], sink.ctx.windows.today.isoformat())
 
-    await _in_batches(sink, now_asked, one, done, collapses)
-    if left > 0:
+    await _in_batches(sink, now_asked, one, done.save, collapses)
+    if left > 0 and sink.result.outcome is Outcome.OK:
         sink.result.outcome = Outcome.PARTIAL
-        sink.result.reason = (
-            f"{left} older campaign-days are left for the next runs (sync --full reads all of them now)"
-        )
+        sink.result.reason = f"{left} older campaign-days are left for the next runs (sync --full reads them all)"
 
 
-def _is_due(sink: Sink, key: str, digest: str, done: list[str] | None) -> bool:
+class StepDays:
+    """Which campaign-days were read, from which daily row and when; one checkpoint a month, so each stays small."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._states = sink.ctx.states
+        self._prefix = f"{sink.stream.name}.days."
+        self._months = {name: self._states.read(name) for name in self._states.names(self._prefix)}
+        self._changed: set[str] = set()
+
+    def get(self, key: str) -> tuple[str, str] | None:
+        """The hash of the daily row, and the date of the reading."""
+        found = self._months.get(self._month(key), {}).get(key)
+        return (str(found[0]), str(found[1])) if isinstance(found, list) and len(found) == 2 else None
+
+    def put(self, key: str, digest: str, today: str) -> None:
+        """Note a reading; `save` makes it last."""
+        month = self._month(key)
+        self._months.setdefault(month, {})[key] = [digest, today]
+        self._changed.add(month)
+
+    def save(self) -> None:
+        """Write the months that changed."""
+        for month in self._changed:
+            self._states.write(month, self._months[month])
+        self._changed = set()
+
+    def _month(self, key: str) -> str:
+        return f"{self._prefix}{orjson.loads(key)[1][:7]}"
+
+
+def day_of(key: str) -> date | None:
+    """The date a key ends with; None where it is none."""
+    try:
+        return date.fromisoformat(orjson.loads(key)[-1])
+    except (TypeError, ValueError):
+        return None
+
+
+def _is_due(sink: Sink, key: str, digest: str, done: tuple[str, str] | None) -> bool:
     """A day changed since its steps were read; a closed day read today waits for tomorrow."""
-    if done is None or (sink.ctx.request.full and done[0] != digest):
+    windows, day = sink.ctx.windows, day_of(key)
+    if done is None or day is None:
+        return day is not None
+    if sink.ctx.request.full and day >= windows.today - timedelta(days=windows.lookback_days):
         return True
     if done[0] == digest:
         return False
-    day = date.fromisoformat(orjson.loads(key)[-1])
     begins = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return sink.ctx.now() < begins + OPEN_FOR or done[1] != sink.ctx.windows.today.isoformat()
+    return sink.ctx.now() < begins + OPEN_FOR or done[1] != windows.today.isoformat()
 
 
 async def _steps_of(sink: Sink, campaign: str, day: str) -> list[Record] | None:
@@ -146,25 +190,42 @@ async def _rows_of(sink: Sink, params: dict[str, str]) -> list[Record] | None:
 
 async def _in_batches(
     sink: Sink,
-    items: Iterable[str],
+    items: Sequence[str],
     one: Callable[[str], Awaitable[None]],
-    done: dict[str, Any],
+    checkpoint: Callable[[], None],
     collapses: Collapses | None = None,
 ) -> None:
-    """Ask for the items some at a time. `done`, which `one` fills in, is the checkpoint: it moves after its batch."""
+    """Ask for the items some at a time. `one` fills in what `checkpoint` writes, which moves after its batch.
+
+    An item that cannot be read does not cost the others: the stream goes on, and ends as failed, naming how many.
+    """
 
     async def land(at: datetime) -> None:
         if collapses is not None:
             collapses.save()
-        await sink.land(checkpoint=lambda: sink.ctx.states.write(sink.stream.name, done), at=at)
+        await sink.land(checkpoint=checkpoint, at=at)
 
+    failed: list[PipelineError] = []
     at = sink.ctx.now()
-    for group in groups(list(items), AT_ONCE):
-        await asyncio.gather(*(one(item) for item in group))
+    for number, group in enumerate(groups(items, AT_ONCE)):
+        ends = await asyncio.gather(*(one(item) for item in group), return_exceptions=True)
+        failed += [_passable(end) for end in ends if end is not None]
+        if len(failed) > MOST_FAILURES or len(failed) == (number + 1) * AT_ONCE:
+            break
         if sink.is_full():
             await land(at)
             at = sink.ctx.now()
     await land(at)
+    if failed:
+        sink.result.outcome = Outcome.FAILED
+        sink.result.reason = f"{len(failed)} of {len(items)} could not be read, the first one because: {failed[0]}"
+
+
+def _passable(end: BaseException) -> PipelineError:
+    """An error that concerns one item; any other goes on its way."""
+    if isinstance(end, PipelineError) and not isinstance(end, (Fatal, WorkspaceError, Forbidden)):
+        return end
+    raise end
 
 
 def groups(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
@@ -179,12 +240,16 @@ def _campaigns(sink: Sink) -> list[str]:
 
 def _may_move(sink: Sink, campaign: str, start: date) -> bool:
     """A listed campaign may always move; a deleted one while it has days within the lookback."""
-    key = orjson.dumps([campaign]).decode()
-    entry = sink.ctx.log("campaigns").index.lookup([key]).get(key)
-    if entry is not None and entry.alive:
+    if _is_listed(sink, campaign):
         return True
     bounds = days_of((campaign,), start.isoformat(), sink.ctx.windows.today.isoformat())
     return bool(sink.ctx.log(sink.stream.name).index.alive(*bounds))
+
+
+def _is_listed(sink: Sink, campaign: str) -> bool:
+    key = orjson.dumps([campaign]).decode()
+    entry = sink.ctx.log("campaigns").index.lookup([key]).get(key)
+    return entry is not None and entry.alive
 
 
 def _hashes(sink: Sink, stream: str) -> dict[str, str]:
@@ -201,6 +266,18 @@ def _whole(sink: Sink, campaign: str) -> Range:
         key = orjson.dumps([campaign]).decode()
         return key[:-1], key
     return below(campaign)
+
+
+def first_day(windows: Windows, last_read: object, *, full: bool) -> date:
+    """Where a window begins: the lookback before the last day that was read; the start date where none was."""
+    lookback = timedelta(days=windows.lookback_days)
+    try:
+        known = date.fromisoformat(last_read) if isinstance(last_read, str) and not full else None
+    except ValueError:
+        known = None
+    if known is None:
+        return min(windows.first_day, windows.today - lookback)
+    return min(known, windows.today) - lookback
 
 
 def plain_dates(first: date, last: date) -> dict[str, Any]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
-from instantly_pipeline.errors import BadBody
 from instantly_pipeline.streams.model import Absent
 from instantly_pipeline.sync.context import records_in
-from instantly_pipeline.sync.held import hold, release
+from instantly_pipeline.sync.held import accepted, hold, release
 from instantly_pipeline.sync.sink import Sink
 
 EVERYTHING = (None, None)
+SUSPICIOUS = 10  # so many records missing, and more than half of all, and the list is read again
 
 
 async def read_object(sink: Sink) -> None:
@@ -18,9 +19,7 @@ async def read_object(sink: Sink) -> None:
     stream, ctx = sink.stream, sink.ctx
     at = ctx.now()
     answer = await ctx.shared(stream.path, lambda: sink.client.get(stream.path, stream.params))
-    if not isinstance(answer, dict):
-        raise BadBody(f"{stream.path} did not answer with an object.")
-    await sink.page([answer], EVERYTHING)
+    await sink.page(records_in(stream, answer), EVERYTHING)
     await sink.land(at=at)
 
 
@@ -29,34 +28,38 @@ async def read_array(sink: Sink) -> None:
     stream, ctx = sink.stream, sink.ctx
     at = ctx.now()
     answer = await sink.client.get(stream.path, stream.params)
-    if not isinstance(answer, list):
-        raise BadBody(f"{stream.path} did not answer with an array.")
     await sink.page(records_in(stream, answer), EVERYTHING)
     await sink.land(at=at)
 
 
 async def read_scan(sink: Sink) -> None:
-    """Pages by cursor. What a complete scan did not see is deleted; an emptied stream is read again, then held.
+    """Pages by cursor. What a complete scan did not see is deleted.
 
-    A record that came without a key may be any of those missing: then nothing is taken for deleted.
+    A scan that lost most of what was known is made again before it is believed, and an emptied stream is held. An entry
+    that came without a key, or was no record at all, may be any of those missing: then nothing is taken for deleted.
     """
-    index = sink.ctx.log(sink.stream.name).index
     seen, at = await _scan(sink)
-    known = index.alive()
-    if known and not seen:
-        sink.ctx.say(f"It came back empty, and {len(known)} records were known: reading it again.", sink.stream.name)
+    known = sink.ctx.log(sink.stream.name).index.alive()
+    if _looks_cut_short(known.keys(), seen):
+        lost = len(known.keys() - seen)
+        sink.ctx.say(f"{lost} of {len(known)} known records were not in the list: reading it again.", sink.stream.name)
         seen, at = await _scan(sink)
     gone = known.keys() - seen
     if sink.stream.absent is not Absent.DELETED or None in seen:
         gone = set()
-    if gone and not seen and not sink.ctx.request.accept_deletes:
-        hold(sink, gone, "the whole stream came back empty, twice")
-        gone = set()
+    held = set() if seen else gone - accepted(sink)
+    sink.gone(gone - held)
+    if held:
+        hold(sink, held, "the whole stream came back empty, twice")
     else:
         release(sink)
         await sink.page([], EVERYTHING)
-    sink.gone({key for key in gone if key})
     await sink.land(at=at)
+
+
+def _looks_cut_short(known: Collection[str], seen: Collection[str | None]) -> bool:
+    lost = sum(key not in seen for key in known)
+    return lost > 0 and (not seen or (lost >= SUSPICIOUS and lost > len(known) / 2))
 
 
 async def _scan(sink: Sink) -> tuple[set[str | None], datetime]:
@@ -66,5 +69,8 @@ async def _scan(sink: Sink) -> tuple[set[str | None], datetime]:
     at = ctx.now()
     async for page in sink.client.pages(stream.method, stream.path, params=stream.params):
         seen.update(ctx.log(stream.name).keys(page.items))
+        if page.dropped:
+            seen.add(None)
+            sink.odd(None, f"{page.dropped} entries of a page were no records", expected="object")
         await sink.page(page.items)
     return seen, at

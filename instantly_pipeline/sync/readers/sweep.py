@@ -9,22 +9,23 @@ order, a sweep over the whole with a set of seen keys takes its place.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import orjson
-
 from instantly_pipeline.api.client import Page
-from instantly_pipeline.errors import StreamError
-from instantly_pipeline.lake.record import Record
-from instantly_pipeline.sync.absences import Absences
+from instantly_pipeline.errors import BadRequest, StreamError
+from instantly_pipeline.sync.absences import ASKED_AT_ONCE, Absences, ask
 from instantly_pipeline.sync.held import hold, release
 from instantly_pipeline.sync.sink import PAGES_PER_BATCH, SECONDS_PER_BATCH, Sink
 
-ASKED_AT_ONCE = 99  # and one that is known to be there: a request takes 100 ids
 PAGES_AHEAD = 20
 RESUME_WITHIN = timedelta(hours=24)
+
+
+class _StaleCursor(Exception):
+    """The place at which a sweep was to be resumed is not known to the server any more."""
 
 
 class _OutOfOrder(Exception):
@@ -41,18 +42,31 @@ class _Position:
     rows: int = 0
 
 
+@dataclass(slots=True)
+class _Batch:
+    """Some pages in a row, and when the first was asked for."""
+
+    asked_at: datetime
+    pages: list[Page]
+
+
 async def read_sweep(sink: Sink) -> None:
     """Read every lead there is, deciding absence range by range."""
     position, absences = _resume(sink), Absences(sink)
-    if position.cursor is None:
-        absences.forget()
     try:
-        await _in_order(sink, position, absences)
+        try:
+            await _in_order(sink, position, absences)
+        except _StaleCursor:
+            sink.ctx.say("The server does not know the place any more: sweeping from the beginning.", sink.stream.name)
+            await _in_order(sink, _Position(sink.ctx.now().isoformat()), absences)
     except _OutOfOrder:
         sink.ctx.say("The ids came out of order: sweeping again, keeping a set of what was seen.", sink.stream.name)
         sink.forget_batch()
         absences.forget()
         await _in_any_order(sink, absences)
+    except StreamError:
+        await sink.land()  # what was taken is good; the checkpoint stays where it was
+        raise
     held = await absences.judge()
     if held:
         hold(sink, held, "the API, asked by id and by its counters, does not bear them out")
@@ -83,45 +97,72 @@ async def _in_order(sink: Sink, position: _Position, absences: Absences) -> None
         state = {"sweep": {name: getattr(position, name) for name in _Position.__slots__}}
         sink.ctx.states.write(sink.stream.name, state)
 
+    if position.cursor is None:
+        absences.forget()
     recent: set[str] = set()
-    async for batch in _batches(sink, position.cursor):
-        keys, recent = _ascending(sink, batch, position.key, recent)
-        last = batch[-1]
-        upper = max(keys, default=position.key) if last.next_cursor else None
-        await _decide(sink, batch, keys, (position.key, upper), absences)
-        position.rows += sum(len(page.items) for page in batch)
-        position.cursor, position.key = last.next_cursor, upper
-        await sink.land(checkpoint=checkpoint)
+    async with aclosing(_sure(sink, position.cursor)) as batches:
+        async for batch in batches:
+            keys, recent = _ascending(sink, batch.pages, position.key, recent)
+            last = batch.pages[-1]
+            upper = max(keys, default=position.key) if last.next_cursor else None
+            await _decide(sink, batch, keys, (position.key, upper), absences)
+            position.rows += sum(len(page.items) for page in batch.pages)
+            position.cursor, position.key = last.next_cursor, upper
+            await sink.land(checkpoint=checkpoint, at=batch.asked_at)
 
 
-async def _batches(sink: Sink, start: str | None) -> AsyncIterator[list[Page]]:
+async def _sure(sink: Sink, start: str | None) -> AsyncGenerator[_Batch]:
+    """The batches; _StaleCursor where the first request of a resumed sweep is refused, or brings nothing.
+
+    What the API says to a cursor whose lead is gone is not known (reference, section 21).
+    """
+    resumed = start is not None
+    try:
+        async with aclosing(_batches(sink, start)) as batches:
+            async for batch in batches:
+                if resumed and not batch.pages[0].items:
+                    raise _StaleCursor
+                resumed = False
+                yield batch
+    except BadRequest:
+        if resumed:
+            raise _StaleCursor from None
+        raise
+
+
+async def _batches(sink: Sink, start: str | None) -> AsyncGenerator[_Batch]:
     """Pages in batches. Fetching goes on while a batch is being landed, a bounded number of pages ahead."""
-    queue: asyncio.Queue[Page | BaseException | None] = asyncio.Queue(maxsize=PAGES_AHEAD)
+    queue: asyncio.Queue[tuple[datetime, Page] | BaseException | None] = asyncio.Queue(maxsize=PAGES_AHEAD)
     fetching = asyncio.create_task(_fetch(sink, start, queue))
     clock = sink.ctx.time
+    batch: _Batch | None = None
+    since = clock.monotonic()
     try:
-        batch: list[Page] = []
-        since = clock.monotonic()
         while (got := await queue.get()) is not None:
             if isinstance(got, BaseException):
                 if batch:
                     yield batch
                 raise got
-            batch.append(got)
-            if len(batch) >= PAGES_PER_BATCH or clock.monotonic() - since >= SECONDS_PER_BATCH:
+            batch = batch or _Batch(got[0], [])
+            batch.pages.append(got[1])
+            if len(batch.pages) >= PAGES_PER_BATCH or clock.monotonic() - since >= SECONDS_PER_BATCH:
                 yield batch
-                batch, since = [], clock.monotonic()
+                batch, since = None, clock.monotonic()
         if batch:
             yield batch
     finally:
         fetching.cancel()
 
 
-async def _fetch(sink: Sink, start: str | None, queue: asyncio.Queue[Page | BaseException | None]) -> None:
+async def _fetch(
+    sink: Sink, start: str | None, queue: asyncio.Queue[tuple[datetime, Page] | BaseException | None]
+) -> None:
     stream = sink.stream
+    at = sink.ctx.now()
     try:
         async for page in sink.client.pages(stream.method, stream.path, params=stream.params, body={}, start=start):
-            await queue.put(page)
+            await queue.put((at, page))
+            at = sink.ctx.now()
         await queue.put(None)
     except Exception as error:  # noqa: BLE001 - handed to the one who waits at the other end
         await queue.put(error)
@@ -143,20 +184,16 @@ def _ascending(sink: Sink, batch: Sequence[Page], after: str | None, recent: set
 
 
 async def _decide(
-    sink: Sink,
-    batch: Sequence[Page],
-    keys: Sequence[str],
-    bounds: tuple[str | None, str | None],
-    absences: Absences,
+    sink: Sink, batch: _Batch, keys: Sequence[str], bounds: tuple[str | None, str | None], absences: Absences
 ) -> None:
     """Take the records; note what is missing in the range of the batch."""
-    for page in batch:
+    for page in batch.pages:
         sink.take(page.items)
-    sink.verified(bounds)
     known = sink.ctx.log(sink.stream.name).index.alive(*bounds)
     missing = sorted(known.keys() - set(keys))
     control = keys[-1] if keys else bounds[0]
     await _confirm(sink, missing, control, absences, at_end=bounds[1] is None)
+    sink.verified(bounds)
 
 
 async def _confirm(
@@ -165,43 +202,27 @@ async def _confirm(
     """Ask for the missing by id: those that are there are taken, the others are noted."""
     for start in range(0, len(missing), ASKED_AT_ONCE):
         chunk = missing[start : start + ASKED_AT_ONCE]
-        there, believed = await _ask(sink, chunk, control)
+        there, answer = await ask(sink, chunk, control)
+        sink.take(list(there.values()))
         if at_end and len(there) > len(chunk) / 2 and len(chunk) > 1:
             raise StreamError(
-                "the list of leads ended early: leads known to be behind its end are still there. "
-                "What was read is kept; the next sync goes on from here."
+                "The list of leads ended early: leads known to be behind its end are still there. "
+                "What was read is kept; the next sync goes on."
             )
-        sink.take(list(there.values()))
-        absences.add(set(chunk) - there.keys(), confirmed=believed)
-
-
-async def _ask(sink: Sink, keys: Sequence[str], control: str | None) -> tuple[dict[str, Record], bool]:
-    """Those of `keys` that the API has, and whether its silence about the others can be believed.
-
-    It is not believed without a lead that surely is there among those asked for, nor when it names others: a server
-    that ignores `ids` would answer with the whole workspace.
-    """
-    asked = {*keys, control} if control else set(keys)
-    body: dict[str, object] = {"ids": [orjson.loads(key)[0] for key in sorted(asked)]}
-    found: dict[str, Record] = {}
-    async for page in sink.client.pages(sink.stream.method, sink.stream.path, body=body):
-        for key, record in zip(sink.ctx.log(sink.stream.name).keys(page.items), page.items, strict=True):
-            if key is None or key not in asked:
-                return {}, False
-            found[key] = record
-    return {key: record for key, record in found.items() if key != control}, control in found
+        absences.add(set(chunk) - there.keys(), answer, control)
 
 
 async def _in_any_order(sink: Sink, absences: Absences) -> None:
     """The whole list once, keeping the keys seen; absence is decided at its end."""
     seen: set[str] = set()
     log = sink.ctx.log(sink.stream.name)
+    at = sink.ctx.now()
     async for batch in _batches(sink, None):
-        for page in batch:
+        for page in batch.pages:
             seen.update(key for key in log.keys(page.items) if key is not None)
             sink.take(page.items)
         await sink.land()
     missing = sorted(log.index.alive().keys() - seen)
     await _confirm(sink, missing, next(iter(seen), None), absences, at_end=False)
     sink.verified((None, None))
-    await sink.land()
+    await sink.land(at=at)
