@@ -129,8 +129,8 @@ _WAIT = click.option(
 def rebuild(as_of: datetime | None, out: Path | None, wait: bool) -> int:
     """Make the tables anew from the lake alone, and publish them. Asks the API nothing.
 
-    With --as-of the tables as a past run published them go to a file of their own, publish/as-of-<T>.duckdb, and its path
-    is printed.
+    With --as-of the tables as a past run published them go to a file of their own, publish/as-of-<T>.duckdb. The path
+    of the file is printed.
 
     \b
     Example:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+import pyarrow.parquet as pq
 
 from instantly_pipeline.cli.logfile import log_to_file
 from instantly_pipeline.cli.progress import preparing, reporter
@@ -104,6 +105,7 @@ def _rebuild(settings: Settings, layout: Layout, on_event: OnEvent) -> Path:
 
 def _as_of(settings: Settings, layout: Layout, at: datetime, out: Path | None, on_event: OnEvent) -> Path:
     """A file of its own, from a build file of its own: the pipeline's stays as it is."""
+    _published_by(layout, at)
     stamp = at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     target = Path.cwd() / out if out is not None else layout.publish / f"as-of-{stamp}.duckdb"
     layout.build_file = layout.work / f"as-of-{stamp}.duckdb"
@@ -115,6 +117,16 @@ def _as_of(settings: Settings, layout: Layout, at: datetime, out: Path | None, o
                 return warehouse.publish(run_id=new_run_id(layout, at), now=at, to=target).path
         finally:
             warehouse.remove()
+
+
+def _published_by(layout: Layout, at: datetime) -> None:
+    """UsageError where nothing was published by then."""
+    files = layout.files(layout.meta, "published")
+    known = [when for file in files for when in pq.read_table(file.path, columns=["published_at"])[0].to_pylist()]
+    if not known:
+        raise UsageError("Nothing was ever published from this data directory: run `instantly-pipeline sync` first.")
+    if min(known) > at:
+        raise UsageError(f"Nothing was published by {at:%Y-%m-%d %H:%M:%S} UTC; the first time was {min(known)}.")
 
 
 def _build(warehouse: Warehouse, as_of: datetime | None, on_event: OnEvent) -> list[CheckResult]:
