@@ -191,13 +191,15 @@ def _changes(first: SyncReport | None, second: SyncReport | None) -> str:
     return table(columns, [*rows, ["all", *sums]])
 
 
-_NEXT = """
+# as it can be typed: `make demo` leaves the command in .venv, which is on nobody's PATH
+_COMMAND = "instantly-pipeline" if shutil.which("instantly-pipeline") else ".venv/bin/instantly-pipeline"
+_NEXT = f"""
 Next:
   make ui                              the two runs, the tables and the checks, in Dagster on http://localhost:3000
-  INSTANTLY_DATA_DIR=demo-data instantly-pipeline status
-  INSTANTLY_DATA_DIR=demo-data instantly-pipeline query "select date, sent, sent_7d from marts.rpt_workspace_daily"
+  INSTANTLY_DATA_DIR=demo-data {_COMMAND} status
+  INSTANTLY_DATA_DIR=demo-data {_COMMAND} query "select date, sent, sent_7d from marts.rpt_workspace_daily"
   open demo-data/publish/warehouse.duckdb in any tool that reads DuckDB
 
 With your own workspace: put INSTANTLY_API_KEY=<key> into .env (see .env.example), then
-  instantly-pipeline sync
+  {_COMMAND} sync
 """

@@ -13,6 +13,7 @@ from instantly_pipeline.orchestration.schedules import schedules
 from instantly_pipeline.orchestration.sql import models_in
 from instantly_pipeline.orchestration.state import Overrides, RunState
 from instantly_pipeline.orchestration.steps import RESOURCE
+from instantly_pipeline.orchestration.upkeep import compaction
 from instantly_pipeline.orchestration.warehouse_assets import warehouse_assets
 from instantly_pipeline.settings import Settings
 from instantly_pipeline.streams.registry import all_streams
@@ -28,10 +29,11 @@ def build_defs(settings: Callable[[], Settings], overrides: Overrides = Override
         description="Read the API, build the tables, ask the checks, publish. The same as `instantly-pipeline sync`.",
         executor_def=dg.in_process_executor,
     )
+    compacting, weekly = compaction(settings)
     return dg.Definitions(
         assets=[lake_assets(streams), *warehouse_assets(streams, models, overrides.sql_dir)],
-        jobs=[job],
-        schedules=schedules(job, settings),
+        jobs=[job, compacting],
+        schedules=[*schedules(job, settings), weekly],
         resources={RESOURCE: _run_state(settings, overrides)},
         executor=dg.in_process_executor,
     )

@@ -1,0 +1,112 @@
+"""`rebuild`, `check`, `compact` and `reset`, on a data directory that two syncs have filled."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from instantly_pipeline.sandbox.config import SandboxConfig
+from tests.sync.harness import Bench, bench
+
+CONFIG = SandboxConfig(leads=150, campaigns=3, accounts=3, days=12, rate_limited=False)
+
+
+class Data:
+    """Two published syncs, and the command."""
+
+    def __init__(self, at: Bench, home: Path) -> None:
+        self.at = at
+        self.file = at.layout.published_file
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("INSTANTLY_", "DAGSTER_"))} | {
+            "INSTANTLY_API_KEY": at.key, "INSTANTLY_BASE_URL": at.url, "INSTANTLY_DATA_DIR": str(at.data_dir),
+            "INSTANTLY_ENV_FILE": str(home / "none"), "DAGSTER_HOME": str(home / "dagster"),
+        }  # fmt: skip
+
+    def run(self, *words: str, code: int = 0) -> str:
+        command = [str(Path(sys.executable).with_name("instantly-pipeline")), *words]
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=120)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout if code == 0 else done.stderr
+
+    def tables(self, file: Path | None = None) -> dict[str, list[tuple[Any, ...]]]:
+        """Everything a reader can see, but for when it was published."""
+        with duckdb.connect(str(file or self.file), read_only=True) as con:
+            con.execute("set timezone = 'UTC'")
+            names = con.execute(
+                "select schema_name || '.' || table_name from duckdb_tables() "
+                "where schema_name in ('raw', 'history', 'marts', 'meta') "
+                "and table_name not in ('published', 'loaded_files', 'build')"
+            ).fetchall()
+            return {name: sorted(con.execute(f"from {name}").fetchall(), key=repr) for (name,) in names}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Data]:
+    root = tmp_path_factory.mktemp("upkeep")
+    with bench(root / "data", CONFIG) as at:
+        made = Data(at, root)
+        made.run("sync")
+        made.first = made.tables()  # type: ignore[attr-defined]
+        at.advance(days=2)
+        made.run("sync")
+        yield made
+
+
+def test_a_rebuild_from_the_lake_alone_equals_what_was_published(data: Data) -> None:
+    before = data.tables()
+    data.run("rebuild")
+    after = data.tables()
+    assert after.keys() == before.keys()
+    for name in before:
+        assert after[name] == before[name], name
+
+
+def test_a_rebuild_as_of_a_past_run_equals_what_that_run_published(data: Data) -> None:
+    first: dict[str, list[tuple[Any, ...]]] = data.first  # type: ignore[attr-defined]
+    known = json.loads(data.run("query", "from meta.published order by published_at", "--format", "json"))
+    at = datetime.fromisoformat(known[0]["published_at"]).strftime("%Y-%m-%dT%H:%M:%S")
+    later = str(int(at[-2:]) + 1).zfill(2) if at[-2:] != "59" else "59"
+    printed = data.run("rebuild", "--as-of", at[:-2] + later, "--out", str(data.at.data_dir / "then.duckdb")).strip()
+    then = data.tables(Path(printed))
+    for name in first:
+        if not name.startswith("meta."):
+            assert then[name] == first[name], name
+
+
+def test_a_time_before_the_first_publication_is_refused_in_words(data: Data) -> None:
+    assert "Nothing was published by" in data.run("rebuild", "--as-of", "2020-01-01", code=2)
+
+
+def test_out_without_as_of_is_refused(data: Data) -> None:
+    assert "--as-of" in data.run("rebuild", "--out", "x.duckdb", code=2)
+
+
+def test_every_check_can_be_asked_without_publishing(data: Data) -> None:
+    before = data.file.stat().st_mtime_ns
+    assert "checks passed" in data.run("check")
+    assert data.file.stat().st_mtime_ns == before
+
+
+def test_compacting_says_what_it_did(data: Data) -> None:
+    assert "files of" in data.run("compact")
+
+
+def test_a_reset_names_what_to_type_next(data: Data) -> None:
+    assert "sync --streams lead_lists" in data.run("reset", "--streams", "lead_lists")
+    assert "no stream" in data.run("reset", "--streams", "nonsense", code=2)
+
+
+@pytest.mark.parametrize("command", [("rebuild",), ("check",), ("compact",), ("reset", "--streams", "leads")])
+def test_without_data_it_is_said_what_to_type(data: Data, tmp_path: Path, command: tuple[str, ...]) -> None:
+    empty = Data(data.at, tmp_path)
+    empty.environment["INSTANTLY_DATA_DIR"] = str(tmp_path / "empty")
+    assert "instantly-pipeline sync" in empty.run(*command, code=2)
