@@ -71,9 +71,9 @@ def test_every_asset_is_described_and_every_raw_column_explained() -> None:
     assert all(column.description for column in leads.columns)
 
 
-def test_both_schedules_are_shipped_stopped() -> None:
+def test_schedules_are_shipped_stopped() -> None:
     schedules = defs.get_repository_def().schedule_defs
-    assert {schedule.name for schedule in schedules} == {"hourly_sync", "nightly_full_sync"}
+    assert {schedule.name for schedule in schedules} == {"hourly_sync", "nightly_full_sync", "weekly_compaction"}
     assert {schedule.default_status for schedule in schedules} == {dg.DefaultScheduleStatus.STOPPED}
 
 
