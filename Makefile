@@ -27,10 +27,10 @@ demo: setup ## from nothing to marts: a local Instantly API, two syncs, models, 
 	@$(BIN)/instantly-pipeline demo
 
 test: setup ## the tests (under five minutes)
-	@$(BIN)/pytest -q -n 2
+	@$(BIN)/pytest -q -n 2 --dist loadfile
 
 test-all: setup ## the tests with the long ones, and the coverage
-	@$(BIN)/pytest -q -n 2 -m "" --cov --cov-report=term
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m "" --cov --cov-report=term
 
 lint: setup ## ruff, import-linter
 	@$(BIN)/ruff check .

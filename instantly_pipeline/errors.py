@@ -15,6 +15,7 @@
     |  |- NotFound           404
     |  |- BadRequest         400, 422 and every other 4xx
     |  |- TooLarge           413: ask for less
+    |  |- UnreadableFile     a file of the lake is damaged
     |  |- LoopingCursor      a cursor came twice in one scan
     |  `- Exhausted          retriable, tried until the budget was spent
     `- Retriable             worth another try
@@ -95,6 +96,10 @@ class BadRequest(StreamError):
 
 class TooLarge(StreamError):
     """413: too many accounts in one question; ask for fewer."""
+
+
+class UnreadableFile(StreamError):
+    """A file of the lake cannot be read: its stream cannot go on before it is restored or moved away."""
 
 
 class LoopingCursor(StreamError):

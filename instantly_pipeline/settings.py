@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -21,13 +22,14 @@ from instantly_pipeline.errors import UsageError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_BASE_URL = "https://api.instantly.ai"
+_PREFIX = "INSTANTLY_"
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 class Settings(BaseSettings):
     """Everything a user can set; see `.env.example` for what each one means."""
 
-    model_config = SettingsConfigDict(env_prefix="INSTANTLY_", env_file_encoding="utf-8", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="ignore")
 
     api_key: SecretStr | None = None
     api_keys: SecretStr | None = None
@@ -76,7 +78,7 @@ class Settings(BaseSettings):
                 'the second, e.g. {"acme": "<key>", "globex": "<key>"}, for several.'
             )
         if self.api_key:
-            return {"default": self.api_key}
+            return {"default": SecretStr(_unquoted(self.api_key.get_secret_value()))}
         if self.api_keys:
             return _parsed_keys(self.api_keys.get_secret_value())
         raise UsageError(
@@ -98,7 +100,8 @@ def load(**overrides: Any) -> Settings:
     given = {name: value for name, value in overrides.items() if value is not None}
     env_file = Path(os.environ.get("INSTANTLY_ENV_FILE") or PROJECT_ROOT / ".env")
     try:
-        return Settings(_env_file=env_file if env_file.is_file() else None, **given)  # type: ignore[call-arg]
+        from_file = _written_in(env_file) if env_file.is_file() else {}
+        return Settings(**(from_file | given))
     except ValidationError as error:
         raise UsageError(_explain(error)) from None  # its own text repeats the input, which may be a key
     except OSError as error:
@@ -107,9 +110,18 @@ def load(**overrides: Any) -> Settings:
         raise UsageError(f"{env_file} is not UTF-8 text.") from None
 
 
-def today() -> date:
-    """The current UTC date."""
-    return datetime.now(UTC).date()
+def _written_in(env_file: Path) -> dict[str, Any]:
+    """What the file sets and the environment does not; as it stands there: a `$` in a key is a `$`."""
+    found = dotenv_values(env_file, encoding="utf-8", interpolate=False)
+    given = {name.upper(): value for name, value in found.items() if value is not None}
+    set_already = {name.upper() for name in os.environ}
+    names = [name for name in Settings.model_fields if f"{_PREFIX}{name.upper()}" not in set_already]
+    return {name: given[key] for name in names if (key := f"{_PREFIX}{name.upper()}") in given}
+
+
+def dagster_home() -> Path:
+    """DAGSTER_HOME, or `dagster_home/` of the project; a relative path is taken from the project's root."""
+    return PROJECT_ROOT / Path(os.environ.get("DAGSTER_HOME") or "dagster_home").expanduser()
 
 
 def _explain(error: ValidationError) -> str:
@@ -127,10 +139,17 @@ def _checked_origin(value: str) -> str:
         raise ValueError("must be a plain address, without user, query or fragment")
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise ValueError("plain http is accepted for this machine only (localhost); use https")
-    path = parts.path.rstrip("/").removesuffix("/api/v2")
-    if path:
-        raise ValueError(f"has the path {path}; paths below /api/v2 are added by the pipeline")
-    return f"{parts.scheme}://{parts.netloc.lower()}"
+    if parts.path.rstrip("/").removesuffix("/api/v2"):  # not shown: it may be a key put in the wrong place
+        raise ValueError("must end after the host and port; paths below /api/v2 are added by the pipeline")
+    usual = ":443" if parts.scheme == "https" else ":80"
+    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(usual)}"
+
+
+def _unquoted(text: str) -> str:
+    """The text without the quotes around it, which some shells and tools leave there."""
+    text = text.strip()
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
+    return text[1:-1].strip() if quoted else text
 
 
 def _parsed_keys(text: str) -> dict[str, SecretStr]:
@@ -139,11 +158,15 @@ def _parsed_keys(text: str) -> dict[str, SecretStr]:
         "Mind the quotes: in .env, put the whole of it between single quotes."
     )
     try:
-        found = json.loads(text)
+        found = json.loads(_unquoted(text), object_pairs_hook=tuple)  # a dict would lose a name that comes twice
     except ValueError:
         raise problem from None  # the parser's message would repeat a part of the text
-    if not isinstance(found, dict) or not found:
+    if not isinstance(found, tuple) or not found:
         raise problem
-    if not all(name.strip() and isinstance(key, str) and key.strip() for name, key in found.items()):
+    if not all(name.strip() and isinstance(key, str) and _unquoted(key) for name, key in found):
         raise problem
-    return {name.strip(): SecretStr(key.strip()) for name, key in found.items()}
+    names = [name.strip() for name, _ in found]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UsageError(f"INSTANTLY_API_KEYS names the workspace {twice!r} twice. Give each its own name.")
+    return {name.strip(): SecretStr(_unquoted(key)) for name, key in found}

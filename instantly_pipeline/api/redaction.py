@@ -6,9 +6,11 @@ them, the look of keys, bearer tokens, e-mail addresses and query strings. It pr
 
 from __future__ import annotations
 
+import html
 import logging
 import re
-from urllib.parse import quote
+import unicodedata
+from urllib.parse import quote, unquote
 
 _KNOWN: set[str] = set()
 _SHORTEST_SECRET = 4  # anything shorter would take letters out of ordinary words
@@ -20,10 +22,15 @@ _LABELLED = re.compile(
 )
 _USERINFO = re.compile(r"://[^/\s@]+@")
 _QUERY = re.compile(r"\?[^\s\"'<>]+")
-_EMAIL = re.compile(r"[^\s<>\"'(),;:/?&=@\[\]\\]+(?:@|%40)[^\s<>\"'(),;:/?&=@\[\]\\]+", re.IGNORECASE)
+_QUOTED_EMAIL = re.compile(r"\"[^\"\n]{1,200}\"@\[?[^\s<>\"'(),;:/?&=@\[\]\\]+")
+_EMAIL = re.compile(r"[^\s<>\"'(),;:/?&=@\[\]\\]+(?:@|%40)\[?[^\s<>\"'(),;:/?&=@\[\]\\]+", re.IGNORECASE)
 _UUID = re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LONG_WORD = re.compile(r"[A-Za-z0-9_+/=-]{24,}")
 _LONG_HEX = re.compile(r"[0-9a-fA-F]{32,}")
+
+_UNSEEN = re.compile(  # a terminal's colours, then control and zero-width characters, line breaks and tabs apart
+    "\x1b\\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
+)
 
 _LOGGERS = ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")))
 
@@ -31,17 +38,31 @@ _LOGGERS = ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "
 def protect(secret: str) -> None:
     """Make `redact` take out this very text from now on, percent-encoded or not."""
     if len(secret) >= _SHORTEST_SECRET:
-        _KNOWN.update((secret, quote(secret, safe="")))
+        _KNOWN.update(form for form in (secret, quote(secret, safe=""), _plain(secret)) if form)
 
 
 def redact(text: str) -> str:
-    """The text without keys, bearer tokens, e-mail addresses and query strings; ids (UUID) stay."""
+    """The text without keys, bearer tokens, e-mail addresses and query strings; ids (UUID) stay.
+
+    What is encoded (HTML, percent, full-width letters) is decoded, and looked through before and after: decoding may
+    bring a secret to light, or break one that was whole.
+    """
+    return _taken_out(_plain(_taken_out(text)))
+
+
+def _plain(text: str) -> str:
+    for _ in range(2):
+        text = unquote(html.unescape(text))
+    return _UNSEEN.sub("", unicodedata.normalize("NFKC", text))
+
+
+def _taken_out(text: str) -> str:
     text = _QUERY.sub("?[query]", text)  # first: what the others put in place would end a query early
     for secret in sorted(_KNOWN, key=len, reverse=True):
         text = text.replace(secret, "[key]")
     text = _BEARER.sub("Bearer [key]", text)
     text = _USERINFO.sub("://[user]@", text)
-    text = _EMAIL.sub("[e-mail]", text)
+    text = _EMAIL.sub("[e-mail]", _QUOTED_EMAIL.sub("[e-mail]", text))
     text = _LABELLED.sub(r"\1[key]", text)
     return _LONG_WORD.sub(lambda found: "[key]" if _is_key_like(found[0]) else found[0], text)
 

@@ -14,9 +14,10 @@ from itertools import count
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from instantly_pipeline.errors import UnreadableFile
 from instantly_pipeline.lake.conform import Batch, Conformer
-from instantly_pipeline.lake.index import Entry, Index
-from instantly_pipeline.lake.layout import LakeFile, Layout, write_durably
+from instantly_pipeline.lake.index import Entry, Index, in_micros
+from instantly_pipeline.lake.layout import LakeFile, Layout, reading, write_durably
 from instantly_pipeline.lake.record import Record
 from instantly_pipeline.lake.schema import DELETE, UPSERT, change_schema
 from instantly_pipeline.streams.model import Stream
@@ -39,26 +40,33 @@ class WriterClock:
 
 
 def last_written(layout: Layout, workspace_id: str) -> datetime | None:
-    """The greatest `_synced_at` the lake holds for a workspace, over all streams and logs."""
-    newest = [
-        max(files, key=lambda f: f.name)
-        for root in (layout.changes, layout.meta)
-        for table in (sorted(p.name for p in root.iterdir()) if root.is_dir() else [])
-        if (files := layout.files(root, table, workspace_id))
-    ]
-    instants = [instant for file in newest if (instant := _greatest(file)) is not None]
+    """The greatest `_synced_at` the lake holds for a workspace, over all streams.
+
+    A stream with a damaged file is passed over: nothing is written to it before the file is mended.
+    """
+    streams = sorted(p.name for p in layout.changes.iterdir()) if layout.changes.is_dir() else []
+    instants = [instant for name in streams if (instant := _last_of(layout, name, workspace_id)) is not None]
     return max(instants, default=None)
 
 
-def _greatest(file: LakeFile) -> datetime | None:
-    """The greatest `_synced_at` in a file, from its statistics."""
-    meta = pq.read_metadata(file.path)
-    names = meta.schema.to_arrow_schema().names
-    if "_synced_at" not in names or meta.num_rows == 0:
+def _last_of(layout: Layout, stream: str, workspace_id: str) -> datetime | None:
+    try:
+        files = layout.files(layout.changes, stream, workspace_id)
+        return _greatest(max(files, key=lambda f: (f.is_ours, f.name))) if files else None
+    except UnreadableFile:
         return None
-    at = names.index("_synced_at")
-    instants: list[datetime] = [meta.row_group(n).column(at).statistics.max for n in range(meta.num_row_groups)]
-    return max(i.astimezone(UTC) if i.tzinfo else i.replace(tzinfo=UTC) for i in instants)
+
+
+def _greatest(file: LakeFile) -> datetime | None:
+    """The greatest `_synced_at` in a file, from its statistics; UnreadableFile where it is damaged."""
+    with reading(file.path):
+        meta = pq.read_metadata(file.path)
+        names = meta.schema.to_arrow_schema().names
+        if "_synced_at" not in names or meta.num_rows == 0:
+            return None
+        at = names.index("_synced_at")
+        instants: list[datetime] = [meta.row_group(n).column(at).statistics.max for n in range(meta.num_row_groups)]
+        return max(i.astimezone(UTC) if i.tzinfo else i.replace(tzinfo=UTC) for i in instants)
 
 
 @dataclass(slots=True)
@@ -146,8 +154,9 @@ class ChangeLog:
         table = pa.concat_tables([upserts, self._tombstones(gone, at)]) if gone else upserts
         file = self._files.write(table, "changes", self._stream.name, at)
         new = zip(batch.keys, batch.hashes, batch.scopes, changed, strict=True)
-        entries = [(key, Entry(digest, True, scope)) for key, digest, scope, differs in new if differs]
-        entries += [(key, Entry(None, False, known[key].scope)) for key in gone]
+        micros = in_micros(at)
+        entries = [(key, Entry(digest, True, scope, micros)) for key, digest, scope, differs in new if differs]
+        entries += [(key, Entry(None, False, known[key].scope, micros)) for key in gone]
         self.index.put(entries, file)
 
     def _stamp(self, rows: pa.Table, op: str, at: datetime) -> pa.Table:

@@ -1,14 +1,13 @@
 """From decoded records to rows of the lake: aliases, secrets, key, hash, typed columns, `extra`, and what was odd.
 
 Nothing the API sent is lost on the way, secrets apart: an unknown field and a value that does not fit its column are
-kept in `extra`; a record without a key is handed back whole.
+kept in `extra`; a record that cannot become a row is handed back as text.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,9 +16,11 @@ import pyarrow as pa
 from instantly_pipeline.lake.fit import Misfit, column_of, converted, fit, type_name
 from instantly_pipeline.lake.record import KeyMaker, Record, digest, hash_version, to_json
 from instantly_pipeline.lake.schema import ARROW, record_schema
+from instantly_pipeline.lake.secrecy import cut, is_secret, without_secrets
 from instantly_pipeline.streams.model import Absent, Column, Stream, Type
 
-SECRET = re.compile(r"(password|passwd|secret|token|api_?key|private_?key|credential)|^(imap|smtp)_", re.IGNORECASE)
+NO_KEY, TOO_DEEP = "no key", "nested too deeply"
+_SHOWN_LEVELS = 20  # of a record that is nested too deeply
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,15 @@ class Drift:
     """A difference between the stream as declared and as answered."""
 
     field: str
-    kind: str  # `new field`, `missing field`, `new value <n>`
+    kind: str  # `new field`, `missing field`, `new value <n>`, `dropped secret`
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A record that cannot become a row: its JSON without secrets (cut, where it is too deep), and why."""
+
+    text: str
+    reason: str  # `no key` or `nested too deeply`
 
 
 @dataclass(slots=True)
@@ -51,7 +60,25 @@ class Batch:
     scopes: list[str | None]
     oddities: list[Oddity] = field(default_factory=list)
     drift: Counter[Drift] = field(default_factory=Counter)
-    keyless: list[Record] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+
+    @property
+    def keyless(self) -> list[str]:
+        """The texts of the records without a key."""
+        return [one.text for one in self.rejected if one.reason == NO_KEY]
+
+
+@dataclass(slots=True)
+class _Found:
+    """What was found on the way from records to rows."""
+
+    oddities: list[Oddity] = field(default_factory=list)
+    drift: Counter[Drift] = field(default_factory=Counter)
+    rejected: list[Rejected] = field(default_factory=list)
+
+    def dropped(self, names: Iterable[str]) -> None:
+        for name in names:
+            self.drift[Drift(name, "dropped secret")] += 1
 
 
 class Conformer:
@@ -66,50 +93,84 @@ class Conformer:
         self._key = KeyMaker(stream)
         self._version = hash_version(stream)
         self._nullable_key = tuple(c for c in (stream.column(k) for k in stream.key) if not c.always)
+        json_columns = [column for column in stream.columns if column.type is Type.JSON]
+        # a stream without secrets may hold a user's own JSON, e.g. a lead's custom variables: it is kept whole
+        self._whole = frozenset(n for c in json_columns for n in (c.name, *c.aliases) if not stream.secrets)
         self._schema = pa.schema(
             [*record_schema(stream), pa.field("_key", pa.string()), pa.field("_row_hash", pa.string())]
         )
 
     def keys(self, records: Sequence[Record]) -> list[str | None]:
         """The key of each record; None for a record without one."""
-        return [self._key.make(self._clean(record)) for record in records]
+        return [self._key.make(self._renamed(record)) for record in records]
 
     def batch(self, records: Sequence[Record]) -> Batch:
-        """The records as one batch. Of several records with one key the last counts."""
-        rows: dict[str, Record] = {}
-        keyless: list[Record] = []
-        drift: Counter[Drift] = Counter()
+        """The records as one batch. Of several records with one key the last counts; an oddity says if they differ."""
+        rows: dict[str, tuple[Record, str]] = {}
+        found = _Found()
         for record in records:
-            clean = self._clean(record)
-            key = self._key.make(clean)
-            self._note_missing(clean, drift)
-            if key is None:
-                keyless.append(clean)
-            else:
-                rows.pop(key, None)  # the last one counts, in its own place
-                rows[key] = clean
-        return self._assemble(rows, keyless, drift)
+            try:
+                self._take(record, rows, found)
+            except RecursionError:
+                shown = self._renamed(self._open(cut(record, _SHOWN_LEVELS), found))
+                found.rejected.append(Rejected(to_json(shown), TOO_DEEP))
+        return self._assemble(rows, found)
 
-    def _assemble(self, rows: dict[str, Record], keyless: list[Record], drift: Counter[Drift]) -> Batch:
-        keys, kept = list(rows), list(rows.values())
-        hashes = [f"{self._version}:{digest(record)}" for record in kept]
-        extras = [self._unknown(record, drift) for record in kept]
-        oddities: list[Oddity] = []
-        arrays = [self._column(column, keys, kept, extras, oddities) for column in self.stream.columns]
+    def _take(self, record: Record, rows: dict[str, tuple[Record, str]], found: _Found) -> None:
+        clean = self._renamed(self._open(record, found))
+        key = self._key.make(clean)
+        if key is None:
+            found.rejected.append(Rejected(to_json(clean), NO_KEY))
+            self._note_missing(clean, found.drift)
+            return
+        row = clean, f"{self._version}:{digest(clean)}"
+        self._note_missing(clean, found.drift)
+        before = rows.pop(key, None)  # the last one counts, in its own place
+        if before is not None and before[1] != row[1]:
+            names = ",".join(self.stream.key)
+            found.oddities.append(
+                Oddity(key, names, "one record", "several", "two records with one key; the later one is kept")
+            )
+        rows[key] = row
+
+    def _assemble(self, rows: dict[str, tuple[Record, str]], found: _Found) -> Batch:
+        keys, kept, hashes = list(rows), [row for row, _ in rows.values()], [digest for _, digest in rows.values()]
+        extras = [self._unknown(record, found.drift) for record in kept]
+        arrays = [self._column(column, keys, kept, extras, found) for column in self.stream.columns]
         for column in self._enums:
-            self._note_values(column, arrays[self.stream.names.index(column.name)], drift)
+            self._note_values(column, arrays[self.stream.names.index(column.name)], found.drift)
         arrays.append(pa.array([to_json(extra) if extra else None for extra in extras], pa.string()))
         arrays += [pa.array(keys, pa.string()), pa.array(hashes, pa.string())]
         table = pa.Table.from_arrays(arrays, schema=self._schema)
-        return Batch(table, keys, hashes, scopes_of(self.stream, table), oddities, drift, keyless)
+        scopes = scopes_of(self.stream, table)
+        return Batch(table, keys, hashes, scopes, found.oddities, found.drift, found.rejected)
 
-    def _clean(self, record: Record) -> Record:
-        """The record after aliases and without secrets; the caller's is not touched."""
-        if record.keys() <= self._known and not self._nullable_key and not self.stream.secrets:
+    def _open(self, record: Record, found: _Found) -> Record:
+        """The record without secrets; the caller's is not touched.
+
+        A known column is looked into only if it is JSON of a stream with secrets; a value that does not fit its column
+        is cleaned when it goes to `extra`.
+        """
+        if record.keys() <= self._known and not self.stream.secrets:
             return record
-        clean = {k: v for k, v in record.items() if k in self._known or not self._is_secret(k)}
-        if self.stream.secrets:
-            clean = {k: _without_secrets(v) if isinstance(v, (dict, list)) else v for k, v in clean.items()}
+        clean, dropped = {}, list[str]()
+        for name, value in record.items():
+            if name in self.stream.secrets:
+                continue  # declared, so no drift
+            if name not in self._known and name not in self._whole and is_secret(name):
+                dropped.append(name)
+            elif isinstance(value, (dict, list)) and name not in self._whole:
+                clean[name] = without_secrets(value, dropped)
+            else:
+                clean[name] = value
+        found.dropped(dropped)
+        return clean
+
+    def _renamed(self, record: Record) -> Record:
+        """The record after aliases; the caller's is not touched."""
+        if record.keys() <= self._known and not self._nullable_key:
+            return record
+        clean = dict(record)
         for alias, name in self._aliases.items():
             if clean.get(alias) is not None and clean.get(name) is None:
                 clean[name] = clean.pop(alias)
@@ -117,9 +178,6 @@ class Conformer:
             if clean.get(column.name) == "null":
                 clean[column.name] = None
         return clean
-
-    def _is_secret(self, name: str) -> bool:
-        return name in self.stream.secrets or bool(SECRET.search(name))
 
     def _unknown(self, record: Record, drift: Counter[Drift]) -> Record:
         if record.keys() <= self._known:
@@ -141,24 +199,27 @@ class Conformer:
                 drift[Drift(column.name, f"new value {entry['values']}")] += entry["counts"]
 
     def _column(
-        self, column: Column, keys: list[str], rows: list[Record], extras: list[Record], oddities: list[Oddity]
+        self, column: Column, keys: list[str], rows: list[Record], extras: list[Record], found: _Found
     ) -> pa.Array:
         values = [row.get(column.name) for row in rows]
         array = column_of(values, column.type)
         if array is not None:
             return array
-        fitted = [self._value(column, *at, oddities) for at in zip(keys, values, extras, strict=True)]
+        fitted = [self._value(column, *at, found) for at in zip(keys, values, extras, strict=True)]
         return pa.array(fitted, ARROW[column.type])
 
-    def _value(self, column: Column, key: str, value: Any, extra: Record, oddities: list[Oddity]) -> Any:
+    def _value(self, column: Column, key: str, value: Any, extra: Record, found: _Found) -> Any:
         try:
             fitted = fit(value, column.type)
         except Misfit as misfit:
-            extra[column.name] = value
-            oddities.append(Oddity(key, column.name, column.type.value, misfit.found, "does not fit; kept in extra"))
+            dropped: list[str] = []
+            extra[column.name] = without_secrets(value, dropped)
+            found.dropped(dropped)
+            reason = "does not fit; kept in extra"
+            found.oddities.append(Oddity(key, column.name, column.type.value, misfit.found, reason))
             return None
         if converted(value, column.type):
-            oddities.append(Oddity(key, column.name, column.type.value, type_name(value), "converted"))
+            found.oddities.append(Oddity(key, column.name, column.type.value, type_name(value), "converted"))
         return fitted
 
 
@@ -167,7 +228,7 @@ def scopes_of(stream: Stream, table: pa.Table) -> list[str | None]:
 
     Rows of figures that may collapse (`Absent.FLAGGED`) are told apart by whether there are any: `figures` or `zero`.
     """
-    names = [name for name in _scope_columns(stream) if name in table.column_names]
+    names = [name for name in scope_columns(stream) if name in table.column_names]
     if not names:
         return [None] * table.num_rows
     rows = zip(*(table[name].to_pylist() for name in names), strict=True)
@@ -176,13 +237,8 @@ def scopes_of(stream: Stream, table: pa.Table) -> list[str | None]:
     return [next((f"{n}={v}" for n, v in zip(names, row, strict=True) if v), None) for row in rows]
 
 
-def _scope_columns(stream: Stream) -> tuple[str, ...]:
+def scope_columns(stream: Stream) -> tuple[str, ...]:
+    """The columns `scopes_of` looks at."""
     if stream.absent is Absent.FLAGGED:
         return tuple(column.name for column in stream.columns if column.type in (Type.INT, Type.FLOAT))
     return stream.scope
-
-
-def _without_secrets(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _without_secrets(v) for k, v in value.items() if not SECRET.search(k)}
-    return [_without_secrets(v) for v in value] if isinstance(value, list) else value

@@ -1,17 +1,20 @@
-"""The last version of every key of one stream and workspace: key, hash, alive or deleted, scope.
+"""The last version of every key of one stream and workspace: key, hash, alive or deleted, scope, since when.
 
-A cache of the change log, made anew from it when it is missing. It lies as Parquet runs sorted by key, newest last, and
-is read by range of keys, so that memory stays flat at millions of leads; what this process added since the last run is
-kept in memory. File names of the log sort by time (one writer, a clock that never goes back), so the manifest needs
-only the last name that the runs cover; whatever lies behind it is replayed.
+A cache of the change log, made anew from it when it is missing, damaged, or knows of files that are gone. It lies as
+Parquet runs sorted by key and is read by range of keys, so that memory stays flat at millions of leads; what this
+process added since the last run is kept in memory. Of several entries of a key the one with the greatest `_synced_at`
+counts, so files may be replayed twice and in any order.
 """
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import duckdb
 import orjson
@@ -19,35 +22,47 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from instantly_pipeline.lake.conform import scopes_of
-from instantly_pipeline.lake.layout import LakeFile, Layout, write_durably
+from instantly_pipeline.errors import StorageError
+from instantly_pipeline.lake.conform import scope_columns, scopes_of
+from instantly_pipeline.lake.layout import LakeFile, Layout, reading, replaces, storing, write_durably
 from instantly_pipeline.lake.record import hash_version
 from instantly_pipeline.lake.rehash import rehashed
 from instantly_pipeline.lake.schema import UPSERT
 from instantly_pipeline.streams.model import Stream
 
-VERSION = 1
+VERSION = 2
 ROWS_IN_MEMORY = 100_000
 MOST_RUNS = 8
 ROW_GROUP = 32_768
+ROWS_AT_ONCE = 8192  # of a file that is replayed
 
+_RUN_NAME = re.compile(r"\d{8}\.parquet\Z")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAMAGE = (OSError, pa.ArrowException)
 _SCHEMA = pa.schema(
     [
         pa.field("key", pa.string()),
         pa.field("hash", pa.string()),
         pa.field("alive", pa.bool_()),
         pa.field("scope", pa.string()),
-        pa.field("run", pa.int32()),
+        pa.field("at", pa.int64()),
     ]
 )
+_T = TypeVar("_T")
 
 
 class Entry(NamedTuple):
-    """The last version of a key."""
+    """The last version of a key; `at` is its `_synced_at` in microseconds since 1970."""
 
     hash: str | None
     alive: bool
     scope: str | None
+    at: int = 0
+
+
+def in_micros(instant: datetime) -> int:
+    """An instant as microseconds since 1970."""
+    return (instant - _EPOCH) // timedelta(microseconds=1)
 
 
 class Index:
@@ -60,32 +75,38 @@ class Index:
         self._folder = layout.index(stream.name, workspace_id)
         self._hashes = hash_version(stream)
         self._recent: dict[str, Entry] = {}
-        self._covers = ""
+        self._ordered: list[str] = []  # the keys of `_recent`, sorted, but for those in `_unordered`
+        self._unordered: list[str] = []
+        self._covered: set[str] = set()
+        self._written = False  # whether the manifest says what is covered
         self._runs: list[_Run] = []
 
     def open(self) -> Index:
-        """Read the manifest and replay the files it does not cover."""
+        """Read the manifest and replay the files it does not cover; UnreadableFile where one of them is damaged."""
         manifest = self._manifest()
+        files = {f.short: f for f in self._layout.files(self._layout.changes, self._stream.name, self._workspace_id)}
+        covered = set(manifest.get("covered", []))
+        joined = {name: _joined(file) for name, file in files.items() if name not in covered}
+        if covered - files.keys() - set().union(*joined.values()):  # rows it knows of are gone
+            manifest, covered, joined = {}, set(), {name: set() for name in files}
         if not manifest:
-            for stale in self._folder.glob("*.parquet"):
-                stale.unlink()
-        self._covers = manifest.get("covers", "")
+            with storing(self._folder):
+                for stale in (*self._folder.glob("manifest.json"), *self._folder.glob("*.parquet")):
+                    stale.unlink()
+        self._covered = covered & files.keys()
         self._runs = [_Run(self._folder / name) for name in manifest.get("runs", [])]
-        for file in self._layout.files(self._layout.changes, self._stream.name, self._workspace_id):
-            if file.name > self._covers:
-                self._replay(file)
+        for name, replaced in joined.items():
+            if not replaced or not replaced <= covered:
+                self._replay(files[name])
+            self._covered.add(name)
+        self._written = manifest != {} and self._covered == covered
         return self
 
     def lookup(self, keys: Sequence[str]) -> dict[str, Entry]:
         """The entries of those of `keys` that are known."""
-        found: dict[str, Entry] = {}
-        if keys and self._runs:
-            wanted = pa.array(keys, pa.string())
-            low, high = min(keys), max(keys)
-            for run in self._runs:
-                found.update(run.lookup(wanted, low, high))
-        if self._recent:
-            found.update((key, self._recent[key]) for key in keys if key in self._recent)
+        wanted = sorted(set(keys)) if self._runs else []
+        found = self._healed(lambda: _newest(run.lookup(wanted) for run in self._runs))
+        _add(found, ((key, self._recent[key]) for key in keys if key in self._recent))
         return found
 
     def alive(self, after: str | None = None, up_to: str | None = None) -> dict[str, Entry]:
@@ -94,63 +115,116 @@ class Index:
 
     def everything(self, after: str | None = None, up_to: str | None = None) -> dict[str, Entry]:
         """The entries, deleted ones too, of all known keys in (after, up_to]; None leaves a side open."""
-        found: dict[str, Entry] = {}
-        for run in self._runs:
-            found.update(run.range(after, up_to))
-        for key, entry in self._recent.items():
-            if (after is None or key > after) and (up_to is None or key <= up_to):
-                found[key] = entry
+        found = self._healed(lambda: _newest(run.range(after, up_to) for run in self._runs))
+        _add(found, ((key, self._recent[key]) for key in self._recent_keys(after, up_to)))
         return found
 
     def alive_by_scope(self) -> dict[str | None, int]:
         """How many live keys each scope has. Joins the runs first, so that the count is one pass in bounded memory."""
         self.flush(join=True)
+        return self._healed(self._count_scopes)
+
+    def put(self, entries: Iterable[tuple[str, Entry]], file: LakeFile) -> None:
+        """Note the versions that `file`, which has landed, holds."""
+        self._take(entries)
+        self._covered.add(file.short)
+        self._written = False
+        self._flush_if_full()
+
+    def flush(self, *, join: bool = False) -> None:
+        """Write what is in memory as a run; join the runs when there are many, or when asked to."""
+        if self._recent:
+            self._add_run()
+        elif not self._written:
+            self._write_manifest()
+        if len(self._runs) > (1 if join else MOST_RUNS):
+            self._healed(self._join)
+
+    def _healed(self, read: Callable[[], _T]) -> _T:
+        """What `read` finds in the runs; where one is damaged, the index is first made anew from the log."""
+        try:
+            return read()
+        except _DAMAGE:
+            with storing(self._folder):
+                (self._folder / "manifest.json").unlink(missing_ok=True)
+            self._forget_recent()
+            self.open()
+            self.flush()
+            return read()
+
+    def _take(self, entries: Iterable[tuple[str, Entry]]) -> None:
+        recent = self._recent
+        for key, entry in entries:
+            before = recent.get(key)
+            if before is None:
+                self._unordered.append(key)
+            if before is None or entry.at >= before.at:
+                recent[key] = entry
+
+    def _recent_keys(self, after: str | None, up_to: str | None) -> list[str]:
+        if self._unordered:
+            self._ordered += self._unordered
+            self._ordered.sort()  # cheap: what was sorted stays so
+            self._unordered = []
+        return self._ordered[slice(*_bounds(self._ordered, after, up_to))]
+
+    def _count_scopes(self) -> dict[str | None, int]:
         counts: Counter[str | None] = Counter()
         for run in self._runs:
             for scope, count in run.alive_by_scope():
                 counts[scope] += count
         return counts
 
-    def put(self, entries: Iterable[tuple[str, Entry]], file: LakeFile) -> None:
-        """Note the versions that `file`, which has landed, holds."""
-        self._recent.update(entries)
-        self._covers = file.name
+    def _flush_if_full(self) -> None:
         if len(self._recent) >= ROWS_IN_MEMORY:
             self.flush()
-
-    def flush(self, *, join: bool = False) -> None:
-        """Write what is in memory as a run; join the runs when there are many, or when asked to."""
-        if self._recent:
-            self._add_run()
-        if len(self._runs) > (1 if join else MOST_RUNS):
-            self._join()
 
     def _add_run(self) -> None:
         number = 1 + max((run.number for run in self._runs), default=0)
         path = self._folder / f"{number:08}.parquet"
-        write_durably(path, _run_bytes(self._recent, number))
+        write_durably(path, _run_bytes(self._recent))
         self._runs.append(_Run(path))
-        self._recent = {}
+        self._forget_recent()
         self._write_manifest()
+
+    def _forget_recent(self) -> None:
+        self._recent, self._ordered, self._unordered = {}, [], []
 
     def _join(self) -> None:
         """Merge all runs into one."""
         old = self._runs
+        if len(old) < 2:
+            return
         path = self._folder / f"{old[-1].number + 1:08}.parquet"
         beside = path.with_suffix(".tmp")
-        _merge([run.path for run in old], beside, old[-1].number + 1, self._layout.work)
-        beside.replace(path)
+        try:
+            _merge([run.path for run in old], beside, self._layout.work)
+        except duckdb.Error as error:
+            beside.unlink(missing_ok=True)
+            for run in old:
+                run.check()
+            if not isinstance(error, (duckdb.IOException, duckdb.OutOfMemoryException)):
+                raise
+            raise StorageError(
+                f"The index in {self._folder} cannot be written ({str(error).splitlines()[0]}). What was synced so far "
+                "is safe; make sure the disk has room and run the same command again."
+            ) from None
+        with storing(path):
+            beside.replace(path)
         self._runs = [_Run(path)]
         self._write_manifest()
         for run in old:
             run.path.unlink(missing_ok=True)
 
     def _manifest(self) -> dict[str, Any]:
+        """The manifest; empty where there is none, or it or one of its runs is not as we write it."""
         try:
             found = orjson.loads((self._folder / "manifest.json").read_bytes())
             whole = found["version"] == VERSION and found["hashes"] == self._hashes
-            whole = whole and all(pq.read_metadata(self._folder / n) for n in found["runs"])
-        except (OSError, ValueError, KeyError, TypeError):  # pyarrow's errors are ValueErrors
+            whole = whole and all(isinstance(name, str) for name in [*found["covered"], *found["runs"]])
+            whole = whole and all(_RUN_NAME.match(name) for name in found["runs"])
+            whole = whole and all(pq.read_schema(self._folder / n).names == _SCHEMA.names for n in found["runs"])
+        except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
             return {}
         return found if whole else {}
 
@@ -158,21 +232,39 @@ class Index:
         manifest = {
             "version": VERSION,
             "hashes": self._hashes,
-            "covers": self._covers,
+            "covered": sorted(self._covered),
             "runs": [run.path.name for run in self._runs],
         }
         write_durably(self._folder / "manifest.json", orjson.dumps(manifest))
+        self._written = True
 
     def _replay(self, file: LakeFile) -> None:
-        table = pq.ParquetFile(file.path).read().sort_by("_synced_at")
-        self.put(self._entries(table), file)
+        with reading(file.path), pq.ParquetFile(file.path) as source:
+            for table in self._tables(source):
+                self._take(self._entries(table))
+                self._flush_if_full()
+
+    def _tables(self, source: pq.ParquetFile) -> Iterator[pa.Table]:
+        """The file's rows, some at a time: only the columns an entry needs, unless hashes have to be made anew."""
+        names = set(source.schema_arrow.names)
+        needed = [n for n in ("_key", "_row_hash", "_op", "_synced_at", *scope_columns(self._stream)) if n in names]
+        for number in range(source.num_row_groups):
+            for batch in source.iter_batches(ROWS_AT_ONCE, row_groups=[number], columns=needed):
+                if pc.all(pc.starts_with(batch["_row_hash"], f"{self._hashes}:")).as_py() is False:
+                    break
+                yield pa.Table.from_batches([batch])
+            else:
+                continue
+            for batch in source.iter_batches(ROWS_AT_ONCE, row_groups=[number]):  # replaying some twice does no harm
+                yield pa.Table.from_batches([batch])
 
     def _entries(self, table: pa.Table) -> list[tuple[str, Entry]]:
         hashes = table["_row_hash"].to_pylist()
         if any(found and not found.startswith(f"{self._hashes}:") for found in hashes):
             hashes = rehashed(self._stream, table)
         alive = [op == UPSERT for op in table["_op"].to_pylist()]
-        entries = map(Entry, hashes, alive, scopes_of(self._stream, table))
+        at = table["_synced_at"].cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_pylist()
+        entries = map(Entry, hashes, alive, scopes_of(self._stream, table), at)
         return list(zip(table["_key"].to_pylist(), entries, strict=True))
 
 
@@ -182,71 +274,110 @@ class _Run:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.number = int(path.stem)
-        self._file = pq.ParquetFile(path)
-        meta = self._file.metadata
-        stats = [meta.row_group(n).column(0).statistics for n in range(meta.num_row_groups)]
-        self._bounds: list[tuple[str, str]] = [(s.min, s.max) for s in stats]
-        self._cache: dict[int, pa.Table] = {}
+        self._file = pq.ParquetFile(path, page_checksum_verification=True)
+        self._limits = [self._limits_of(number) for number in range(self._file.num_row_groups)]
+        self._cache: dict[int, tuple[list[str], pa.Table]] = {}
 
-    def lookup(self, wanted: pa.Array, low: str, high: str) -> Iterator[tuple[str, Entry]]:
-        for group in self._groups(low, high):
-            yield from _rows(group.filter(pc.is_in(group["key"], value_set=wanted)))
+    def lookup(self, wanted: list[str]) -> Iterator[tuple[str, Entry]]:
+        """The entries of the sorted keys `wanted` that are here."""
+        for number, (first, last) in enumerate(self._limits):
+            here = wanted[bisect_left(wanted, first) : bisect_right(wanted, last)]
+            if here:
+                keys, group = self._group(number)
+                places = [place for key in here if keys[place := bisect_left(keys, key)] == key]
+                yield from _rows([keys[place] for place in places], group.take(pa.array(places, pa.int64())))
 
     def range(self, after: str | None, up_to: str | None) -> Iterator[tuple[str, Entry]]:
-        for group in self._groups(after, up_to):
-            keep = pa.scalar(True)
-            if after is not None:
-                keep = pc.and_(keep, pc.greater(group["key"], after))
-            if up_to is not None:
-                keep = pc.and_(keep, pc.less_equal(group["key"], up_to))
-            yield from _rows(group if after is None and up_to is None else group.filter(keep))
+        """The entries of the keys in (after, up_to]."""
+        for number, (first, last) in enumerate(self._limits):
+            if (after is None or last > after) and (up_to is None or first <= up_to):
+                keys, group = self._group(number)
+                start, end = _bounds(keys, after, up_to)
+                yield from _rows(keys[start:end], group.slice(start, max(end - start, 0)))
 
     def alive_by_scope(self) -> Iterator[tuple[str | None, int]]:
-        for number in range(len(self._bounds)):
+        for number in range(len(self._limits)):
             table = self._file.read_row_group(number, columns=["alive", "scope"])
             scopes = table.filter(table["alive"])["scope"].value_counts()
             yield from ((entry["values"], entry["counts"]) for entry in scopes.to_pylist())
 
-    def _groups(self, low: str | None, high: str | None) -> Iterator[pa.Table]:
-        for number, (first, last) in enumerate(self._bounds):
-            if (low is None or last >= low) and (high is None or first <= high):
-                yield self._group(number)
+    def check(self) -> None:
+        """Raise what reading it all raises."""
+        for _ in self._file.iter_batches():
+            pass
 
-    def _group(self, number: int) -> pa.Table:
+    def _limits_of(self, number: int) -> tuple[str, str]:
+        found = self._file.metadata.row_group(number).column(0).statistics
+        if found is not None and found.has_min_max:
+            return found.min, found.max
+        keys = self._file.read_row_group(number, columns=["key"])["key"]  # very long keys have no statistics
+        return keys[0].as_py(), keys[-1].as_py()
+
+    def _group(self, number: int) -> tuple[list[str], pa.Table]:
         if number not in self._cache:
             while len(self._cache) >= 2:  # a sweep goes forward: two neighbours are enough
                 del self._cache[next(iter(self._cache))]
-            self._cache[number] = self._file.read_row_group(number)
+            table = self._file.read_row_group(number)
+            self._cache[number] = table["key"].to_pylist(), table.drop_columns(["key"]).combine_chunks()
         return self._cache[number]
 
 
-def _rows(table: pa.Table) -> Iterator[tuple[str, Entry]]:
-    columns = (table[name].to_pylist() for name in ("hash", "alive", "scope"))
-    return zip(table["key"].to_pylist(), map(Entry, *columns), strict=True)
+def _joined(file: LakeFile) -> set[str]:
+    """The short names of the files whose rows are in this one."""
+    if not file.path.stem.endswith("z"):
+        return set()
+    return {f"{file.path.parent.name}/{name}" for name in replaces(file.path)}
 
 
-def _run_bytes(entries: dict[str, Entry], number: int) -> bytes:
+def _bounds(keys: list[str], after: str | None, up_to: str | None) -> tuple[int, int]:
+    """Where the sorted keys in (after, up_to] begin and end."""
+    start = 0 if after is None else bisect_right(keys, after)
+    return start, len(keys) if up_to is None else bisect_right(keys, up_to)
+
+
+def _newest(found: Iterable[Iterable[tuple[str, Entry]]]) -> dict[str, Entry]:
+    """The entry of each key that is the newest of all; of equals the later one."""
+    newest: dict[str, Entry] = {}
+    for entries in found:
+        _add(newest, entries)
+    return newest
+
+
+def _add(found: dict[str, Entry], entries: Iterable[tuple[str, Entry]]) -> None:
+    for key, entry in entries:
+        before = found.get(key)
+        if before is None or entry.at >= before.at:
+            found[key] = entry
+
+
+def _rows(keys: list[str], table: pa.Table) -> Iterator[tuple[str, Entry]]:
+    columns = (table[name].to_pylist() for name in ("hash", "alive", "scope", "at"))
+    return zip(keys, map(Entry, *columns), strict=True)
+
+
+def _run_bytes(entries: dict[str, Entry]) -> bytes:
     keys = sorted(entries)
     rows = [entries[key] for key in keys]
-    columns = [keys, [r.hash for r in rows], [r.alive for r in rows], [r.scope for r in rows], [number] * len(rows)]
+    columns = [keys, [r.hash for r in rows], [r.alive for r in rows], [r.scope for r in rows], [r.at for r in rows]]
     arrays = [pa.array(values, field.type) for values, field in zip(columns, _SCHEMA, strict=True)]
     sink = pa.BufferOutputStream()
     table = pa.Table.from_arrays(arrays, schema=_SCHEMA)
-    pq.write_table(table, sink, compression="zstd", row_group_size=ROW_GROUP)
+    pq.write_table(table, sink, compression="zstd", row_group_size=ROW_GROUP, write_page_checksum=True)
     return bytes(sink.getvalue())
 
 
-def _merge(runs: list[Path], target: Path, number: int, spill: Path) -> None:
+def _merge(runs: list[Path], target: Path, spill: Path) -> None:
     """Join sorted runs into one, the newest entry of each key counting; DuckDB sorts and spills for us."""
-    spill.mkdir(parents=True, exist_ok=True)
+    with storing(spill):
+        spill.mkdir(parents=True, exist_ok=True)
     with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(spill), "threads": "2"}) as con:
         con.execute(
             f"""
             copy (
-                select key, last.hash, last.alive, last.scope, {number}::int as run
+                select key, last.hash, last.alive, last.scope, last."at"
                 from (
-                    select key, arg_max(struct_pack(hash := hash, alive := alive, scope := scope), run) as last
-                    from read_parquet($runs) group by key
+                    select key, arg_max(newest, newest."at") as last
+                    from read_parquet($runs) as newest group by key
                 )
                 order by key
             ) to '{str(target).replace("'", "''")}' (format parquet, compression zstd, row_group_size {ROW_GROUP})

@@ -15,9 +15,10 @@ A file is written beside its final place under a name no reader's glob matches, 
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,12 +26,14 @@ from typing import BinaryIO
 from urllib.parse import quote, unquote
 
 import orjson
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from instantly_pipeline.errors import StorageError, UsageError
+from instantly_pipeline.errors import StorageError, UnreadableFile, UsageError
 
 FORMAT_VERSION = 1
 _STAMP = "%Y%m%dT%H%M%S%f"
+_RUN_FILE = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{6}-\d{6,}z*\Z")
 REPLACES = b"replaces"
 NO_WORKSPACE = "_all"  # the workspace of logs that concern the whole data directory
 
@@ -47,6 +50,16 @@ class LakeFile:
     def name(self) -> str:
         """The path below `lake/`, with forward slashes: what identifies the file in any data directory."""
         return "/".join(self.path.parts[-5:])
+
+    @property
+    def short(self) -> str:
+        """Day and name: what identifies the file within its table and workspace."""
+        return "/".join(self.path.parts[-2:])
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the name is one that a run or a compaction gives; anything else was put there by hand."""
+        return bool(_RUN_FILE.match(self.path.stem))
 
 
 class Layout:
@@ -75,8 +88,9 @@ class Layout:
         return self.lake / "state" / f"ws={quote(workspace_id, safe='')}" / f"{name}.json"
 
     def files(self, root: Path, table: str, workspace_id: str | None = None) -> list[LakeFile]:
-        """The Parquet files of a table, sorted by workspace, day and name."""
-        return sorted(self._scan(root / table, table, workspace_id), key=lambda f: f.name)
+        """The Parquet files of a table, sorted by workspace, day and name; UnreadableFile for a damaged one."""
+        with storing(root / table):
+            return sorted(self._scan(root / table, table, workspace_id), key=lambda f: f.name)
 
     def _scan(self, folder: Path, table: str, workspace_id: str | None) -> Iterator[LakeFile]:
         pattern = "ws=*" if workspace_id is None else f"ws={quote(workspace_id, safe='')}"
@@ -93,7 +107,7 @@ class Layout:
 
 def current_files(day: Path) -> list[Path]:
     """The Parquet files of one day's folder, sorted, without those that a compacted one (`...z.parquet`) replaces."""
-    files = sorted(day.glob("*.parquet"))
+    files = sorted(path for path in day.glob("*.parquet") if not path.name.startswith("."))  # `._x`: a Mac's notes
     compacted = [path for path in files if path.stem.endswith("z")]
     if not compacted or len(files) == 1:
         return files
@@ -104,16 +118,27 @@ def current_files(day: Path) -> list[Path]:
 def replaces(path: Path) -> list[str]:
     """The names of the files whose rows a compacted file holds; none for any other file.
 
-    StorageError where the file cannot be read.
+    UnreadableFile where the file cannot be read.
     """
-    try:
+    with reading(path):
         metadata = pq.read_metadata(path).metadata or {}
-    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
-        raise StorageError(
-            f"{path} cannot be read; it may be damaged. Put it back from a backup of the lake; nothing was changed."
+        found: list[str] = orjson.loads(metadata.get(REPLACES, b"[]"))
+        return found
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turns what goes wrong while a file of the lake is read into UnreadableFile."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+        area, table = path.parts[-5:-3]
+        reset = "." if area == "meta" else (
+            f" and run `instantly-pipeline reset --streams {table}`; the next sync reads its records again."
+        )  # fmt: skip
+        raise UnreadableFile(
+            f"{path} cannot be read; it may be damaged. Put it back from a backup, or move it away{reset}"
         ) from error
-    found: list[str] = orjson.loads(metadata.get(REPLACES, b"[]"))
-    return found
 
 
 def new_run_id(layout: Layout, now: datetime) -> str:
@@ -134,10 +159,10 @@ def _last_stamp(layout: Layout) -> datetime | None:
     for partition in (*layout.changes.glob("*/ws=*"), *layout.meta.glob("*/ws=*")):
         days = sorted(partition.glob("synced=*"))
         stems += [path.stem for path in days[-1].glob("*.parquet")] if days else []
-    stamps = [stem.partition("Z-")[0] for stem in stems]
+    stamps = [stem.partition("Z-")[0] for stem in stems if _RUN_FILE.match(stem)]
     try:
         return datetime.strptime(max(stamps), _STAMP) + timedelta(milliseconds=1) if stamps else None  # noqa: DTZ007
-    except ValueError:
+    except ValueError:  # looks like an instant and is none
         return None
 
 
@@ -161,10 +186,20 @@ def landing(path: Path) -> Iterator[BinaryIO]:
             handle.flush()
             os.fsync(handle.fileno())
         beside.replace(path)
+        fsync_folder(path.parent)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # a name that cannot be made cannot be removed either
+            beside.unlink(missing_ok=True)
         raise storage_error(path, error) from error
-    fsync_folder(path.parent)
+
+
+@contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """Turns what the disk refuses at `path` into StorageError."""
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(path, error) from error
 
 
 def fsync_folder(folder: Path) -> None:
@@ -183,7 +218,11 @@ def storage_error(path: Path, error: OSError) -> StorageError:
             f"The disk that holds {path.parent} is full. What was synced so far is safe; "
             "free some space and run the same command again."
         )
-    return StorageError(f"{path} cannot be written: {error.strerror or error}. Check the folder's rights and the disk.")
+    where = str(path) if len(str(path)) <= 300 else f"{str(path)[:300]}..."
+    return StorageError(
+        f"{where} cannot be written: {error.strerror or error}. Check the folder's rights and the disk, "
+        "or set INSTANTLY_DATA_DIR to another folder."
+    )
 
 
 def open_lake(layout: Layout, *, origin: str | None = None) -> None:
@@ -193,8 +232,9 @@ def open_lake(layout: Layout, *, origin: str | None = None) -> None:
     writer left half-written is removed: the caller holds the data directory's lock.
     """
     _check_format(layout)
-    for half_written in layout.lake.rglob("*.tmp"):
-        half_written.unlink()
+    with storing(layout.lake):
+        for half_written in layout.lake.rglob("*.tmp"):
+            half_written.unlink()
     if origin is not None:
         _check_origin(layout, origin)
 
@@ -204,7 +244,7 @@ def _check_format(layout: Layout) -> None:
     if not path.exists():
         write_durably(path, f"{FORMAT_VERSION}\n".encode())
         return
-    found = path.read_text().strip()
+    found = _text(path)
     if found != str(FORMAT_VERSION):
         raise StorageError(
             f"{layout.lake} is in format {found!r}; this version reads and writes format {FORMAT_VERSION}. "
@@ -214,10 +254,15 @@ def _check_format(layout: Layout) -> None:
 
 def _check_origin(layout: Layout, origin: str) -> None:
     path = layout.lake / "ORIGIN"
-    if not path.exists():
+    found = _text(path) if path.exists() else ""
+    if not found or "\ufffd" in found:
+        if any(layout.changes.glob("*/ws=*")):
+            raise UsageError(
+                f"{layout.root} holds data, and {path} does not say from which API. Write its address into that file, "
+                f"one line such as {origin}, or set INSTANTLY_DATA_DIR to another folder. Nothing was changed."
+            )
         write_durably(path, f"{origin}\n".encode())
         return
-    found = path.read_text().strip()
     if _kind(found) != _kind(origin):
         raise UsageError(
             f"{layout.root} holds data read from {found}, and INSTANTLY_BASE_URL is {origin}. "
@@ -226,7 +271,12 @@ def _check_origin(layout: Layout, origin: str) -> None:
         )
 
 
+def _text(path: Path) -> str:
+    with storing(path):
+        return path.read_text("utf-8", errors="replace").strip()
+
+
 def _kind(origin: str) -> str:
     """Loopback servers are one origin whatever their port: a local sandbox gets a new port at each start."""
     host = origin.split("://", 1)[-1].split("/", 1)[0].rsplit(":", 1)[0]
-    return "loopback" if host in {"localhost", "127.0.0.1", "[::1]"} else origin
+    return "loopback" if host in {"localhost", "127.0.0.1", "[::1]"} else origin.removesuffix(":443")

@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from instantly_pipeline.errors import LockedError
-from instantly_pipeline.lake.layout import write_durably
+from instantly_pipeline.lake.layout import storage_error, storing, write_durably
 
 _POLL = 0.5
 
@@ -25,8 +25,10 @@ def writing(
     """Hold the data directory for writing. Re-entrant within one process and thread.
 
     LockedError says who holds it and since when; with `wait` it is waited for instead, after `say` has said so.
+    StorageError where the folder cannot be made or written to.
     """
-    data_dir.mkdir(parents=True, exist_ok=True)
+    with storing(data_dir):
+        data_dir.mkdir(parents=True, exist_ok=True)
     lock = FileLock(data_dir / ".lock", is_singleton=True, thread_local=False)
     if not _taken(lock, timeout=0):
         if not wait:
@@ -46,6 +48,8 @@ def _taken(lock: FileLock, *, timeout: float) -> bool:
         lock.acquire(timeout=timeout)
     except Timeout:
         return False
+    except OSError as error:
+        raise storage_error(Path(lock.lock_file), error) from error
     return True
 
 

@@ -16,16 +16,18 @@ import orjson
 from instantly_pipeline.streams.model import Column, Stream, Type
 
 HASH_VERSION = "1"
+DEEPEST = 250  # levels; what is nested deeper is refused, since few JSON readers take it
 _PLAIN = frozenset({str, int, bool})
 Record = dict[str, Any]
 
 
 def canonical(record: Record) -> bytes:
-    """The canonical JSON of a decoded record."""
+    """The canonical JSON of a decoded record. RecursionError where it is nested too deeply."""
     clean = {k: v if type(v) in _PLAIN else _clean(v) for k, v in record.items() if v is not None}
     try:
         return orjson.dumps(clean, option=orjson.OPT_SORT_KEYS)
-    except TypeError:  # an integer beyond 64 bits
+    except TypeError:  # an integer beyond 64 bits, or nested too deeply
+        check_depth(clean)
         return json.dumps(clean, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -57,11 +59,21 @@ def hash_version(stream: Stream) -> str:
 
 
 def to_json(value: Any) -> str:
-    """Compact JSON text, keys in the order they came."""
+    """Compact JSON text, keys in the order they came. RecursionError where it is nested too deeply."""
     try:
         return orjson.dumps(value).decode()
     except TypeError:
+        check_depth(value)
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def check_depth(value: Any, levels: int = DEEPEST) -> None:
+    """RecursionError where a value has more than so many levels: always at the same depth, whoever calls."""
+    if isinstance(value, (dict, list)):
+        if levels == 0:
+            raise RecursionError("nested too deeply")
+        for inner in value.values() if isinstance(value, dict) else value:
+            check_depth(inner, levels - 1)
 
 
 class KeyMaker:
@@ -79,12 +91,17 @@ class KeyMaker:
         """The key of `record`, or None where a part that must be there is not."""
         if self._id_only:
             value = record.get("id")
-            if type(value) is str and value and value.isascii() and '"' not in value and "\\" not in value:
+            if type(value) is str and value and _is_plain(value):
                 return f'["{value}"]'  # the common case, a uuid
         parts = [_part(column, record.get(column.name)) for column in self._columns]
         if any(part is None and column.always for part, column in zip(parts, self._columns, strict=True)):
             return None
         return to_json(parts)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether JSON writes the text as it is; a tab or a line break must be escaped."""
+    return text.isascii() and text.isprintable() and '"' not in text and "\\" not in text
 
 
 def _part(column: Column, value: Any) -> str | None:

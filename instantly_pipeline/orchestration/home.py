@@ -11,8 +11,8 @@ import dagster as dg
 from dagster._core.instance import InstanceRef
 from sqlalchemy.exc import OperationalError
 
+from instantly_pipeline import settings
 from instantly_pipeline.errors import StorageError
-from instantly_pipeline.settings import PROJECT_ROOT
 
 # For a home of the user's own: nothing may be sent, and nothing may redirect this terminal into a file.
 _OVERRIDES = {
@@ -27,7 +27,7 @@ _OVERRIDES = {
 
 def dagster_home() -> Path:
     """DAGSTER_HOME, or `dagster_home/` of the project; relative paths are taken from the project's root."""
-    return PROJECT_ROOT / Path(os.environ.get("DAGSTER_HOME") or "dagster_home").expanduser()
+    return settings.dagster_home()
 
 
 def open_instance() -> dg.DagsterInstance:

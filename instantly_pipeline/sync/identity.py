@@ -7,6 +7,7 @@ client's rows never land among another's. A new key of the same workspace goes o
 from __future__ import annotations
 
 import orjson
+import pyarrow.parquet as pq
 
 from instantly_pipeline.api.client import ApiClient
 from instantly_pipeline.errors import Forbidden, KeyRejected, PlanRequired, UsageError, WorkspaceError
@@ -53,6 +54,15 @@ async def _from_records(client: ApiClient) -> str:
     )
 
 
+def _from_runs(layout: Layout) -> dict[str, str]:
+    """The names as past runs used them, where the file that binds them is lost: missing is not the same as none."""
+    files = layout.files(layout.meta, "sync_runs")
+    columns = ["started_at", "workspace_name", "workspace_id"]
+    rows = [row for file in files for row in pq.read_table(file.path, columns=columns).to_pylist()]
+    rows.sort(key=lambda row: row["started_at"])
+    return {row["workspace_name"]: row["workspace_id"] for row in rows if row["workspace_name"]}
+
+
 class Names:
     """The names of workspaces and the ids they are bound to, kept in the lake."""
 
@@ -60,9 +70,10 @@ class Names:
         self._path = layout.lake / "workspaces.json"
         self._root = layout.root
         try:
-            self._bound: dict[str, str] = orjson.loads(self._path.read_bytes())
+            found = orjson.loads(self._path.read_bytes())
         except (OSError, ValueError):
-            self._bound = {}
+            found = None
+        self._bound: dict[str, str] = found if isinstance(found, dict) else _from_runs(layout)
 
     def bind(self, name: str, workspace_id: str) -> None:
         """Bind `name` to `workspace_id`; UsageError where it is bound to another one."""

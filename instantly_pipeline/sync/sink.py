@@ -16,7 +16,7 @@ import orjson
 
 from instantly_pipeline.api.client import ApiClient
 from instantly_pipeline.lake.conform import Batch, Drift, Oddity
-from instantly_pipeline.lake.record import Record, to_json
+from instantly_pipeline.lake.record import Record
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.report import Event, StreamResult
@@ -120,10 +120,12 @@ class Sink:
         for oddity in batch.oddities:
             self._note_oddity(oddity)
         self._note_drift(batch.drift)
-        for record in batch.keyless:
-            self.odd(None, "no key; kept in the lake's log of rejected records", column=",".join(self.stream.key))
+        for one in batch.rejected:
+            self.odd(
+                None, f"{one.reason}; kept in the lake's log of rejected records", column=",".join(self.stream.key)
+            )
             self.ctx.notes.add(
-                "rejected", stream=self.stream.name, record=to_json(record), reason="no key", seen_at=self.ctx.now()
+                "rejected", stream=self.stream.name, record=one.text, reason=one.reason, seen_at=self.ctx.now()
             )
 
     def _note_oddity(self, oddity: Oddity) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import html
 import logging
-import secrets
 import traceback
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -137,7 +137,7 @@ def test_what_looks_like_a_key_is_taken_out(raw: bytes) -> None:
 @pytest.mark.parametrize(
     "secret",
     [
-        secrets.token_hex(16),
+        "74bc96924d60089881a4a9c0e88e5568",
         "AKIA1234567890abcdefGHIJKL",
         "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9",
     ],
@@ -199,3 +199,39 @@ def test_an_address_at_the_cut_is_left_out_whole(filler: str) -> None:
 
 def test_a_huge_text_without_a_gap_is_refused_quickly() -> None:
     assert excerpt("a" * 10_000_000) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ann%40send.example",
+        "ann%2540send.example",
+        "ann&#64;send.example",
+        "ann&amp;#x40;send.example",
+        "ann\uff20send.example",
+        '"ann lee"@send.example',
+        '\\"ann lee\\"@send.example',
+        "ann@[10.0.0.1]",
+        "a\u200bnn@send.example",
+        "ann\x00@send.example",
+    ],
+)
+def test_an_address_in_disguise_is_taken_out(text: str) -> None:
+    assert not {"ann", "lee", "send", "10.0"} & set(redact(f"no account {text} here").replace("@", " ").split())
+    assert "ann" not in redact(text)
+
+
+def test_a_key_in_disguise_is_taken_out() -> None:
+    key = "pl+in/w&rds%41="
+    protect(key)
+    for text in (key, quote(key, safe=""), quote(quote(key, safe=""), safe=""), html.escape(key)):
+        assert "w&rds" not in redact(f"with {text} inside")
+        assert "[key]" in redact(f"with {text} inside")
+
+
+def test_a_query_stays_whole_where_it_is_encoded() -> None:
+    assert redact("at /p?q=two%20words") == "at /p?[query]"
+
+
+def test_a_server_cannot_send_control_characters_to_the_terminal() -> None:
+    assert excerpt("\x1b[31mred\x07 and %1b[2Jback\x9b") == "red and back"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from instantly_pipeline.lake.conform import Conformer, Drift
+from instantly_pipeline.lake.conform import Conformer, Drift, Rejected
 from instantly_pipeline.streams.registry import all_streams
 from tests.lake.helpers import THINGS
 
@@ -105,7 +105,7 @@ def test_new_enum_numbers_and_missing_fields_are_drift() -> None:
 
 def test_a_record_without_a_key_is_handed_back_whole() -> None:
     batch = Conformer(THINGS).batch([{"name": "x", "id": None}])
-    assert batch.keyless == [{"name": "x", "id": None}]
+    assert batch.rejected == [Rejected('{"name":"x","id":null}', "no key")]
     assert batch.table.num_rows == 0
 
 
@@ -140,3 +140,74 @@ def test_custom_variables_are_kept_whatever_they_are_called() -> None:
     payload = {"password": "kept", "Token count": 3}
     batch = Conformer(all_streams()["leads"]).batch([{"id": "1", "payload": payload}])
     assert json.loads(batch.table["payload"].to_pylist()[0]) == payload
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["password", "pwd", "pass", "clientSecret", "refresh_token", "apiKey", "X-Api-Key", "private_key", "credentials",
+     "Authorization", "auth", "imapHost", "smtp_port", "accesstoken", "password2"],
+)  # fmt: skip
+def test_a_field_called_like_a_secret_is_dropped_from_any_unknown_field_and_noted(name: str) -> None:
+    sent = {"id": "1", "hooks": [{"headers": {name: "SECRET", "kept": 1}}], name: {"x": "SECRET"}}
+    batch = Conformer(THINGS).batch([sent])
+    assert json.loads(batch.table["extra"].to_pylist()[0]) == {"hooks": [{"headers": {"kept": 1}}]}
+    assert batch.drift[Drift(name, "dropped secret")] == 2
+    assert "SECRET" not in repr(batch)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["secretary", "tokens_used", "password_hint", "custom_tracking_domain", "author", "compass", "key", "smtp",
+     "passed"],
+)  # fmt: skip
+def test_a_field_that_only_sounds_like_a_secret_is_kept(name: str) -> None:
+    assert json.loads(row({name: "x", "deep": {name: "y"}})["extra"]) == {name: "x", "deep": {name: "y"}}
+
+
+def test_a_secret_in_a_value_that_does_not_fit_its_column_is_dropped() -> None:
+    assert json.loads(row({"name": {"api_key": "SECRET", "b": 1}})["extra"]) == {"name": {"b": 1}}
+
+
+def test_json_columns_lose_secrets_only_where_the_stream_declares_some() -> None:
+    account = Conformer(all_streams()["accounts"]).batch([{"email": "a@x", "warmup": {"pass": "SECRET", "limit": 1}}])
+    assert account.table["warmup"].to_pylist() == ['{"limit":1}']
+    both = {"id": "1", "payload": {"pass": "kept"}, "custom_variables": {"token": "kept too"}}
+    lead = Conformer(all_streams()["leads"]).batch([both]).table.to_pylist()[0]
+    assert json.loads(lead["payload"]) == {"pass": "kept"}
+    assert json.loads(lead["extra"]) == {"custom_variables": {"token": "kept too"}}
+
+
+def nested(levels: int) -> Any:
+    value: Any = "leaf"
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize("levels", [260, 500, 5000])
+@pytest.mark.parametrize("column", ["more", "unknown"])
+def test_a_record_nested_too_deeply_is_rejected_alone(levels: int, column: str) -> None:
+    deep = {"id": "1", "password": "SECRET", column: nested(levels)}
+    conformer = Conformer(THINGS)
+    batch = conformer.batch([{"id": "0"}, deep, {"id": "2"}])
+    assert batch.keys == ['["0"]', '["2"]']
+    assert [one.reason for one in batch.rejected] == ["nested too deeply"]
+    assert json.loads(batch.rejected[0].text)["id"] == "1"
+    assert "SECRET" not in batch.rejected[0].text
+    assert conformer.keys([deep]) == ['["1"]']
+
+
+def test_a_record_of_many_levels_is_stored() -> None:
+    assert json.loads(row({"more": nested(240)})["more"]) == nested(240)
+
+
+def test_a_record_without_a_key_that_is_nested_too_deeply_is_rejected_as_well() -> None:
+    batch = Conformer(THINGS).batch([{"unknown": nested(600)}])
+    assert [one.reason for one in batch.rejected] == ["nested too deeply"]
+
+
+def test_two_different_records_with_one_key_are_noted_and_equal_ones_are_not() -> None:
+    batch = Conformer(THINGS).batch([{"id": "1"}, {"id": "1", "name": None}, {"id": "2"}, {"id": "2", "name": "b"}])
+    assert [(o.key, o.column, o.reason) for o in batch.oddities] == [
+        ('["2"]', "id", "two records with one key; the later one is kept")
+    ]

@@ -73,6 +73,7 @@ def test_what_differs_hashes_differently(one: dict[str, Any], other: dict[str, A
     [
         ("campaigns", {"id": "0199"}, '["0199"]'),
         ("campaigns", {"id": 'a"b'}, '["a\\"b"]'),
+        ("campaigns", {"id": "a\tb\u0000"}, '["a\\tb\\u0000"]'),
         ("accounts", {"email": "Ann@Send.Example"}, '["ann@send.example"]'),
         ("daily_analytics", {"campaign_id": "c", "date": "2026-03-01"}, '["c","2026-03-01"]'),
         ("daily_analytics", {"campaign_id": "c", "date": "2026-03-01T00:00:00.000Z"}, '["c","2026-03-01"]'),

@@ -112,6 +112,9 @@ def test_a_name_is_not_given_to_another_workspace_and_a_new_key_goes_on(tmp_path
         at.sync("campaigns", settings={"api_keys": json.dumps({"acme": at.key})})
         with pytest.raises(UsageError, match="belongs to"):
             at.sync("campaigns", settings={"api_keys": json.dumps({"acme": f"{at.key}-2"})})
+        (at.layout.lake / "workspaces.json").write_text("[")  # and lost, it is found again in what past runs noted
+        with pytest.raises(UsageError, match="belongs to"):
+            at.sync("campaigns", settings={"api_keys": json.dumps({"acme": f"{at.key}-2"})})
         again = at.sync("campaigns", settings={"api_keys": json.dumps({"acme": "new-key"})})
         assert stream_result(again, "campaigns").changes.inserted == 0
 
