@@ -62,11 +62,10 @@ class Absences:
         self._prefix = f"{sink.stream.name}.missing."
         self._fresh: dict[Answer, list[str]] = defaultdict(list)
         self._from_before = bool(self._states.names(self._prefix))
-        self._control: str | None = None
+        self.control: str | None = None  # the last lead that was seen: it surely is there
 
-    def add(self, keys: Collection[str], answer: Answer, control: str | None) -> None:
+    def add(self, keys: Collection[str], answer: Answer) -> None:
         """Note missing keys; `save` makes them last."""
-        self._control = control or self._control
         self._fresh[answer] += sorted(keys)
 
     def save(self) -> None:
@@ -105,9 +104,9 @@ class Absences:
         for keys in before.values():
             for start in range(0, len(keys), ASKED_AT_ONCE):
                 chunk = keys[start : start + ASKED_AT_ONCE]
-                there, answer = await ask(self._sink, chunk, self._control)
+                there, answer = await ask(self._sink, chunk, self.control)
                 self._sink.take(list(there.values()))
-                self.add(set(chunk) - there.keys(), answer, None)
+                self.add(set(chunk) - there.keys(), answer)
         await self._sink.land()
         self.save()
 

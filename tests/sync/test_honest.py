@@ -139,6 +139,19 @@ def test_a_lead_that_came_back_before_a_sweep_was_resumed_is_not_buried(tmp_path
         assert len([row for row in at.rows("leads") if row["_key"] == json.dumps([lead])]) == 1
 
 
+def test_a_lead_gone_before_a_sweep_was_cut_off_is_buried_when_it_is_resumed(tmp_path: Path) -> None:
+    config = SandboxConfig(leads=6_000, campaigns=3, accounts=2, days=20, rate_limited=False, now=NOON)
+    with bench(tmp_path / "data", config) as at:
+        at.sync("leads")
+        at.mutate({"op": "delete_lead", "id": at.state("leads")[10]["id"]})
+        at.fault(LEADS, "status", status=500, skip=56)
+        at.sync("leads")
+        well_again(at)
+        report = at.sync("leads")
+        assert (report.exit_code, stream_result(report, "leads").changes.deleted) == (0, 1)
+        assert_mirrors(at, ("leads",))
+
+
 def test_a_cursor_the_server_forgot_starts_the_sweep_anew(tmp_path: Path) -> None:
     config = SandboxConfig(leads=5_600, campaigns=3, accounts=2, days=20, rate_limited=False, now=NOON)
     with bench(tmp_path / "data", config) as at:

@@ -191,25 +191,23 @@ async def _decide(
         sink.take(page.items)
     known = sink.ctx.log(sink.stream.name).index.alive(*bounds)
     missing = sorted(known.keys() - set(keys))
-    control = keys[-1] if keys else bounds[0]
-    await _confirm(sink, missing, control, absences, at_end=bounds[1] is None)
+    absences.control = keys[-1] if keys else absences.control or bounds[0]
+    await _confirm(sink, missing, absences, at_end=bounds[1] is None)
     sink.verified(bounds)
 
 
-async def _confirm(
-    sink: Sink, missing: Sequence[str], control: str | None, absences: Absences, *, at_end: bool
-) -> None:
+async def _confirm(sink: Sink, missing: Sequence[str], absences: Absences, *, at_end: bool) -> None:
     """Ask for the missing by id: those that are there are taken, the others are noted."""
     for start in range(0, len(missing), ASKED_AT_ONCE):
         chunk = missing[start : start + ASKED_AT_ONCE]
-        there, answer = await ask(sink, chunk, control)
+        there, answer = await ask(sink, chunk, absences.control)
         sink.take(list(there.values()))
         if at_end and len(there) > len(chunk) / 2 and len(chunk) > 1:
             raise StreamError(
                 "The list of leads ended early: leads known to be behind its end are still there. "
                 "What was read is kept; the next sync goes on."
             )
-        absences.add(set(chunk) - there.keys(), answer, control)
+        absences.add(set(chunk) - there.keys(), answer)
 
 
 async def _in_any_order(sink: Sink, absences: Absences) -> None:
@@ -223,6 +221,7 @@ async def _in_any_order(sink: Sink, absences: Absences) -> None:
             sink.take(page.items)
         await sink.land()
     missing = sorted(log.index.alive().keys() - seen)
-    await _confirm(sink, missing, next(iter(seen), None), absences, at_end=False)
+    absences.control = next(iter(seen), None)
+    await _confirm(sink, missing, absences, at_end=False)
     sink.verified((None, None))
     await sink.land(at=at)
