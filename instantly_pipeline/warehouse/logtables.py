@@ -171,9 +171,12 @@ META_ABOUT = {
 
 # In this order: one may read another.
 FOLDS = {
+    # a run that never said how it ended, and was followed by another, was killed: there is one writer at a time
     "sync_runs": """
-select run_id, workspace_id, workspace_name, started_at, ended_at, outcome, reason, "full", planned_requests, requests,
-    responses_429, retries, rows_upserted, rows_deleted
+select run_id, workspace_id, workspace_name, started_at, ended_at,
+    case when outcome = 'running' and started_at < max(started_at) over (partition by workspace_id)
+        then 'cut off' else outcome end as outcome,
+    reason, "full", planned_requests, requests, responses_429, retries, rows_upserted, rows_deleted
 from log.sync_runs
 qualify row_number() over (
     partition by run_id, workspace_id order by ended_at desc nulls last, started_at desc, outcome

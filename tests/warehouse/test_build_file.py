@@ -122,6 +122,16 @@ def test_the_later_row_of_a_run_counts(lake: LakeWriter, opener: Opener) -> None
     assert con.execute("select outcome, requests, workspace_id from meta.sync_runs").fetchall() == [("ok", 12, "ws-1")]
 
 
+def test_a_run_that_never_ended_was_cut_off_once_another_has_begun(lake: LakeWriter, opener: Opener) -> None:
+    for number, outcome in enumerate(("running", "ok", "running")):
+        ended = at(number + 0.5) if outcome == "ok" else None
+        run = {"run_id": f"r{number}", "started_at": at(number), "ended_at": ended, "outcome": "running"}
+        lake.log("sync_runs", [run, run | {"outcome": outcome}])
+    con = opener(THINGS, load=True).connection
+    found = con.execute("select outcome from meta.sync_runs order by started_at").fetchall()
+    assert found == [("cut off",), ("ok",), ("running",)]
+
+
 def test_the_status_of_a_stream_is_its_last_outcome_and_last_success(lake: LakeWriter, opener: Opener) -> None:
     lake.upsert(THINGS, [{"id": "a"}, {"id": "b"}])
     lake.delete(THINGS, [{"id": "a"}], 1)
