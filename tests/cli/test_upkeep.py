@@ -26,6 +26,7 @@ class Data:
     def __init__(self, at: Bench, home: Path) -> None:
         self.at = at
         self.file = at.layout.published_file
+        self.first: dict[str, list[tuple[Any, ...]]] = {}  # what the first sync published
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("INSTANTLY_", "DAGSTER_"))} | {
             "INSTANTLY_API_KEY": at.key, "INSTANTLY_BASE_URL": at.url, "INSTANTLY_DATA_DIR": str(at.data_dir),
             "INSTANTLY_ENV_FILE": str(home / "none"), "DAGSTER_HOME": str(home / "dagster"),
@@ -55,7 +56,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Data]:
     with bench(root / "data", CONFIG) as at:
         made = Data(at, root)
         made.run("sync")
-        made.first = made.tables()  # type: ignore[attr-defined]
+        made.first = made.tables()
         at.advance(days=2)
         made.run("sync")
         yield made
@@ -71,15 +72,14 @@ def test_a_rebuild_from_the_lake_alone_equals_what_was_published(data: Data) -> 
 
 
 def test_a_rebuild_as_of_a_past_run_equals_what_that_run_published(data: Data) -> None:
-    first: dict[str, list[tuple[Any, ...]]] = data.first  # type: ignore[attr-defined]
     known = json.loads(data.run("query", "from meta.published order by published_at", "--format", "json"))
     at = datetime.fromisoformat(known[0]["published_at"]).strftime("%Y-%m-%dT%H:%M:%S")
     later = str(int(at[-2:]) + 1).zfill(2) if at[-2:] != "59" else "59"
     printed = data.run("rebuild", "--as-of", at[:-2] + later, "--out", str(data.at.data_dir / "then.duckdb")).strip()
     then = data.tables(Path(printed))
-    for name in first:
+    for name, rows in data.first.items():
         if not name.startswith("meta."):
-            assert then[name] == first[name], name
+            assert then[name] == rows, name
 
 
 def test_a_time_before_the_first_publication_is_refused_in_words(data: Data) -> None:
