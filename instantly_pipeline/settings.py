@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     start_date: date | None = None
     lookback_days: int = Field(14, ge=1, le=365)
+    sweep_days: int = Field(14, ge=1, le=365)
     max_requests_per_minute: int | None = Field(None, ge=1)
     pii: str = "keep"
     pii_secret: SecretStr | None = None
@@ -55,6 +57,20 @@ class Settings(BaseSettings):
     @classmethod
     def _origin(cls, value: str) -> str:
         return _checked_origin(value)
+
+    @field_validator("memory_limit")
+    @classmethod
+    def _amount(cls, value: str) -> str:
+        if not re.fullmatch(r"\d+(\.\d+)?\s*[KMGT]i?B", value, re.IGNORECASE):
+            raise ValueError("must be an amount of memory such as 2GB")
+        return value
+
+    @field_validator("storage_version")
+    @classmethod
+    def _version(cls, value: str) -> str:
+        if not re.fullmatch(r"v\d+\.\d+\.\d+|latest", value):
+            raise ValueError("must be a version of DuckDB such as v1.2.0")
+        return value
 
     @field_validator("pii")
     @classmethod

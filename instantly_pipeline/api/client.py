@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -155,7 +155,7 @@ class ApiClient:
         params: Params | None = None,
         body: Mapping[str, object] | None = None,
         start: str | None = None,
-    ) -> AsyncIterator[Page]:
+    ) -> AsyncGenerator[Page]:
         """The pages of a list, from the cursor `start` on, 100 records each.
 
         The cursor goes into the query of a GET and into the body of a POST: in the query of `POST /leads/list` it would

@@ -56,7 +56,9 @@ def origin(base_url: str) -> httpx.URL:
 def checked(key: str) -> str:
     """The key, if it can be sent in a header; UsageError if not (a library's own complaint would show it)."""
     if not key or not key.isascii() or not key.isprintable() or " " in key:
-        raise UsageError("The API key is empty or holds characters no key has. Check INSTANTLY_API_KEY.")
+        raise UsageError(
+            "The API key is empty or holds characters no key has. Check INSTANTLY_API_KEY (or INSTANTLY_API_KEYS)."
+        )
     return key
 
 

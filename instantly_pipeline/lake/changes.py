@@ -22,6 +22,8 @@ from instantly_pipeline.lake.record import Record
 from instantly_pipeline.lake.schema import DELETE, UPSERT, change_schema
 from instantly_pipeline.streams.model import Stream
 
+OnVersion = Callable[[str, Entry | None, str | None], None]
+
 
 class WriterClock:
     """The instants of one workspace's writes: strictly increasing, also across runs."""
@@ -127,10 +129,11 @@ class ChangeLog:
         """The key of each record; None for a record without one."""
         return self._conformer.keys(records)
 
-    def append(self, batch: Batch, *, deleted: Iterable[str] = ()) -> Appended:
+    def append(self, batch: Batch, *, deleted: Iterable[str] = (), on_version: OnVersion | None = None) -> Appended:
         """Write the rows of `batch` that are new or changed, and tombstones for `deleted` keys that are alive.
 
         The file has landed, and the index knows it, when this returns. Nothing is written where nothing changed.
+        `on_version` is told of each version: its key, the entry before it, its scope (None for a tombstone).
         """
         gone = sorted(set(deleted) - set(batch.keys))
         known = self.index.lookup([*batch.keys, *gone])
@@ -140,6 +143,12 @@ class ChangeLog:
         result.at = self._clock.tick()
         if gone or any(changed):
             self._write(batch, changed, gone, known, result.at)
+        if on_version is not None:
+            for key, scope, differs in zip(batch.keys, batch.scopes, changed, strict=True):
+                if differs:
+                    on_version(key, known.get(key), scope)
+            for key in gone:
+                on_version(key, known[key], None)
         return result
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from instantly_pipeline.lake.layout import REPLACES, Layout, current_files, landing, replaces
+from instantly_pipeline.lake.layout import PARTS, REPLACES, Layout, current_files, landing, replaces
 
 GRACE = timedelta(hours=1)
 ROWS_PER_GROUP = 100_000
@@ -83,7 +83,8 @@ def _join(files: Sequence[Path]) -> None:
     target = files[-1].with_name(f"{files[-1].stem}z.parquet")  # sorts behind what it replaces, before later runs
     schema = pq.read_schema(files[0]).remove_metadata()
     names = orjson.dumps([path.name for path in files])
-    described = schema.with_metadata({REPLACES: names})
+    found = [(path.name, stat.st_size, stat.st_mtime_ns) for path in files if (stat := path.stat())]
+    described = schema.with_metadata({REPLACES: names, PARTS: orjson.dumps(found)})
     with landing(target) as handle, pq.ParquetWriter(handle, described, compression="zstd") as writer:
         for table in _grouped(files):
             writer.write_table(table)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -33,7 +33,8 @@ from instantly_pipeline.streams.model import Stream
 VERSION = 2
 ROWS_IN_MEMORY = 100_000
 MOST_RUNS = 8
-ROW_GROUP = 32_768
+ROW_GROUP = 4_096
+GROUPS_IN_MEMORY = 64  # of a run: a sweep reads dozens of ranges side by side
 ROWS_AT_ONCE = 8192  # of a file that is replayed
 
 _RUN_NAME = re.compile(r"\d{8}\.parquet\Z")
@@ -123,6 +124,24 @@ class Index:
         """How many live keys each scope has. Joins the runs first, so that the count is one pass in bounded memory."""
         self.flush(join=True)
         return self._healed(self._count_scopes)
+
+    def alive_in(self, scopes: Collection[str]) -> list[tuple[str, str]]:
+        """The live keys of some scopes, each with its scope; one pass over the whole index."""
+        self.flush(join=True)
+        wanted = pa.array(sorted(scopes), pa.string())
+        return self._healed(lambda: [found for run in self._runs for found in run.alive_in(wanted)])
+
+    def spread(self, every: int) -> list[str]:
+        """Every `every`-th live key, in order: places that cut what is known into equal parts."""
+        self.flush(join=True)
+        return self._healed(lambda: [key for run in self._runs for key in run.spread(every)])
+
+    def last_alive(self, after: str, up_to: str, accept: Callable[[str], bool]) -> str | None:
+        """The greatest live key in (after, up_to] that is accepted."""
+        self.flush(join=True)
+        return self._healed(
+            lambda: max((k for run in self._runs for k in run.last_alive(after, up_to, accept)), default=None)
+        )
 
     def put(self, entries: Iterable[tuple[str, Entry]], file: LakeFile) -> None:
         """Note the versions that `file`, which has landed, holds."""
@@ -301,6 +320,32 @@ class _Run:
             scopes = table.filter(table["alive"])["scope"].value_counts()
             yield from ((entry["values"], entry["counts"]) for entry in scopes.to_pylist())
 
+    def alive_in(self, scopes: pa.Array) -> Iterator[tuple[str, str]]:
+        for number in range(len(self._limits)):
+            table = self._file.read_row_group(number, columns=["key", "alive", "scope"])
+            found = table.filter(pc.and_(table["alive"], pc.is_in(table["scope"], scopes)))
+            yield from zip(found["key"].to_pylist(), found["scope"].to_pylist(), strict=True)
+
+    def last_alive(self, after: str, up_to: str, accept: Callable[[str], bool]) -> Iterator[str]:
+        for number in reversed(range(len(self._limits))):
+            first, last = self._limits[number]
+            if first <= up_to and last > after:
+                table = self._file.read_row_group(number, columns=["key", "alive"])
+                keys = table.filter(table["alive"])["key"].to_pylist()
+                start, end = _bounds(keys, after, up_to)
+                found = next((key for key in reversed(keys[start:end]) if accept(key)), None)
+                if found is not None:
+                    yield found
+                    return
+
+    def spread(self, every: int) -> Iterator[str]:
+        passed = 0
+        for number in range(len(self._limits)):
+            table = self._file.read_row_group(number, columns=["key", "alive"])
+            keys = table.filter(table["alive"])["key"]
+            yield from (keys[at].as_py() for at in range(every - 1 - passed, len(keys), every))
+            passed = (passed + len(keys)) % every
+
     def check(self) -> None:
         """Raise what reading it all raises."""
         for _ in self._file.iter_batches():
@@ -315,7 +360,7 @@ class _Run:
 
     def _group(self, number: int) -> tuple[list[str], pa.Table]:
         if number not in self._cache:
-            while len(self._cache) >= 2:  # a sweep goes forward: two neighbours are enough
+            while len(self._cache) >= GROUPS_IN_MEMORY:
                 del self._cache[next(iter(self._cache))]
             table = self._file.read_row_group(number)
             self._cache[number] = table["key"].to_pylist(), table.drop_columns(["key"]).combine_chunks()

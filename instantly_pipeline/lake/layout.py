@@ -35,6 +35,7 @@ FORMAT_VERSION = 1
 _STAMP = "%Y%m%dT%H%M%S%f"
 _RUN_FILE = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{6}-\d{6,}z*\Z")
 REPLACES = b"replaces"
+PARTS = b"parts"  # the same files once more, each as (name, bytes, time of change in ns)
 NO_WORKSPACE = "_all"  # the workspace of logs that concern the whole data directory
 
 
@@ -141,6 +142,16 @@ def reading(path: Path) -> Iterator[None]:
         ) from error
 
 
+def parts(path: Path) -> dict[str, tuple[int, int]]:
+    """The files whose rows a compacted file holds, as they were when it was written: bytes and time of change in ns.
+
+    Empty for any other file, and for one compacted before this was noted. UnreadableFile where it cannot be read.
+    """
+    with reading(path):
+        metadata = pq.read_metadata(path).metadata or {}
+        return {name: (size, modified) for name, size, modified in orjson.loads(metadata.get(PARTS, b"[]"))}
+
+
 def new_run_id(layout: Layout, now: datetime) -> str:
     """A new run's id, e.g. `20260305T231000557Z-9f3a1c`; it sorts behind those of all runs the lake knows.
 
@@ -237,6 +248,17 @@ def open_lake(layout: Layout, *, origin: str | None = None) -> None:
             half_written.unlink()
     if origin is not None:
         _check_origin(layout, origin)
+
+
+def check_lake(layout: Layout, *, origin: str) -> str:
+    """What `open_lake` checks, without writing anything: the origin the lake's data was read from, if it has any."""
+    if (layout.lake / "FORMAT").exists():
+        _check_format(layout)
+    named = layout.lake / "ORIGIN"
+    found = _text(named) if named.exists() else ""
+    if (found and "\ufffd" not in found) or any(layout.changes.glob("*/ws=*")):
+        _check_origin(layout, origin)  # it writes only where there is neither a name nor data
+    return found
 
 
 def _check_format(layout: Layout) -> None:

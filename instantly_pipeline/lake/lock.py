@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import socket
@@ -41,6 +42,18 @@ def writing(
         yield
     finally:
         lock.release()
+
+
+def held_by(data_dir: Path) -> str | None:
+    """A sentence about who writes the data directory now; None where nobody does. Writes nothing."""
+    try:
+        with (data_dir / ".lock").open("rb") as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _holder(data_dir)
+    except OSError:
+        return None  # no lock was ever taken
+    return None
 
 
 def _taken(lock: FileLock, *, timeout: float) -> bool:

@@ -28,6 +28,7 @@ class Windows:
     today: date
     first_day: date
     lookback_days: int
+    sweep_days: int  # within so many days every lead is read again
 
 
 @dataclass(slots=True)

@@ -30,13 +30,14 @@ from instantly_pipeline.errors import (
 )
 from instantly_pipeline.lake.changes import RunFiles, WriterClock, last_written
 from instantly_pipeline.lake.layout import Layout, new_run_id, open_lake
-from instantly_pipeline.lake.notes import Notes
+from instantly_pipeline.lake.notes import Notes, note_down
 from instantly_pipeline.lake.state import States
 from instantly_pipeline.settings import Settings
 from instantly_pipeline.streams.model import Read, Stream
 from instantly_pipeline.streams.registry import all_streams, chosen, in_order
 from instantly_pipeline.sync.context import Context, Windows
 from instantly_pipeline.sync.identity import WORKSPACE_PATH, Names, resolve
+from instantly_pipeline.sync.leads.reader import read_leads
 from instantly_pipeline.sync.readers.accounts import read_account_batch, read_account_window
 from instantly_pipeline.sync.readers.campaigns import (
     read_campaign_days,
@@ -45,7 +46,6 @@ from instantly_pipeline.sync.readers.campaigns import (
     read_workspace_window,
 )
 from instantly_pipeline.sync.readers.lists import read_array, read_object, read_scan
-from instantly_pipeline.sync.readers.sweep import read_sweep
 from instantly_pipeline.sync.report import (
     Event,
     OnEvent,
@@ -64,7 +64,7 @@ READERS: Mapping[Read, Callable[[Sink], Awaitable[None]]] = {
     Read.OBJECT: read_object,
     Read.ARRAY: read_array,
     Read.SCAN: read_scan,
-    Read.SWEEP: read_sweep,
+    Read.SWEEP: read_leads,
     Read.PER_CAMPAIGN: read_per_campaign,
     Read.CAMPAIGN_WINDOW: read_campaign_window,
     Read.WORKSPACE_WINDOW: read_workspace_window,
@@ -145,12 +145,15 @@ class _Run:
             self._failed(result, error)
             return result
         async with client:
+            failed: PipelineError | None = None
             try:
                 await self._identified(client, result)
             except PipelineError as error:
-                self._failed(result, error)
+                failed = error
             stats = client.stats
             result.requests, result.retries, result.responses_429 = stats.requests, stats.retries, stats.responses_429
+            if failed is not None:
+                self._failed(result, failed)
             return result
 
     def _failed(self, result: WorkspaceResult, error: PipelineError) -> None:
@@ -159,6 +162,19 @@ class _Run:
             raise error
         result.outcome, result.reason = Outcome.FAILED, str(error)
         self.on_event(Event("end", result.name, text=str(error), outcome=Outcome.FAILED))
+        if result.workspace_id is None:
+            self._note_unread(result)
+
+    def _note_unread(self, result: WorkspaceResult) -> None:
+        """The run of a workspace known from before whose key opens nothing now: `status` shows it."""
+        workspace_id = self.names.bound(result.name) if self.names else None
+        if workspace_id is None:
+            return
+        now = self.world.time.now
+        row = {"workspace_id": workspace_id, "workspace_name": result.name, "started_at": self.started,
+               "ended_at": now(), "outcome": result.outcome.value, "reason": result.reason,
+               "full": self.request.full, "requests": result.requests}  # fmt: skip
+        note_down(self.layout, self.run_id, "sync_runs", [row], now=now)
 
     async def _identified(self, client: ApiClient, result: WorkspaceResult) -> None:
         """Find out whose key this is, then sync that workspace."""
@@ -192,8 +208,8 @@ class WorkspaceRun:
         self.ctx = Context(
             workspace=result.name, workspace_id=workspace_id, client=client, time=time, layout=run.layout, files=files,
             clock=clock, notes=Notes(files, clock), states=States(run.layout, workspace_id),
-            windows=Windows(today, settings.first_day(today), settings.lookback_days), request=run.request,
-            streams=all_streams(), on_event=run.on_event, step_requests=STEP_MINUTES * per_minute,
+            windows=Windows(today, settings.first_day(today), settings.lookback_days, settings.sweep_days),
+            request=run.request, streams=all_streams(), on_event=run.on_event, step_requests=STEP_MINUTES * per_minute,
         )  # fmt: skip
         if answer is not None:
             self.ctx.know(WORKSPACE_PATH, answer)

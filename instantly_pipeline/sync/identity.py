@@ -75,6 +75,10 @@ class Names:
             found = None
         self._bound: dict[str, str] = found if isinstance(found, dict) else _from_runs(layout)
 
+    def bound(self, name: str) -> str | None:
+        """The id `name` is bound to, if it was ever used."""
+        return self._bound.get(name)
+
     def bind(self, name: str, workspace_id: str) -> None:
         """Bind `name` to `workspace_id`; UsageError where it is bound to another one."""
         bound = self._bound.get(name)

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from instantly_pipeline.api.client import ApiClient
+from instantly_pipeline.lake.changes import OnVersion
 from instantly_pipeline.lake.conform import Batch, Drift, Oddity
 from instantly_pipeline.lake.record import Record
 from instantly_pipeline.streams.model import Stream
@@ -37,6 +38,7 @@ class Sink:
         self.done = 0
         self.total: int | None = None
         self.plain_dates = False  # this server does not take full timestamps
+        self.on_version: OnVersion | None = None  # told of each version that is written
         self._since = ctx.time.monotonic()
         self._seen_oddities: set[tuple[str | None, str]] = set()
         self.forget_batch()
@@ -110,7 +112,7 @@ class Sink:
     def _write(self, records: list[Record], verified: list[Range], deleted: Collection[str], at: datetime) -> None:
         log = self.ctx.log(self.stream.name)
         batch = log.conform(records)
-        self.result.changes += log.append(batch, deleted=deleted)
+        self.result.changes += log.append(batch, deleted=deleted, on_version=self.on_version)
         for low, high in verified:
             self.ctx.notes.add("verified", stream=self.stream.name, key_from=low, key_to=high, verified_at=at)
         self._note(batch)

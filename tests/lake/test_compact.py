@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,7 +16,7 @@ import pytest
 from instantly_pipeline.lake.changes import RunFiles, WriterClock
 from instantly_pipeline.lake.compact import compact
 from instantly_pipeline.lake.notes import Notes
-from tests.lake.helpers import Writer
+from tests.lake.helpers import Writer, ticking
 
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
 NEXT = DAY + timedelta(days=1, hours=1)
@@ -130,3 +132,36 @@ def test_a_full_disk_leaves_everything_as_it_was(tmp_path: Path, step: str, monk
         compact(writer.layout, now=NEXT)
     monkeypatch.undo()
     assert (writer.rows(), sorted(tmp_path.rglob("*.tmp")), on_disk(tmp_path)) == (before, [], files)
+
+
+def test_readers_that_glob_meanwhile_never_fail_and_see_every_row(tmp_path: Path) -> None:
+    """Whatever instant a reader lists the files at: none of them is gone, and together they hold every row."""
+    writer = a_day_of_runs(tmp_path)
+    for number in range(1, 6):
+        later = Writer(tmp_path, now=ticking(DAY + timedelta(days=number)))
+        for run in range(4):
+            later.run({"id": "1", "name": f"{number}.{run}"})
+    rows = {(row["_key"], row["_synced_at"]) for row in writer.rows()}
+    glob = str(tmp_path / "lake" / "changes" / "things" / "*" / "*" / "*.parquet")
+    seen: list[set[tuple[str, datetime]]] = []
+
+    def look(_event: str, _args: tuple[object, ...]) -> None:
+        if looking and _event in ("open", "os.rename", "os.remove"):
+            looking.clear()
+            seen.append(read())
+            looking.append(True)
+
+    def read() -> set[tuple[str, datetime]]:
+        with duckdb.connect() as con:
+            con.execute("set timezone = 'UTC'")
+            return set(con.execute("select _key, _synced_at from read_parquet($1)", [glob]).fetchall())
+
+    looking = [True]
+    sys.addaudithook(look)
+    try:
+        compact(writer.layout, now=DAY + timedelta(days=9))
+    finally:
+        looking.clear()
+    assert len(seen) > 12
+    assert len(writer.layout.files(writer.layout.changes, "things")) == 6
+    assert all(found == rows for found in (*seen, read()))

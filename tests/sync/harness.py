@@ -6,7 +6,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -23,7 +23,8 @@ from instantly_pipeline.sandbox.server import running, spawned
 from instantly_pipeline.streams.model import Column, Type
 from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.sync.engine import World, sync
-from instantly_pipeline.sync.report import Request, StreamResult, SyncReport
+from instantly_pipeline.sync.report import Event, OnEvent, Request, StreamResult, SyncReport, silent
+from tests.sync.killing import Kill, run_killed
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SMALL = SandboxConfig(leads=350, campaigns=4, accounts=6, days=20, rate_limited=False, now=NOON)
@@ -52,6 +53,16 @@ class SandboxClock:
         await asyncio.sleep(0.001)
 
 
+class Pace(SandboxClock):
+    """With a stride monotonic time moves on at each look: every page or two of leads is a batch of its own."""
+
+    stride = 0.0
+
+    def monotonic(self) -> float:
+        self.skipped += self.stride
+        return super().monotonic()
+
+
 class Bench:
     """One sandbox and one data directory."""
 
@@ -63,6 +74,7 @@ class Bench:
         self.time = SandboxClock()
         self.control = httpx.Client(base_url=f"{url}/_sandbox", timeout=60)
         self.said: list[str] = []
+        self.watch: OnEvent = silent
 
     def settings(self, **overrides: Any) -> settings_module.Settings:
         given = {"base_url": self.url, "data_dir": self.data_dir, "start_date": date(2026, 5, 1)} | overrides
@@ -72,10 +84,33 @@ class Bench:
 
     def sync(self, *streams: str, settings: dict[str, Any] | None = None, **request: Any) -> SyncReport:
         """One sync, as a new process would do it."""
+        return asyncio.run(self._work(streams, settings, request))
+
+    def killed_sync(
+        self, into: Path, after: int, area: str, *streams: str, settings: dict[str, Any] | None = None, **request: Any
+    ) -> SyncReport | None:
+        """A sync killed just before it touches a file (of the area) for the `after`th time; None where it was.
+
+        The data directory is `into` from then on: what lay there at that instant.
+        """
+        kill = Kill(self.data_dir, into, after, area)
+        report = run_killed(self._work(streams, settings, request), kill)
+        if kill.struck:
+            self.data_dir, self.layout = into, Layout(into)
+        return report
+
+    def _work(
+        self, streams: tuple[str, ...], settings: dict[str, Any] | None, request: dict[str, Any]
+    ) -> Coroutine[Any, Any, SyncReport]:
         world = World(time=self.time, rng=random.Random(1))
         asked = Request(streams=streams or None, **request)
         given = self.settings(**(settings or {}))
-        return asyncio.run(sync(given, asked, on_event=lambda e: self.said.append(e.text), world=world))
+
+        def on_event(event: Event) -> None:
+            self.said.append(event.text)
+            self.watch(event)
+
+        return sync(given, asked, on_event=on_event, world=world)
 
     def post(self, path: str, body: Any) -> Any:
         answer = self.control.post(path, json=body)
@@ -152,13 +187,14 @@ def assert_equal(stream: str, api: list[dict[str, Any]], stored: dict[str, dict[
 def assert_same(stream: str, sent: dict[str, Any], stored: dict[str, Any]) -> None:
     declared = all_streams()[stream]
     aliases = {alias: column.name for column in declared.columns for alias in column.aliases}
+    names = declared.names
     extra = json.loads(stored["extra"] or "{}")
     expected: dict[str, Any] = {}
     for field, value in sent.items():
         if value is None or field in SECRETS.get(stream, ()) or field.startswith(("imap_", "smtp_")):
             continue
-        if field in declared.names or (field in aliases and sent.get(aliases[field]) is None):
-            expected[aliases.get(field, field) if field not in declared.names else field] = value
+        if field in names or (field in aliases and sent.get(aliases[field]) is None):
+            expected[aliases.get(field, field) if field not in names else field] = value
         else:
             assert extra.get(field) == value, f"{stream}.{field} is not in extra"
     for column in declared.columns:

@@ -131,10 +131,10 @@ def test_a_lead_that_came_back_before_a_sweep_was_resumed_is_not_buried(tmp_path
         lead = at.state("leads")[10]["id"]
         at.mutate({"op": "delete_lead", "id": lead})
         at.fault(LEADS, "status", status=500, skip=56)
-        at.sync("leads")
+        at.sync("leads", full=True)
         well_again(at)
         at.mutate({"op": "restore", "collection": "leads", "id": lead})
-        assert at.sync("leads").exit_code == 0
+        assert at.sync("leads", full=True).exit_code == 0
         assert_mirrors(at, ("leads",))
         assert len([row for row in at.rows("leads") if row["_key"] == json.dumps([lead])]) == 1
 
@@ -145,9 +145,9 @@ def test_a_lead_gone_before_a_sweep_was_cut_off_is_buried_when_it_is_resumed(tmp
         at.sync("leads")
         at.mutate({"op": "delete_lead", "id": at.state("leads")[10]["id"]})
         at.fault(LEADS, "status", status=500, skip=56)
-        at.sync("leads")
+        at.sync("leads", full=True)
         well_again(at)
-        report = at.sync("leads")
+        report = at.sync("leads", full=True)
         assert (report.exit_code, stream_result(report, "leads").changes.deleted) == (0, 1)
         assert_mirrors(at, ("leads",))
 

@@ -27,7 +27,7 @@ async def read_array(sink: Sink) -> None:
     """One request, a bare array of lifetime figures. Records it leaves out are kept: it never claims to be complete."""
     stream, ctx = sink.stream, sink.ctx
     at = ctx.now()
-    answer = await sink.client.get(stream.path, stream.params)
+    answer = await ctx.shared(stream.path, lambda: sink.client.get(stream.path, stream.params))
     await sink.page(records_in(stream, answer), EVERYTHING)
     await sink.land(at=at)
 

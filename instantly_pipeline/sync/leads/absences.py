@@ -12,19 +12,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from enum import StrEnum
-from typing import Any
 
 import orjson
 
-from instantly_pipeline.errors import PipelineError, WorkspaceError
 from instantly_pipeline.lake.record import Record
-from instantly_pipeline.sync.context import Context, records_in
+from instantly_pipeline.sync.context import Context
+from instantly_pipeline.sync.counters import counters_now
 from instantly_pipeline.sync.held import accepted
 from instantly_pipeline.sync.sink import Sink
 
 ASKED_AT_ONCE = 99  # and one that is known to be there: a request takes 100 ids
 CAMPAIGN = "campaign="
-COUNTERS = "campaign_analytics"
 AT_ONCE = 5_000
 
 
@@ -90,7 +88,8 @@ class Absences:
         confirmed, silent, ignored = (self._all(answer) for answer in Answer)
         if not confirmed and not silent and not ignored:
             return set()
-        counters = await _lead_counts(self._sink.ctx)
+        found = await counters_now(self._sink.ctx, fresh=True)
+        counters = found.leads if found else {}
         held = _contradicted(self._sink, confirmed, counters)
         held |= {key for key, scope in self._scopes(silent) if not _explained(self._sink.ctx, scope, counters)}
         held = held - accepted(self._sink) | ignored
@@ -147,20 +146,3 @@ def _explained(ctx: Context, scope: str | None, counters: dict[str, int]) -> boo
     key = orjson.dumps([campaign]).decode()
     entry = ctx.log("campaigns").index.lookup([key]).get(key)
     return counters.get(campaign) == 0 or (entry is not None and not entry.alive)
-
-
-async def _lead_counts(ctx: Context) -> dict[str, int]:
-    """`leads_count` of each campaign, asked for now; empty where the key may not read it."""
-    stream = ctx.streams[COUNTERS]
-    try:
-        answer: Any = await ctx.client.get(stream.path, stream.params)
-        rows = records_in(stream, answer)
-    except WorkspaceError:
-        raise
-    except PipelineError:
-        return {}
-    return {
-        str(row["campaign_id"]): row["leads_count"]
-        for row in rows
-        if row.get("campaign_id") and isinstance(row.get("leads_count"), int)
-    }

@@ -1,0 +1,45 @@
+"""Instantly's own counters of each campaign, `/campaigns/analytics`, asked for once a run by all who need them.
+
+They are taken before anything they may vouch for is read, so that what changes in between shows the next time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import orjson
+
+from instantly_pipeline.errors import PipelineError, WorkspaceError
+from instantly_pipeline.sync.context import Context, records_in
+
+COUNTERS = "campaign_analytics"
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """By campaign: the hash of its counters, and how many leads it counts."""
+
+    hashes: dict[str, str]
+    leads: dict[str, int]
+
+
+async def ask_counters(ctx: Context) -> object:
+    """The answer of /campaigns/analytics, asked for once a run."""
+    stream = ctx.streams[COUNTERS]
+    return await ctx.shared(stream.path, lambda: ctx.client.get(stream.path, stream.params))
+
+
+async def counters_now(ctx: Context, *, fresh: bool = False) -> Counters | None:
+    """The counters as of this run, or asked for anew; None where the key may not read them, or they make no sense."""
+    stream = ctx.streams[COUNTERS]
+    try:
+        answer = await ctx.client.get(stream.path, stream.params) if fresh else await ask_counters(ctx)
+        rows = records_in(stream, answer)
+    except WorkspaceError:
+        raise
+    except PipelineError:
+        return None
+    batch = ctx.log(COUNTERS).conform(rows)
+    hashes = {orjson.loads(key)[0]: digest for key, digest in zip(batch.keys, batch.hashes, strict=True)}
+    leads = zip(batch.table["campaign_id"].to_pylist(), batch.table["leads_count"].to_pylist(), strict=True)
+    return Counters(hashes, {campaign: count for campaign, count in leads if count is not None})

@@ -1,0 +1,213 @@
+"""Whether a sync would work: the settings, what each key opens, and which streams it may read.
+
+It asks each address of the API once, for one record where the address takes a limit, and writes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from enum import StrEnum
+from typing import Any
+
+from pydantic import SecretStr
+
+from instantly_pipeline.api.client import ApiClient, Params
+from instantly_pipeline.api.clock import SYSTEM, Clock
+from instantly_pipeline.api.limiter import Limiter
+from instantly_pipeline.api.retry import RetryPolicy
+from instantly_pipeline.errors import Exhausted, Forbidden, PipelineError, UsageError
+from instantly_pipeline.lake.layout import Layout
+from instantly_pipeline.settings import Settings
+from instantly_pipeline.streams.model import Read, Stream
+from instantly_pipeline.streams.registry import chosen
+from instantly_pipeline.sync.identity import WORKSPACE_PATH, Names
+
+ONCE = RetryPolicy(tries=1, edge_tries=1, unreached_tries=1, rate_budget=0.0)
+_ACCOUNTS = "/api/v2/accounts"
+
+
+class Health(StrEnum):
+    """How a finding stands, from good to bad."""
+
+    OK = "ok"
+    NOTE = "note"  # worth knowing; nothing fails for it
+    PARTLY = "partly"  # a sync works, without some of the data
+    WRONG = "wrong"  # a sync does not work
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the examination; `said` ends with what to do where something is to be done."""
+
+    about: str
+    health: Health
+    said: str
+
+
+def exit_code(findings: Iterable[Finding]) -> int:
+    """0 all well, 2 where a sync cannot work, 3 where it works without some of the data."""
+    found = {finding.health for finding in findings}
+    if Health.WRONG in found:
+        return 2
+    return 3 if Health.PARTLY in found else 0
+
+
+def examine_settings(settings: Settings) -> list[Finding]:
+    """Whether keys and streams are named as they should be; UsageErrors name the variable."""
+    found = []
+    try:
+        keys = settings.keys()
+        found.append(Finding("settings", Health.OK, f"{_many(len(keys), 'key')} for {settings.base_url}"))
+    except UsageError as error:
+        found.append(Finding("settings", Health.WRONG, str(error)))
+    try:
+        chosen(settings.stream_names())
+    except UsageError as error:
+        found.append(Finding("settings", Health.WRONG, f"INSTANTLY_STREAMS: {error}"))
+    return found
+
+
+async def examine_keys(settings: Settings, *, time: Clock = SYSTEM) -> list[Finding]:
+    """What each key opens and which of the chosen streams it may read; needs settings without faults."""
+    streams = chosen(settings.stream_names())
+    names = Names(Layout(settings.data_dir))
+    found = []
+    taken: dict[str, str] = {}
+    for name, key in settings.keys().items():
+        examination = _Key(name, names, streams, taken, time)
+        await examination.go(settings, key)
+        found += examination.found
+    return found
+
+
+class _Key:
+    """The examination of one key."""
+
+    def __init__(
+        self, name: str, names: Names, streams: Mapping[str, Stream], taken: dict[str, str], time: Clock
+    ) -> None:
+        self.name = name
+        self.found: list[Finding] = []
+        self._names = names
+        self._streams = streams
+        self._taken = taken
+        self._time = time
+        self._answers: dict[str, object | PipelineError] = {}  # by path
+
+    async def go(self, settings: Settings, key: SecretStr) -> None:
+        """Ask, and note what was found."""
+        limiter = Limiter.for_cap(settings.max_requests_per_minute, self._time)
+        try:
+            client = ApiClient(base_url=settings.base_url, key=key.get_secret_value(), limiter=limiter,
+                               clock=self._time, retry=ONCE)  # fmt: skip
+        except UsageError as error:
+            return self._note(Health.WRONG, str(error))
+        async with client:
+            me = self._answers[WORKSPACE_PATH] = await _asked(client.get(WORKSPACE_PATH))
+            if isinstance(me, PipelineError) and not isinstance(me, Forbidden):
+                return self._note(Health.WRONG, str(me))
+            await self._ask_all(client)
+        if self._identify():
+            self._judge_streams()
+        return None
+
+    async def _ask_all(self, client: ApiClient) -> None:
+        """Lists first: an account of theirs is what the figures of accounts are asked for."""
+        left = {stream.path: stream for stream in self._streams.values() if stream.path != WORKSPACE_PATH}
+        lists = [stream for stream in left.values() if stream.read in (Read.SCAN, Read.SWEEP)]
+        for wave in (lists, [stream for stream in left.values() if stream not in lists]):
+            answers = await asyncio.gather(*(self._ask(client, stream) for stream in wave))
+            for stream, answer in zip(wave, answers, strict=True):
+                if answer is not None:
+                    self._answers[stream.path] = answer
+
+    async def _ask(self, client: ApiClient, stream: Stream) -> object | PipelineError:
+        """The answer, or the error; None where there is nothing to ask for."""
+        today = self._time.now().astimezone(UTC).date().isoformat()
+        dates = {"start_date": today, "end_date": today}
+        if stream.method == "POST" and stream.read is Read.SWEEP:
+            return await _asked(client.post(stream.path, {"limit": 1}))
+        if stream.read in (Read.ACCOUNT_BATCH, Read.ACCOUNT_WINDOW):
+            email = _first(self._answers.get(_ACCOUNTS)).get("email")
+            if not isinstance(email, str):
+                return None
+            if stream.method == "POST":
+                return await _asked(client.post(stream.path, {"emails": [email]}))
+            asked: Params = {"emails": [email], **dates}
+            return await _asked(client.get(stream.path, asked))
+        return await _asked(client.get(stream.path, {"limit": "1"} if stream.read is Read.SCAN else dates))
+
+    def _identify(self) -> bool:
+        """Note whose key it is; whether a sync with it could go on."""
+        me = self._answers[WORKSPACE_PATH]
+        answer: dict[str, Any] = me if isinstance(me, dict) else {}
+        identity = answer.get("organization_id") or answer.get("id")
+        if not identity:
+            rows = map(_first, self._answers.values())
+            identity = next((row["organization"] for row in rows if row.get("organization")), None)
+        if not isinstance(identity, str):
+            self._note(Health.WRONG, f"{me} No campaign, account or lead that it may read names the workspace either.")
+            return False
+        bound = self._names.bound(self.name)
+        if bound not in (None, identity):
+            self._note(
+                Health.WRONG,
+                f"opens the workspace {identity}, but the data directory knows the name {self.name!r} as {bound}. Give "
+                "it another name in INSTANTLY_API_KEYS, or another INSTANTLY_DATA_DIR.",
+            )
+            return False
+        if identity in self._taken:
+            self._note(Health.NOTE, f"opens the same workspace as {self._taken[identity]!r}, and is not used.")
+            return False
+        self._taken[identity] = self.name
+        self._note(Health.OK, f"opens the workspace {answer.get('name') or '(name not readable)'} ({identity})")
+        return True
+
+    def _judge_streams(self) -> None:
+        readable, unknown = [], []
+        for name, stream in self._streams.items():
+            answer = self._answers.get(stream.path)
+            if isinstance(answer, PipelineError):
+                self._note(Health.PARTLY, f"{answer}", stream=name)
+            elif stream.path in self._answers:
+                readable.append(name)
+            else:
+                unknown.append(name)
+        self._note(Health.OK, f"{len(readable)} of {len(self._streams)} streams can be read", stream="all")
+        if unknown:
+            why = (
+                "no account to ask for was found"
+                if _ACCOUNTS in self._answers
+                else "accounts is not one of the streams"
+            )
+            self._note(Health.NOTE, f"{', '.join(unknown)}: not asked, as {why}", stream="all")
+
+    def _note(self, health: Health, said: str, *, stream: str | None = None) -> None:
+        about = f"key {self.name}" if stream is None else f"streams of {self.name}"
+        self.found.append(Finding(about, health, said if stream in (None, "all") else f"{stream}: {said}"))
+
+
+async def _asked(answer: Any) -> object | PipelineError:
+    """The answer, or the error that came instead: of one try, its own words."""
+    try:
+        found: object = await answer
+        return found
+    except Exhausted as error:
+        cause = error.__cause__
+        return cause if isinstance(cause, PipelineError) else error
+    except PipelineError as error:
+        return error
+
+
+def _first(answer: object) -> dict[str, Any]:
+    """The first record of a list's answer; empty where there is none."""
+    items = answer.get("items") if isinstance(answer, dict) else answer
+    first = items[0] if isinstance(items, list) and items else None
+    return first if isinstance(first, dict) else {}
+
+
+def _many(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

@@ -1,0 +1,260 @@
+"""What a sync reads of the leads, when it is not asked to read all.
+
+- A campaign whose counters and own row are as they were before its leads were last read completely is not read.
+- A campaign that moved is *touched*: its leads are read and taken; what is missing is asked for by id.
+- New leads outside campaigns are found at the *tail*: ids made from the time come after those known (section 5.4).
+- A part of the whole is swept in turn, so that within `INSTANTLY_SWEEP_DAYS` everything is read again.
+
+The counters do not show everything: an edited name, an interest set by hand. Whenever a sweep finds a change in a
+campaign whose counters had not moved, the gate has been shown not to hold for this workspace: from then on every sync
+sweeps everything, until the stream is reset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import orjson
+
+from instantly_pipeline.lake.index import Entry
+from instantly_pipeline.sync.context import Context
+from instantly_pipeline.sync.counters import Counters, counters_now
+from instantly_pipeline.sync.leads.ids import FIRST_TIMED, is_timed, key_at, timed
+
+CAMPAIGN = "campaign="
+WORTH_A_SWEEP = 0.8  # of all pages: where the touches would cost as much, everything is swept
+SMALL = 10  # pages: so few are swept each time, which costs no more than asking around
+PER_PAGE = 100
+SLICES = 112  # parts of the whole, swept in turn
+LEADS_PER_SLICE = 3_200  # at least
+
+SWEPT, TOKENS, DISTRUST, SLICED, SERVER = "leads.swept", "leads.gate", "leads.distrust", "leads.slices", "leads.server"
+SWEEP, SWEEP_TOKENS, TOUCHED = "leads", "leads.sweep_tokens", "leads.touched"
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The keys in (low, high], and when they were swept last."""
+
+    low: str | None
+    high: str | None
+    swept_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What to read, and why."""
+
+    sweep: bool
+    why: str
+    touch: tuple[str, ...] = ()
+    slices: tuple[Slice, ...] = ()
+    pages: int = 0  # about so many
+    moved_leads: int = 0
+
+
+@dataclass(slots=True)
+class Gate:
+    """One workspace's gate in one run. `tokens` is what the counters and rows of the campaigns are now."""
+
+    ctx: Context
+    stream: str
+    counters: Counters | None
+    tokens: dict[str, str] = field(default_factory=dict)
+    _ours: dict[str, int] | None = None
+
+    @classmethod
+    async def of(cls, ctx: Context, stream: str) -> Gate:
+        """The gate as the counters of this run have it."""
+        return cls.made(ctx, stream, await counters_now(ctx), _rows(ctx))
+
+    @classmethod
+    def made(cls, ctx: Context, stream: str, counters: Counters | None, rows: dict[str, str]) -> Gate:
+        """The gate for given counters and hashes of the campaigns' rows."""
+        hashes = counters.hashes if counters else {}
+        known = {*hashes, *rows, *ctx.states.read(TOKENS)}
+        return cls(ctx, stream, counters, {c: f"{hashes.get(c, '')}|{rows.get(c, '')}" for c in sorted(known)})
+
+    def choose(self, *, full: bool) -> Choice:
+        """What this run should read."""
+        states, held = self.ctx.states, self.ctx.states.read(TOKENS)
+        pages = max(self.leads() // PER_PAGE, 1)
+        reason = self._must_sweep(full=full) or ("there are few" if self.is_small() else "")
+        if reason:
+            return Choice(sweep=True, why=reason, pages=pages)
+        moved = [campaign for campaign, token in self.tokens.items() if held.get(campaign) != token]
+        ours = self.ours()
+        sizes = {c: max(self.counters.leads.get(c, 0) if self.counters else 0, ours.get(c, 0)) for c in moved}
+        done = states.read(TOUCHED)
+        todo = tuple(c for c in moved if done.get(c) != self.tokens[c])
+        cost = sum(size // PER_PAGE + 1 for size in sizes.values())
+        if cost > WORTH_A_SWEEP * pages:
+            return Choice(sweep=True, why=f"{len(moved)} campaigns moved, nearly all there is", pages=pages)
+        slices = self.due()
+        swept = sum(1 for _ in slices) * pages // max(len(self._slices()), 1)
+        why = f"{len(moved)} of {len(self.tokens)} campaigns moved"
+        if slices:
+            why += f", {len(slices)} of {len(self._slices())} parts are due to be swept"
+        cost = sum(sizes[c] // PER_PAGE + 1 for c in todo)
+        return Choice(False, why, todo, tuple(slices), pages=cost + swept + 1, moved_leads=sum(sizes.values()))
+
+    def is_small(self) -> bool:
+        """Whether a sweep costs next to nothing."""
+        return self.leads() <= SMALL * PER_PAGE
+
+    def leads(self) -> int:
+        """About how many leads there are."""
+        counted = sum(self.counters.leads.values()) if self.counters else 0
+        return max(counted, sum(self.ours().values()))
+
+    def ours(self) -> dict[str, int]:
+        """How many live leads the lake has of each campaign, and elsewhere."""
+        if self._ours is None:
+            counts = self.ctx.log(self.stream).index.alive_by_scope()
+            self._ours = {(scope or "").removeprefix(CAMPAIGN): count for scope, count in counts.items()}
+        return self._ours
+
+    def due(self) -> list[Slice]:
+        """The slices to sweep in this run: in proportion to the time that went by, the oldest first."""
+        slices, now = self._slices(), self.ctx.now()
+        if not slices:
+            return []
+        whole = timedelta(days=self.ctx.windows.sweep_days)
+        since = _instant(self.ctx.states.read(SLICED).get("rolled_at")) or max(one.swept_at for one in slices)
+        share = int(len(slices) * ((now - since) / whole))
+        oldest = sorted(slices, key=lambda one: one.swept_at)
+        late = sum(now - one.swept_at >= whole for one in slices)
+        return oldest[: min(max(share, late), len(slices))]
+
+    def rolled(self, spans: Sequence[tuple[str | None, str | None]], *, done: bool = False) -> None:
+        """Note that the slices within some spans were swept; `done` where these were all that were due."""
+        now, before = self.ctx.now(), _instant(self.ctx.states.read(SLICED).get("rolled_at"))
+        slices = [Slice(s.low, s.high, now) if _is_within(s, spans) else s for s in self._slices()]
+        self._write_slices(slices, rolled_at=now if done or before is None else before)
+
+    def forget_slices(self) -> None:
+        """The parts are no longer what they were: the next sync sweeps everything."""
+        self.ctx.states.forget(SLICED)
+
+    def swept(self, tokens: dict[str, str]) -> None:
+        """Everything was swept, in order of the ids; `tokens` were taken before."""
+        states, now = self.ctx.states, self.ctx.now()
+        index = self.ctx.log(self.stream).index
+        every = max(LEADS_PER_SLICE, -(-self.leads() // SLICES))
+        cuts = [None, *index.spread(every), None]
+        self._write_slices([Slice(low, high, now) for low, high in pairwise(cuts)], rolled_at=now)
+        states.write(TOKENS, tokens)
+        states.write(SWEPT, {"at": now.isoformat()})
+        states.forget(TOUCHED)
+
+    def touched(self, campaigns: Sequence[str]) -> None:
+        """The leads of these campaigns were read completely; what was missing is yet to be judged."""
+        self.ctx.states.write(TOUCHED, self.ctx.states.read(TOUCHED) | {c: self.tokens[c] for c in campaigns})
+
+    def has_touched(self) -> bool:
+        """Whether touches of a run that was cut off wait to be settled."""
+        return bool(self.ctx.states.read(TOUCHED))
+
+    def settled(self) -> None:
+        """What the touches found missing was judged."""
+        self.ctx.states.write(TOKENS, self.ctx.states.read(TOKENS) | self.ctx.states.read(TOUCHED))
+        self.ctx.states.forget(TOUCHED)
+
+    def distrust(self, why: str) -> None:
+        """The gate does not hold for this workspace: from now on everything is swept."""
+        self.ctx.states.write(DISTRUST, {"why": why, "at": self.ctx.now().isoformat()})
+        self.ctx.say(f"{why}; from now on every sync sweeps all leads (reset leads to try again).", self.stream)
+        self.ctx.notes.add(
+            "quarantine", stream=self.stream, key=None, column="", expected="", found="", seen_at=self.ctx.now(),
+            reason=f"{why}; every sync sweeps all leads from now on", times=1,
+        )  # fmt: skip
+
+    def _must_sweep(self, *, full: bool) -> str:
+        """Why everything has to be swept; empty where it has not."""
+        states = self.ctx.states
+        if full:
+            return "asked for with --full"
+        if states.read(SWEEP).get("sweep"):
+            return "a sweep that was cut off goes on"
+        if not states.read(SWEPT) or not self._slices():
+            return "they were never read whole"
+        if self.counters is None:
+            return "the campaigns' counters cannot be read"
+        return str(states.read(DISTRUST).get("why", ""))
+
+    def _slices(self) -> list[Slice]:
+        found = self.ctx.states.read(SLICED).get("slices")
+        try:
+            return [Slice(low, high, datetime.fromisoformat(at)) for low, high, at in found or []]
+        except (TypeError, ValueError):
+            return []
+
+    def _write_slices(self, slices: Sequence[Slice], *, rolled_at: datetime) -> None:
+        rows = [[one.low, one.high, one.swept_at.isoformat()] for one in slices]
+        self.ctx.states.write(SLICED, {"rolled_at": rolled_at.isoformat(), "slices": rows})
+
+
+class Watch:
+    """Looks on while a sweep takes its records, for changes that the gate would have missed."""
+
+    def __init__(self, gate: Gate) -> None:
+        known = gate.ctx.states.read(TOKENS)
+        self._gate = gate
+        self._quiet = {f"{CAMPAIGN}{c}" for c, token in gate.tokens.items() if known.get(c) == token}
+        self._tail = newest_timed(gate.ctx, gate.stream)
+        swept, distrust = gate.ctx.states.read(SWEPT), gate.ctx.states.read(DISTRUST)
+        self._is_on = bool(swept) and not distrust and not gate.is_small()
+        self._suspects: set[str] = set()
+        self._missed_at_tail = False
+
+    def see(self, key: str, before: Entry | None, scope: str | None) -> None:
+        """A version of `key` was written; `before` is the one before it."""
+        if not self._is_on:
+            return
+        for where in {scope, before.scope if before else None}:
+            if where in self._quiet and where is not None:
+                self._suspects.add(where.removeprefix(CAMPAIGN))
+        outside = scope is None or not scope.startswith(CAMPAIGN)
+        if before is None and outside and not (is_timed(key) and key > (self._tail or "")):
+            self._missed_at_tail = True
+
+    async def judge(self) -> None:
+        """Whether what was seen shows that the gate does not hold: the counters, asked again, still have not moved."""
+        if self._missed_at_tail:
+            self._gate.distrust("A sweep found new leads outside campaigns that do not come at the tail")
+        elif self._suspects:
+            now = await counters_now(self._gate.ctx, fresh=True)
+            hashes = now.hashes if now else {}
+            still = sum(hashes.get(c, "") == self._gate.tokens[c].split("|")[0] for c in self._suspects)
+            if still:
+                self._gate.distrust(f"A sweep found changed leads in {still} campaigns whose counters had not moved")
+
+
+def newest_timed(ctx: Context, stream: str) -> str | None:
+    """The greatest key of a known lead whose id was made from the time; None where there is none."""
+    until = key_at(timed(ctx.now() + timedelta(days=1)))
+    return ctx.log(stream).index.last_alive(key_at(timed(FIRST_TIMED)), until, is_timed)
+
+
+def _rows(ctx: Context) -> dict[str, str]:
+    """The hash of each listed campaign's own row."""
+    alive = ctx.log("campaigns").index.alive()
+    return {orjson.loads(key)[0]: entry.hash or "" for key, entry in alive.items()}
+
+
+def _is_within(part: Slice, spans: Sequence[tuple[str | None, str | None]]) -> bool:
+    return any(
+        (low is None or (part.low is not None and part.low >= low))
+        and (high is None or (part.high is not None and part.high <= high))
+        for low, high in spans
+    )
+
+
+def _instant(text: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None

@@ -1,0 +1,69 @@
+"""Lead ids as places on a line, so that the line can be cut.
+
+Ids are UUIDs of version 4, spread evenly, and, since October 2025, of version 7, which begin with the time of their
+making and so lie close together (reference, section 1.2). Leads are listed by ascending id; a key of the lake is the
+JSON array of one id, and sorts the same.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+import orjson
+
+_UUID = re.compile(r'\["([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})"\]\Z')
+_VERSION_7 = re.compile(r'\["[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"\]\Z')
+_END = 1 << 128
+FIRST_TIMED = datetime(2025, 10, 1, tzinfo=UTC)
+
+
+def place(key: str | None) -> int | None:
+    """Where a key lies; None where it is no UUID as we know it."""
+    found = _UUID.match(key or "")
+    return int("".join(found.groups()), 16) if found else None
+
+
+def key_at(number: int) -> str:
+    """The key at a place."""
+    digits = f"{number:032x}"
+    return f'["{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"]'
+
+
+def id_of(key: str) -> str:
+    """The id in a key."""
+    return str(orjson.loads(key)[0])
+
+
+def is_timed(key: str) -> bool:
+    """Whether the id was made from a time (version 7)."""
+    return _VERSION_7.match(key) is not None
+
+
+def timed(at: datetime) -> int:
+    """The least place of ids made at or after an instant."""
+    return int(at.timestamp() * 1000) << 80
+
+
+def cuts(after: str, up_to: str | None, parts: int, now: datetime) -> list[str]:
+    """Up to `parts` - 1 keys that cut (after, up_to], ascending; none where the ends are no UUIDs.
+
+    The ends of the time in which ids of version 7 were made are cuts of their own: they hold a crowd, and what lies on
+    either side of them does not.
+    """
+    low, high = place(after), _END if up_to is None else place(up_to)
+    if low is None or high is None or high - low < parts:
+        return []
+    crowd = [edge for edge in (timed(FIRST_TIMED), timed(now)) if low < edge < high]
+    within = len(crowd) == 1  # a crowd we are in is cut up; what follows it is left whole
+    end = crowd[0] if within else high
+    even = max(parts - len(crowd), 1)
+    return [key_at(number) for number in sorted({*crowd, *(low + (end - low) * n // even for n in range(1, even))})]
+
+
+def pages_left(after: str, up_to: str | None, *, since: str, pages: int) -> float:
+    """How many pages (after, up_to] holds if ids go on as densely as over the last `pages`, which began at `since`."""
+    begin, here, end = place(since), place(after), _END if up_to is None else place(up_to)
+    if begin is None or here is None or end is None or here <= begin:
+        return 0.0
+    return (end - here) / ((here - begin) / pages)

@@ -1,0 +1,171 @@
+"""A sweep: everything, or some ranges of ids, read so that what is missing is decided too.
+
+Each page decides absence for the ids it covers. What is missing is asked for by id before it is taken for deleted; a
+lead that was just seen is asked along, so that an answer which leaves out everything is not believed. A sweep resumes
+where it was cut off, range by range. Where ids come out of order, a sweep over the whole with a set of seen keys takes
+its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from datetime import datetime, timedelta
+
+from instantly_pipeline.errors import StreamError
+from instantly_pipeline.sync.leads.absences import ASKED_AT_ONCE, Absences, ask
+from instantly_pipeline.sync.leads.crawl import Crawl, Entry, OutOfOrder, Piece, Span, StaleCursor
+from instantly_pipeline.sync.leads.gate import LEADS_PER_SLICE, SERVER, SWEEP, SWEEP_TOKENS, Gate, Slice
+from instantly_pipeline.sync.leads.ids import id_of
+from instantly_pipeline.sync.sink import Sink
+
+RESUME_WITHIN = timedelta(hours=24)
+
+
+async def sweep(sink: Sink, gate: Gate, absences: Absences) -> dict[str, str]:
+    """Read every lead there is; the gate's tokens as they were before it began.
+
+    `absences` holds what was found missing. The checkpoint is forgotten by `forget_sweep`, once that is judged.
+    """
+    try:
+        spans, tokens = _resumed(sink) or _begin(sink, gate, absences)
+        try:
+            await _through(sink, spans, absences, checkpoint=_checkpoint(sink, absences))
+        except StaleCursor:
+            sink.ctx.say("The server does not know the place any more: sweeping from the beginning.", sink.stream.name)
+            sink.forget_batch()
+            spans, tokens = _begin(sink, gate, absences, spans=[Span()])
+            await _through(sink, spans, absences, checkpoint=_checkpoint(sink, absences))
+    except OutOfOrder:
+        sink.ctx.say("The ids came out of order: sweeping again, keeping a set of what was seen.", sink.stream.name)
+        sink.forget_batch()
+        absences.forget()
+        await _in_any_order(sink, absences)
+    except StreamError:
+        await sink.land()  # what was taken is good; the checkpoint stays where it was
+        raise
+    return tokens
+
+
+def forget_sweep(sink: Sink) -> None:
+    """The sweep is over and judged."""
+    sink.ctx.states.forget(SWEEP)
+    sink.ctx.states.forget(SWEEP_TOKENS)
+
+
+async def sweep_slices(sink: Sink, slices: Sequence[Slice], gate: Gate, absences: Absences) -> None:
+    """Sweep some parts of the whole. A part that cannot be entered is left for the next full sweep."""
+    spans = [Span(one.low, one.high, id_of(one.low) if one.low else None) for one in slices]
+    try:
+        await _through(sink, spans, absences, may_cut=False, checkpoint=lambda crawl: gate.rolled(crawl.finished()))
+    except (StaleCursor, OutOfOrder) as end:
+        sink.forget_batch()
+        kind = "an unknown place" if isinstance(end, StaleCursor) else "ids out of order"
+        sink.ctx.say(f"A part could not be swept ({kind}): the next sync sweeps everything.", sink.stream.name)
+        gate.forget_slices()
+        return
+    gate.rolled([(one.low, one.high) for one in slices], done=True)
+
+
+def _resumed(sink: Sink) -> tuple[list[Span], dict[str, str]] | None:
+    """The spans that are left of a sweep that was cut off; None where there is none, or it is too old."""
+    state, now = sink.ctx.states.read(SWEEP), sink.ctx.now()
+    try:
+        fresh = now - datetime.fromisoformat(state["sweep"]["started_at"]) < RESUME_WITHIN
+        spans = [Span(low, high, cursor, Entry[entry]) for low, high, cursor, entry in state["sweep"]["spans"]]
+    except (KeyError, TypeError, ValueError):
+        return None
+    if not fresh or not spans:
+        return None
+    started, rows = state["sweep"]["started_at"], state["sweep"].get("rows", 0)
+    sink.ctx.say(f"Going on with the sweep of {started[:16]} after {rows} rows.", sink.stream.name)
+    return spans, sink.ctx.states.read(SWEEP_TOKENS)
+
+
+def _begin(
+    sink: Sink, gate: Gate, absences: Absences, *, spans: list[Span] | None = None
+) -> tuple[list[Span], dict[str, str]]:
+    """A sweep from the beginning: in equal parts of what is known."""
+    absences.forget()
+    sink.ctx.states.forget(SWEEP)
+    sink.ctx.states.write(SWEEP_TOKENS, gate.tokens)
+    if spans is None:
+        cuts = sink.ctx.log(sink.stream.name).index.spread(LEADS_PER_SLICE)
+        lows = [None, *cuts]
+        spans = [Span(low, high, id_of(low) if low else None) for low, high in zip(lows, [*cuts, None], strict=True)]
+    return spans, gate.tokens
+
+
+def _checkpoint(sink: Sink, absences: Absences) -> Callable[[Crawl], None]:
+    started = sink.ctx.states.read(SWEEP).get("sweep", {})
+    begun, before = started.get("started_at", sink.ctx.now().isoformat()), started.get("rows", 0)
+
+    def write(crawl: Crawl) -> None:
+        absences.save()
+        spans = [[span.low, span.high, span.cursor, span.entry.name] for span in crawl.left()]
+        rows = before + sink.result.rows_read
+        sink.ctx.states.write(SWEEP, {"sweep": {"started_at": begun, "rows": rows, "spans": spans}})
+
+    return write
+
+
+async def _through(
+    sink: Sink,
+    spans: list[Span],
+    absences: Absences,
+    *,
+    checkpoint: Callable[[Crawl], None],
+    may_cut: bool = True,
+) -> None:
+    """Read the spans, landing batch by batch; `may_cut` them where chains are free."""
+    any_id = sink.ctx.states.read(SERVER).get("any_id")
+    crawl = Crawl(sink, spans, any_id=any_id, may_cut=may_cut)
+    async with aclosing(crawl.batches()) as batches:
+        async for batch in batches:
+            for piece in batch:
+                await _decide(sink, piece, absences)
+            crawl.landed(batch)
+            await sink.land(checkpoint=lambda: checkpoint(crawl), at=min(piece.asked_at for piece in batch))
+    if crawl.any_id is not None and crawl.any_id != any_id:
+        sink.ctx.states.write(SERVER, {"any_id": crawl.any_id})
+
+
+async def _decide(sink: Sink, piece: Piece, absences: Absences) -> None:
+    """Take the records; note what is missing in the range of the piece."""
+    for page in piece.pages:
+        sink.take(page.items)
+    known = sink.ctx.log(sink.stream.name).index.alive(piece.low, piece.high)
+    missing = sorted(known.keys() - set(piece.keys))
+    absences.control = piece.keys[-1] if piece.keys else absences.control or piece.low
+    await confirm(sink, missing, absences, at_end=piece.at_end)
+    sink.verified((piece.low, piece.high))
+
+
+async def confirm(sink: Sink, missing: Sequence[str], absences: Absences, *, at_end: bool = False) -> None:
+    """Ask for the missing by id: those that are there are taken, the others are noted."""
+    for start in range(0, len(missing), ASKED_AT_ONCE):
+        chunk = missing[start : start + ASKED_AT_ONCE]
+        there, answer = await ask(sink, chunk, absences.control)
+        sink.take(list(there.values()))
+        if at_end and len(there) > len(chunk) / 2 and len(chunk) > 1:
+            raise StreamError(
+                "The list of leads ended early: leads known to be behind its end are still there. "
+                "What was read is kept; the next sync goes on."
+            )
+        absences.add(set(chunk) - there.keys(), answer)
+
+
+async def _in_any_order(sink: Sink, absences: Absences) -> None:
+    """The whole list once, keeping the keys seen; absence is decided at its end."""
+    stream, log = sink.stream, sink.ctx.log(sink.stream.name)
+    seen: set[str] = set()
+    at = sink.ctx.now()
+    async for page in sink.client.pages(stream.method, stream.path, params=stream.params, body={}):
+        seen.update(key for key in log.keys(page.items) if key is not None)
+        await sink.page(page.items)
+    await sink.land()
+    missing = sorted(log.index.alive().keys() - seen)
+    absences.control = next(iter(seen), None)
+    await confirm(sink, missing, absences)
+    sink.verified((None, None))
+    await sink.land(at=at)
