@@ -24,6 +24,25 @@ create or replace macro wilson_high(x, n) as case
     )
 end;
 
+-- the value of a rule that the user sets in seeds.rules; an aggregate over that seed
+create or replace macro rule_value(rule, value, name) as max(value) filter (where rule = name);
+
+-- the 99.9 % point of chi-square (Wilson and Hilferty); beyond it shares this uneven are no chance
+create or replace macro chi_square_999(df) as df * power(1 - 2 / (9.0 * df) + 3.0902323 * sqrt(2 / (9.0 * df)), 3);
+
+-- a variant counted from 0 as a letter, A first
+create or replace macro variant_letter(variant) as case
+    when try_cast(variant as integer) between 0 and 25 then chr(65 + try_cast(variant as integer))
+end;
+
+-- how far a value is from what is usual, in robust standard deviations; counts scatter by their root at least
+create or replace macro robust_score(value, usual, usual_deviation) as
+    (value - usual) / greatest(1.4826 * usual_deviation, sqrt(usual), 1);
+
+-- weekdays as numbers (0 = Sunday), 0 to 6 days from `day` to the next of them; 0 where there are none
+create or replace macro days_until(day, weekdays) as
+    coalesce(list_min([(w - dayofweek(day) + 7) % 7 for w in weekdays]), 0)::integer;
+
 -- a day is open until 24 hours after its UTC end; `verified_at` is when its figures were last read
 create or replace macro is_open_day(day, verified_at) as verified_at < day::timestamp + interval 2 day;
 
@@ -37,6 +56,14 @@ create or replace macro traffic_light(value, n, bad_when, warning, critical, min
     else 'green'
 end;
 
+-- the worst of several lights
+create or replace macro worst_light(light) as case
+    when bool_or(light = 'red') then 'red'
+    when bool_or(light = 'amber') then 'amber'
+    when bool_or(light = 'green') then 'green'
+    else 'grey'
+end;
+
 -- what an interest value means for the business; `own_kind` is that of the workspace's own label, if it is one
 create or replace macro interest_kind(status, own_kind) as case
     when status in (1, 2, 3, 4) then 'positive'
@@ -45,8 +72,65 @@ create or replace macro interest_kind(status, own_kind) as case
     when status is not null then coalesce(own_kind, 'neutral')
 end;
 
+-- an interest value in words, also of versions of the past; `own_label` is that of the workspace's own label, if it is one
+create or replace macro interest_status_label(status, own_label) as case
+    when status = 0 then 'out of office'
+    when status = 1 then 'interested'
+    when status = 2 then 'meeting booked'
+    when status = 3 then 'meeting completed'
+    when status = 4 then 'won'
+    when status = -1 then 'not interested'
+    when status = -2 then 'wrong person'
+    when status = -3 then 'lost'
+    when status = -4 then 'no show'
+    when status is not null then coalesce(own_label, 'unknown (' || status || ')')
+end;
+
+-- whether a verification came to a result
+create or replace macro is_verification_known(status) as coalesce(status not in (0, 11, 12), false);
+
+-- weeks from the Monday of a cohort to the week of an instant; 26 is half a year and later
+create or replace macro cohort_age(monday, instant) as case
+    when instant is not null then least(26, greatest(0, (date_trunc('week', instant)::date - monday) // 7))
+end;
+
+-- states in words, for versions of the past; staging decodes the present from the same numbers
+create or replace macro campaign_status_label(status) as case status
+    when 0 then 'draft'
+    when 1 then 'active'
+    when 2 then 'paused'
+    when 3 then 'completed'
+    when 4 then 'running subsequences'
+    when -1 then 'accounts unhealthy'
+    when -2 then 'bounce protect'
+    when -99 then 'account suspended'
+    else 'unknown (' || status || ')'
+end;
+
+create or replace macro account_status_label(status) as case status
+    when 1 then 'active'
+    when 2 then 'paused'
+    when 3 then 'paused for maintenance'
+    when -1 then 'connection error'
+    when -2 then 'soft bounce error'
+    when -3 then 'sending error'
+    else 'unknown (' || status || ')'
+end;
+
+create or replace macro warmup_status_label(status) as case status
+    when 0 then 'paused'
+    when 1 then 'active'
+    when -1 then 'banned'
+    when -2 then 'spam folder unknown'
+    when -3 then 'permanent suspension'
+    else 'unknown (' || status || ')'
+end;
+
 -- the part of an address after the @
 create or replace macro domain_of(email) as lower(nullif(split_part(email, '@', 2), ''));
+
+-- who a contact is, whatever the spelling of the address; null where there is none
+create or replace macro contact_of(email) as nullif(lower(trim(email)), '');
 
 -- whether a day has any figure but zero, given its greatest
 create or replace macro has_figures(greatest_figure) as coalesce(greatest_figure, 0) > 0;

@@ -12,9 +12,11 @@ from pathlib import Path
 import duckdb
 
 from instantly_pipeline.errors import LockedError, StorageError
+from instantly_pipeline.warehouse import contents, made
+from instantly_pipeline.warehouse.sqltext import first
 
 SCHEMAS = ("raw", "history", "log", "meta", "seeds", "staging", "intermediate", "marts")
-LOADER_VERSION = "1"  # raise it when the loader would make other tables from the same files
+LOADER_VERSION = "2"  # raise it when the loader would make other tables from the same files
 
 _FACTS = "create table if not exists meta.build (name varchar primary key, value varchar)"
 _LOADED = """
@@ -53,6 +55,13 @@ def open_build(
         return _connect(path, config)
     except UnusableFileError as reason:
         raise StorageError(f"{path} cannot be made: it {reason}. Check the disk and INSTANTLY_DATA_DIR.") from reason
+
+
+def refused_by_machine(error: BaseException | None) -> bool:
+    """Whether it was the disk or the memory that made DuckDB fail, and neither the file nor the SQL."""
+    no_room = "No space left" in str(error) or "Could not write file" in str(error)
+    known = (duckdb.OutOfMemoryException, duckdb.TransactionException)  # a commit that the disk did not take
+    return isinstance(error, known) or (isinstance(error, duckdb.Error) and no_room)
 
 
 def remove_build(path: Path) -> None:
@@ -104,6 +113,8 @@ def _prepare(con: duckdb.DuckDBPyConnection, storage_version: str) -> None:
             con.execute(f"create schema if not exists {schema}")
         con.execute(_FACTS)
         con.execute(_LOADED)
+        con.execute(contents.TABLES)
+        con.execute(made.TABLES)
         con.executemany("insert into meta.build values (?, ?)", list(expected.items()))
         con.commit()
     except duckdb.Error as error:
@@ -112,7 +123,7 @@ def _prepare(con: duckdb.DuckDBPyConnection, storage_version: str) -> None:
 
 def _facts(con: duckdb.DuckDBPyConnection) -> dict[str, str] | None:
     """What the file says about its making, or None for a new file."""
-    tables = con.execute("select count(*) from duckdb_tables() where not internal").fetchone()
+    tables = first(con.execute("select count(*) from duckdb_tables() where not internal").fetchall())
     if tables is None or tables[0] == 0:
         return None
     return dict(con.execute("select name, value from meta.build").fetchall())

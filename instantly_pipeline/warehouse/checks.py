@@ -6,7 +6,7 @@ warnings are reported. No message holds a value from a row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,14 @@ import pyarrow.parquet as pq
 from instantly_pipeline.errors import ModelError
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.streams.model import Stream
+from instantly_pipeline.warehouse.build import refused_by_machine
+from instantly_pipeline.warehouse.contents import Contents
 from instantly_pipeline.warehouse.contracts import Check, Contract, read_contracts
-from instantly_pipeline.warehouse.models import Model, parse, read_seeds
-from instantly_pipeline.warehouse.sqltext import columns, ident, text
+from instantly_pipeline.warehouse.made import Definitions, note_passed, passed_before
+from instantly_pipeline.warehouse.models import Model, read_seeds, tables_of
+from instantly_pipeline.warehouse.reads import is_volatile
+from instantly_pipeline.warehouse.runner import keys_of, macros_text
+from instantly_pipeline.warehouse.sqltext import columns, digest, first, ident, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +42,17 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One check before it is asked; `sql` returns the offending rows."""
+    """One check before it is asked; `sql` returns the offending rows.
+
+    `reads` are the tables and views it reads, each with the columns if they are few (None: it may be any).
+    """
 
     name: str
     model: str
     blocking: bool
     description: str
     sql: str
+    reads: Mapping[str, Collection[str] | None]
 
 
 def run_checks(
@@ -51,27 +60,85 @@ def run_checks(
     sql_dir: Path,
     models: Mapping[str, Model],
     streams: Mapping[str, Stream],
-    layout: Layout,
+    layout: Layout | None,
 ) -> list[CheckResult]:
-    """Ask every question there is. ModelError names a check that cannot be asked."""
+    """Ask every question there is. ModelError names a check that cannot be asked.
+
+    `layout` is where the files lie that the marts are compared with, None where they are of another time.
+    """
+    macros = macros_text(sql_dir)
+    about = Definitions(con, models, macros)
+    passed = Passed(con, about, Contents(con, keys_of(models)), macros)
     questions = [
         *_stream_questions(streams),
         *(q for seed in read_seeds(sql_dir).values() for q in _contract_questions(f"seeds.{seed.name}", seed)),
-        *(q for model in models.values() for q in _model_questions(model)),
+        *(q for model in models.values() for q in model_questions(model)),
         *_singular(sql_dir),
     ]
-    results = [_ask(con, question) for question in questions]
+    results = [passed.result(question) or passed.note(question, _ask(con, question)) for question in questions]
+    passed.save()
     results += [_shape(con, model) for model in models.values() if model.path is not None and model.columns]
-    results += [_emptied(con, model, layout) for model in models.values() if model.schema == "marts"]
+    if layout is not None:
+        marts = (model for model in models.values() if model.schema == "marts" and not model.may_be_empty)
+        results += [_emptied(con, model, layout) for model in marts]
     return results
+
+
+class Passed:
+    """Answers that need no question: it was asked of the same contents before, and no row broke the promise."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, about: Definitions, contents: Contents, macros: str) -> None:
+        self._con = con
+        self._about = about
+        self._contents = contents
+        self._macros = macros
+        self._before = passed_before(con)
+        self._now: set[str] = set()
+
+    def result(self, question: Question) -> CheckResult | None:
+        """The result of a check that is known to pass."""
+        asked = self._asked(question)
+        if asked is None or asked not in self._before:
+            return None
+        return self.note(question, _result(question, 0))
+
+    def note(self, question: Question, result: CheckResult) -> CheckResult:
+        """The result, remembered for the next run where it is good."""
+        asked = self._asked(question)
+        if result.passed and asked is not None:
+            self._now.add(asked)
+        return result
+
+    def save(self) -> None:
+        """Keep what passed for the next run."""
+        self._contents.save()
+        note_passed(self._con, self._now)
+
+    def _asked(self, question: Question) -> str | None:
+        """The question and what it is asked of; None where the answer follows from more than tables."""
+        names = list(question.reads)
+        if is_volatile(question.sql, self._about.functions) or any(self._about.is_volatile(name) for name in names):
+            return None
+        found = [self._about.of(name) for name in names]
+        for name, few in question.reads.items():
+            for table, every in sorted(self._about.tables([name]).items()):
+                chosen = few if few is not None and table == name else every
+                found += [table, self._contents.of(table, chosen)]
+        return digest(duckdb.__version__, self._macros, question.sql, *found)
 
 
 def _ask(con: duckdb.DuckDBPyConnection, question: Question) -> CheckResult:
     try:
-        counted = con.execute(f"select count(*) from ({question.sql}\n) offending").fetchone()
+        counted = first(con.execute(f"select count(*) from ({question.sql}\n) offending").fetchall())
     except duckdb.Error as error:
+        if refused_by_machine(error):
+            raise
         raise ModelError(f"The check {question.name} cannot be asked: {str(error).splitlines()[0]}") from error
     failing = int(counted[0]) if counted else 0
+    return _result(question, failing)
+
+
+def _result(question: Question, failing: int) -> CheckResult:
     sample = f"select * from ({question.sql}\n) offending limit 20"
     return CheckResult(
         question.name, question.model, question.blocking, failing == 0, failing, question.description, sample
@@ -87,6 +154,7 @@ def _stream_questions(streams: Mapping[str, Stream]) -> Iterable[Question]:
             True,
             "workspace_id and _key identify a row",
             _repeated(table, ("workspace_id", "_key")),
+            {f"raw.{stream.name}": ("workspace_id", "_key")},
         )
         key = [name for name in stream.key if stream.column(name).always]
         if key:
@@ -96,10 +164,12 @@ def _stream_questions(streams: Mapping[str, Stream]) -> Iterable[Question]:
                 True,
                 f"{', '.join(key)} have a value in every row",
                 f"select * from {table} where {_any_null(key)}",
+                {f"raw.{stream.name}": key},
             )
 
 
-def _model_questions(model: Model) -> Iterable[Question]:
+def model_questions(model: Model) -> Iterable[Question]:
+    """What the contract of a model promises of its rows."""
     contract = Contract(model.name, Path(), key=model.key, nullable_key=model.nullable_key, checks=model.checks)
     return _contract_questions(model.full_name, contract)
 
@@ -113,6 +183,7 @@ def _contract_questions(table: str, contract: Contract) -> Iterable[Question]:
             True,
             "the key identifies a row",
             _repeated(ident(table), contract.key),
+            {table: contract.key},
         )
     for check in contract.checks:
         yield _question(table, check)
@@ -123,36 +194,38 @@ def _contract_questions(table: str, contract: Contract) -> Iterable[Question]:
             True,
             f"{', '.join(sure)} have a value in every row",
             f"select * from {ident(table)} where {_any_null(sure)}",
+            {table: sure},
         )
 
 
 def _question(table: str, check: Check) -> Question:
     try:
-        label, sql = _FORMS[check.kind](ident(table), check.of)
+        label, sql, reads = _FORMS[check.kind](table, check.of)
     except (KeyError, TypeError) as error:
         raise ModelError(f"A check of {table} is not written as it should be: {check.kind}: {check.of!r}") from error
-    return Question(f"{table}: {label}", table, check.blocking, check.description or label, sql)
+    return Question(f"{table}: {label}", table, check.blocking, check.description or label, sql, reads)
 
 
-def _not_null(table: str, of: str | list[str]) -> tuple[str, str]:
+def _not_null(table: str, of: str | list[str]) -> _Form:
     names = [of] if isinstance(of, str) else list(of)
-    return f"{', '.join(names)} not null", f"select * from {table} where {_any_null(names)}"
+    return f"{', '.join(names)} not null", f"select * from {ident(table)} where {_any_null(names)}", {table: names}
 
 
-def _unique(table: str, of: str | list[str]) -> tuple[str, str]:
+def _unique(table: str, of: str | list[str]) -> _Form:
     names = [of] if isinstance(of, str) else list(of)
-    return f"{', '.join(names)} unique", _repeated(table, names)
+    return f"{', '.join(names)} unique", _repeated(ident(table), names), {table: names}
 
 
-def _accepted_values(table: str, of: Mapping[str, object]) -> tuple[str, str]:
+def _accepted_values(table: str, of: Mapping[str, object]) -> _Form:
     column, values = str(of["column"]), of["values"]
     if not isinstance(values, list):
         raise TypeError
     listed = ", ".join(text(v) if isinstance(v, str) else str(v) for v in values)
-    return f"{column} is one of its values", f"select * from {table} where {ident(column)} not in ({listed})"
+    sql = f"select * from {ident(table)} where {ident(column)} not in ({listed})"
+    return f"{column} is one of its values", sql, {table: [column]}
 
 
-def _relationship(table: str, of: Mapping[str, object]) -> tuple[str, str]:
+def _relationship(table: str, of: Mapping[str, object]) -> _Form:
     """Rows whose (non-null) columns are in no row of another table, under the same names or those of `fields`."""
     names, to = of["columns"], str(of["to"])
     fields = of.get("fields", names)
@@ -160,17 +233,19 @@ def _relationship(table: str, of: Mapping[str, object]) -> tuple[str, str]:
         raise TypeError
     matches = " and ".join(f"p.{ident(f)} = c.{ident(n)}" for n, f in zip(names, fields, strict=True))
     present = " and ".join(f"c.{ident(name)} is not null" for name in names)
-    return (
-        f"{', '.join(names)} found in {to}",
-        f"select c.* from {table} c where {present} and not exists (select 1 from {ident(to)} p where {matches})",
+    sql = (
+        f"select c.* from {ident(table)} c where {present} and not exists (select 1 from {ident(to)} p where {matches})"
     )
+    reads = {table: names, to: fields} if table != to else {table: [*names, *fields]}
+    return f"{', '.join(names)} found in {to}", sql, reads
 
 
-def _expression(table: str, of: str) -> tuple[str, str]:
-    return str(of), f"select * from {table} where not ({of})"
+def _expression(table: str, of: str) -> _Form:
+    return str(of), f"select * from {ident(table)} where not ({of})", {table: None}
 
 
-_FORMS: dict[str, Callable[[str, Any], tuple[str, str]]] = {
+_Form = tuple[str, str, Mapping[str, Collection[str] | None]]  # label, SQL, what it reads
+_FORMS: dict[str, Callable[[str, Any], _Form]] = {
     "not_null": _not_null,
     "unique": _unique,
     "accepted_values": _accepted_values,
@@ -196,9 +271,9 @@ def _singular(sql_dir: Path) -> Iterable[Question]:
         if contract is None or not contract.more.get("of"):
             raise ModelError(f"{path} has no entry with `of` (the model it is about) in {path.parent}/*.yml; add one.")
         sql = path.read_text(encoding="utf-8").strip().rstrip(";")
-        parse(sql, path)
+        read = tables_of(sql, path)
         blocking = not contract.more.get("warn", False)
-        yield Question(path.stem, str(contract.more["of"]), blocking, contract.description, sql)
+        yield Question(path.stem, str(contract.more["of"]), blocking, contract.description, sql, dict.fromkeys(read))
 
 
 def _shape(con: duckdb.DuckDBPyConnection, model: Model) -> CheckResult:
@@ -221,7 +296,7 @@ def _shape(con: duckdb.DuckDBPyConnection, model: Model) -> CheckResult:
 def _emptied(con: duckdb.DuckDBPyConnection, model: Model, layout: Layout) -> CheckResult:
     """A mart that had rows when last published is not empty now."""
     before = published_rows(layout, model.name)
-    counted = con.execute(f"select count(*) from {ident(model.full_name)}").fetchone()
+    counted = first(con.execute(f"select count(*) from {ident(model.full_name)}").fetchall())
     emptied = before > 0 and counted is not None and counted[0] == 0
     return CheckResult(
         name=f"{model.full_name}: not emptied",

@@ -1,6 +1,6 @@
 """Contracts: what the YAML beside the SQL promises about each model.
 
-shared: {workspace_id: "Workspace the row belongs to"}      descriptions of columns that many models have
+shared: {workspace_id: "Workspace the row belongs to"}      descriptions of columns that many models of the folder have
 models:
   - name: dim_campaign
     description: ...
@@ -8,6 +8,7 @@ models:
     key: [workspace_id, campaign_id]                        unique and not null, blocking
     nullable_key: [step]                                    parts of the key that may be null
     materialized: table                                     intermediate only; the default is a view
+    may_be_empty: true                                      having no rows any more is no reason not to publish
     columns:
       - {name: campaign_id, type: VARCHAR, description: ...}
       - campaign_name: VARCHAR                              short, where `shared` describes it
@@ -61,6 +62,7 @@ class Contract:
     key: tuple[str, ...] = ()
     nullable_key: tuple[str, ...] = ()
     materialized: str = ""
+    may_be_empty: bool = False
     columns: tuple[ContractColumn, ...] = ()
     checks: tuple[Check, ...] = ()
     more: Mapping[str, Any] = field(default_factory=dict)
@@ -75,9 +77,10 @@ KINDS = ("not_null", "unique", "accepted_values", "relationship", "expression")
 def read_contracts(folder: Path) -> dict[str, Contract]:
     """The contracts of every YAML file in `folder`, by name. ModelError names a file that is wrong."""
     found: dict[str, Contract] = {}
-    for path in sorted(folder.glob("*.yml")):
-        document = _parsed(path)
-        shared = document.get("shared") or {}
+    documents = {path: _parsed(path) for path in sorted(folder.glob("*.yml"))}
+    everywhere = {name: about for document in documents.values() for name, about in _shared(document).items()}
+    for path, document in documents.items():
+        shared = everywhere | _shared(document)  # a file's own words come first
         for entry in document.get("models") or ():
             contract = _contract(entry, shared, path)
             if contract.name in found:
@@ -96,12 +99,18 @@ def _parsed(path: Path) -> dict[str, Any]:
     return document
 
 
+def _shared(document: Mapping[str, Any]) -> dict[str, str]:
+    return document.get("shared") or {}
+
+
 def _contract(entry: Any, shared: Mapping[str, str], path: Path) -> Contract:
     if not isinstance(entry, dict) or "name" not in entry:
         raise ModelError(f"{path}: every entry of `models` needs a `name`.")
     name = str(entry["name"])
     columns = tuple(_column(column, shared, name, path) for column in entry.get("columns") or ())
-    known = {"name", "description", "grain", "key", "nullable_key", "materialized", "columns", "checks"}
+    known = {
+        "name", "description", "grain", "key", "nullable_key", "materialized", "may_be_empty", "columns", "checks"
+    }  # fmt: skip
     return Contract(
         name=name,
         path=path,
@@ -110,6 +119,7 @@ def _contract(entry: Any, shared: Mapping[str, str], path: Path) -> Contract:
         key=tuple(entry.get("key") or ()),
         nullable_key=tuple(entry.get("nullable_key") or ()),
         materialized=str(entry.get("materialized", "")),
+        may_be_empty=bool(entry.get("may_be_empty", False)),
         columns=columns,
         checks=tuple(_check(check, name, path) for check in entry.get("checks") or ()),
         more={k: v for k, v in entry.items() if k not in known},

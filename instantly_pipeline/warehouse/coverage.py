@@ -1,7 +1,8 @@
 """Which files of the lake the build file holds, and what follows from the difference.
 
 A table of the build file is a function of the lake's files. A file that appeared is added where that gives the same
-result as loading everything; a file that vanished or changed (compaction, erasure) makes its table be loaded whole.
+result as loading everything; a file compacted from loaded ones takes their place; any other that vanished or changed
+makes its table be loaded whole.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from instantly_pipeline.errors import StorageError
-from instantly_pipeline.lake.layout import LakeFile, replaces
+from instantly_pipeline.lake.layout import LakeFile, parts, replaces
 
 CHANGES, META = "changes", "meta"
 
@@ -34,11 +35,13 @@ class Seen:
 class Difference:
     """What is on disk and not in the build file.
 
-    `stale` says that a loaded file is not there as it was, so the table has to be loaded whole; `lost` that this was no
-    compaction: rows may have been erased from the lake.
+    `joined` are compacted files whose rows are all loaded: nothing of them has to be read. `stale` says that a loaded
+    file is not there as it was, so the table has to be loaded whole; `lost` that this was no compaction: rows may have
+    been erased from the lake.
     """
 
     fresh: tuple[Seen, ...]
+    joined: tuple[Seen, ...]
     stale: bool
     lost: bool
 
@@ -84,8 +87,31 @@ class Covered:
                 fresh.append(one)
             elif noted != (one.bytes, one.modified_ns):
                 changed = True
-        lost = changed or not known.keys() <= _replaced(fresh)
-        return Difference(tuple(fresh), stale=changed or bool(known), lost=lost)
+        joined = tuple(one for one in fresh if self._is_joined(area, table, one))
+        left = known.keys() - {name for one in joined for name in _parts(one)}
+        lost = changed or not left <= _replaced(fresh)
+        rest = tuple(one for one in fresh if one not in joined)
+        return Difference(rest, joined, stale=changed or bool(left), lost=lost)
+
+    def _is_joined(self, area: str, table: str, one: Seen) -> bool:
+        """Whether a file was compacted from files that are loaded as they were then."""
+        noted, found = self._known.get((area, table), {}), _parts(one)
+        return bool(found) and all(noted.get(name) == state for name, state in found.items())
+
+    def join(self, area: str, table: str, joined: Iterable[Seen]) -> None:
+        """Note compacted files in place of those they were made from. Belongs into a transaction."""
+        for one in joined:
+            names = list(_parts(one))
+            placed = [area, table, one.file.workspace_id, one.file.name, one.bytes, one.modified_ns, names]
+            self._con.execute(_JOIN, placed)
+            self._con.execute(
+                'delete from meta.loaded_files where area = ? and "table" = ? and file in (select unnest(?))',
+                [area, table, names],
+            )
+            known = self._known[area, table]
+            known[one.file.name] = (one.bytes, one.modified_ns)
+            for name in names:
+                del known[name]
 
     def forget(self, area: str, table: str) -> None:
         """Note that nothing of a table is loaded. Belongs into the transaction that empties it."""
@@ -108,14 +134,28 @@ class Covered:
         self._con.unregister("noted_files")
 
 
+_JOIN = """
+insert into meta.loaded_files
+select $1, $2, $3, $4, $5, $6, sum(rows), min(first_synced_at), max(last_synced_at)
+from meta.loaded_files where area = $1 and "table" = $2 and file in (select unnest($7))
+"""
+
+
+def _parts(one: Seen) -> dict[str, tuple[int, int]]:
+    """The files a compacted one was made from, by name as noted, as they were then; none for any other file."""
+    if not one.file.path.stem.endswith("z"):
+        return {}
+    return {_beside(one, name): state for name, state in parts(one.file.path).items()}
+
+
 def _replaced(fresh: Iterable[Seen]) -> set[str]:
-    """The names of the files whose rows a compaction has put into one of these."""
-    return {
-        f"{one.file.name.rpartition('/')[0]}/{name}"
-        for one in fresh
-        if one.file.path.stem.endswith("z")
-        for name in replaces(one.file.path)
-    }
+    """The files whose rows a compaction has put into one of these that does not say how they were then."""
+    old = [one for one in fresh if one.file.path.stem.endswith("z") and not _parts(one)]
+    return {_beside(one, name) for one in old for name in replaces(one.file.path)}
+
+
+def _beside(one: Seen, name: str) -> str:
+    return f"{one.file.name.rpartition('/')[0]}/{name}"
 
 
 _NOTED = pa.schema(

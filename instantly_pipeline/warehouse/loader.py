@@ -18,9 +18,10 @@ from itertools import groupby
 
 import duckdb
 
-from instantly_pipeline.streams.model import Stream
+from instantly_pipeline.streams.model import Column, Stream
 from instantly_pipeline.warehouse.coverage import CHANGES, Covered, Reach, Seen
-from instantly_pipeline.warehouse.sqltext import columns, ident, instant, path_list, text
+from instantly_pipeline.warehouse.late_columns import from_extra
+from instantly_pipeline.warehouse.sqltext import columns, first, ident, instant, path_list, text
 
 RAW_ENVELOPE = {
     "extra": "VARCHAR",
@@ -103,6 +104,7 @@ class StreamLoader:
         self._covered = covered
         self._limits = limits
         self.remade = False  # the tables were made anew, by the last `load`
+        self.changed = False  # rows of the tables may be others than before
         self._raw = f"raw.{ident(stream.name)}"
         self._history = f"history.{ident(stream.name)}"
 
@@ -122,16 +124,20 @@ class StreamLoader:
         if whole:
             self._remake()
         added = self._apply(parts) if parts else 0
+        touched = self._con.execute("select count(*) from touched").fetchall()
+        self.changed = self.remade or touched != [(0,)]
+        if not whole:
+            self._covered.join(CHANGES, self._stream.name, found.joined)
         self._covered.note(CHANGES, self._stream.name, seen if whole else found.fresh, reach)
         return added
 
     def is_current(self, seen: Sequence[Seen]) -> bool:
         """True where the tables are in step with `seen`, all files of the stream."""
         found = self._covered.difference(CHANGES, self._stream.name, seen)
-        return self._same_shape() and not found.stale and not found.fresh
+        return self._same_shape() and not (found.stale or found.fresh or found.joined)
 
     def _same_shape(self) -> bool:
-        known = self._con.execute("select value from meta.build where name = ?", [self._fact]).fetchone()
+        known = first(self._con.execute("select value from meta.build where name = ?", [self._fact]).fetchall())
         return known is not None and known[0] == signature(self._stream)
 
     @property
@@ -227,23 +233,23 @@ class StreamLoader:
         return added
 
     def _insert(self, part: Part) -> int:
-        values = ", ".join(self._value(name, kind, part) for name, kind in self._typed())
-        done = self._con.execute(
-            f"insert into {self._history} ({columns([*self._stream.names, *HISTORY_ENVELOPE])}) "
-            f"select {values}, r.extra, {text(part.workspace_id)}, r._key, r._row_hash, r._op, r._run_id, "
-            f"r._synced_at, v.valid_to from {part.source} r left join (from verdict where part = {part.number}) v "
-            "on v.file = r.file_index and v.row = r.file_row_number where v.keep is distinct from false"
-        ).fetchone()
+        values = ", ".join(_value(column, part) for column in self._stream.columns)
+        done = first(
+            self._con.execute(
+                f"insert into {self._history} ({columns([*self._stream.names, *HISTORY_ENVELOPE])}) "
+                f"select {values}, r.extra, {text(part.workspace_id)}, r._key, r._row_hash, r._op, r._run_id, "
+                f"r._synced_at, v.valid_to from {part.source} r left join (from verdict where part = {part.number}) v "
+                "on v.file = r.file_index and v.row = r.file_row_number where v.keep is distinct from false"
+            ).fetchall()
+        )
         return int(done[0]) if done else 0
 
-    def _typed(self) -> list[tuple[str, str]]:
-        return [(column.name, column.type.sql) for column in self._stream.columns]
 
-    def _value(self, name: str, kind: str, part: Part) -> str:
-        """The column as the file has it; where the file is older than the column, what `extra` kept of it."""
-        if name in part.columns:
-            return f"try_cast(r.{ident(name)} as {kind})"
-        return f"try_cast(r.extra ->> {text('$.' + json.dumps(name))} as {kind})"
+def _value(column: Column, part: Part) -> str:
+    """The column as the file has it; where the file is older than the column, what `extra` kept of it."""
+    if column.name in part.columns:
+        return f"try_cast(r.{ident(column.name)} as {column.type.sql})"
+    return from_extra(column)
 
 
 _NO_TOUCHED = """

@@ -12,11 +12,12 @@ import duckdb
 
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.streams.model import Stream
+from instantly_pipeline.warehouse.comments import comment_stream
+from instantly_pipeline.warehouse.contents import forget
 from instantly_pipeline.warehouse.coverage import CHANGES, META, Covered, Seen, broken_file, look
 from instantly_pipeline.warehouse.loader import LoadResult, StreamLoader
 from instantly_pipeline.warehouse.logtables import LOADED_LOGS, count_rows, fold, forget_verified, load_log, make_logs
-from instantly_pipeline.warehouse.runner import comment_stream
-from instantly_pipeline.warehouse.sqltext import ident, instant, path_list
+from instantly_pipeline.warehouse.sqltext import first, ident, instant, path_list
 from instantly_pipeline.warehouse.verified import apply_verified
 
 
@@ -47,11 +48,14 @@ def as_of_published(con: duckdb.DuckDBPyConnection, layout: Layout, at: datetime
     files = layout.files(layout.meta, "published")
     found = None
     if files:
-        found = con.execute(
-            "select published_at::varchar, synced_to from read_parquet("
-            f"{path_list(file.path for file in files)}, hive_partitioning = false, union_by_name = true) "
-            f"where published_at <= {instant(at)} order by published_at desc limit 1"
-        ).fetchone()
+        with _readable(look(files)):
+            found = first(
+                con.execute(
+                    "select published_at::varchar, synced_to from read_parquet("
+                    f"{path_list(file.path for file in files)}, hive_partitioning = false, union_by_name = true) "
+                    f"where published_at <= {instant(at)} order by published_at desc, run_id desc limit 1"
+                ).fetchall()
+            )
     if found is None:
         return AsOf(dict.fromkeys(layout.workspaces(), at), at)
     limits = {workspace_id: datetime.fromisoformat(last) for workspace_id, last in json.loads(found[1]).items()}
@@ -91,9 +95,15 @@ def load_lake(
     return results
 
 
+def loaded_as_of(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the build file holds an earlier time."""
+    known = first(con.execute("select value from meta.build where name = 'as_of'").fetchall())
+    return known is not None and known[0] != ""
+
+
 def _forget_other_time(con: duckdb.DuckDBPyConnection, fact: str) -> None:
     """Empty the build file's bookkeeping where it was loaded up to another time."""
-    known = con.execute("select value from meta.build where name = 'as_of'").fetchone()
+    known = first(con.execute("select value from meta.build where name = 'as_of'").fetchall())
     if known is not None and known[0] == fact:
         return
     con.execute("delete from meta.loaded_files")
@@ -126,10 +136,17 @@ def _load_stream(
             added = loader.load(seen)
             if loader.remade:
                 comment_stream(con, stream)
-            apply_verified(con, stream.name)
-    counted = con.execute(
-        f"select count(*) filter (_deleted_at is null), count(_deleted_at) from raw.{ident(stream.name)}"
-    ).fetchone()
+            verified = apply_verified(con, stream.name)
+            if loader.changed:
+                forget(con, f"raw.{stream.name}")
+                forget(con, f"history.{stream.name}")
+            elif verified:
+                forget(con, f"raw.{stream.name}", "_verified_at")
+    counted = first(
+        con.execute(
+            f"select count(*) filter (_deleted_at is null), count(_deleted_at) from raw.{ident(stream.name)}"
+        ).fetchall()
+    )
     live, deleted = counted or (0, 0)
     return LoadResult(live, deleted, versions_added=added, files=len(seen), remade=loader.remade)
 

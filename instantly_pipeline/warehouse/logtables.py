@@ -13,8 +13,9 @@ import duckdb
 import pyarrow as pa
 
 from instantly_pipeline.lake.logs import LOGS
+from instantly_pipeline.warehouse.contents import forget
 from instantly_pipeline.warehouse.coverage import META, Covered, Reach, Seen
-from instantly_pipeline.warehouse.sqltext import columns, ident, instant, path_list, text
+from instantly_pipeline.warehouse.sqltext import columns, digest, ident, instant, path_list, text
 
 LOADED_LOGS = tuple(name for name in LOGS if name != "rejected")
 
@@ -58,8 +59,10 @@ def load_log(
 ) -> bool:
     """Bring `log.<name>` in step with `seen`, all its files; true where something changed."""
     found = covered.difference(META, name, seen)
-    if not found.fresh and not found.stale:
-        return False
+    if not found.stale:
+        covered.join(META, name, found.joined)
+        if not found.fresh:
+            return False
     if found.stale:
         covered.forget(META, name)
         con.execute(f"delete from log.{ident(name)}")
@@ -108,17 +111,31 @@ def fold(con: duckdb.DuckDBPyConnection, changed: Collection[str]) -> set[str]:
     """Work out the tables of `meta` whose logs changed, and those that do not exist yet; their names."""
     tables = con.execute("select table_name from duckdb_tables() where schema_name = 'meta'").fetchall()
     existing = {row[0] for row in tables}
-    due = {name for name in FOLDS if name in changed or name not in existing}
+    made_by = dict(con.execute("select name, value from meta.build where name like 'fold %'").fetchall())
+    due = {
+        name for name, sql in FOLDS.items()
+        if name in changed or name not in existing or made_by.get(f"fold {name}") != digest(sql)
+    }  # fmt: skip
+    if "stream_status" in due:
+        due.add("stream_runs")  # another look at the same log
     if "held_deletes" in due:
         due.add("stream_status")  # it counts them
     for name in (name for name in FOLDS if name in due):
-        con.execute(f"create or replace table meta.{name} as {FOLDS[name]}")
-        con.execute(f"comment on table meta.{name} is {text(META_ABOUT[name])}")
+        fold_one(con, name)
     return due
+
+
+def fold_one(con: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Work out one table of `meta` from its log."""
+    con.execute(f"create or replace table meta.{name} as {FOLDS[name]}")
+    con.execute(f"comment on table meta.{name} is {text(META_ABOUT[name])}")
+    con.execute("insert or replace into meta.build values (?, ?)", [f"fold {name}", digest(FOLDS[name])])
+    forget(con, f"meta.{name}")
 
 
 def count_rows(con: duckdb.DuckDBPyConnection, streams: Iterable[str]) -> None:
     """Put the number of live rows of these streams into `meta.stream_status`."""
+    forget(con, "meta.stream_status")
     for stream in streams:
         con.execute(
             f"update meta.stream_status s set rows = coalesce((select count(*) from raw.{ident(stream)} r "
@@ -145,6 +162,11 @@ META_COLUMNS: dict[str, dict[str, str]] = {
         "retries": _I, "rows_read": _I, "rows_inserted": _I, "rows_updated": _I, "rows_deleted": _I,
         "rows_unchanged": _I,
     },
+    "stream_runs": {
+        "run_id": _T, "workspace_id": _T, "stream": _T, "outcome": _T, "started_at": _Z, "ended_at": _Z,
+        "requests": _I, "retries": _I, "rows_read": _I, "rows_inserted": _I, "rows_updated": _I, "rows_deleted": _I,
+        "rows_unchanged": _I,
+    },
     "schema_drift": {
         "workspace_id": _T, "stream": _T, "field": _T, "kind": _T, "first_seen_at": _Z, "last_seen_at": _Z, "times": _I,
     },
@@ -163,6 +185,7 @@ META_ABOUT = {
     "sync_runs": "Runs: one row per run and workspace, with its outcome and cost",
     "held_deletes": "Deletions that looked suspicious and were not carried out",
     "stream_status": "Streams: one row per workspace and stream, how it was last read and when it last succeeded",
+    "stream_runs": "Streams of every run: one row per run, workspace and stream, with its outcome and cost",
     "schema_drift": "Differences between the streams as declared and as answered",
     "quarantine": "Values that did not fit their column, never the value itself",
     "reconciliation": "Own counts against Instantly's counters, as last compared",
@@ -213,6 +236,13 @@ select l.workspace_id, l.stream, l.outcome, l.reason, l.last_success_at, 0::bigi
     l.rows_inserted, l.rows_updated, l.rows_deleted, l.rows_unchanged
 from latest l left join held h using (workspace_id, stream)
 order by l.workspace_id, l.stream
+""",
+    "stream_runs": """
+select run_id, workspace_id, stream, outcome, started_at, ended_at, requests, retries, rows_read, rows_inserted,
+    rows_updated, rows_deleted, rows_unchanged
+from log.stream_status
+qualify row_number() over (partition by run_id, workspace_id, stream order by ended_at desc nulls last, outcome) = 1
+order by started_at, run_id, workspace_id, stream
 """,
     "schema_drift": """
 select workspace_id, stream, field, kind, min(seen_at) as first_seen_at, max(seen_at) as last_seen_at,

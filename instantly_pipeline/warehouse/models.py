@@ -39,6 +39,7 @@ class Model:
     key: tuple[str, ...] = ()
     nullable_key: tuple[str, ...] = ()
     materialized: str = "table"
+    may_be_empty: bool = False
     path: Path | None = None
 
     @property
@@ -94,7 +95,7 @@ def _from_file(path: Path, schema: str, contract: Contract | None) -> Model:
         name=path.stem,
         schema=schema,
         sql=sql,
-        depends_on=_tables(sql, path),
+        depends_on=tables_of(sql, path),
         description=contract.description if contract else "",
         grain=grain,
         columns=contract.columns if contract else (),
@@ -102,6 +103,7 @@ def _from_file(path: Path, schema: str, contract: Contract | None) -> Model:
         key=contract.key if contract else (),
         nullable_key=contract.nullable_key if contract else (),
         materialized=_materialized(schema, contract),
+        may_be_empty=contract.may_be_empty if contract else False,
         path=path,
     )
 
@@ -141,7 +143,8 @@ def parse(sql: str, where: Path | str) -> exp.Query:
     return statements[0]
 
 
-def _tables(sql: str, where: Path) -> tuple[str, ...]:
+def tables_of(sql: str, where: Path) -> tuple[str, ...]:
+    """The tables a SELECT reads, by their full names. ModelError where it is none, or names one without a schema."""
     tree = parse(sql, where)
     defined = {cte.alias for cte in tree.find_all(exp.CTE)}
     found: dict[str, None] = {}

@@ -11,19 +11,25 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from instantly_pipeline.errors import PublishRefused, StorageError
 from instantly_pipeline.lake.layout import Layout, fsync_folder, storage_error
 from instantly_pipeline.warehouse.checks import CheckResult, mart_file
+from instantly_pipeline.warehouse.contents import Contents
 from instantly_pipeline.warehouse.coverage import CHANGES
+from instantly_pipeline.warehouse.logtables import fold_one
 from instantly_pipeline.warehouse.sqltext import ident, text
 
 READ_ONLY = 0o444
+STAMP = "stamp"  # in a Parquet file's metadata: the state of the table it was written from
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,38 +107,62 @@ def _iso(value: datetime) -> str:
 
 
 def note_published(con: duckdb.DuckDBPyConnection, row: Mapping[str, object]) -> None:
-    """Put the row into `meta.published` of the file that is about to be published."""
-    con.execute("delete from meta.published where run_id = $run_id and published_at = $published_at", _only(row, 2))
+    """Put the row into `meta.published` of the file that is about to be published.
+
+    The other rows are those of the log: a publication that failed on its way is not among them.
+    """
+    con.begin()
+    fold_one(con, "published")
+    con.execute(
+        "delete from meta.published where run_id = ? and published_at = ?", [row["run_id"], row["published_at"]]
+    )
     con.execute("insert into meta.published values ($run_id, $published_at, $storage_version, $synced_to)", dict(row))
-
-
-def _only(row: Mapping[str, object], count: int) -> dict[str, object]:
-    return dict(list(row.items())[:count])
+    con.commit()
 
 
 def write_parquet(
     con: duckdb.DuckDBPyConnection, layout: Layout, tables: Iterable[str]
-) -> tuple[list[_Pair], dict[str, int]]:
-    """Write `raw.*` and `marts.*` tables beside their places; what to rename, and rows by table.
+) -> tuple[list[_Pair], dict[Path, tuple[str, int]]]:
+    """Write `raw.*` and `marts.*` tables that have changed beside their places.
 
-    StorageError where the disk does not take them; then nothing is left beside.
+    What to rename, and by place all files there are to be, with their table and its rows. StorageError where the disk
+    does not take them; then nothing is left beside.
     """
+    contents = Contents(con, {})
     pairs: list[_Pair] = []
-    rows: dict[str, int] = {}
+    files: dict[Path, tuple[str, int]] = {}
     try:
         for table in tables:
             schema, name = table.split(".", 1)
             place = mart_file(layout, name) if schema == "marts" else layout.publish / "current" / f"{name}.parquet"
-            place.parent.mkdir(parents=True, exist_ok=True)
-            pairs.append(_Pair(_beside(place), place))
-            copied = f"copy {ident(table)} to {text(str(pairs[-1].beside))} (format parquet, compression zstd)"
-            counted = con.execute(copied).fetchone()
-            rows[table] = int(counted[0]) if counted else 0
+            stamp = contents.stamp(table)
+            rows = _rows_if_current(place, stamp)
+            if rows is None:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                pairs.append(_Pair(_beside(place), place))
+                rows = _write_table(con, table, pairs[-1].beside, stamp)
+            files[place] = (table, rows)
     except (OSError, duckdb.IOException) as error:
         discard(pairs)
         cause = error if isinstance(error, OSError) else OSError(str(error).splitlines()[0])
         raise storage_error(layout.publish / "current", cause) from error
-    return pairs, rows
+    contents.save()
+    return pairs, files
+
+
+def _write_table(con: duckdb.DuckDBPyConnection, table: str, to: Path, stamp: str) -> int:
+    options = f"format parquet, compression zstd, kv_metadata {{{STAMP}: {text(stamp)}}}"
+    counted = con.execute(f"copy {ident(table)} to {text(str(to))} ({options})").fetchall()
+    return int(counted[0][0])
+
+
+def _rows_if_current(place: Path, stamp: str) -> int | None:
+    """The rows of a published file, if it holds its table as it is."""
+    try:
+        found = pq.read_metadata(place)
+    except (OSError, pa.ArrowException):
+        return None
+    return int(found.num_rows) if (found.metadata or {}).get(STAMP.encode()) == stamp.encode() else None
 
 
 def copy_database(source: Path, place: Path) -> _Pair:
@@ -141,11 +171,12 @@ def copy_database(source: Path, place: Path) -> _Pair:
     if log.exists() and log.stat().st_size:
         raise StorageError(f"{source} was not closed cleanly. Run the same command again; it is made from the lake.")
     pair = _Pair(_beside(place), place)
-    place.parent.mkdir(parents=True, exist_ok=True)
     try:
+        place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, pair.beside)
     except OSError as error:
-        pair.beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            pair.beside.unlink(missing_ok=True)
         raise storage_error(place, error) from error
     return pair
 

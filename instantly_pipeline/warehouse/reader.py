@@ -59,6 +59,33 @@ class RunStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """A counter of Instantly's that is not what our rows add up to. `ours` and `theirs` are counts."""
+
+    workspace_name: str
+    campaign_id: str
+    campaign_name: str | None
+    metric: str
+    ours: float | None
+    theirs: float
+    difference: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Instantly's own counters, as last compared with ours: `equal` and `near` (within 2 %, or 5) of `counters`.
+
+    `largest` are the largest differences. `checked_at` is None where nothing was compared yet.
+    """
+
+    checked_at: datetime | None
+    counters: int
+    equal: int
+    near: int
+    largest: list[Difference]
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """What is published, and how fresh it is; all instants in UTC."""
 
@@ -69,6 +96,7 @@ class Status:
     quarantined: int
     drifted: int
     held_deletes: int
+    reconciliation: Compared
 
 
 def open_published(published_file: Path) -> duckdb.DuckDBPyConnection:
@@ -140,6 +168,7 @@ def status(published_file: Path, *, runs: int = 5) -> Status:
             quarantined=_rows(con, "select count(*) from meta.quarantine")[0][0],
             drifted=_rows(con, "select count(*) from meta.schema_drift")[0][0],
             held_deletes=_rows(con, "select count(*) from meta.held_deletes")[0][0],
+            reconciliation=_compared(con),
         )
     except duckdb.Error as error:
         raise StorageError(
@@ -148,6 +177,12 @@ def status(published_file: Path, *, runs: int = 5) -> Status:
         ) from error
     finally:
         con.close()
+
+
+def _compared(con: duckdb.DuckDBPyConnection) -> Compared:
+    at, counters, equal, near = _rows(con, _COMPARED)[0]
+    largest = [Difference(*row) for row in _rows(con, _LARGEST)] if counters else []
+    return Compared(_time(at), counters, equal, near, largest)
 
 
 def _rows(con: duckdb.DuckDBPyConnection, sql: str, *values: object) -> list[tuple[Any, ...]]:
@@ -188,5 +223,33 @@ select r.run_id, r.workspace_id, coalesce(n.workspace_name, r.workspace_id), r.s
 from meta.sync_runs r left join named n using (workspace_id)
 qualify row_number() over (partition by r.workspace_id order by r.started_at desc, r.run_id desc) <= ?
 order by r.started_at desc, r.run_id desc, 3
+"""
+)
+
+# Only the last comparison of a workspace: what was compared before is of campaigns that are gone.
+_LAST = """
+last as (
+    from meta.reconciliation where theirs is not null
+    qualify checked_at = max(checked_at) over (partition by workspace_id)
+)
+"""
+
+_COMPARED = f"""
+with {_LAST}
+select max(checked_at)::varchar, count(*), count(*) filter (difference = 0),
+    count(*) filter (difference <> 0 and abs(difference) <= greatest(5, 0.02 * theirs))
+from last
+"""
+
+_LARGEST = (
+    _NAMED
+    + f"""
+, {_LAST}
+select coalesce(n.workspace_name, l.workspace_id), l.campaign_id, c.name, l.metric, l.ours, l.theirs, l.difference
+from last l
+left join named n using (workspace_id)
+left join raw.campaigns c on c.workspace_id = l.workspace_id and c.id = l.campaign_id
+where l.difference is distinct from 0
+order by abs(l.difference) desc nulls first, l.campaign_id, l.metric limit 3
 """
 )

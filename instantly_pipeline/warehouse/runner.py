@@ -1,44 +1,42 @@
-"""Makes the models in the build file: seeds and macros first, then each model after those it reads."""
+"""Makes the models in the build file: macros and seeds first, then each model after those it reads.
+
+What is there already and was made from the same is left as it is (see `made.py`).
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import duckdb
 
 from instantly_pipeline.errors import ModelError
-from instantly_pipeline.streams.model import Stream
-from instantly_pipeline.warehouse.contracts import Contract, ContractColumn
-from instantly_pipeline.warehouse.loader import HISTORY_ENVELOPE, RAW_ENVELOPE
+from instantly_pipeline.warehouse import statistics
+from instantly_pipeline.warehouse.build import refused_by_machine
+from instantly_pipeline.warehouse.comments import comment
+from instantly_pipeline.warehouse.contents import Contents
+from instantly_pipeline.warehouse.contracts import Contract
+from instantly_pipeline.warehouse.made import Definitions, Made, made_before, note_made
 from instantly_pipeline.warehouse.models import FOLDERS, Model, read_seeds, with_needs
-from instantly_pipeline.warehouse.sqltext import ident, text
-
-ABOUT_ENVELOPE = {
-    "extra": "JSON: fields without a column, and values that did not fit theirs",
-    "workspace_id": "Workspace the row belongs to",
-    "_key": "Key of the record as a JSON array",
-    "_first_seen_at": "When a sync first saw the record",
-    "_changed_at": "When a sync last saw it change, or found it deleted",
-    "_verified_at": "When it was last compared with the API",
-    "_deleted_at": "When a sync found that the API no longer has it",
-    "_row_hash": "Version of the hash and hash of the record; null for a delete",
-    "_op": "upsert or delete",
-    "_run_id": "Run that saw this version first",
-    "_valid_from": "When this version was first seen",
-    "_valid_to": "When the next version was first seen; null for the last one",
-}
+from instantly_pipeline.warehouse.reads import columns_read
+from instantly_pipeline.warehouse.sqltext import digest, first, ident, text
 
 
 @dataclass(frozen=True, slots=True)
 class ModelResult:
-    """A model as made: its rows (None for a view), seconds taken, columns as (name, DuckDB type)."""
+    """A model as made: its rows (None for a view), seconds taken, columns as (name, DuckDB type).
+
+    `made` is False where it was left as it is.
+    """
 
     rows: int | None
     seconds: float
     columns: list[tuple[str, str]]
+    made: bool = True
 
 
 def run_models(
@@ -53,89 +51,173 @@ def run_models(
     ModelError names the file that failed; the models before it are made, nothing is published.
     """
     chosen = dict(models) if names is None else with_needs(models, names)
-    _macros(con, sql_dir)
-    _seeds(con, sql_dir)
+    macros = macros_text(sql_dir)
+    before = made_before(con)
+    contents = Contents(con, keys_of(models))
+    _macros(con, sql_dir, macros, before)
+    statistics.register(con)
+    for seed in read_seeds(sql_dir).values():
+        _seed(con, sql_dir / "seeds" / f"{seed.name}.csv", seed, before, contents)
     if names is None:
         _drop_others(con, models)
+    maker = _Maker(con, Definitions(con, models, f"{macros} -- {digest(statistics.source())}"), contents, before)
     results = {}
     for model in chosen.values():
         on_model(model.name)
-        results[model.name] = _make(con, model)
+        results[model.name] = maker.make(model)
+    contents.save()
     return results
 
 
-def _macros(con: duckdb.DuckDBPyConnection, sql_dir: Path) -> None:
+def keys_of(models: Mapping[str, Model]) -> dict[str, tuple[str, ...]]:
+    """By which columns the rows of a model's table are told apart, where that is promised."""
+    return {model.full_name: model.key for model in models.values() if model.key}
+
+
+def macros_text(sql_dir: Path) -> str:
+    """The macros, "" where there are none."""
     path = sql_dir / "macros.sql"
-    if path.exists():
-        try:
-            con.execute(path.read_text(encoding="utf-8"))
-        except duckdb.Error as error:
-            raise ModelError(_failed(str(path), error)) from error
+    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
-def _seeds(con: duckdb.DuckDBPyConnection, sql_dir: Path) -> None:
-    for seed in read_seeds(sql_dir).values():
-        _seed(con, sql_dir / "seeds" / f"{seed.name}.csv", seed)
+def _macros(con: duckdb.DuckDBPyConnection, sql_dir: Path, macros: str, before: Mapping[str, Made]) -> None:
+    """Define the macros of the file, and no others."""
+    definition = digest(macros)
+    if "macros" in before and before["macros"].definition == definition:
+        return
+    con.begin()
+    try:
+        for kind, name in con.execute(_OLD_MACROS).fetchall():
+            con.execute(f"drop {kind} if exists {ident(name)}")
+        if macros.strip():
+            con.execute(macros)
+        note_made(con, "macros", Made(definition, definition, {}, None, []))
+        con.commit()
+    except duckdb.Error as error:
+        _give_up(con, str(sql_dir / "macros.sql"), error)
 
 
-def _seed(con: duckdb.DuckDBPyConnection, path: Path, seed: Contract) -> None:
+_OLD_MACROS = """
+select case function_type when 'macro' then 'macro' else 'macro table' end, schema_name || '.' || function_name
+from duckdb_functions() where not internal and function_type in ('macro', 'table_macro')
+"""
+
+
+def _seed(
+    con: duckdb.DuckDBPyConnection, path: Path, seed: Contract, before: Mapping[str, Made], contents: Contents
+) -> None:
+    name = f"seeds.{seed.name}"
     types = ", ".join(f"{text(column.name)}: {text(column.type)}" for column in seed.columns)
+    about = (seed.description, *(column.description for column in seed.columns))
+    definition = digest(duckdb.__version__, path.read_bytes().hex(), types, *about)
+    if name in before and before[name].definition == definition:
+        return
+    con.begin()
     try:
         con.execute(
-            f"create or replace table seeds.{ident(seed.name)} as "
+            f"create or replace table {ident(name)} as "
             f"from read_csv({text(str(path))}, header = true, auto_detect = false, delim = ',', quote = '\"', "
             f"escape = '\"', columns = {{{types}}})"
         )
+        comment(con, "table", name, seed.description, seed.columns)
+        contents.forget(name)
+        note_made(con, name, Made(definition, definition, {}, None, []))
+        con.commit()
     except duckdb.Error as error:
-        raise ModelError(_failed(str(path), error)) from error
-    _comment(con, "table", f"seeds.{seed.name}", seed.description, seed.columns)
+        _give_up(con, str(path), error)
 
 
 def _drop_others(con: duckdb.DuckDBPyConnection, models: Mapping[str, Model]) -> None:
     """Remove what an older version of the models left, so that nobody reads figures that are no longer worked out."""
     kept = {(model.schema, model.name, model.materialized) for model in models.values()}
+    for schema, name, kind in _there(con) - kept:
+        con.execute(f"drop {kind} if exists {ident(schema)}.{ident(name)} cascade")
+
+
+def _there(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str, str]]:
+    """Schema, name and kind of every model there is."""
     found = con.execute(
         "select schema_name, table_name, 'table' from duckdb_tables() union all "
         "select schema_name, view_name, 'view' from duckdb_views() where not internal"
     ).fetchall()
-    for schema, name, kind in found:
-        if schema in FOLDERS and (schema, name, kind) not in kept:
-            con.execute(f"drop {kind} if exists {ident(schema)}.{ident(name)} cascade")
+    return {(schema, name, kind) for schema, name, kind in found if schema in FOLDERS}
 
 
-def _make(con: duckdb.DuckDBPyConnection, model: Model) -> ModelResult:
-    started = time.perf_counter()
-    name = f"{ident(model.schema)}.{ident(model.name)}"
-    con.begin()
-    try:
-        _drop_other_kind(con, model)
-        con.execute(f"create or replace {model.materialized} {name} as {model.sql}")
-        columns = [(row[0], row[1]) for row in con.execute(f"describe {name}").fetchall()]
+class _Maker:
+    """Makes models one after the other, each in a transaction of its own, where they have to be made."""
+
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, texts: Definitions, contents: Contents, before: Mapping[str, Made]
+    ) -> None:
+        self._con = con
+        self._texts = texts
+        self._contents = contents
+        self._before = before
+        self._there = _there(con)
+
+    def make(self, model: Model) -> ModelResult:
+        """The model, made or left as it is."""
+        started = time.perf_counter()
+        try:
+            made, is_new = self._made(model)
+        except duckdb.Error as error:
+            _give_up(self._con, model.where, error)
+        self._texts.columns[model.full_name] = made.columns
+        return ModelResult(made.rows, time.perf_counter() - started if is_new else 0.0, made.columns, is_new)
+
+    def _made(self, model: Model) -> tuple[Made, bool]:
+        name = model.full_name
+        about = [part for column in model.columns for part in (column.name, column.description)]
+        definition = digest(self._texts.of(name), _about(model), *about)
+        before = self._before.get(name)
+        known = before if before is not None and before.definition == definition else None
+        reads = known.reads if known else self._reads(model)
+        made_from = digest(definition, *(self._contents.of(table, names) for table, names in sorted(reads.items())))
+        is_there = (model.schema, model.name, model.materialized) in self._there
+        if known and known.made_from == made_from and is_there and not self._texts.is_volatile(name):
+            return known, False
+        self._con.begin()
+        rows, columns = self._create(model)
+        made = Made(definition, made_from, reads, rows, columns)
+        self._contents.forget(name)
+        note_made(self._con, name, made)
+        self._con.commit()
+        return made, True
+
+    def _reads(self, model: Model) -> dict[str, list[str]]:
+        """What the rows of a table come from. A view has none of its own."""
+        if model.materialized == "view":
+            return {}
+        return columns_read(self._con, model.sql, self._texts.tables(model.depends_on))
+
+    def _create(self, model: Model) -> tuple[int | None, list[tuple[str, str]]]:
+        name = ident(model.full_name)
+        other = "view" if model.materialized == "table" else "table"  # the one cannot replace the other
+        if (model.schema, model.name, other) in self._there:
+            self._con.execute(f"drop {other} {name} cascade")
+        self._con.execute(f"create or replace {model.materialized} {name} as {model.sql}")
+        columns = [(row[0], row[1]) for row in self._con.execute(f"describe {name}").fetchall()]
         rows = None
         if model.materialized == "table":
-            counted = con.execute(f"select count(*) from {name}").fetchone()
+            counted = first(self._con.execute(f"select count(*) from {name}").fetchall())
             rows = int(counted[0]) if counted else 0
         present = {column for column, _ in columns}
         described = [column for column in model.columns if column.name in present]
-        _comment(con, model.materialized, model.full_name, f"{model.description}. Grain: {model.grain}.", described)
-    except duckdb.Error as error:
+        comment(self._con, model.materialized, model.full_name, _about(model), described)
+        return rows, columns
+
+
+def _about(model: Model) -> str:
+    return f"{model.description}. Grain: {model.grain}."
+
+
+def _give_up(con: duckdb.DuckDBPyConnection, where: str, error: duckdb.Error) -> NoReturn:
+    """Undo what was begun, and say which file is wrong unless it was the machine that failed."""
+    with suppress(duckdb.Error):  # there may be none: a commit that failed has ended it
         con.rollback()
-        raise ModelError(_failed(model.where, error)) from error
-    con.commit()
-    return ModelResult(rows, time.perf_counter() - started, columns)
-
-
-def _drop_other_kind(con: duckdb.DuckDBPyConnection, model: Model) -> None:
-    """A table cannot replace a view of its name, nor the reverse."""
-    catalog, column = (
-        ("duckdb_views", "view_name") if model.materialized == "table" else ("duckdb_tables", "table_name")
-    )
-    found = con.execute(
-        f"select count(*) from {catalog}() where schema_name = ? and {column} = ?", [model.schema, model.name]
-    ).fetchone()
-    if found and found[0]:
-        kind = "view" if model.materialized == "table" else "table"
-        con.execute(f"drop {kind} {ident(model.schema)}.{ident(model.name)} cascade")
+    if refused_by_machine(error):
+        raise error
+    raise ModelError(_failed(where, error)) from error
 
 
 def _failed(where: str, error: duckdb.Error) -> str:
@@ -147,27 +229,3 @@ def _failed(where: str, error: duckdb.Error) -> str:
     return (
         f"{where} failed in DuckDB: {said}\nThe published file is as it was. Correct the file and run the same command."
     )
-
-
-def _comment(
-    con: duckdb.DuckDBPyConnection, kind: str, name: str, about: str, columns: Collection[ContractColumn]
-) -> None:
-    statements = [f"comment on {kind} {ident(name)} is {text(about.strip())}"] if about else []
-    statements += [
-        f"comment on column {ident(name)}.{ident(column.name)} is {text(column.description)}"
-        for column in columns
-        if column.description
-    ]
-    if statements:
-        con.execute(";".join(statements))
-
-
-def comment_stream(con: duckdb.DuckDBPyConnection, stream: Stream) -> None:
-    """Describe the raw and history tables of a stream in the database."""
-    own = [ContractColumn(column.name, column.type.sql, column.about) for column in stream.columns]
-    for schema, envelope, about in (
-        ("raw", RAW_ENVELOPE, f"{stream.about}. Current state, one row per key; deleted ones are kept."),
-        ("history", HISTORY_ENVELOPE, f"{stream.about}. Every version that was seen."),
-    ):
-        rest = [ContractColumn(name, kind, ABOUT_ENVELOPE[name]) for name, kind in envelope.items()]
-        _comment(con, "table", f"{schema}.{stream.name}", about, [*own, *rest])

@@ -1,10 +1,14 @@
-"""Small pieces of SQL text: quoting, and the comparison of texts that may be null."""
+"""Small pieces of SQL text: quoting, lists, digests."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
+
+Row = TypeVar("Row")
 
 
 def ident(name: str) -> str:
@@ -34,3 +38,16 @@ def _literal_path(path: Path) -> str:
 def columns(names: Sequence[str], prefix: str = "") -> str:
     """Quoted names, comma-separated, each after `prefix` (such as `h.`)."""
     return ", ".join(f"{prefix}{ident(name)}" for name in names)
+
+
+def first(rows: Sequence[Row]) -> Row | None:
+    """The first row of an answer that was fetched to its end, None where it has none.
+
+    `fetchone` leaves the answer open, and with it a transaction that another connection's checkpoint waits for.
+    """
+    return rows[0] if rows else None
+
+
+def digest(*parts: str) -> str:
+    """What tells one list of texts from every other."""
+    return hashlib.blake2b("".join(f"{len(part)}:{part}" for part in parts).encode(), digest_size=16).hexdigest()

@@ -53,30 +53,33 @@ def _ended(one: Range, bound: str) -> bool:
     return one.upto is not None and one.upto <= bound
 
 
-def apply_verified(con: duckdb.DuckDBPyConnection, stream: str) -> None:
+def apply_verified(con: duckdb.DuckDBPyConnection, stream: str) -> int:
     """Raise `_verified_at` of a stream's rows by the ranges not applied yet and those newer than rows just loaded.
+
+    The number of rows where it rose.
 
     Reads the temporary table `touched`; a deleted row keeps the instant of its deletion.
     """
     ranges = con.execute(_RELEVANT, [stream]).fetchall()
     if not ranges:
-        return
+        return 0
     by_workspace: dict[str, list[Range]] = {}
     for workspace_id, after, upto, at in ranges:
         by_workspace.setdefault(workspace_id, []).append(Range(after, upto, at))
-    for workspace_id, found in by_workspace.items():
-        _apply(con, f"raw.{ident(stream)}", workspace_id, segments(found))
+    raised = sum(_apply(con, f"raw.{ident(stream)}", ws, segments(found)) for ws, found in by_workspace.items())
     con.execute("update log.verified set applied = true where stream = ? and not applied", [stream])
+    return raised
 
 
-def _apply(con: duckdb.DuckDBPyConnection, table: str, workspace_id: str, found: list[Segment]) -> None:
+def _apply(con: duckdb.DuckDBPyConnection, table: str, workspace_id: str, found: list[Segment]) -> int:
     if len(found) == 1:
-        con.execute(_WHOLE.format(raw=table), [found[0].at, workspace_id])
-        return
+        done = con.execute(_WHOLE.format(raw=table), [found[0].at, workspace_id]).fetchall()
+        return int(done[0][0])
     columns = {"after": pa.array([s.after for s in found]), "at": pa.array([s.at for s in found], pa.int64())}
     con.register("segment", pa.table(columns))
-    con.execute(_BY_SEGMENT.format(raw=table), [workspace_id])
+    done = con.execute(_BY_SEGMENT.format(raw=table), [workspace_id]).fetchall()
     con.unregister("segment")
+    return int(done[0][0])
 
 
 _RELEVANT = """

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -13,10 +14,10 @@ import duckdb
 from instantly_pipeline.errors import StorageError
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.streams.model import Stream
-from instantly_pipeline.warehouse.build import open_build, remove_build
+from instantly_pipeline.warehouse.build import open_build, refused_by_machine, remove_build
 from instantly_pipeline.warehouse.checks import CheckResult, run_checks
 from instantly_pipeline.warehouse.loader import LoadResult
-from instantly_pipeline.warehouse.loading import ErasedError, as_of_published, load_lake
+from instantly_pipeline.warehouse.loading import ErasedError, as_of_published, load_lake, loaded_as_of
 from instantly_pipeline.warehouse.models import Model, load_models
 from instantly_pipeline.warehouse.publish import (
     PublishResult,
@@ -109,22 +110,34 @@ class Warehouse:
         A build file that turns out to be damaged, or that holds what the lake no longer has, is made again once.
         """
         try:
-            return self._load(as_of)
+            with self._room():
+                return self._load(as_of)
         except ErasedError:
             self._say("Files of the lake were rewritten or removed; the build file is made again.")
-        except duckdb.OutOfMemoryException as error:
-            raise StorageError(
-                f"Loading the lake needs more than {self._memory_limit} of memory. What was published is as it was; "
-                "free some space for spilled data on the disk, or raise the memory limit."
-            ) from error
         except DAMAGE as error:
             kind = type(error).__name__
             self._say(f"{self.layout.build_file} is damaged ({kind}); it is a cache of the lake and is made again.")
         self.remove()
         try:
-            return self._load(as_of)
+            with self._room():
+                return self._load(as_of)
         except duckdb.Error as error:
             raise StorageError(_failed(self.layout, error)) from error
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        """Says in words that the disk or the memory did not suffice, with the build file closed: it is as it was."""
+        try:
+            yield
+        except duckdb.Error as error:
+            if not refused_by_machine(error):
+                raise
+            self.close()
+            raise StorageError(
+                f"There is no room: the disk that holds {self.layout.work} is full, or more than {self._memory_limit} "
+                "of memory and its space for spilled data are needed. What was synced is safe and the published file "
+                "is as it was; free some space, or raise the memory limit, and run the same command again."
+            ) from error
 
     def _load(self, as_of: datetime | None) -> dict[str, LoadResult]:
         self._checked = None
@@ -146,15 +159,19 @@ class Warehouse:
         ModelError names the file that is wrong; the published file is as it was.
         """
         self._checked = None
-        return run_models(self.connection, self._sql_dir, self.models(), names, on_model)
+        with self._room():
+            return run_models(self.connection, self._sql_dir, self.models(), names, on_model)
 
     def reconcile(self, *, run_id: str, now: datetime) -> list[dict[str, Any]]:
         """Compare with Instantly's own counters; the rows, also put into `meta.reconciliation`, are for the log."""
-        return reconcile(self.connection, run_id=run_id, now=now)
+        with self._room():
+            return reconcile(self.connection, run_id=run_id, now=now)
 
     def run_checks(self) -> list[CheckResult]:
         """Ask every check; the answers also decide whether `publish` goes on."""
-        self._checked = run_checks(self.connection, self._sql_dir, self.models(), self.streams, self.layout)
+        with self._room():
+            compared = None if loaded_as_of(self.connection) else self.layout
+            self._checked = run_checks(self.connection, self._sql_dir, self.models(), self.streams, compared)
         return self._checked
 
     def publish(self, *, run_id: str, now: datetime, to: Path | None = None) -> PublishResult:
@@ -165,13 +182,17 @@ class Warehouse:
         """
         checked = self._checked if self._checked is not None else self.run_checks()
         refuse_if_failed(checked)
+        with self._room():
+            return self._publish(run_id, now, to)
+
+    def _publish(self, run_id: str, now: datetime, to: Path | None) -> PublishResult:
         con = self.connection
         enough_space(self.layout, self._free_bytes)
         row = published_row(con, run_id, now, self._storage_version)
         note_published(con, row)
         tables = [f"raw.{name}" for name in self.streams]
         tables += [model.full_name for model in self.models().values() if model.schema == "marts"]
-        pairs, rows = write_parquet(con, self.layout, tables) if to is None else ([], {})
+        pairs, files = write_parquet(con, self.layout, tables) if to is None else ([], {})
         try:
             con.execute("force checkpoint")
             self.close()
@@ -181,9 +202,9 @@ class Warehouse:
             raise
         put_in_place(pairs)
         if to is None:
-            remove_others(self.layout, [pair.place for pair in pairs])
+            remove_others(self.layout, files)
         place = pairs[-1].place
-        return PublishResult(place, place.stat().st_size, row, rows)
+        return PublishResult(place, place.stat().st_size, row, dict(files.values()))
 
     def remove(self) -> None:
         """Delete the build file; the next `load` reads the whole lake."""

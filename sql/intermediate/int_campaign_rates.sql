@@ -31,6 +31,8 @@ rates as (
         wilson_low(positive_leads, repliers) as positive_per_reply_low,
         wilson_high(positive_leads, repliers) as positive_per_reply_high,
         rate_of(auto_repliers, auto_repliers + repliers) as auto_reply_share,
+        wilson_low(auto_repliers, auto_repliers + repliers) as auto_reply_share_low,
+        wilson_high(auto_repliers, auto_repliers + repliers) as auto_reply_share_high,
         rate_of(1000 * opportunity_value, sent) as opportunity_value_per_1000_sent
     from metrics as m
 )

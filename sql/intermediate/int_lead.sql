@@ -1,14 +1,6 @@
 -- one row per lead with its interest decoded, the workspace's own labels included
 with labels as (
-    select
-        workspace_id,
-        interest_status,
-        label,
-        interest_status_label as kind
-    from staging.stg_lead_labels
-    qualify row_number() over (
-        partition by workspace_id, interest_status order by is_deleted, timestamp_created desc, id
-    ) = 1
+    select * from intermediate.int_interest_label
 ),
 
 once_positive as (
@@ -24,9 +16,7 @@ once_positive as (
 decoded as (
     select
         l.*,
-        case when l.lt_interest_status between -4 and 4 then l.lt_interest_status_label
-            else coalesce(o.label, l.lt_interest_status_label)
-        end as interest_label,
+        interest_status_label(l.lt_interest_status, o.label) as interest_label,
         interest_kind(l.lt_interest_status, o.kind) as interest_kind,
         p.lead_id is not null as ever_positive
     from staging.stg_leads as l

@@ -13,8 +13,7 @@ joined as (
         s.step,
         s.variant,
         try_cast(s.step as bigint) + 1 as step_number,
-        case when try_cast(s.variant as integer) between 0 and 25 then chr(65 + try_cast(s.variant as integer)) end
-            as variant_letter,
+        variant_letter(s.variant) as variant_letter,
         s.step is null as is_unmatched,
         s.sent,
         s.opened,

@@ -22,8 +22,14 @@ judged as (
                 when 'unsubscribe_rate' then r.unsubscribe_rate
                 when 'meeting_rate' then r.meeting_rate
                 when 'positive_per_sent' then r.positive_per_sent
+                when 'positive_per_reply' then r.positive_per_reply
             end as value,
-            case when t.metric in ('bounce_rate', 'positive_per_sent') then r.sent else r.leads_reached end as n
+            case t.metric
+                when 'bounce_rate' then r.sent
+                when 'positive_per_sent' then r.sent
+                when 'positive_per_reply' then r.repliers
+                else r.leads_reached
+            end as n
     ) as v
     where t.entity = 'campaign'
 ),
@@ -32,12 +38,7 @@ health as (
     select
         workspace_id,
         campaign_id,
-        case
-            when bool_or(light = 'red') then 'red'
-            when bool_or(light = 'amber') then 'amber'
-            when bool_or(light = 'green') then 'green'
-            else 'grey'
-        end as health,
+        worst_light(light) as health,
         string_agg(
             title || ' ' || printf('%.1f %%', 100 * value) || ' is ' || light, '; ' order by light desc, title
         ) filter (where light in ('red', 'amber')) as reason
@@ -103,6 +104,8 @@ joined as (
         r.positive_per_reply_low,
         r.positive_per_reply_high,
         r.auto_reply_share,
+        r.auto_reply_share_low,
+        r.auto_reply_share_high,
         r.opportunity_value_per_1000_sent,
         r.days_active,
         r.first_sent_on,

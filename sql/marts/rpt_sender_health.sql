@@ -90,12 +90,7 @@ health as (
     select
         workspace_id,
         email,
-        case
-            when bool_or(light = 'red') then 'red'
-            when bool_or(light = 'amber') then 'amber'
-            when bool_or(light = 'green') then 'green'
-            else 'grey'
-        end as health,
+        worst_light(light) as health,
         string_agg(said || ' is ' || light, '; ' order by light desc, said) filter (where light in ('red', 'amber'))
             as reason
     from judged

@@ -161,9 +161,9 @@ joined as (
         r.replies_7d::bigint as replies_7d,
         r.opportunities_7d::bigint as opportunities_7d,
         rate_of(r.replies_7d, r.sent_7d) as replies_per_sent_7d,
-        t.sent_target,
-        t.replies_target,
-        t.opportunities_target,
+        case when isodow(r.date) < 6 then t.sent_target end as sent_target,
+        case when isodow(r.date) < 6 then t.replies_target end as replies_target,
+        case when isodow(r.date) < 6 then t.opportunities_target end as opportunities_target,
         is_open_day(r.date, r.verified_at) as is_partial,
         r.verified_at
     from rolling as r

@@ -8,9 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 
 from instantly_pipeline.errors import LockedError, StorageError
+from instantly_pipeline.lake.compact import compact
+from instantly_pipeline.warehouse.warehouse import Warehouse
 from tests.warehouse.lakehelp import LakeWriter, Opener, at, tiny_stream
 
 THINGS = tiny_stream()
@@ -196,8 +199,6 @@ def test_whole_records_without_a_key_stay_in_the_lake(lake: LakeWriter, opener: 
 
 
 def test_a_log_of_an_older_version_lacks_columns(lake: LakeWriter, opener: Opener, tmp_path: Path) -> None:
-    import pyarrow.parquet as pq
-
     path = lake.log("sync_runs", [{"started_at": at(0), "outcome": "ok"}])
     pq.write_table(pq.read_table(path, partitioning=None).drop_columns(["retries", "workspace_name"]), path)
     con = opener(THINGS, load=True).connection
@@ -216,7 +217,6 @@ def test_ranges_a_later_one_has_overtaken_are_forgotten_and_missed_by_nobody(lak
 
 def test_what_was_erased_from_the_lake_does_not_linger_in_the_build_file(lake: LakeWriter, opener: Opener) -> None:
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
     secret = "bo.ek.of.clinic@example.test " * 20  # long enough not to be packed away
     rows = [{"id": f"{number}", "name": f"{secret}{number}"} for number in range(2000)]
@@ -231,14 +231,58 @@ def test_what_was_erased_from_the_lake_does_not_linger_in_the_build_file(lake: L
     assert "made again" in opener.said[-1]
 
 
-def test_a_compaction_reloads_the_stream_and_keeps_the_build_file(lake: LakeWriter, opener: Opener) -> None:
-    from instantly_pipeline.lake.compact import compact
-
+def compacted(lake: LakeWriter, opener: Opener) -> Warehouse:
+    """A record and a status of three versions each, loaded, then compacted."""
     for hours, name in enumerate("ABA"):
         lake.upsert(THINGS, [{"id": "a", "name": name}], hours)
+        lake.log("quarantine", [{"run_id": name, "stream": "things", "seen_at": at(hours), "times": 1}])
     warehouse = opener(THINGS, load=True)
+    assert compact(lake.layout, now=at(72)).joined == 6
+    return warehouse
+
+
+def test_nothing_is_read_again_after_a_compaction(lake: LakeWriter, opener: Opener) -> None:
+    warehouse = compacted(lake, opener)
+    warehouse.connection.execute("update history.things set name = 'as loaded' where _valid_to is null")
+    result = warehouse.load()["things"]
+    assert (result.files, result.remade, result.versions_added) == (1, False, 0)
+    con = warehouse.connection
+    assert con.execute("select name from history.things where _valid_to is null").fetchall() == [("as loaded",)]
+    noted = con.execute("select rows, last_synced_at = $1 from meta.loaded_files where area = 'changes'", [at(2)])
+    assert noted.fetchall() == [(3, True)]
+    lake.upsert(THINGS, [{"id": "a", "name": "C"}], 3)
+    assert warehouse.load()["things"].versions_added == 1
+    compact(lake.layout, now=at(96))  # now the old files go
+    assert not warehouse.load()["things"].remade
+    assert opener.said == []
+
+
+def test_a_file_compacted_in_an_older_way_reloads_the_stream(lake: LakeWriter, opener: Opener) -> None:
+    warehouse = compacted(lake, opener)
     before = warehouse.connection.execute("select * from history.things order by _valid_from").fetchall()
-    assert compact(lake.layout, now=at(72)).joined == 3
-    assert warehouse.load()["things"].files == 1
+    for path in lake.layout.lake.rglob("*z.parquet"):
+        table = pq.read_table(path, partitioning=None)
+        pq.write_table(table.replace_schema_metadata({b"replaces": table.schema.metadata[b"replaces"]}), path)
+    assert warehouse.load()["things"].remade
     assert warehouse.connection.execute("select * from history.things order by _valid_from").fetchall() == before
     assert opener.said == []
+
+
+def test_what_was_erased_before_a_compaction_does_not_linger(lake: LakeWriter, opener: Opener) -> None:
+    path = lake.upsert(THINGS, [{"id": "a", "name": "secret"}, {"id": "b"}])
+    lake.upsert(THINGS, [{"id": "b", "name": "B"}], 1)
+    warehouse = opener(THINGS, load=True)
+    pq.write_table(pq.read_table(path, partitioning=None).slice(1), path)
+    compact(lake.layout, now=at(72))
+    warehouse.load()
+    assert count(warehouse.connection) == 1
+    assert "made again" in opener.said[-1]
+
+
+def test_a_table_of_meta_is_worked_out_anew_once_its_rule_is_another(lake: LakeWriter, opener: Opener) -> None:
+    lake.log("quarantine", [{"stream": "things", "seen_at": at(0), "times": 1}])
+    con = opener(THINGS, load=True).connection
+    con.execute("delete from meta.quarantine")
+    con.execute("update meta.build set value = 'older' where name = 'fold quarantine'")
+    opener(THINGS, load=True)
+    assert con.execute("select times from meta.quarantine").fetchall() == [(1,)]

@@ -189,6 +189,25 @@ def test_a_column_added_later_is_read_from_extra_where_the_file_is_older(lake: L
     assert con.execute("select count(*) from history.things").fetchone() == (3,)
 
 
+def test_a_column_added_later_is_found_in_extra_under_its_other_names(lake: LakeWriter, opener: Opener) -> None:
+    lake.upsert(THINGS, [{"id": "a", "points": 7}, {"id": "b", "points": 7, "score": 8}, {"id": "c", "score": None}])
+    con = opener(tiny_stream(Column("score", Type.INT, "Score", aliases=("points",))), load=True).connection
+    assert con.execute("select score from raw.things order by id").fetchall() == [(7,), (8,), (None,)]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Type if kind is not Type.JSON])
+def test_a_column_added_later_reads_what_it_would_have_read(lake: LakeWriter, opener: Opener, kind: Type) -> None:
+    """Nothing that does not fit is rounded or guessed at: a record reads the same whenever its column was declared."""
+    values = [1, 0, 2.0, 1.5, -3, "7", "1.5", "", "x", True, False, "true", [1], {"a": 1}, "2026-03-01", "1e3", 10**20]
+    records = [{"id": f"{number:02}", "late": value} for number, value in enumerate(values)]
+    grown = tiny_stream(Column("late", kind, "Late"))
+    lake.upsert(THINGS, records, ws="before")
+    lake.upsert(grown, records, ws="after")
+    con = opener(grown, load=True).connection
+    found = con.execute("select id, list(late::varchar order by workspace_id) from raw.things group by all").fetchall()
+    assert [(values[int(key)], pair) for key, pair in found if pair[0] != pair[1]] == []
+
+
 def test_a_column_the_file_has_is_taken_as_it_is_even_if_null(lake: LakeWriter, opener: Opener) -> None:
     lake.upsert(THINGS, [{"id": "a", "count": "1.5"}])
     con = opener(THINGS, load=True).connection
@@ -243,6 +262,13 @@ def test_as_of_means_what_the_last_run_published_by_then_had_read(lake: LakeWrit
     warehouse = opener(THINGS)
     warehouse.load(as_of=at(5))
     assert current(warehouse.connection) == [("a", "one", False)]
+
+
+def test_a_damaged_log_of_publications_is_named(lake: LakeWriter, opener: Opener) -> None:
+    path = lake.log("published", [{"published_at": at(1), "synced_to": "{}"}])
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(StorageError, match=path.name):
+        opener(THINGS).load(as_of=at(2))
 
 
 # --- verified ranges

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import random
+import resource
 import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC
 from pathlib import Path
 
@@ -212,6 +216,72 @@ def test_a_rebuild_as_of_a_time_can_be_written_elsewhere(lake: LakeWriter, opene
     assert warehouse.publish(run_id="as-of", now=at(9), to=out).path == out
     assert names(out) == ["name of a"]
     assert {path: path.read_bytes() for path in lake.layout.publish.rglob("*.*") if path != out} == now
+
+
+def test_a_time_when_a_mart_was_empty_can_be_rebuilt(lake: LakeWriter, opener: Opener, sql: Path) -> None:
+    """That it has rows now says nothing against it."""
+    (sql / "marts/m.sql").write_text("select id, name, made from staging.stg_things where name <> 'no'")
+    lake.upsert(THINGS, [thing("a", name="no")])
+    lake.log("published", [published(opener, sql).published_row])
+    lake.upsert(THINGS, [thing("b")], 5)
+    published(opener, sql, "r2", 6)
+    warehouse = opener(THINGS, sql_dir=sql)
+    warehouse.load(as_of=at(3))
+    warehouse.run_models()
+    assert names(warehouse.publish(run_id="as-of", now=at(9), to=lake.layout.root / "then.duckdb").path) == []
+
+
+def test_a_folder_that_cannot_be_made_for_a_rebuild_is_said(lake: LakeWriter, opener: Opener, sql: Path) -> None:
+    lake.upsert(THINGS, [thing("a")])
+    warehouse = opener(THINGS, sql_dir=sql, load=True)
+    warehouse.run_models()
+    with pytest.raises(StorageError, match="cannot be written"):
+        warehouse.publish(run_id="r", now=at(1), to=sql / "marts/m.sql/then.duckdb")
+
+
+def test_a_publication_that_failed_is_not_in_the_next_one(lake: LakeWriter, opener: Opener, sql: Path) -> None:
+    lake.layout.published_file.mkdir(parents=True)  # in the way
+    lake.upsert(THINGS, [thing("a")])
+    with pytest.raises(StorageError):
+        published(opener, sql)
+    opener.close()
+    lake.layout.published_file.rmdir()
+    result = published(opener, sql, "r2", 2)
+    assert query(result.path, "select run_id from meta.published").rows == [("r2",)]
+
+
+@contextmanager
+def files_no_larger_than(size: int) -> Iterator[None]:
+    """A disk that takes no more of a file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("step", ["load", "run_models", "publish"])
+def test_a_disk_that_is_full_is_said_and_the_next_run_goes_on(
+    lake: LakeWriter, opener: Opener, sql: Path, step: str
+) -> None:
+    lake.upsert(THINGS, [thing("a")])
+    published(opener, sql)
+    many = [thing(f"{number:06}", name=random.Random(number).randbytes(40).hex()) for number in range(20_000)]
+    lake.upsert(THINGS, many, 2)
+    warehouse = opener(THINGS, sql_dir=sql)
+    steps = {
+        "load": warehouse.load,
+        "run_models": warehouse.run_models,
+        "publish": lambda: warehouse.publish(run_id="r2", now=at(3)),
+    }
+    for name, do in steps.items():
+        if name == step:
+            with files_no_larger_than(lake.layout.build_file.stat().st_size), pytest.raises(StorageError, match="room"):
+                do()
+        do()
+    assert len(names(lake.layout.published_file)) == 20_001
+    assert opener.said == []
 
 
 def test_the_published_file_has_the_storage_version_of_older_drivers(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from instantly_pipeline.streams.registry import all_streams
+from instantly_pipeline.warehouse.reader import status
 from instantly_pipeline.warehouse.warehouse import Warehouse
 from tests.warehouse import world
 from tests.warehouse.lakehelp import LakeWriter, Opener, at
@@ -12,7 +13,7 @@ from tests.warehouse.test_marts import put
 
 
 def compared(warehouse: Warehouse) -> dict[str, tuple[float, float]]:
-    warehouse.run_models(["fct_campaign_daily", "fct_campaign_step_daily", "rpt_campaign_summary"])
+    warehouse.run_models(["int_reconciliation", "rpt_campaign_summary"])
     rows = warehouse.reconcile(run_id="run", now=at(3))
     assert {row["campaign_id"] for row in rows} <= {"c1"}
     return {row["metric"]: (row["ours"], row["theirs"]) for row in rows}
@@ -61,6 +62,20 @@ def test_a_difference_is_shown_warned_about_and_logged_for_the_lake(lake: LakeWr
     lake.log("reconciliation", rows)
     again = opener(load=True).connection
     assert again.execute("select difference from meta.reconciliation where metric = 'leads'").fetchall() == [(-499,)]
+
+
+def test_the_status_shows_the_largest_differences_by_name(lake: LakeWriter, opener: Opener) -> None:
+    a_campaign(lake, leads_count=500, emails_sent_count=101, completed_count=2, bounced_count=3, unsubscribed_count=0)
+    put(lake, "leads", *(world.lead(name, "c1", status=3) for name in "ab"))
+    warehouse = opener(load=True)
+    warehouse.run_models()
+    warehouse.reconcile(run_id="old", now=at(2))
+    warehouse.reconcile(run_id="run", now=at(3))
+    found = status(warehouse.publish(run_id="run", now=at(3)).path).reconciliation
+    assert (found.counters, found.equal, found.near, found.checked_at) == (6, 2, 3, at(3))
+    shown = [(one.campaign_name, one.metric, one.ours, one.theirs) for one in found.largest]
+    assert shown[:2] == [("Campaign c1", "leads", 2, 500), ("Campaign c1", "bounced", 0, 3)]
+    assert len(shown) == 3
 
 
 def test_leads_are_not_compared_where_they_are_not_synced(lake: LakeWriter, opener: Opener) -> None:

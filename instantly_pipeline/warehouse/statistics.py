@@ -1,0 +1,86 @@
+"""Which variant of a step is best: the Beta-Binomial posterior of reply rates, as an SQL function.
+
+`variant_posteriors(groups, sent, repliers)` takes the variants of one workspace as lists of equal length (`groups` says
+which are compared with each other) and gives a list with one struct a variant. `int_variant_posterior.sql` is the one
+model that calls it; its rows are a table, so nobody who reads the warehouse needs the function.
+
+The prior Beta(a, b) is fitted to all variants of the workspace by moments. Chance of being best, expected loss (the
+replies per e-mail given up by choosing this variant) and the interval are taken from draws whose seed is the group's
+name: the same figures give the same answer in every run, whatever else is in the warehouse.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+DRAWS = 5_000
+# How many e-mails the prior may count for. Below, a variant's own few replies would rule; above, 100 e-mails of its own
+# would change nothing.
+WEAKEST, STRONGEST = 20.0, 1000.0
+LEAST = 0.5  # below, the mean of a rate near zero would lie outside of its own interval
+RESULT = (
+    "STRUCT(prior_a DOUBLE, prior_b DOUBLE, posterior_mean DOUBLE, posterior_low DOUBLE, posterior_high DOUBLE, "
+    "chance_best DOUBLE, expected_loss DOUBLE)[]"
+)
+FIELDS = ("prior_a", "prior_b", "posterior_mean", "posterior_low", "posterior_high", "chance_best", "expected_loss")
+
+
+def register(con: duckdb.DuckDBPyConnection) -> None:
+    """Make `variant_posteriors` known to a connection; it is not stored in the file."""
+    if not con.execute("from duckdb_functions() where function_name = 'variant_posteriors'").fetchall():
+        shapes: list[Any] = [con.type("VARCHAR[]"), con.type("BIGINT[]"), con.type("BIGINT[]")]
+        con.create_function("variant_posteriors", variant_posteriors, shapes, con.type(RESULT))
+
+
+def source() -> str:
+    """This text: what is worked out by it depends on it."""
+    return Path(__file__).read_text(encoding="utf-8")
+
+
+def variant_posteriors(groups: Sequence[str], sent: Sequence[int], repliers: Sequence[int]) -> list[dict[str, Any]]:
+    """The posterior of each variant, in the order given. More replies than e-mails count as a reply to each."""
+    n = np.asarray(sent, dtype=np.float64)
+    x = np.minimum(np.asarray(repliers, dtype=np.float64), n)
+    a, b = prior(x, n)
+    names = np.asarray(groups)
+    found: list[dict[str, Any]] = [{}] * len(n)
+    for group in np.unique(names):
+        at = np.flatnonzero(names == group)
+        for i, values in zip(at, compared(str(group), a + x[at], b + n[at] - x[at]), strict=True):
+            found[i] = dict(zip(FIELDS, (a, b, *values), strict=True))
+    return found
+
+
+def prior(x: Floats, n: Floats) -> tuple[float, float]:
+    """a and b of the Beta prior that fits x of n best: the pooled rate, and as strong as the variants are alike.
+
+    Moments of the beta-binomial: variance between variants beyond that of the draw itself means a weak prior.
+    """
+    total, k = float(n.sum()), len(n)
+    mean = (float(x.sum()) + 0.5) / (total + 1)
+    spread = float((n * (x / n - mean) ** 2).sum()) / (mean * (1 - mean)) if k else 0.0
+    room = total - float((n * n).sum()) / total - (k - 1) if k > 1 else 0.0
+    alike = (spread - (k - 1)) / room if room > 0 else 0.0
+    strength = 1 / alike - 1 if alike > 0 else STRONGEST
+    strength = min(max(strength, WEAKEST), STRONGEST)
+    return max(mean * strength, LEAST), max((1 - mean) * strength, LEAST)
+
+
+def compared(group: str, a: Floats, b: Floats) -> list[tuple[float, ...]]:
+    """Mean, 2.5 % and 97.5 % quantile, chance of being best and expected loss of each Beta(a, b) of a group."""
+    rng = np.random.default_rng(zlib.crc32(group.encode()))
+    draws = rng.beta(a, b, size=(DRAWS, len(a)))
+    best = draws.max(axis=1, keepdims=True)
+    low, high = np.quantile(draws, (0.025, 0.975), axis=0)
+    chance = np.bincount(draws.argmax(axis=1), minlength=len(a)) / DRAWS
+    loss = (best - draws).mean(axis=0)
+    return [tuple(map(float, row)) for row in zip(a / (a + b), low, high, chance, loss, strict=True)]

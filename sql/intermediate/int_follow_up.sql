@@ -1,0 +1,86 @@
+-- one row per workspace, campaign, sending account and day: follow-ups that fall due, as the sequences stand now
+-- An upper bound: who replies meanwhile gets none. What is overdue falls due on the first day, and moves the rest on.
+with waits as (
+    select
+        workspace_id,
+        campaign_id,
+        try_cast(step as bigint) as step,
+        max(delay_days) as delay_days
+    from intermediate.int_variant_copy
+    where is_current
+    group by workspace_id, campaign_id, try_cast(step as bigint)
+),
+
+-- days from the first step to each
+plan as (
+    select
+        workspace_id,
+        campaign_id,
+        step,
+        coalesce(sum(delay_days) over (
+            partition by workspace_id, campaign_id order by step rows between unbounded preceding and 1 preceding
+        ), 0) as days_from_first
+    from waits
+),
+
+waiting as (
+    select
+        l.workspace_id,
+        l.campaign as campaign_id,
+        lower(coalesce(l.last_step_from, l.last_contacted_from)) as email,
+        try_cast(split_part(l.last_step_id, '_', 2) as bigint) as step,
+        coalesce(l.last_step_timestamp_executed, l.timestamp_last_contact)::date as last_sent_on,
+        count(*) as leads
+    from staging.stg_leads as l
+    inner join staging.stg_campaigns as c on l.workspace_id = c.workspace_id and l.campaign = c.id
+    where not l.is_deleted and l.status = 1 and l.last_step_id is not null and not c.is_deleted and c.status = 1
+    group by all
+),
+
+first_due as (
+    select
+        w.*,
+        k.as_of::date + 1 as first_day,
+        n.days_from_first as days_from_first,
+        greatest(
+            w.last_sent_on + ceil(n.days_from_first - p.days_from_first)::integer,
+            k.as_of::date + 1
+        ) as next_due_on
+    from waiting as w
+    inner join intermediate.int_workspace_clock as k on w.workspace_id = k.workspace_id
+    inner join plan as p
+        on w.workspace_id = p.workspace_id and w.campaign_id = p.campaign_id and w.step = p.step
+    inner join plan as n
+        on w.workspace_id = n.workspace_id and w.campaign_id = n.campaign_id and w.step + 1 = n.step
+    where w.last_sent_on is not null
+),
+
+every_due as (
+    select
+        f.workspace_id,
+        f.campaign_id,
+        f.email,
+        f.first_day,
+        f.next_due_on + ceil(p.days_from_first - f.days_from_first)::integer as due_on,
+        f.leads
+    from first_due as f
+    inner join plan as p
+        on f.workspace_id = p.workspace_id and f.campaign_id = p.campaign_id and p.step > f.step
+),
+
+-- to the next day on which the campaign sends
+on_sending_days as (
+    select
+        d.workspace_id,
+        d.campaign_id,
+        d.email,
+        d.due_on + days_until(d.due_on, s.sending_days) as date,
+        sum(d.leads)::bigint as follow_ups
+    from every_due as d
+    left join intermediate.int_campaign_schedule as s
+        on d.workspace_id = s.workspace_id and d.campaign_id = s.campaign_id
+    where d.due_on < d.first_day + 14
+    group by all
+)
+
+select * from on_sending_days

@@ -1,0 +1,73 @@
+-- one row per campaign, step and variant ever written: its text now, and when that changed
+-- Steps and variants go by their place, as the figures do: a variant that is put before others changes them all.
+with versions as (
+    select
+        workspace_id,
+        id as campaign_id,
+        _valid_from at time zone 'UTC' as valid_from,
+        _valid_to is null as is_current,
+        sequences
+    from history.campaigns
+    where _op = 'upsert' and json_type(sequences, '$[0].steps') = 'ARRAY'
+),
+
+steps as (
+    select
+        * exclude (sequences),
+        unnest(range(json_array_length(sequences, '$[0].steps')::bigint)) as step_index,
+        unnest(sequences -> '$[0].steps[*]') as step
+    from versions
+),
+
+-- an older form has the text in the step itself, without variants
+variants as (
+    select
+        * exclude (step),
+        least(greatest(coalesce(
+            try_cast(step ->> '$.delay' as double) * case step ->> '$.delay_unit'
+                when 'minutes' then 1 / 1440 when 'hours' then 1 / 24 else 1
+            end,
+            try_cast(step ->> '$.delay_days' as double),
+            0
+        ), 0), 3650) as delay_days,
+        unnest(range(greatest(json_array_length(step, '$.variants'), 1)::bigint)) as variant_index,
+        unnest(case when json_array_length(step, '$.variants') > 0 then step -> '$.variants[*]' else [step] end)
+            as variant
+    from steps
+),
+
+texts as (
+    select
+        * exclude (variant),
+        variant ->> '$.subject' as subject,
+        coalesce((variant ->> '$.v_disabled') = 'true', false) as is_disabled,
+        md5(coalesce(variant ->> '$.subject', '') || chr(0) || coalesce(variant ->> '$.body', '')) as copy
+    from variants
+),
+
+changes as (
+    select
+        *,
+        lag(copy) over (
+            partition by workspace_id, campaign_id, step_index, variant_index order by valid_from
+        ) as copy_before
+    from texts
+),
+
+copies as (
+    select
+        workspace_id,
+        campaign_id,
+        step_index::varchar as step,
+        variant_index::varchar as variant,
+        arg_max(subject, valid_from) as subject,
+        arg_max(is_disabled, valid_from) as is_disabled,
+        arg_max(is_current, valid_from) as is_current,
+        arg_max(delay_days, valid_from) as delay_days,
+        count(distinct copy) as copies,
+        max(valid_from) filter (where copy <> copy_before) as copy_changed_at
+    from changes
+    group by workspace_id, campaign_id, step_index, variant_index
+)
+
+select * from copies

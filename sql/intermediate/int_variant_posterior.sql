@@ -1,0 +1,56 @@
+-- one row per campaign, step and variant that sent: the posterior of its reply rate (see warehouse/statistics.py)
+with arms as (
+    select
+        workspace_id,
+        campaign_id,
+        step,
+        variant,
+        sent,
+        least(unique_replies, sent) as repliers,
+        campaign_id || '/' || step as compared
+    from staging.stg_step_analytics_lifetime
+    where step is not null and variant is not null and sent > 0 and unique_replies is not null
+),
+
+together as (
+    select
+        workspace_id,
+        list(campaign_id order by campaign_id, step, variant) as campaigns,
+        list(step order by campaign_id, step, variant) as steps,
+        list(variant order by campaign_id, step, variant) as variants,
+        variant_posteriors(
+            list(compared order by campaign_id, step, variant),
+            list(sent order by campaign_id, step, variant),
+            list(repliers order by campaign_id, step, variant)
+        ) as posteriors
+    from arms
+    group by workspace_id
+),
+
+apart as (
+    select
+        workspace_id,
+        unnest(campaigns) as campaign_id,
+        unnest(steps) as step,
+        unnest(variants) as variant,
+        unnest(posteriors) as found
+    from together
+),
+
+named as (
+    select
+        workspace_id,
+        campaign_id,
+        step,
+        variant,
+        struct_extract(found, 'prior_a') as prior_a,
+        struct_extract(found, 'prior_b') as prior_b,
+        struct_extract(found, 'posterior_mean') as posterior_mean,
+        struct_extract(found, 'posterior_low') as posterior_low,
+        struct_extract(found, 'posterior_high') as posterior_high,
+        struct_extract(found, 'chance_best') as chance_best,
+        struct_extract(found, 'expected_loss') as expected_loss
+    from apart
+)
+
+select * from named

@@ -1,0 +1,81 @@
+-- one row per campaign and version: what changed when
+-- A version begins when a sync first saw it; what changed and changed back between two syncs is not here.
+with versions as (
+    select
+        *,
+        row_number() over by_time as version,
+        lag(_op) over by_time as op_before,
+        [x for x in [
+            case when name is distinct from lag(name) over by_time then 'name' end,
+            case when status is distinct from lag(status) over by_time then 'status' end,
+            case when not_sending_status is distinct from lag(not_sending_status) over by_time then 'not_sending_status' end,
+            case when owned_by is distinct from lag(owned_by) over by_time then 'owned_by' end,
+            case when is_evergreen is distinct from lag(is_evergreen) over by_time then 'is_evergreen' end,
+            case when campaign_schedule is distinct from lag(campaign_schedule) over by_time then 'campaign_schedule' end,
+            case when sequences is distinct from lag(sequences) over by_time then 'sequences' end,
+            case when email_list is distinct from lag(email_list) over by_time then 'email_list' end,
+            case when email_tag_list is distinct from lag(email_tag_list) over by_time then 'email_tag_list' end,
+            case when cc_list is distinct from lag(cc_list) over by_time then 'cc_list' end,
+            case when bcc_list is distinct from lag(bcc_list) over by_time then 'bcc_list' end,
+            case when auto_variant_select is distinct from lag(auto_variant_select) over by_time then 'auto_variant_select' end,
+            case when limit_emails_per_company_override is distinct from lag(limit_emails_per_company_override) over by_time then 'limit_emails_per_company_override' end,
+            case when provider_routing_rules is distinct from lag(provider_routing_rules) over by_time then 'provider_routing_rules' end,
+            case when text_only is distinct from lag(text_only) over by_time then 'text_only' end,
+            case when first_email_text_only is distinct from lag(first_email_text_only) over by_time then 'first_email_text_only' end,
+            case when open_tracking is distinct from lag(open_tracking) over by_time then 'open_tracking' end,
+            case when link_tracking is distinct from lag(link_tracking) over by_time then 'link_tracking' end,
+            case when stop_on_reply is distinct from lag(stop_on_reply) over by_time then 'stop_on_reply' end,
+            case when stop_on_auto_reply is distinct from lag(stop_on_auto_reply) over by_time then 'stop_on_auto_reply' end,
+            case when stop_for_company is distinct from lag(stop_for_company) over by_time then 'stop_for_company' end,
+            case when prioritize_new_leads is distinct from lag(prioritize_new_leads) over by_time then 'prioritize_new_leads' end,
+            case when match_lead_esp is distinct from lag(match_lead_esp) over by_time then 'match_lead_esp' end,
+            case when insert_unsubscribe_header is distinct from lag(insert_unsubscribe_header) over by_time then 'insert_unsubscribe_header' end,
+            case when allow_risky_contacts is distinct from lag(allow_risky_contacts) over by_time then 'allow_risky_contacts' end,
+            case when disable_bounce_protect is distinct from lag(disable_bounce_protect) over by_time then 'disable_bounce_protect' end,
+            case when pl_value is distinct from lag(pl_value) over by_time then 'pl_value' end,
+            case when daily_limit is distinct from lag(daily_limit) over by_time then 'daily_limit' end,
+            case when daily_max_leads is distinct from lag(daily_max_leads) over by_time then 'daily_max_leads' end,
+            case when email_gap is distinct from lag(email_gap) over by_time then 'email_gap' end,
+            case when random_wait_max is distinct from lag(random_wait_max) over by_time then 'random_wait_max' end
+        ] if x is not null] as changed_columns
+    from history.campaigns
+    window by_time as (partition by workspace_id, _key order by _valid_from)
+),
+
+named as (
+    select
+        v.workspace_id,
+        w.workspace_name,
+        coalesce(v.id, v._key ->> '$[0]') as campaign_id,
+        coalesce(v.name, k.campaign_name) as campaign_name,
+        v.version,
+        case
+            when v._op = 'delete' then 'deleted'
+            when v.version = 1 then 'first seen'
+            when v.op_before = 'delete' then 'came back'
+            else 'changed'
+        end as event,
+        case when v._op = 'upsert' and v.op_before = 'upsert' then array_to_string(v.changed_columns, ', ') end
+            as changed,
+        v._valid_to is null as is_current,
+        v.status,
+        campaign_status_label(v.status) as status_label,
+        v.open_tracking,
+        v.link_tracking,
+        v.stop_on_reply,
+        json_array_length(v.sequences, '$[0].steps')::bigint as steps,
+        len(v.sequences -> '$[0].steps[*].variants[*]') as variants,
+        json_array_length(v.email_list)::bigint as senders,
+        v.daily_limit,
+        v.daily_max_leads,
+        v.sequences,
+        v._valid_from at time zone 'UTC' as valid_from,
+        v._valid_to at time zone 'UTC' as valid_to
+    from versions as v
+    left join intermediate.int_campaign as k
+        on v.workspace_id = k.workspace_id and coalesce(v.id, v._key ->> '$[0]') = k.campaign_id
+    left join marts.dim_workspace as w on v.workspace_id = w.workspace_id
+)
+
+select * from named
+order by workspace_name, campaign_name, workspace_id, campaign_id, version

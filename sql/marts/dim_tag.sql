@@ -1,0 +1,72 @@
+-- one row per tag, deleted ones included
+-- Which accounts carry a tag is in the accounts; which campaigns carry one comes with the mappings of tags.
+with account_tags as (
+    select
+        workspace_id,
+        email,
+        unnest(from_json(tags, '[{"id": "VARCHAR", "label": "VARCHAR"}]')) as tag
+    from staging.stg_accounts
+    where not is_deleted and json_type(tags) = 'ARRAY'
+),
+
+on_accounts as (
+    select
+        workspace_id,
+        tag.id as tag_id,
+        any_value(tag.label) as label,
+        count(distinct email) as accounts
+    from account_tags
+    group by workspace_id, tag.id
+),
+
+campaign_tags as (
+    select
+        workspace_id,
+        id as campaign_id,
+        unnest(from_json(email_tag_list, '["VARCHAR"]')) as tag_id
+    from staging.stg_campaigns
+    where not is_deleted and json_type(email_tag_list) = 'ARRAY'
+),
+
+sending_with as (
+    select
+        workspace_id,
+        tag_id,
+        count(distinct campaign_id) as campaigns
+    from campaign_tags
+    group by workspace_id, tag_id
+),
+
+known as (
+    select workspace_id, id as tag_id from staging.stg_custom_tags
+    union
+    select workspace_id, tag_id from on_accounts
+    union
+    select workspace_id, tag_id from sending_with
+),
+
+joined as (
+    select
+        k.workspace_id,
+        w.workspace_name,
+        k.tag_id,
+        coalesce(t.label, a.label, k.tag_id) as label,
+        t.description,
+        t.id is not null and not t.is_deleted as is_listed,
+        coalesce(t.is_deleted, false) as is_deleted,
+        coalesce(a.accounts, 0) as accounts,
+        coalesce(s.campaigns, 0) as campaigns_sending_with_it,
+        t.timestamp_created,
+        t.timestamp_updated,
+        t.first_seen_at,
+        t.deleted_at
+    from known as k
+    left join staging.stg_custom_tags as t on k.workspace_id = t.workspace_id and k.tag_id = t.id
+    left join on_accounts as a on k.workspace_id = a.workspace_id and k.tag_id = a.tag_id
+    left join sending_with as s on k.workspace_id = s.workspace_id and k.tag_id = s.tag_id
+    left join marts.dim_workspace as w on k.workspace_id = w.workspace_id
+    where k.tag_id is not null
+)
+
+select * from joined
+order by workspace_name, label, workspace_id, tag_id

@@ -1,0 +1,221 @@
+-- one row per lead and event, as far as the versions of the lead show it
+-- Of what happens several times between two syncs the last shows, with `times` from the lead's own counter.
+with versions as (
+    select
+        workspace_id,
+        id as lead_id,
+        campaign as campaign_id,
+        contact_of(email) as email,
+        status,
+        lt_interest_status,
+        last_contacted_from,
+        last_step_id,
+        email_opened_step,
+        email_opened_variant,
+        email_replied_step,
+        email_replied_variant,
+        email_clicked_step,
+        email_clicked_variant,
+        coalesce(email_open_count, 0) as opens,
+        coalesce(email_reply_count, 0) as replies,
+        coalesce(email_click_count, 0) as clicks,
+        timestamp_last_contact at time zone 'UTC' as contacted_at,
+        timestamp_last_open at time zone 'UTC' as opened_at,
+        timestamp_last_reply at time zone 'UTC' as replied_at,
+        timestamp_last_click at time zone 'UTC' as clicked_at,
+        timestamp_last_interest_change at time zone 'UTC' as interest_at,
+        _valid_from at time zone 'UTC' as seen_at
+    from history.leads
+    where _op = 'upsert'
+),
+
+compared as (
+    select
+        *,
+        row_number() over each_lead = 1 as is_first_version,
+        lag(status) over each_lead as status_before,
+        lag(lt_interest_status) over each_lead as interest_before,
+        coalesce(lag(opens) over each_lead, 0) as opens_before,
+        coalesce(lag(replies) over each_lead, 0) as replies_before,
+        coalesce(lag(clicks) over each_lead, 0) as clicks_before,
+        contacted_at is distinct from lag(contacted_at) over each_lead and contacted_at is not null as contact_moved,
+        opened_at is distinct from lag(opened_at) over each_lead and opened_at is not null as open_moved,
+        replied_at is distinct from lag(replied_at) over each_lead and replied_at is not null as reply_moved,
+        clicked_at is distinct from lag(clicked_at) over each_lead and clicked_at is not null as click_moved,
+        interest_at is distinct from lag(interest_at) over each_lead and interest_at is not null as interest_moved
+    from versions
+    window each_lead as (partition by workspace_id, lead_id order by seen_at)
+),
+
+events as (
+    select
+        workspace_id,
+        lead_id,
+        'contacted' as event,
+        contacted_at as occurred_at,
+        'api' as time_source,
+        campaign_id,
+        email,
+        nullif(split_part(last_step_id, '_', 2), '') as step,
+        nullif(split_part(last_step_id, '_', 3), '') as variant,
+        last_contacted_from,
+        null::bigint as times,
+        null::bigint as lt_interest_status,
+        null::bigint as lt_interest_status_before,
+        seen_at
+    from compared
+    where contact_moved
+    union all
+    select
+        workspace_id,
+        lead_id,
+        'opened',
+        if(open_moved, opened_at, seen_at),
+        if(open_moved, 'api', 'seen'),
+        campaign_id,
+        email,
+        email_opened_step::varchar,
+        email_opened_variant::varchar,
+        null,
+        greatest(opens - opens_before, 0),
+        null,
+        null,
+        seen_at
+    from compared
+    where open_moved or opens > opens_before
+    union all
+    select
+        workspace_id,
+        lead_id,
+        'clicked',
+        if(click_moved, clicked_at, seen_at),
+        if(click_moved, 'api', 'seen'),
+        campaign_id,
+        email,
+        email_clicked_step::varchar,
+        email_clicked_variant::varchar,
+        null,
+        greatest(clicks - clicks_before, 0),
+        null,
+        null,
+        seen_at
+    from compared
+    where click_moved or clicks > clicks_before
+    union all
+    select
+        workspace_id,
+        lead_id,
+        'replied',
+        if(reply_moved, replied_at, seen_at),
+        if(reply_moved, 'api', 'seen'),
+        campaign_id,
+        email,
+        email_replied_step::varchar,
+        email_replied_variant::varchar,
+        null,
+        greatest(replies - replies_before, 0),
+        null,
+        null,
+        seen_at
+    from compared
+    where reply_moved or replies > replies_before
+    union all
+    select
+        workspace_id,
+        lead_id,
+        'interest changed',
+        if(interest_moved, interest_at, seen_at),
+        if(interest_moved, 'api', 'seen'),
+        campaign_id,
+        email,
+        null,
+        null,
+        null,
+        null,
+        lt_interest_status,
+        interest_before,
+        seen_at
+    from compared
+    where lt_interest_status is distinct from interest_before or (interest_moved and lt_interest_status is not null)
+    union all
+    -- the API gives no time: a bounce follows the last e-mail within minutes
+    select
+        workspace_id,
+        lead_id,
+        'bounced',
+        coalesce(contacted_at, seen_at),
+        if(contacted_at is null, 'seen', 'last contact'),
+        campaign_id,
+        email,
+        nullif(split_part(last_step_id, '_', 2), ''),
+        nullif(split_part(last_step_id, '_', 3), ''),
+        last_contacted_from,
+        null,
+        null,
+        null,
+        seen_at
+    from compared
+    where status = -1 and status_before is distinct from -1
+    union all
+    -- an unsubscription can come days after the e-mail: that counts only where no sync saw the lead before
+    select
+        workspace_id,
+        lead_id,
+        'unsubscribed',
+        if(is_first_version and contacted_at is not null, contacted_at, seen_at),
+        if(is_first_version and contacted_at is not null, 'last contact', 'seen'),
+        campaign_id,
+        email,
+        null,
+        null,
+        null,
+        null,
+        null,
+        null,
+        seen_at
+    from compared
+    where status = -2 and status_before is distinct from -2
+),
+
+-- a value that left and came back is one event, from when it was first seen
+once as (
+    select * from events
+    qualify row_number() over (
+        partition by workspace_id, lead_id, event, occurred_at, lt_interest_status order by seen_at
+    ) = 1
+),
+
+joined as (
+    select
+        e.workspace_id,
+        w.workspace_name,
+        e.lead_id,
+        e.event,
+        e.occurred_at,
+        e.time_source,
+        e.campaign_id,
+        c.campaign_name,
+        e.email,
+        e.step,
+        e.variant,
+        try_cast(e.step as bigint) + 1 as step_number,
+        variant_letter(e.variant) as variant_letter,
+        e.last_contacted_from,
+        e.times,
+        e.lt_interest_status,
+        interest_status_label(e.lt_interest_status, o.label) as interest_label,
+        interest_kind(e.lt_interest_status, o.kind) as interest_kind,
+        e.lt_interest_status_before,
+        interest_status_label(e.lt_interest_status_before, b.label) as interest_label_before,
+        e.seen_at as first_seen_at
+    from once as e
+    left join marts.dim_workspace as w on e.workspace_id = w.workspace_id
+    left join intermediate.int_campaign as c on e.workspace_id = c.workspace_id and e.campaign_id = c.campaign_id
+    left join intermediate.int_interest_label as o
+        on e.workspace_id = o.workspace_id and e.lt_interest_status = o.interest_status
+    left join intermediate.int_interest_label as b
+        on e.workspace_id = b.workspace_id and e.lt_interest_status_before = b.interest_status
+)
+
+select * from joined
+order by workspace_id, lead_id, occurred_at, event

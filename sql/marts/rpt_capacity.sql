@@ -1,0 +1,160 @@
+-- one row per sending account and day of the next 14, and one for the workspace as a whole (no email)
+-- The days begin on the day after the workspace was last read; follow-ups that are overdue fall on the first.
+with accounts as (
+    select
+        a.workspace_id,
+        a.email,
+        a.domain,
+        a.status_label,
+        case when a.status = 1 then coalesce(a.daily_limit, 0) else 0 end as daily_limit,
+        w.as_of::date as as_of_date
+    from marts.dim_account as a
+    inner join marts.dim_workspace as w on a.workspace_id = w.workspace_id
+    where a.is_listed
+),
+
+recent as (
+    select
+        a.workspace_id,
+        a.email,
+        sum(d.sent)::bigint as sent_7d,
+        count(*) filter (where d.sent > 0) as days_sending_7d
+    from accounts as a
+    inner join intermediate.int_account_day as d on a.workspace_id = d.workspace_id and a.email = d.email
+    where d.date between a.as_of_date - 7 and a.as_of_date - 1
+    group by a.workspace_id, a.email
+),
+
+due as (
+    select
+        workspace_id,
+        email,
+        date,
+        sum(follow_ups)::bigint as follow_ups
+    from intermediate.int_follow_up
+    group by workspace_id, email, date
+),
+
+active_campaigns as (
+    select
+        c.workspace_id,
+        c.id as campaign_id,
+        s.sending_days
+    from staging.stg_campaigns as c
+    inner join intermediate.int_campaign_schedule as s on c.workspace_id = s.workspace_id and c.id = s.campaign_id
+    where not c.is_deleted and c.status = 1
+),
+
+-- campaigns an account sends for, by weekday
+scheduled as (
+    select
+        s.workspace_id,
+        s.email,
+        d.weekday,
+        count(*) as campaigns
+    from intermediate.int_campaign_sender as s
+    inner join active_campaigns as c on s.workspace_id = c.workspace_id and s.campaign_id = c.campaign_id
+    cross join lateral (select unnest(c.sending_days) as weekday) as d
+    group by s.workspace_id, s.email, d.weekday
+),
+
+workspace_scheduled as (
+    select
+        c.workspace_id,
+        d.weekday,
+        count(*) as campaigns
+    from active_campaigns as c
+    cross join lateral (select unnest(c.sending_days) as weekday) as d
+    group by c.workspace_id, d.weekday
+),
+
+account_days as (
+    select
+        a.workspace_id,
+        a.email,
+        a.domain,
+        a.status_label,
+        d.date,
+        a.daily_limit,
+        coalesce(r.sent_7d, 0) as sent_7d,
+        coalesce(r.days_sending_7d, 0) as days_sending_7d,
+        coalesce(f.follow_ups, 0) as follow_ups_due,
+        coalesce(s.campaigns, 0) as campaigns_scheduled
+    from accounts as a
+    cross join lateral (select unnest(range(1, 15))::integer + a.as_of_date as date) as d
+    left join recent as r on a.workspace_id = r.workspace_id and a.email = r.email
+    left join due as f on a.workspace_id = f.workspace_id and a.email = f.email and d.date = f.date
+    left join scheduled as s
+        on a.workspace_id = s.workspace_id and a.email = s.email and dayofweek(d.date) = s.weekday
+),
+
+-- follow-ups whose account is gone count for the workspace: another one has to send them
+workspace_due as (
+    select
+        workspace_id,
+        date,
+        sum(follow_ups)::bigint as follow_ups
+    from due
+    group by workspace_id, date
+),
+
+workspace_sends as (
+    select
+        workspace_id,
+        count(distinct date) filter (where sent > 0) as days_sending_7d
+    from (
+        select a.workspace_id, d.date, d.sent
+        from accounts as a
+        inner join intermediate.int_account_day as d on a.workspace_id = d.workspace_id and a.email = d.email
+        where d.date between a.as_of_date - 7 and a.as_of_date - 1
+    ) as week_before
+    group by workspace_id
+),
+
+workspace_days as (
+    select
+        a.workspace_id,
+        null::varchar as email,
+        null::varchar as domain,
+        null::varchar as status_label,
+        a.date,
+        sum(a.daily_limit)::bigint as daily_limit,
+        sum(a.sent_7d)::bigint as sent_7d,
+        coalesce(any_value(s.days_sending_7d), 0) as days_sending_7d,
+        coalesce(any_value(f.follow_ups), 0) as follow_ups_due,
+        coalesce(any_value(c.campaigns), 0) as campaigns_scheduled
+    from account_days as a
+    left join workspace_due as f on a.workspace_id = f.workspace_id and a.date = f.date
+    left join workspace_sends as s on a.workspace_id = s.workspace_id
+    left join workspace_scheduled as c on a.workspace_id = c.workspace_id and dayofweek(a.date) = c.weekday
+    group by a.workspace_id, a.date
+),
+
+every_day as (
+    select *, 'account' as scope from account_days
+    union all
+    select *, 'workspace' from workspace_days
+),
+
+joined as (
+    select
+        d.workspace_id,
+        w.workspace_name,
+        d.email,
+        d.date,
+        d.scope,
+        d.domain,
+        d.status_label,
+        d.follow_ups_due > d.daily_limit as is_over_limit,
+        d.campaigns_scheduled,
+        d.daily_limit,
+        rate_of(d.sent_7d, d.days_sending_7d) as sent_per_sending_day_7d,
+        d.follow_ups_due,
+        greatest(d.daily_limit - d.follow_ups_due, 0) as headroom,
+        rate_of(d.follow_ups_due, d.daily_limit) as follow_up_load_rate
+    from every_day as d
+    left join marts.dim_workspace as w on d.workspace_id = w.workspace_id
+)
+
+select * from joined
+order by workspace_name, workspace_id, scope desc, date, email

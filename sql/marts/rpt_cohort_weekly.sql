@@ -1,0 +1,181 @@
+-- one row per campaign, week its leads were created and weeks since, up to the week it was last read; 26 is 26 and later
+-- Weeks begin on Monday, UTC. Leads count for the campaign they are in or were last in, deleted ones included.
+with leads as (
+    select
+        workspace_id,
+        campaign as campaign_id,
+        id as lead_id,
+        date_trunc('week', timestamp_created)::date as cohort_week
+    from staging.stg_leads
+    where campaign is not null and timestamp_created is not null
+),
+
+-- an open, a click or a reply shows that there was an e-mail before it
+firsts as (
+    select
+        workspace_id,
+        campaign_id,
+        lead_id,
+        min(occurred_at) filter (where event in ('contacted', 'opened', 'clicked', 'replied')) as contacted_at,
+        min(occurred_at) filter (where event = 'replied') as replied_at,
+        min(occurred_at) filter (where event = 'interest changed' and interest_kind = 'positive') as positive_at
+    from marts.fct_lead_event
+    group by workspace_id, campaign_id, lead_id
+),
+
+moments as (
+    select
+        l.workspace_id,
+        l.campaign_id,
+        l.cohort_week,
+        l.lead_id,
+        cohort_age(l.cohort_week, f.contacted_at) as contacted_in,
+        cohort_age(l.cohort_week, f.replied_at) as replied_in,
+        cohort_age(l.cohort_week, f.positive_at) as positive_in
+    from leads as l
+    left join firsts as f
+        on l.workspace_id = f.workspace_id and l.campaign_id = f.campaign_id and l.lead_id = f.lead_id
+),
+
+counted as (
+    select
+        workspace_id,
+        campaign_id,
+        cohort_week,
+        contacted_in as weeks_since,
+        contacted_in,
+        null as replied_in,
+        null as positive_in
+    from moments
+    where contacted_in is not null
+    union all
+    select
+        workspace_id,
+        campaign_id,
+        cohort_week,
+        replied_in,
+        null,
+        replied_in,
+        null
+    from moments
+    where replied_in is not null
+    union all
+    select
+        workspace_id,
+        campaign_id,
+        cohort_week,
+        positive_in,
+        null,
+        null,
+        positive_in
+    from moments
+    where positive_in is not null
+),
+
+summed as (
+    select
+        workspace_id,
+        campaign_id,
+        cohort_week,
+        weeks_since,
+        count(contacted_in) as contacted,
+        count(replied_in) as replied,
+        count(positive_in) as positive
+    from counted
+    group by workspace_id, campaign_id, cohort_week, weeks_since
+),
+
+first_read as (
+    select
+        workspace_id,
+        min(first_seen_at) as first_read_at
+    from staging.stg_leads
+    group by workspace_id
+),
+
+cohorts as (
+    select
+        m.workspace_id,
+        m.campaign_id,
+        m.cohort_week,
+        count(m.lead_id) as leads,
+        greatest(
+            cohort_age(m.cohort_week, any_value(w.as_of)),
+            max(greatest(m.contacted_in, m.replied_in, m.positive_in, 0))
+        ) as last_week,
+        any_value(w.as_of) as as_of,
+        any_value(w.workspace_name) as workspace_name,
+        any_value(r.first_read_at) as first_read_at
+    from moments as m
+    left join marts.dim_workspace as w on m.workspace_id = w.workspace_id
+    left join first_read as r on m.workspace_id = r.workspace_id
+    group by m.workspace_id, m.campaign_id, m.cohort_week
+),
+
+spine as (
+    select
+        *,
+        unnest(range(last_week + 1)) as weeks_since
+    from cohorts
+),
+
+filled as (
+    select
+        s.workspace_id,
+        s.workspace_name,
+        s.campaign_id,
+        s.cohort_week,
+        s.weeks_since,
+        s.leads,
+        coalesce(n.contacted, 0)::bigint as contacted,
+        coalesce(n.replied, 0)::bigint as replied,
+        coalesce(n.positive, 0)::bigint as positive,
+        coalesce(sum(n.contacted) over so_far, 0)::bigint as contacted_so_far,
+        coalesce(sum(n.replied) over so_far, 0)::bigint as replied_so_far,
+        coalesce(sum(n.positive) over so_far, 0)::bigint as positive_so_far,
+        s.weeks_since = 26 or s.cohort_week + 7 * (s.weeks_since + 1)::integer > s.as_of as is_right_censored,
+        s.cohort_week + 7 * s.weeks_since::integer < s.first_read_at as is_before_first_read
+    from spine as s
+    left join summed as n
+        on s.workspace_id = n.workspace_id
+        and s.campaign_id = n.campaign_id
+        and s.cohort_week = n.cohort_week
+        and s.weeks_since = n.weeks_since
+    window so_far as (
+        partition by s.workspace_id, s.campaign_id, s.cohort_week
+        order by s.weeks_since rows between unbounded preceding and current row
+    )
+),
+
+joined as (
+    select
+        f.workspace_id,
+        f.workspace_name,
+        f.campaign_id,
+        f.cohort_week,
+        f.weeks_since,
+        c.campaign_name,
+        f.leads,
+        f.contacted,
+        f.replied,
+        f.positive,
+        f.contacted_so_far,
+        f.replied_so_far,
+        f.positive_so_far,
+        rate_of(f.contacted_so_far, f.leads) as contacted_rate,
+        wilson_low(f.contacted_so_far, f.leads) as contacted_rate_low,
+        wilson_high(f.contacted_so_far, f.leads) as contacted_rate_high,
+        rate_of(f.replied_so_far, f.leads) as replied_rate,
+        wilson_low(f.replied_so_far, f.leads) as replied_rate_low,
+        wilson_high(f.replied_so_far, f.leads) as replied_rate_high,
+        rate_of(f.positive_so_far, f.leads) as positive_rate,
+        wilson_low(f.positive_so_far, f.leads) as positive_rate_low,
+        wilson_high(f.positive_so_far, f.leads) as positive_rate_high,
+        f.is_right_censored,
+        f.is_before_first_read
+    from filled as f
+    left join intermediate.int_campaign as c on f.workspace_id = c.workspace_id and f.campaign_id = c.campaign_id
+)
+
+select * from joined
+order by workspace_name, campaign_name, workspace_id, campaign_id, cohort_week, weeks_since

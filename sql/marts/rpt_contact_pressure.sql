@@ -1,0 +1,99 @@
+-- one row per contact that is active in a campaign that is sending or was written to in the last 30 days
+with clock as (
+    select
+        workspace_id,
+        workspace_name,
+        as_of
+    from marts.dim_workspace
+),
+
+leads as (
+    select
+        workspace_id,
+        contact_of(email) as email,
+        count(id) as leads,
+        count(distinct campaign) as campaigns
+    from staging.stg_leads
+    where not is_deleted and contact_of(email) is not null
+    group by workspace_id, contact_of(email)
+),
+
+active as (
+    select
+        l.workspace_id,
+        contact_of(l.email) as email,
+        count(distinct l.campaign) as active_campaigns
+    from staging.stg_leads as l
+    inner join intermediate.int_campaign as c
+        on l.workspace_id = c.workspace_id and l.campaign = c.campaign_id
+    where not l.is_deleted and l.status = 1 and c.is_listed and c.status = 1 and contact_of(l.email) is not null
+    group by l.workspace_id, contact_of(l.email)
+),
+
+-- an e-mail by a campaign that the lead had left when it was first seen counts as one by a campaign of its own
+recent as (
+    select
+        e.workspace_id,
+        e.email,
+        count(distinct coalesce(e.campaign_id, '')) as campaigns_contacted_30d,
+        max(e.occurred_at) as last_contacted_at
+    from marts.fct_lead_event as e
+    inner join clock as k on e.workspace_id = k.workspace_id
+    where e.event = 'contacted' and e.email is not null and e.occurred_at > k.as_of - interval 30 day
+    group by e.workspace_id, e.email
+),
+
+contacts as (
+    select
+        coalesce(a.workspace_id, r.workspace_id) as workspace_id,
+        coalesce(a.email, r.email) as email,
+        coalesce(a.active_campaigns, 0) as active_campaigns,
+        coalesce(r.campaigns_contacted_30d, 0) as campaigns_contacted_30d,
+        r.last_contacted_at
+    from active as a
+    full join recent as r on a.workspace_id = r.workspace_id and a.email = r.email
+),
+
+judged as (
+    select
+        n.workspace_id,
+        n.email,
+        worst_light(traffic_light(v.value, 1, t.bad_when, t.warning, t.critical, t.min_n)) as pressure
+    from contacts as n
+    cross join seeds.thresholds as t
+    cross join lateral (
+        select case t.metric
+            when 'active_campaigns' then n.active_campaigns
+            when 'campaigns_contacted_30d' then n.campaigns_contacted_30d
+        end as value
+    ) as v
+    where t.entity = 'contact'
+    group by n.workspace_id, n.email
+),
+
+joined as (
+    select
+        j.workspace_id,
+        k.workspace_name,
+        j.email,
+        domain_of(j.email) as domain,
+        coalesce(g.pressure, 'grey') as pressure,
+        j.active_campaigns,
+        j.campaigns_contacted_30d,
+        coalesce(l.campaigns, 0) as campaigns,
+        coalesce(l.leads, 0) as leads,
+        j.last_contacted_at,
+        k.as_of
+    from contacts as j
+    left join judged as g on j.workspace_id = g.workspace_id and j.email = g.email
+    left join leads as l on j.workspace_id = l.workspace_id and j.email = l.email
+    left join clock as k on j.workspace_id = k.workspace_id
+)
+
+select * from joined
+order by
+    workspace_name,
+    campaigns_contacted_30d + active_campaigns desc,
+    last_contacted_at desc nulls last,
+    email,
+    workspace_id

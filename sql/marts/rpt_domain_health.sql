@@ -1,0 +1,138 @@
+-- one row per own sending domain and day with sends or warmup
+-- The worst account is the one with most bounces beyond what is fine, over 7 days; else the one with most warmup spam.
+with tolerated as (
+    select coalesce(max(warning), 0) as bounce_rate from seeds.thresholds
+    where entity = 'sender' and metric = 'bounce_rate'
+),
+
+accounts as (
+    select
+        a.*,
+        {
+            'bounces': greatest(a.bounced_7d - t.bounce_rate * a.sent_7d, 0),
+            'spam': 1 - coalesce(rate_of(a.warmup_inbox_7d, a.warmup_sent_7d), 1)
+        } as fault,
+        rate_of(a.bounced_7d, a.sent_7d) as bounce_rate_7d,
+        rate_of(a.warmup_inbox_7d, a.warmup_sent_7d) as warmup_inbox_rate_7d,
+        a.bounced_7d > 0 or a.warmup_inbox_7d < a.warmup_sent_7d as has_fault
+    from marts.fct_account_daily as a
+    cross join tolerated as t
+),
+
+days as (
+    select
+        workspace_id,
+        any_value(workspace_name) as workspace_name,
+        domain,
+        date,
+        count(*) filter (where sent > 0) as accounts_sending,
+        coalesce(sum(sent), 0)::bigint as sent,
+        coalesce(sum(bounced), 0)::bigint as bounced,
+        coalesce(sum(replies), 0)::bigint as replies,
+        coalesce(sum(unique_replies), 0)::bigint as unique_replies,
+        coalesce(sum(daily_limit) filter (where sent > 0), 0)::bigint as daily_limit,
+        sum(warmup_sent)::bigint as warmup_sent,
+        sum(warmup_inbox)::bigint as warmup_inbox,
+        sum(warmup_spam)::bigint as warmup_spam,
+        min(stat_warmup_score) as lowest_warmup_score,
+        max_by(email, fault) filter (where has_fault) as worst_email,
+        max_by(bounce_rate_7d, fault) filter (where has_fault) as worst_email_bounce_rate_7d,
+        max_by(warmup_inbox_rate_7d, fault) filter (where has_fault) as worst_email_warmup_inbox_rate_7d,
+        bool_or(is_partial) as is_partial,
+        max(verified_at) as verified_at
+    from accounts
+    where domain is not null
+    group by workspace_id, domain, date
+),
+
+rolling as (
+    select
+        *,
+        sum(sent) over last_7_days as sent_7d,
+        sum(bounced) over last_7_days as bounced_7d,
+        sum(unique_replies) over last_7_days as unique_replies_7d,
+        sum(warmup_sent) over last_7_days as warmup_sent_7d,
+        sum(warmup_inbox) over last_7_days as warmup_inbox_7d
+    from days
+    window last_7_days as (
+        partition by workspace_id, domain
+        order by date range between interval 6 days preceding and current row
+    )
+),
+
+judged as (
+    select
+        r.workspace_id,
+        r.domain,
+        r.date,
+        t.title || ' ' || printf('%.1f %%', 100 * v.value) as said,
+        traffic_light(v.value, v.n, t.bad_when, t.warning, t.critical, t.min_n) as light
+    from rolling as r
+    cross join seeds.thresholds as t
+    cross join lateral (
+        select
+            case t.metric
+                when 'bounce_rate' then rate_of(r.bounced_7d, r.sent_7d)
+                when 'warmup_inbox_rate' then rate_of(r.warmup_inbox_7d, r.warmup_sent_7d)
+            end as value,
+            case t.metric when 'bounce_rate' then r.sent_7d when 'warmup_inbox_rate' then r.warmup_sent_7d end as n
+    ) as v
+    where t.entity = 'sender' and t.metric in ('bounce_rate', 'warmup_inbox_rate')
+),
+
+health as (
+    select
+        workspace_id,
+        domain,
+        date,
+        worst_light(light) as health,
+        string_agg(said || ' is ' || light, '; ' order by light desc, said) filter (where light in ('red', 'amber'))
+            as reason
+    from judged
+    group by workspace_id, domain, date
+),
+
+joined as (
+    select
+        r.workspace_id,
+        r.workspace_name,
+        r.domain,
+        r.date,
+        coalesce(h.health, 'grey') as health,
+        coalesce(
+            h.reason, case when h.health = 'green' then 'all metrics in range' else 'too little sent to judge' end
+        ) as health_reason,
+        r.worst_email,
+        r.is_partial,
+        r.accounts_sending,
+        r.sent,
+        r.bounced,
+        rate_of(r.bounced, r.sent) as bounce_rate,
+        wilson_low(r.bounced, r.sent) as bounce_rate_low,
+        wilson_high(r.bounced, r.sent) as bounce_rate_high,
+        r.replies,
+        r.unique_replies,
+        r.daily_limit,
+        rate_of(r.sent, r.daily_limit) as utilisation_rate,
+        r.warmup_sent,
+        r.warmup_inbox,
+        r.warmup_spam,
+        rate_of(r.warmup_inbox, r.warmup_sent) as warmup_inbox_rate,
+        wilson_low(r.warmup_inbox, r.warmup_sent) as warmup_inbox_rate_low,
+        wilson_high(r.warmup_inbox, r.warmup_sent) as warmup_inbox_rate_high,
+        r.lowest_warmup_score,
+        r.worst_email_bounce_rate_7d,
+        r.worst_email_warmup_inbox_rate_7d,
+        r.sent_7d::bigint as sent_7d,
+        r.bounced_7d::bigint as bounced_7d,
+        rate_of(r.bounced_7d, r.sent_7d) as bounce_rate_7d,
+        r.unique_replies_7d::bigint as unique_replies_7d,
+        r.warmup_sent_7d::bigint as warmup_sent_7d,
+        r.warmup_inbox_7d::bigint as warmup_inbox_7d,
+        r.verified_at
+    from rolling as r
+    left join health as h on r.workspace_id = h.workspace_id and r.domain = h.domain and r.date = h.date
+)
+
+select * from joined
+order by workspace_name, date desc, domain, workspace_id

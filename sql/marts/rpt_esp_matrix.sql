@@ -1,0 +1,54 @@
+-- one row per campaign, mail provider of the recipients and mail provider of the mailbox that last wrote to them
+-- Leads count for the campaign they are in or were last in, deleted ones included.
+with leads as (
+    select
+        l.workspace_id,
+        l.campaign as campaign_id,
+        l.id as lead_id,
+        coalesce(l.esp_code_label, 'unknown') as recipient_provider,
+        coalesce(a.provider_code_label, 'unknown') as sender_provider,
+        l.email_reply_count > 0 as has_replied,
+        l.status = -1 as has_bounced
+    from staging.stg_leads as l
+    left join staging.stg_accounts as a
+        on l.workspace_id = a.workspace_id and contact_of(l.last_contacted_from) = a.email
+    where l.campaign is not null and l.timestamp_last_contact is not null
+),
+
+counted as (
+    select
+        workspace_id,
+        campaign_id,
+        recipient_provider,
+        sender_provider,
+        count(lead_id) as leads_reached,
+        count(*) filter (where has_replied) as repliers,
+        count(*) filter (where has_bounced) as bounced
+    from leads
+    group by workspace_id, campaign_id, recipient_provider, sender_provider
+),
+
+joined as (
+    select
+        n.workspace_id,
+        w.workspace_name,
+        n.campaign_id,
+        n.recipient_provider,
+        n.sender_provider,
+        c.campaign_name,
+        n.leads_reached,
+        n.repliers,
+        n.bounced,
+        rate_of(n.repliers, n.leads_reached) as reply_rate,
+        wilson_low(n.repliers, n.leads_reached) as reply_rate_low,
+        wilson_high(n.repliers, n.leads_reached) as reply_rate_high,
+        rate_of(n.bounced, n.leads_reached) as lead_bounce_rate,
+        wilson_low(n.bounced, n.leads_reached) as lead_bounce_rate_low,
+        wilson_high(n.bounced, n.leads_reached) as lead_bounce_rate_high
+    from counted as n
+    left join marts.dim_workspace as w on n.workspace_id = w.workspace_id
+    left join intermediate.int_campaign as c on n.workspace_id = c.workspace_id and n.campaign_id = c.campaign_id
+)
+
+select * from joined
+order by workspace_name, campaign_name, workspace_id, campaign_id, leads_reached desc, recipient_provider, sender_provider

@@ -1,0 +1,216 @@
+-- one row per lead list, deleted ones and those known only from leads included
+-- What the list holds is counted over the leads there are now; what became of them also over those deleted since.
+with leads as (
+    select
+        *,
+        contact_of(email) as contact
+    from staging.stg_leads
+),
+
+-- in how many rows of a list, and in how many of the workspace, an address stands
+addresses as (
+    select
+        workspace_id,
+        list_id,
+        contact,
+        count(contact) as in_list,
+        sum(count(contact)) over (partition by workspace_id, contact) as in_workspace
+    from leads
+    where contact is not null and not is_deleted
+    group by workspace_id, list_id, contact
+),
+
+repeated as (
+    select
+        workspace_id,
+        list_id,
+        sum(in_list - 1) as duplicates,
+        sum(in_list) filter (where in_workspace > in_list) as elsewhere
+    from addresses
+    where list_id is not null
+    group by workspace_id, list_id
+),
+
+blocked_leads as (
+    select distinct
+        workspace_id,
+        lead_id
+    from intermediate.int_lead_suppression
+    where until is null and reason != 'unsubscribed'
+),
+
+counted as (
+    select
+        l.workspace_id,
+        l.list_id,
+        count(*) filter (where not l.is_deleted) as leads,
+        count(*) filter (where l.is_deleted) as deleted_leads,
+        count(*) filter (where not l.is_deleted and l.contact is null) as without_email,
+        count(*) filter (where not l.is_deleted and is_verification_known(l.verification_status)) as checked_leads,
+        count(*) filter (where not l.is_deleted and l.verification_status = 1) as verified,
+        count(*) filter (where not l.is_deleted and l.verification_status = -3) as catch_all,
+        count(*) filter (where not l.is_deleted and l.verification_status = -2) as risky,
+        count(*) filter (where not l.is_deleted and l.verification_status = -1) as invalid,
+        count(*) filter (where not l.is_deleted and coalesce(trim(l.first_name), '') = '') as missing_names,
+        count(*) filter (where not l.is_deleted and b.lead_id is not null) as blocked,
+        count(*) filter (where l.timestamp_last_contact is not null) as leads_reached,
+        count(*) filter (where l.timestamp_last_contact is not null and l.email_reply_count > 0) as repliers,
+        count(*) filter (where l.timestamp_last_contact is not null and l.status = -1) as bounced,
+        max(l.verified_at) as verified_at
+    from leads as l
+    left join blocked_leads as b on l.workspace_id = b.workspace_id and l.id = b.lead_id
+    where l.list_id is not null
+    group by l.workspace_id, l.list_id
+),
+
+lists as (
+    select
+        coalesce(s.workspace_id, n.workspace_id) as workspace_id,
+        coalesce(s.id, n.list_id) as list_id,
+        coalesce(s.name, n.list_id) as list_name,
+        s.id is not null and not s.is_deleted as is_listed,
+        s.timestamp_created,
+        coalesce(n.leads, 0) as leads,
+        coalesce(n.deleted_leads, 0) as deleted_leads,
+        coalesce(n.without_email, 0) as without_email,
+        coalesce(n.checked_leads, 0) as checked_leads,
+        coalesce(n.verified, 0) as verified,
+        coalesce(n.catch_all, 0) as catch_all,
+        coalesce(n.risky, 0) as risky,
+        coalesce(n.invalid, 0) as invalid,
+        coalesce(r.duplicates, 0)::bigint as duplicates,
+        coalesce(r.elsewhere, 0)::bigint as elsewhere,
+        coalesce(n.blocked, 0) as blocked,
+        coalesce(n.missing_names, 0) as missing_names,
+        coalesce(n.leads_reached, 0) as leads_reached,
+        coalesce(n.repliers, 0) as repliers,
+        coalesce(n.bounced, 0) as bounced,
+        coalesce(n.verified_at, s.verified_at) as verified_at
+    from staging.stg_lead_lists as s
+    full join counted as n on s.workspace_id = n.workspace_id and s.id = n.list_id
+    left join repeated as r on n.workspace_id = r.workspace_id and n.list_id = r.list_id
+),
+
+rates as (
+    select
+        *,
+        rate_of(verified, checked_leads) as verified_rate,
+        wilson_low(verified, checked_leads) as verified_rate_low,
+        wilson_high(verified, checked_leads) as verified_rate_high,
+        rate_of(invalid, checked_leads) as invalid_rate,
+        wilson_low(invalid, checked_leads) as invalid_rate_low,
+        wilson_high(invalid, checked_leads) as invalid_rate_high,
+        rate_of(catch_all + risky, checked_leads) as risky_rate,
+        wilson_low(catch_all + risky, checked_leads) as risky_rate_low,
+        wilson_high(catch_all + risky, checked_leads) as risky_rate_high,
+        rate_of(duplicates, leads) as duplicate_rate,
+        rate_of(blocked, leads) as blocked_rate,
+        rate_of(missing_names, leads) as missing_name_rate,
+        rate_of(repliers, leads_reached) as reply_rate,
+        wilson_low(repliers, leads_reached) as reply_rate_low,
+        wilson_high(repliers, leads_reached) as reply_rate_high,
+        rate_of(bounced, leads_reached) as lead_bounce_rate,
+        wilson_low(bounced, leads_reached) as lead_bounce_rate_low,
+        wilson_high(bounced, leads_reached) as lead_bounce_rate_high
+    from lists
+),
+
+judged as (
+    select
+        r.workspace_id,
+        r.list_id,
+        t.title,
+        v.value,
+        traffic_light(v.value, v.n, t.bad_when, t.warning, t.critical, t.min_n) as light
+    from rates as r
+    cross join seeds.thresholds as t
+    cross join lateral (
+        select
+            case t.metric
+                when 'invalid_rate' then r.invalid_rate
+                when 'risky_rate' then r.risky_rate
+                when 'duplicate_rate' then r.duplicate_rate
+                when 'blocked_rate' then r.blocked_rate
+                when 'missing_name_rate' then r.missing_name_rate
+                when 'lead_bounce_rate' then r.lead_bounce_rate
+            end as value,
+            case
+                when t.metric in ('invalid_rate', 'risky_rate') then r.checked_leads
+                when t.metric = 'lead_bounce_rate' then r.leads_reached
+                else r.leads
+            end as n
+    ) as v
+    where t.entity = 'list'
+),
+
+graded as (
+    select
+        workspace_id,
+        list_id,
+        case
+            when count(*) filter (where light != 'grey') = 0 then null
+            when count(*) filter (where light = 'red') > 1 then 'E'
+            when count(*) filter (where light = 'red') = 1 then 'D'
+            when count(*) filter (where light = 'amber') > 1 then 'C'
+            when count(*) filter (where light = 'amber') = 1 then 'B'
+            else 'A'
+        end as grade,
+        string_agg(
+            title || ' ' || printf('%.1f %%', 100 * value) || ' is ' || light, '; ' order by light desc, title
+        ) filter (where light in ('red', 'amber')) as reason
+    from judged
+    group by workspace_id, list_id
+),
+
+joined as (
+    select
+        r.workspace_id,
+        w.workspace_name,
+        r.list_id,
+        r.list_name,
+        g.grade,
+        coalesce(g.reason, case when g.grade is null then 'too few leads to judge' else 'all metrics in range' end)
+            as grade_reason,
+        r.is_listed,
+        r.leads,
+        r.deleted_leads,
+        r.without_email,
+        r.checked_leads,
+        r.verified,
+        r.catch_all,
+        r.risky,
+        r.invalid,
+        r.duplicates,
+        r.elsewhere,
+        r.blocked,
+        r.missing_names,
+        r.leads_reached,
+        r.repliers,
+        r.bounced,
+        r.verified_rate,
+        r.verified_rate_low,
+        r.verified_rate_high,
+        r.invalid_rate,
+        r.invalid_rate_low,
+        r.invalid_rate_high,
+        r.risky_rate,
+        r.risky_rate_low,
+        r.risky_rate_high,
+        r.duplicate_rate,
+        r.blocked_rate,
+        r.missing_name_rate,
+        r.reply_rate,
+        r.reply_rate_low,
+        r.reply_rate_high,
+        r.lead_bounce_rate,
+        r.lead_bounce_rate_low,
+        r.lead_bounce_rate_high,
+        r.timestamp_created,
+        r.verified_at
+    from rates as r
+    left join graded as g on r.workspace_id = g.workspace_id and r.list_id = g.list_id
+    left join marts.dim_workspace as w on r.workspace_id = w.workspace_id
+)
+
+select * from joined
+order by workspace_name, grade desc nulls last, list_name, workspace_id, list_id

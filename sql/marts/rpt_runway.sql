@@ -1,0 +1,125 @@
+-- one row per campaign that is listed: how long its uncontacted leads last at the pace of its last 7 sending days
+-- Days that are not over do not count for the pace.
+with campaigns as (
+    select
+        m.workspace_id,
+        m.campaign_id,
+        c.status,
+        c.status_label,
+        c.not_sending_status_label,
+        c.daily_limit,
+        c.daily_max_leads,
+        m.uncontacted,
+        w.as_of::date as as_of_date,
+        coalesce(len(s.sending_days), 7) as sending_days_a_week
+    from intermediate.int_campaign_metrics as m
+    inner join marts.dim_campaign as c on m.workspace_id = c.workspace_id and m.campaign_id = c.campaign_id
+    inner join marts.dim_workspace as w on m.workspace_id = w.workspace_id
+    left join intermediate.int_campaign_schedule as s
+        on m.workspace_id = s.workspace_id and m.campaign_id = s.campaign_id
+    where c.is_listed
+),
+
+last_days as (
+    select
+        d.workspace_id,
+        d.campaign_id,
+        d.date,
+        d.sent,
+        d.new_leads_contacted
+    from intermediate.int_campaign_day as d
+    inner join campaigns as c on d.workspace_id = c.workspace_id and d.campaign_id = c.campaign_id
+    where d.sent > 0 and d.date < c.as_of_date
+    qualify row_number() over (partition by d.workspace_id, d.campaign_id order by d.date desc) <= 7
+),
+
+pace as (
+    select
+        workspace_id,
+        campaign_id,
+        count(*) as sending_days,
+        max(date) as last_sent_on,
+        avg(sent) as sent_per_day,
+        quantile_cont(new_leads_contacted, 0.25) as new_leads_per_day_low,
+        quantile_cont(new_leads_contacted, 0.5) as new_leads_per_day,
+        quantile_cont(new_leads_contacted, 0.75) as new_leads_per_day_high
+    from last_days
+    group by workspace_id, campaign_id
+),
+
+senders as (
+    select
+        c.workspace_id,
+        c.campaign_id,
+        rate_of(sum(d.sent), sum(d.daily_limit)) as utilisation_rate
+    from intermediate.int_campaign_sender as c
+    inner join last_days as l on c.workspace_id = l.workspace_id and c.campaign_id = l.campaign_id
+    inner join intermediate.int_account_day as d
+        on c.workspace_id = d.workspace_id and c.email = d.email and l.date = d.date
+    where d.sent > 0
+    group by c.workspace_id, c.campaign_id
+),
+
+rules as (
+    select rule_value(rule, value, 'at_limit') as at_limit from seeds.rules
+    where mart = 'rpt_runway'
+),
+
+measured as (
+    select
+        c.*,
+        p.* exclude (workspace_id, campaign_id),
+        s.utilisation_rate as sender_utilisation_rate,
+        rate_of(c.uncontacted, p.new_leads_per_day_high) as days_left_low,
+        rate_of(c.uncontacted, p.new_leads_per_day) as days_left,
+        rate_of(c.uncontacted, p.new_leads_per_day_low) as days_left_high,
+        case
+            when c.status <> 1 then 'not active: ' || c.status_label
+            when c.uncontacted = 0 then 'no uncontacted leads'
+            when p.sent_per_day is null then 'nothing sent yet'
+            when rate_of(p.new_leads_per_day, c.daily_max_leads) >= r.at_limit then 'new leads per day of the campaign'
+            when rate_of(p.sent_per_day, c.daily_limit) >= r.at_limit then 'daily limit of the campaign'
+            when s.utilisation_rate >= r.at_limit then 'daily limits of its accounts'
+            when p.new_leads_per_day = 0 then 'follow-ups only'
+            else 'no limit reached'
+        end as limited_by
+    from campaigns as c
+    cross join rules as r
+    left join pace as p on c.workspace_id = p.workspace_id and c.campaign_id = p.campaign_id
+    left join senders as s on c.workspace_id = s.workspace_id and c.campaign_id = s.campaign_id
+),
+
+joined as (
+    select
+        m.workspace_id,
+        w.workspace_name,
+        m.campaign_id,
+        k.campaign_name,
+        m.status_label,
+        m.not_sending_status_label,
+        m.limited_by,
+        m.uncontacted,
+        m.sending_days as sending_days_counted,
+        m.sent_per_day,
+        m.new_leads_per_day_low,
+        m.new_leads_per_day,
+        m.new_leads_per_day_high,
+        m.days_left_low,
+        m.days_left,
+        m.days_left_high,
+        m.sending_days_a_week,
+        m.daily_limit,
+        m.daily_max_leads,
+        m.sender_utilisation_rate,
+        -- at most a century: a pace of next to nothing is no date
+        case when m.status = 1 and m.days_left < 36500
+            then m.as_of_date + ceil(m.days_left * 7 / m.sending_days_a_week)::integer end as runs_dry_on,
+        m.last_sent_on,
+        m.as_of_date
+    from measured as m
+    left join marts.dim_workspace as w on m.workspace_id = w.workspace_id
+    left join intermediate.int_campaign as k on m.workspace_id = k.workspace_id and m.campaign_id = k.campaign_id
+)
+
+select * from joined
+order by workspace_name, runs_dry_on nulls last, campaign_name, workspace_id, campaign_id

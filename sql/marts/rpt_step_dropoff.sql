@@ -1,0 +1,85 @@
+-- one row per campaign and step that sent, all variants together: is the step worth sending?
+with totals as (
+    select
+        workspace_id,
+        campaign_id,
+        step,
+        sum(sent)::bigint as sent,
+        sum(unique_replies)::bigint as unique_replies,
+        sum(unique_opportunities)::bigint as unique_opportunities
+    from staging.stg_step_analytics_lifetime
+    where step is not null
+    group by workspace_id, campaign_id, step
+),
+
+rules as (
+    select
+        rule_value(rule, value, 'worth_replies_per_1000') as worth_replies_per_1000,
+        rule_value(rule, value, 'min_sent') as min_sent,
+        rule_value(rule, value, 'min_replies') as min_replies
+    from seeds.rules
+    where mart = 'rpt_step_dropoff'
+),
+
+delays as (
+    select
+        workspace_id,
+        campaign_id,
+        try_cast(step as bigint) + 1 as step,
+        any_value(delay_days) as days_after_step_before
+    from intermediate.int_variant_copy
+    where is_current
+    group by workspace_id, campaign_id, try_cast(step as bigint)
+),
+
+compared as (
+    select
+        t.*,
+        try_cast(t.step as bigint) as step_index,
+        first_value(t.sent) over in_order as sent_first_step,
+        sum(t.unique_replies) over in_order as replies_so_far,
+        sum(t.unique_replies) over (partition by t.workspace_id, t.campaign_id) as replies_in_all
+    from totals as t
+    where t.sent > 0
+    window in_order as (
+        partition by t.workspace_id, t.campaign_id order by try_cast(t.step as bigint)
+        rows between unbounded preceding and current row
+    )
+),
+
+joined as (
+    select
+        c.workspace_id,
+        w.workspace_name,
+        c.campaign_id,
+        k.campaign_name,
+        c.step,
+        c.step_index + 1 as step_number,
+        case
+            when c.sent < r.min_sent then 'too early'
+            when c.unique_replies >= r.min_replies
+                and 1000 * rate_of(c.unique_replies, c.sent) >= r.worth_replies_per_1000 then 'worth it'
+            when 1000 * wilson_high(c.unique_replies, c.sent) < r.worth_replies_per_1000 then 'not worth it'
+            else 'doubtful'
+        end as verdict,
+        d.days_after_step_before,
+        c.sent,
+        rate_of(c.sent, c.sent_first_step) as share_of_first_step,
+        c.unique_replies,
+        1000 * rate_of(c.unique_replies, c.sent) as replies_per_1000,
+        1000 * wilson_low(c.unique_replies, c.sent) as replies_per_1000_low,
+        1000 * wilson_high(c.unique_replies, c.sent) as replies_per_1000_high,
+        rate_of(c.unique_replies, c.replies_in_all) as share_of_replies,
+        rate_of(c.replies_so_far, c.replies_in_all) as cumulative_share_of_replies,
+        c.unique_opportunities,
+        1000 * rate_of(c.unique_opportunities, c.sent) as opportunities_per_1000
+    from compared as c
+    cross join rules as r
+    left join delays as d
+        on c.workspace_id = d.workspace_id and c.campaign_id = d.campaign_id and c.step_index = d.step
+    left join marts.dim_workspace as w on c.workspace_id = w.workspace_id
+    left join intermediate.int_campaign as k on c.workspace_id = k.workspace_id and c.campaign_id = k.campaign_id
+)
+
+select * from joined
+order by workspace_name, campaign_name, workspace_id, campaign_id, step_number

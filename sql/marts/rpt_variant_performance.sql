@@ -1,0 +1,127 @@
+-- one row per campaign, step and variant that sent: which one to keep
+-- Figures are of the variant's whole life; a verdict on a variant whose text changed is about both texts together.
+with arms as (
+    select * from staging.stg_step_analytics_lifetime
+    where step is not null and variant is not null and sent > 0
+),
+
+rules as (
+    select
+        rule_value(rule, value, 'max_expected_loss') as max_expected_loss,
+        rule_value(rule, value, 'min_sent') as min_sent,
+        rule_value(rule, value, 'min_replies') as min_replies
+    from seeds.rules
+    where mart = 'rpt_variant_performance'
+),
+
+first_sends as (
+    select
+        workspace_id,
+        campaign_id,
+        step,
+        variant,
+        min(date) as first_sent_on
+    from intermediate.int_step_day
+    where sent > 0
+    group by workspace_id, campaign_id, step, variant
+),
+
+joined as (
+    select
+        a.workspace_id,
+        a.campaign_id,
+        a.step,
+        a.variant,
+        c.subject,
+        coalesce(c.is_disabled, false) as is_disabled,
+        coalesce(c.is_current, false) as is_in_use,
+        a.sent,
+        a.unique_replies,
+        p.* exclude (workspace_id, campaign_id, step, variant),
+        -- a draft that was edited before its first e-mail has one text as far as its figures go
+        c.copy_changed_at::date >= coalesce(f.first_sent_on, c.copy_changed_at::date) as copy_changed,
+        c.copy_changed_at,
+        k.auto_variant_select ->> '$.trigger' as picked_by,
+        count(*) over step as variants,
+        rate_of(a.sent, sum(a.sent) over step) as share_of_sent,
+        sum((a.sent - average_sent) * (a.sent - average_sent) / average_sent) over step as unevenness,
+        min(a.sent) over step as least_sent,
+        coalesce(sum(a.unique_replies) over step, 0) as replies_of_step,
+        count(*) filter (where p.expected_loss <= r.max_expected_loss) over step as good_ones,
+        coalesce(p.expected_loss <= r.max_expected_loss, false) as is_good,
+        r.min_sent,
+        r.min_replies
+    from (
+        select *, avg(sent) over (partition by workspace_id, campaign_id, step) as average_sent from arms
+    ) as a
+    cross join rules as r
+    left join intermediate.int_variant_posterior as p
+        on a.workspace_id = p.workspace_id and a.campaign_id = p.campaign_id and a.step = p.step
+        and a.variant = p.variant
+    left join intermediate.int_variant_copy as c
+        on a.workspace_id = c.workspace_id and a.campaign_id = c.campaign_id and a.step = c.step
+        and a.variant = c.variant
+    left join first_sends as f
+        on a.workspace_id = f.workspace_id and a.campaign_id = f.campaign_id and a.step = f.step
+        and a.variant = f.variant
+    left join staging.stg_campaigns as k on a.workspace_id = k.workspace_id and a.campaign_id = k.id
+    window step as (partition by a.workspace_id, a.campaign_id, a.step)
+),
+
+judged as (
+    select
+        j.workspace_id,
+        w.workspace_name,
+        j.campaign_id,
+        c.campaign_name,
+        j.step,
+        j.variant,
+        try_cast(j.step as bigint) + 1 as step_number,
+        variant_letter(j.variant) as variant_letter,
+        j.subject,
+        case
+            when j.variants = 1 then 'only variant'
+            when j.expected_loss is null then 'too early'
+            when j.least_sent < j.min_sent or j.replies_of_step < j.min_replies then 'too early'
+            when j.good_ones = 0 then 'undecided'
+            when not j.is_good then 'worse'
+            when j.good_ones = 1 then 'winner'
+            else 'as good'
+        end as verdict,
+        case
+            when j.variants = 1 then 'nothing to compare it with'
+            when j.expected_loss is null then 'its replies are not known'
+            when j.least_sent < j.min_sent or j.replies_of_step < j.min_replies then printf(
+                'needs %d sent each (least has %d) and %d replies in all (so far %d)',
+                j.min_sent::bigint, j.least_sent, j.min_replies::bigint, j.replies_of_step::bigint
+            )
+            when j.good_ones = 0 then printf('may cost %.1f replies per 1,000 sent', 1000 * j.expected_loss)
+            when not j.is_good then printf('costs about %.1f replies per 1,000 sent', 1000 * j.expected_loss)
+            when j.good_ones = 1 then printf('best with a chance of %.0f %%', 100 * j.chance_best)
+            else 'no variant is better by an amount that matters'
+        end as verdict_reason,
+        j.is_in_use,
+        j.is_disabled,
+        coalesce(j.copy_changed, false) as copy_changed,
+        j.picked_by is not null as is_picked_by_platform,
+        j.variants > 1 and j.unevenness > chi_square_999(j.variants - 1) as is_uneven,
+        j.variants,
+        j.sent,
+        j.share_of_sent,
+        j.unique_replies,
+        rate_of(j.unique_replies, j.sent) as replies_per_sent,
+        j.posterior_mean,
+        j.posterior_low,
+        j.posterior_high,
+        j.chance_best,
+        j.expected_loss,
+        j.prior_a,
+        j.prior_b,
+        j.copy_changed_at
+    from joined as j
+    left join marts.dim_workspace as w on j.workspace_id = w.workspace_id
+    left join intermediate.int_campaign as c on j.workspace_id = c.workspace_id and j.campaign_id = c.campaign_id
+)
+
+select * from judged
+order by workspace_name, campaign_name, workspace_id, campaign_id, step_number, variant

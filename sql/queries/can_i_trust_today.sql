@@ -1,0 +1,16 @@
+-- Which figures are old, partly read or not read at all?
+-- Asked by: agency owner
+-- How to read it: ok read lately is fine; partial fills up over the next syncs; anything else has its reason
+-- Columns: workspace_name, stream, outcome, reason, last_success_at, hours_ago, rows, held_deletes
+select
+    w.workspace_name,
+    s.stream,
+    s.outcome,
+    s.reason,
+    s.last_success_at,
+    date_diff('hour', s.last_success_at, max(s.last_success_at) over ()) as hours_ago,
+    s.rows,
+    s.held_deletes
+from meta.stream_status as s
+inner join marts.dim_workspace as w on s.workspace_id = w.workspace_id
+order by s.outcome = 'ok', hours_ago desc nulls first, w.workspace_name, s.stream

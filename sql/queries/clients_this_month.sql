@@ -1,0 +1,34 @@
+-- How did each client do in the last 30 closed days against the 30 before?
+-- Asked by: agency owner
+-- How to read it: a client with fewer e-mails and fewer replies per e-mail needs a call first
+-- Columns: workspace_name, sent, sent_before, replies, replies_before, replies_per_1000, replies_per_1000_before
+with days as (
+    select
+        *,
+        max(date) over (partition by workspace_id) - date as days_ago
+    from marts.rpt_workspace_daily
+    where not is_partial
+),
+
+sums as (
+    select
+        workspace_id,
+        workspace_name,
+        sum(sent) filter (where days_ago < 30) as sent,
+        sum(sent) filter (where days_ago between 30 and 59) as sent_before,
+        sum(replies) filter (where days_ago < 30) as replies,
+        sum(replies) filter (where days_ago between 30 and 59) as replies_before
+    from days
+    group by workspace_id, workspace_name
+)
+
+select
+    workspace_name,
+    sent::bigint as sent,
+    sent_before::bigint as sent_before,
+    replies::bigint as replies,
+    replies_before::bigint as replies_before,
+    round(1000 * replies / nullif(sent, 0), 2) as replies_per_1000,
+    round(1000 * replies_before / nullif(sent_before, 0), 2) as replies_per_1000_before
+from sums
+order by replies / nullif(sent, 0) - replies_before / nullif(sent_before, 0) nulls last, workspace_name

@@ -1,0 +1,18 @@
+-- Which lead lists are fit to be sent to?
+-- Asked by: deliverability
+-- How to read it: clean lists graded D or E before they are put into a campaign; the reason says of what
+-- Columns: workspace_name, list_name, grade, grade_reason, leads, checked_leads, invalid, blocked, duplicates, lead_bounce_rate
+select
+    workspace_name,
+    list_name,
+    grade,
+    grade_reason,
+    leads,
+    checked_leads,
+    invalid,
+    blocked,
+    duplicates,
+    round(lead_bounce_rate, 4) as lead_bounce_rate
+from marts.rpt_list_quality
+where is_listed
+order by grade desc nulls last, leads desc

@@ -1,0 +1,13 @@
+-- On which weekdays and at which hours (UTC) do leads reply?
+-- Asked by: sales lead
+-- How to read it: the blocks with most replies are when somebody should be at the inbox; of several replies of a lead between two syncs only the last has a known time
+-- Columns: weekday, hours, replies, share
+select
+    dayname(occurred_at) as weekday,
+    printf('%02d to %02d', 4 * (hour(occurred_at) // 4), 4 * (hour(occurred_at) // 4) + 4) as hours,
+    count(*) as replies,
+    round(count(*) / sum(count(*)) over (), 3) as share
+from marts.fct_lead_event
+where event = 'replied' and time_source = 'api'
+group by weekday, hours, isodow(occurred_at)
+order by isodow(occurred_at), hours

@@ -1,0 +1,26 @@
+-- How long do leads take to reply, over all campaigns?
+-- Asked by: sales lead
+-- How to read it: the share so far says how much of the replying is over after so many hours, and thus when a follow-up may go out
+-- Columns: workspace_name, bucket, repliers, share, share_so_far
+with buckets as (
+    select
+        workspace_name,
+        workspace_id,
+        bucket,
+        from_hours,
+        sum(repliers) as repliers
+    from marts.rpt_time_to_reply
+    group by all
+)
+
+select
+    workspace_name,
+    bucket,
+    repliers::bigint as repliers,
+    round(repliers / nullif(sum(repliers) over (partition by workspace_id), 0), 3) as share,
+    round(
+        sum(repliers) over (partition by workspace_id order by from_hours)
+        / nullif(sum(repliers) over (partition by workspace_id), 0), 3
+    ) as share_so_far
+from buckets
+order by workspace_name, workspace_id, from_hours

@@ -1,0 +1,18 @@
+-- Which kinds of leads reply best, by a custom variable (here city)?
+-- Asked by: sales lead
+-- How to read it: put the name of your own variable in place of city; only the low end compares groups of different size
+-- Columns: workspace_name, city, leads_reached, repliers, reply_rate, low, high
+select
+    l.workspace_name,
+    v.value as city,
+    count(*) as leads_reached,
+    count(*) filter (where l.email_reply_count > 0) as repliers,
+    round(count(*) filter (where l.email_reply_count > 0) / count(*), 3) as reply_rate,
+    round(wilson_low(count(*) filter (where l.email_reply_count > 0), count(*)), 3) as low,
+    round(wilson_high(count(*) filter (where l.email_reply_count > 0), count(*)), 3) as high
+from marts.lead_custom_variables as v
+inner join marts.dim_lead as l on v.workspace_id = l.workspace_id and v.lead_id = l.lead_id
+where v.name = 'city' and l.timestamp_last_contact is not null
+group by l.workspace_name, v.value
+having count(*) >= 20
+order by low desc, leads_reached desc

@@ -1,0 +1,17 @@
+-- Was anybody written to after being blocked or unsubscribing?
+-- Asked by: deliverability
+-- How to read it: certain ones are complaints waiting to happen: take these contacts out of their campaigns
+-- Empty: nobody was, as far as the syncs show
+-- Columns: workspace_name, email, suppressed_by, suppressed_since, contacts_after, last_contacted_at, is_certain, campaign_names
+select
+    workspace_name,
+    email,
+    suppressed_by,
+    suppressed_since,
+    contacts_after,
+    last_contacted_at,
+    is_certain,
+    campaign_names
+from marts.rpt_suppression_audit
+where finding = 'contacted'
+order by is_certain desc, last_contacted_at desc

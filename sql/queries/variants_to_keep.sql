@@ -1,0 +1,17 @@
+-- Which variant of each step should be kept?
+-- Asked by: sales lead
+-- How to read it: act on verdicts, not on the highest rate: without enough e-mails and replies there is none
+-- Columns: workspace_name, campaign_name, step_number, variant_letter, subject, sent, unique_replies, chance_best, verdict
+select
+    workspace_name,
+    campaign_name,
+    step_number,
+    variant_letter,
+    subject,
+    sent,
+    unique_replies,
+    round(chance_best, 2) as chance_best,
+    verdict
+from marts.rpt_variant_performance
+where variants > 1
+order by workspace_name, campaign_name, campaign_id, step_number, variant_letter

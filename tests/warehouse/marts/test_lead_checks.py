@@ -1,0 +1,220 @@
+"""Every check of the marts about leads, lists and contacts passes on good rows and fails on one that breaks it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from instantly_pipeline.lake.layout import Layout
+from instantly_pipeline.warehouse import contents
+from instantly_pipeline.warehouse import made as bookkeeping
+from instantly_pipeline.warehouse.checks import CheckResult, run_checks
+from instantly_pipeline.warehouse.sqltext import columns, ident
+from tests.warehouse.lakehelp import shipped_models
+
+Row = dict[str, Any]
+
+
+def at(day: int, hour: int = 0) -> datetime:
+    """A time in March 2026, as the marts hold it."""
+    return datetime(2026, 3, day, hour, tzinfo=UTC).replace(tzinfo=None)
+
+
+NOON = at(2, 12)
+KEY = {"workspace_id": "w", "workspace_name": "W"}
+OF_CAMPAIGN = KEY | {"campaign_id": "c1", "campaign_name": "C"}
+OF_CONTACT = KEY | {"email": "bo@x.example"}
+
+GOOD: dict[str, Row] = {
+    "fct_lead_event": OF_CAMPAIGN | {
+        "lead_id": "a", "event": "contacted", "occurred_at": NOON, "time_source": "api", "first_seen_at": NOON,
+    },
+    "rpt_funnel": OF_CAMPAIGN | {
+        "leads": 10, "checked_leads": 8, "verified_leads": 6, "leads_reached": 9, "open_rate": 0.5, "reply_rate": 0.1,
+        "won_rate": 0.0,
+    },
+    "rpt_cohort_weekly": OF_CAMPAIGN | {
+        "cohort_week": date(2026, 3, 2), "weeks_since": 0, "leads": 5, "contacted_so_far": 3, "replied_so_far": 2,
+        "positive_so_far": 1, "is_right_censored": False, "is_before_first_read": False,
+    },
+    "rpt_time_to_reply": OF_CAMPAIGN | {
+        "bucket": "soon", "repliers": 2, "timed_repliers": 4, "hours_p25": 1.0, "hours_median": 2.0, "hours_p75": 3.0,
+        "hours_p90": 4.0,
+    },
+    "rpt_esp_matrix": OF_CAMPAIGN | {
+        "recipient_provider": "google", "sender_provider": "google", "leads_reached": 5, "repliers": 1, "bounced": 1,
+    },
+    "rpt_list_quality": KEY | {
+        "list_id": "l", "list_name": "L", "grade": "A", "grade_reason": "fine", "is_listed": True, "leads": 10,
+        "checked_leads": 8, "verified": 5, "catch_all": 1, "risky": 1, "invalid": 1, "duplicates": 1, "elsewhere": 1,
+        "blocked": 0, "missing_names": 0, "without_email": 0, "leads_reached": 5, "repliers": 1, "bounced": 1,
+    },
+    "rpt_suppression_audit": OF_CONTACT | {
+        "finding": "imported", "is_certain": True, "suppressed_by": "unsubscribed", "suppressed_since": NOON,
+        "contacts_after": 0, "imports_after": 1, "last_imported_at": at(3),
+    },
+    "rpt_contact_pressure": OF_CONTACT | {
+        "pressure": "green", "active_campaigns": 1, "campaigns_contacted_30d": 1, "last_contacted_at": NOON,
+    },
+}  # fmt: skip
+OTHER_WORKSPACE = ("workspace_id found in marts.dim_workspace", {"workspace_id": "nobody"})
+OTHER_CAMPAIGN = ("workspace_id, campaign_id found in marts.dim_campaign", {"campaign_id": "unknown"})
+CONTACTED = {"finding": "contacted", "contacts_after": 1, "last_contacted_at": at(4)}
+
+BAD: dict[str, list[tuple[str, Row]]] = {
+    "fct_lead_event": [
+        OTHER_WORKSPACE, OTHER_CAMPAIGN,
+        ("one row per workspace_id, lead_id, event, occurred_at, lt_interest_status", {}),
+        ("the key is not null", {"occurred_at": None}),
+        ("workspace_id, lead_id found in marts.dim_lead", {"lead_id": "unknown"}),
+        ("event is one of its values", {"event": "sneezed"}),
+        ("time_source is one of its values", {"time_source": "guessed"}),
+        ("interest_kind is one of its values", {"interest_kind": "mixed"}),
+        ("time_source, first_seen_at not null", {"first_seen_at": None}),
+        ("opens, clicks and replies are counted, nothing else is", {"event": "opened"}),
+        ("only changes of interest have an interest", {"lt_interest_status": 1}),
+        ("nothing is seen before it happened", {"occurred_at": at(2, 14)}),
+    ],
+    "rpt_funnel": [
+        OTHER_WORKSPACE, OTHER_CAMPAIGN,
+        ("one row per workspace_id, campaign_id", {}),
+        ("the key is not null", {"campaign_id": None}),
+        ("workspace_id, campaign_id found in marts.rpt_campaign_summary", {"campaign_id": "unknown"}),
+        ("each stage is part of the one before", {"verified_leads": 9}),
+        ("who was reached was a lead", {"leads_reached": 11}),
+        ("open_rate is a share", {"open_rate": 1.1}),
+        ("reply_rate is a share", {"reply_rate": -0.1}),
+        ("won_rate is a share", {"won_rate": 2.0}),
+    ],
+    "rpt_cohort_weekly": [
+        OTHER_WORKSPACE, OTHER_CAMPAIGN,
+        ("one row per workspace_id, campaign_id, cohort_week, weeks_since", {}),
+        ("the key is not null", {"weeks_since": None}),
+        ("leads, is_right_censored, is_before_first_read not null", {"is_right_censored": None}),
+        ("weeks_since between 0 and 26", {"weeks_since": 27}),
+        ("weeks begin on Monday", {"cohort_week": date(2026, 3, 3)}),
+        ("no lead counts twice", {"contacted_so_far": 6}),
+        ("who replied was contacted", {"replied_so_far": 4}),
+    ],
+    "rpt_time_to_reply": [
+        OTHER_WORKSPACE, OTHER_CAMPAIGN,
+        ("one row per workspace_id, campaign_id, bucket", {}),
+        ("the key is not null", {"bucket": None}),
+        ("bucket found in seeds.reply_time_buckets", {"bucket": "whenever"}),
+        ("a bucket is part of the whole", {"repliers": 5}),
+        ("quantiles rise", {"hours_median": 9.0}),
+    ],
+    "rpt_esp_matrix": [
+        OTHER_WORKSPACE, OTHER_CAMPAIGN,
+        ("one row per workspace_id, campaign_id, recipient_provider, sender_provider", {}),
+        ("the key is not null", {"sender_provider": None}),
+        ("leads_reached > 0", {"leads_reached": 0}),
+        ("who replied or bounced was reached", {"bounced": 6}),
+    ],
+    "rpt_list_quality": [
+        OTHER_WORKSPACE,
+        ("one row per workspace_id, list_id", {}),
+        ("the key is not null", {"list_id": None}),
+        ("grade is one of its values", {"grade": "F"}),
+        ("list_name, grade_reason, is_listed not null", {"grade_reason": None}),
+        ("an address has one result", {"verified": 6}),
+        ("a part is no more than the whole", {"duplicates": 11}),
+        ("who replied or bounced was reached", {"repliers": 6}),
+    ],
+    "rpt_suppression_audit": [
+        OTHER_WORKSPACE,
+        ("one row per workspace_id, email", {}),
+        ("the key is not null", {"email": None}),
+        ("finding is one of its values", {"finding": "thought of"}),
+        ("finding, is_certain, suppressed_by, suppressed_since not null", {"suppressed_by": None}),
+        ("a finding has something that happened", {"imports_after": 0}),
+        ("it happened after the suppression", {"last_imported_at": at(1)}),
+        ("nobody is written to after a suppression", CONTACTED),
+    ],
+    "rpt_contact_pressure": [
+        OTHER_WORKSPACE,
+        ("one row per workspace_id, email", {}),
+        ("the key is not null", {"email": None}),
+        ("pressure is one of its values", {"pressure": "high"}),
+        ("pressure not null", {"pressure": None}),
+        ("nobody is listed without a reason", {"active_campaigns": 0, "campaigns_contacted_30d": 0}),
+        ("a contact in 30 days has a time", {"last_contacted_at": None}),
+    ],
+}  # fmt: skip
+WARNINGS = {
+    "fct_lead_event": {"workspace_id, campaign_id found in marts.dim_campaign", "nothing is seen before it happened"},
+    "rpt_funnel": {"open_rate is a share", "reply_rate is a share", "won_rate is a share"},
+    "rpt_suppression_audit": {"nobody is written to after a suppression"},
+}
+SHAPE = "columns as promised"
+
+
+@pytest.fixture
+def con() -> Iterator[duckdb.DuckDBPyConnection]:
+    """The marts as their contracts promise them, and the few rows they refer to."""
+    with duckdb.connect() as made:
+        made.execute("create schema meta")
+        made.execute(contents.TABLES)
+        made.execute(bookkeeping.TABLES)
+        made.execute("create schema marts; create schema seeds")
+        for model in shipped_models().values():
+            if model.schema == "marts":
+                made.execute(f"create table {ident(model.full_name)} ({_columns(model.name)})")
+        made.execute("create table seeds.reply_time_buckets as select 'soon' as bucket")
+        put(made, "dim_workspace", KEY)
+        for name in ("dim_campaign", "rpt_campaign_summary"):
+            put(made, name, OF_CAMPAIGN)
+        put(made, "dim_lead", OF_CAMPAIGN | {"lead_id": "a"})
+        yield made
+
+
+def _columns(mart: str) -> str:
+    return ", ".join(f"{ident(column.name)} {column.type}" for column in shipped_models()[mart].columns)
+
+
+def put(con: duckdb.DuckDBPyConnection, mart: str, row: Mapping[str, Any]) -> None:
+    """One row into a mart."""
+    marks = ", ".join("?" for _ in row)
+    con.execute(f"insert into marts.{mart} ({columns(list(row))}) values ({marks})", list(row.values()))
+
+
+def ask(con: duckdb.DuckDBPyConnection, mart: str, folder: Path) -> dict[str, CheckResult]:
+    """The checks of one mart by what they say, the prefix left out."""
+    for name in ("seeds", "checks"):
+        (folder / name).mkdir(exist_ok=True)
+    results = run_checks(con, folder, {mart: shipped_models()[mart]}, {}, Layout(folder / "none"))
+    labels = {f"marts.{mart}: {check.of}": check.description for check in shipped_models()[mart].checks}
+    return {labels.get(r.name) or r.name.removeprefix(f"marts.{mart}: "): r for r in results}
+
+
+@pytest.mark.parametrize("mart", GOOD)
+def test_every_check_of_a_mart_is_named_here_and_good_rows_pass(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path, mart: str
+) -> None:
+    put(con, mart, GOOD[mart])
+    found = ask(con, mart, tmp_path)
+    assert [name for name, result in found.items() if not result.passed] == []
+    assert found.keys() - {SHAPE, "not emptied"} == {name for name, _ in BAD[mart]}
+    assert {name for name, result in found.items() if not result.blocking} == WARNINGS.get(mart, set())
+
+
+@pytest.mark.parametrize(("mart", "check", "change"), [(mart, *case) for mart, cases in BAD.items() for case in cases])
+def test_a_check_fails_on_a_row_that_breaks_it(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path, mart: str, check: str, change: Row
+) -> None:
+    put(con, mart, GOOD[mart])
+    put(con, mart, GOOD[mart] | change)
+    result = ask(con, mart, tmp_path)[check]
+    assert (result.passed, result.failing_rows) == (False, 1)
+
+
+@pytest.mark.parametrize("mart", GOOD)
+def test_a_column_that_nobody_promised_blocks(con: duckdb.DuckDBPyConnection, tmp_path: Path, mart: str) -> None:
+    con.execute(f"alter table marts.{mart} add column more varchar")
+    result = ask(con, mart, tmp_path)[SHAPE]
+    assert (result.passed, result.blocking) == (False, True)

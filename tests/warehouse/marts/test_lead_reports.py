@@ -1,0 +1,219 @@
+"""Funnel, cohorts, time to reply and mail providers, from rows that can be counted by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.warehouse.marts.given import expect
+
+Row = dict[str, Any]
+READ = datetime(2026, 3, 18, 12, tzinfo=UTC)  # a Wednesday
+
+
+def at(day: int, hour: int = 0, month: int = 3) -> datetime:
+    """A time in 2026."""
+    return datetime(2026, month, day, hour, tzinfo=UTC)
+
+
+def lead(lead_id: str, **values: Any) -> Row:
+    """A row of raw.leads in campaign c1, created on Monday the 2nd of March."""
+    given = {
+        "workspace_id": "w", "id": lead_id, "campaign": "c1", "status": 1, "email_reply_count": 0,
+        "timestamp_created": at(2, 8), "_first_seen_at": at(3), "_verified_at": READ, "_key": f'["{lead_id}"]',
+    }  # fmt: skip
+    return given | values
+
+
+def event(lead_id: str, kind: str, occurred_at: datetime, **values: Any) -> Row:
+    """A row of fct_lead_event in campaign c1, with the API's time."""
+    given = {
+        "workspace_id": "w", "lead_id": lead_id, "event": kind, "occurred_at": occurred_at.replace(tzinfo=None),
+        "campaign_id": "c1", "time_source": "api", "times": 1 if kind in ("opened", "clicked", "replied") else None,
+    }  # fmt: skip
+    return given | values
+
+
+# --- funnel
+
+METRICS = {
+    "workspace_id": "w", "campaign_id": "c1", "leads_count": 80, "leads_reached": 60, "uncontacted": 30,
+    "unique_opens": 30, "repliers": 6, "positive_leads": 3, "meetings": 2, "sent": 150,
+}  # fmt: skip
+
+
+def funnel(leads: list[Row], select: str, *, metrics: Row = METRICS, overview: tuple[Row, ...] = ()) -> Row:
+    given = {
+        "intermediate.int_campaign_metrics": [metrics], "raw.leads": leads, "raw.campaign_analytics_overview": overview,
+    }  # fmt: skip
+    return expect("rpt_funnel", given, select)[0]
+
+
+def test_a_funnel_begins_with_all_leads_there_were_and_ends_with_those_won() -> None:
+    statuses = [1, 1, 1, -1, -3, 0, 11, None]
+    leads = [lead(f"l{i}", verification_status=value) for i, value in enumerate(statuses)]
+    leads += [lead("gone", verification_status=1, _deleted_at=at(9)), lead("won", lt_interest_status=4)]
+    stages = (
+        "leads, checked_leads, verified_leads, leads_reached, unique_opens, repliers, positive_leads, meetings, won"
+    )
+    found = funnel(leads, stages)
+    # 60 reached and 30 waiting are more than the 80 listed now
+    assert list(found.values()) == [90, 6, 4, 60, 30, 6, 3, 2, 1]
+
+
+def test_the_rates_of_a_funnel_are_those_between_its_stages() -> None:
+    found = funnel(
+        [lead("a", verification_status=1), lead("b", verification_status=-1), lead("c", lt_interest_status=4)],
+        "verified_rate, reached_rate, open_rate, reply_rate, positive_per_reply, meetings_per_positive, "
+        "won_per_meeting, meeting_rate, won_rate",
+    )
+    assert list(found.values()) == pytest.approx([1 / 2, 60 / 90, 30 / 60, 6 / 60, 3 / 6, 2 / 3, 1 / 2, 2 / 60, 1 / 60])
+
+
+def test_leads_that_were_deleted_are_in_the_funnel_of_their_campaign() -> None:
+    leads = [lead(f"l{i}", _deleted_at=at(9)) for i in range(100)]
+    assert funnel(leads, "leads")["leads"] == 100
+
+
+def test_instantlys_own_count_of_the_won_comes_first() -> None:
+    overview = {"workspace_id": "w", "campaign_id": "c1", "total_closed": 2, "_key": "k"}
+    assert funnel([lead("a", lt_interest_status=4)], "won", overview=(overview,)) == {"won": 2}
+
+
+def test_what_needs_leads_is_unknown_where_they_are_not_synced() -> None:
+    metrics = METRICS | {"positive_leads": None, "uncontacted": 20}
+    found = funnel([], "leads, checked_leads, verified_leads, won, verified_rate, reached_rate", metrics=metrics)
+    assert list(found.values()) == [80, None, None, None, None, 0.75]
+
+
+def test_more_meetings_than_positive_leads_are_a_ratio_without_an_interval() -> None:
+    found = funnel([], "meetings_per_positive, meetings_per_positive_high", metrics=METRICS | {"meetings": 6})
+    assert found == {"meetings_per_positive": 2.0, "meetings_per_positive_high": None}
+
+
+# --- cohorts
+
+
+def cohorts(leads: list[Row], events: list[Row], select: str) -> list[tuple[Any, ...]]:
+    found = expect("rpt_cohort_weekly", {"raw.leads": leads, "marts.fct_lead_event": events}, select,
+                   "campaign_id, cohort_week, weeks_since")  # fmt: skip
+    return [tuple(row.values()) for row in found]
+
+
+def test_a_cohort_is_followed_week_by_week_to_the_week_it_was_last_read() -> None:
+    leads = [lead("a"), lead("b", timestamp_created=at(8, 23)), lead("c", _deleted_at=at(17)), lead("d")]
+    events = [
+        event("a", "contacted", at(3)), event("a", "contacted", at(10)), event("a", "replied", at(11)),
+        event("a", "replied", at(17)), event("a", "interest changed", at(12), interest_kind="negative"),
+        event("a", "interest changed", at(16), interest_kind="positive"),
+        event("b", "contacted", at(9)), event("c", "contacted", at(8, 23)), event("d", "bounced", at(3)),
+    ]  # fmt: skip
+    found = cohorts(leads, events, "cohort_week::varchar as week, weeks_since, leads, contacted, replied, positive, "
+                    "contacted_so_far, replied_so_far, positive_so_far, contacted_rate, is_right_censored")  # fmt: skip
+    assert found == [
+        ("2026-03-02", 0, 4, 2, 0, 0, 2, 0, 0, 0.5, False),
+        ("2026-03-02", 1, 4, 1, 1, 0, 3, 1, 0, 0.75, False),
+        ("2026-03-02", 2, 4, 0, 0, 1, 3, 1, 1, 0.75, True),
+    ]
+
+
+def test_a_reply_shows_that_there_was_an_e_mail_before_it() -> None:
+    events = [event("a", "replied", at(4)), event("a", "contacted", at(16))]
+    found = cohorts([lead("a")], events, "weeks_since, contacted_so_far, replied_so_far")
+    assert found == [(0, 1, 1), (1, 1, 1), (2, 1, 1)]
+
+
+def test_events_of_the_campaign_a_lead_was_moved_from_are_not_those_of_its_new_one() -> None:
+    moved = lead("a", campaign="c2")
+    events = [event("a", "contacted", at(3)), event("a", "contacted", at(16), campaign_id="c2")]
+    found = cohorts([moved], events, "campaign_id, weeks_since, contacted")
+    assert found == [("c2", 0, 0), ("c2", 1, 0), ("c2", 2, 1)]
+
+
+def test_weeks_before_the_first_sync_of_leads_say_so() -> None:
+    leads = [lead("a", timestamp_created=at(23, month=2)), lead("b", timestamp_created=at(16))]
+    found = cohorts(leads, [], "cohort_week::varchar as week, weeks_since, is_before_first_read")
+    # the first sync was on the 3rd, in the middle of a week
+    assert found == [
+        ("2026-02-23", 0, True), ("2026-02-23", 1, True), ("2026-02-23", 2, False), ("2026-02-23", 3, False),
+        ("2026-03-16", 0, False),
+    ]  # fmt: skip
+
+
+def test_a_year_later_is_in_the_open_ended_last_week() -> None:
+    old = lead("a", timestamp_created=datetime(2025, 1, 1, tzinfo=UTC))
+    found = cohorts([old], [event("a", "contacted", at(10))], "weeks_since, contacted, is_right_censored")
+    assert len(found) == 27
+    assert found[-2:] == [(25, 0, False), (26, 1, True)]
+
+
+def test_leads_of_lists_are_in_no_cohort() -> None:
+    assert cohorts([lead("a", campaign=None, list_id="l")], [], "leads") == []
+
+
+# --- time to reply
+
+
+def test_replies_are_grouped_by_the_hours_since_the_e_mail_before_them() -> None:
+    events = [
+        event("a", "contacted", at(2, 9)), event("a", "contacted", at(5, 9)), event("a", "replied", at(5, 10)),
+        event("a", "contacted", at(6, 9)), event("a", "replied", at(6, 10)),  # the first reply counts
+        event("b", "contacted", at(2)), event("b", "replied", at(4)),
+        event("c", "contacted", at(2)), event("c", "replied", at(12)),
+        event("d", "contacted", at(2)), event("d", "replied", at(4, 1), times=2),  # the first of two is not known
+        event("e", "contacted", at(2)), event("e", "replied", at(4, 1), time_source="seen"),
+        event("f", "replied", at(4)),
+    ]  # fmt: skip
+    found = expect("rpt_time_to_reply", {"marts.fct_lead_event": events},
+                   "bucket, repliers, share, share_so_far", "from_hours")  # fmt: skip
+    assert [tuple(row.values()) for row in found] == [
+        ("under 1 hour", 0, 0.0, 0.0),
+        ("1 to 4 hours", 1, pytest.approx(1 / 3), pytest.approx(1 / 3)),
+        ("4 to 12 hours", 0, 0.0, pytest.approx(1 / 3)),
+        ("12 to 24 hours", 0, 0.0, pytest.approx(1 / 3)),
+        ("1 to 2 days", 0, 0.0, pytest.approx(1 / 3)),
+        ("2 to 4 days", 1, pytest.approx(1 / 3), pytest.approx(2 / 3)),
+        ("4 to 7 days", 0, 0.0, pytest.approx(2 / 3)),
+        ("over 7 days", 1, pytest.approx(1 / 3), 1.0),
+    ]
+    whole = expect("rpt_time_to_reply", {"marts.fct_lead_event": events},
+                   "distinct timed_repliers, untimed_repliers, hours_p25, hours_median, hours_p75")  # fmt: skip
+    assert [tuple(row.values()) for row in whole] == [(3, 3, 24.5, 48.0, 144.0)]
+
+
+def test_the_buckets_are_those_of_the_seed() -> None:
+    events = [event("a", "contacted", at(2, 9)), event("a", "replied", at(2, 21))]
+    seed = [{"bucket": "half a day", "from_hours": 0}, {"bucket": "later", "from_hours": 12}]
+    found = expect("rpt_time_to_reply", {"marts.fct_lead_event": events, "seeds.reply_time_buckets": seed},
+                   "bucket, from_hours, to_hours, repliers", "from_hours")  # fmt: skip
+    assert [tuple(row.values()) for row in found] == [("half a day", 0, 12, 0), ("later", 12, None, 1)]
+
+
+# --- mail providers
+
+
+def test_leads_are_counted_by_their_provider_and_that_of_the_mailbox_that_wrote() -> None:
+    ann, bob = {"last_contacted_from": "Ann@send.example"}, {"last_contacted_from": "bob@send.example"}
+    wrote = {"timestamp_last_contact": at(3)}
+    leads = [
+        lead("a", esp_code=1, email_reply_count=2, **ann, **wrote), lead("b", esp_code=1, status=-1, **ann, **wrote),
+        lead("c", esp_code=1, _deleted_at=at(9), **ann, **wrote), lead("d", esp_code=2, **bob, **wrote),
+        lead("e", **wrote), lead("f", esp_code=1), lead("g", campaign=None, esp_code=1, **wrote),
+    ]  # fmt: skip
+    accounts = [
+        {"workspace_id": "w", "email": "ann@send.example", "provider_code": 2, "_deleted_at": at(5), "_key": "a"},
+        {"workspace_id": "w", "email": "bob@send.example", "provider_code": 3, "_key": "b"},
+    ]
+    found = expect(
+        "rpt_esp_matrix",
+        {"raw.leads": leads, "raw.accounts": accounts},
+        "recipient_provider, sender_provider, leads_reached, repliers, bounced, reply_rate, lead_bounce_rate",
+        "leads_reached desc, recipient_provider",
+    )
+    third = pytest.approx(1 / 3)
+    assert [tuple(row.values()) for row in found] == [
+        ("google", "google", 3, 1, 1, third, third), ("microsoft", "microsoft", 1, 0, 0, 0.0, 0.0),
+        ("unknown", "unknown", 1, 0, 0, 0.0, 0.0),
+    ]  # fmt: skip
