@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo test test-all lint types format ui docs lock clean
+.PHONY: help setup demo test test-all lint types bench format ui docs lock clean
 
 help: ## list what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -39,6 +39,9 @@ lint: setup ## ruff, import-linter
 
 types: setup ## mypy --strict
 	@$(BIN)/mypy
+
+bench: setup ## ours, dlt, a bare script and Airbyte's CDK on the same sandbox; ROWS=10000 ROUNDS=1 for a short one
+	@$(BIN)/python -m benchmarks.run $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(PARTS),--parts $(PARTS))
 
 format: setup ## format the code
 	@$(BIN)/ruff check --fix -q .

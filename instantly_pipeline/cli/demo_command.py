@@ -94,7 +94,12 @@ def demo_command(folder: Path = DEMO_DIR, *, days: int = 90, leads: int = 5000) 
 
 def _two_syncs(api: RunningSandbox, folder: Path, parts: _Parts) -> list[RunReport]:
     settings = _DemoSettings(
-        api_key=SecretStr(api.key), base_url=api.url, data_dir=folder, lookback_days=14, max_requests_per_minute=None
+        api_key=SecretStr(api.key),
+        base_url=api.url,
+        data_dir=folder,
+        lookback_days=14,
+        sweep_days=14,
+        max_requests_per_minute=None,
     )
     with parts.part("First sync: everything"):
         reports = [run(settings, Request())]

@@ -59,6 +59,24 @@ def sync(streams: str | None, workspaces: tuple[str, ...], full: bool, accept_de
     )  # fmt: skip
 
 
+@cli.command(short_help="Whether a sync would work: settings, keys, disk.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
+def doctor(as_json: bool) -> int:
+    """Look at the settings, what each key opens and may read, the data directory and the published file.
+
+    Each line says what to do where something is wrong. It asks every address of the API once and writes nothing. Exit
+    code 0: all well. 2: a setting, a key or the data directory is wrong. 3: some streams cannot be read, or the
+    published file cannot be opened.
+
+    \b
+    Example:
+      instantly-pipeline doctor
+    """
+    from instantly_pipeline.cli.doctor_command import doctor_command
+
+    return doctor_command(as_json=as_json)
+
+
 @cli.command(short_help="What is published, how fresh it is, the last runs.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 def status(as_json: bool) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import shutil
 import sys
@@ -62,13 +63,19 @@ def _json(result: QueryResult) -> None:
         again = sum(1 for known in names if known == name or known.startswith(f"{name}:"))
         names.append(f"{name}:{again}" if again else name)
     rows = [{name: _plain(value) for name, value in zip(names, row, strict=True)} for row in result.rows]
-    json.dump(rows, sys.stdout, ensure_ascii=False, default=str, indent=None if len(rows) > 1 else 2)
+    json.dump(rows, sys.stdout, ensure_ascii=False, allow_nan=False, default=str, indent=None if len(rows) > 1 else 2)
     sys.stdout.write("\n")
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    if isinstance(value, dict):
+        return {str(name): _plain(one) for name, one in value.items()}
     if isinstance(value, datetime | date):
         return value.isoformat()
     if isinstance(value, Decimal):
         return float(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # JSON has no word for it
     return value.hex() if isinstance(value, bytes) else value

@@ -11,8 +11,8 @@ import click
 
 from instantly_pipeline.cli.published import published_file
 from instantly_pipeline.cli.summary import shown
-from instantly_pipeline.cli.text import age, megabytes, table
-from instantly_pipeline.warehouse.reader import RunStatus, Status, StreamStatus, status
+from instantly_pipeline.cli.text import age, megabytes, plain, table
+from instantly_pipeline.warehouse.reader import Compared, RunStatus, Status, StreamStatus, status
 
 
 def status_command(*, as_json: bool) -> int:
@@ -27,25 +27,57 @@ def status_command(*, as_json: bool) -> int:
     now = datetime.now(UTC)
     click.echo(f"{shown(path)} ({megabytes(path.stat().st_size)}), published {age(found.published_at, now)}\n")
     several = len({one.workspace_id for one in found.streams}) > 1
-    columns = [*(["workspace"] if several else []), "stream", "rows", "outcome", "last read in full", "held", "reason"]
+    columns = [*(["workspace"] if several else []), "stream", "rows", "outcome", "last read in full", "held"]
     click.echo(table(columns, [_stream(one, now, several=several) for one in found.streams]))
     click.echo("\nLast runs")
-    columns = ["started", "workspace", "outcome", "full", "requests", "written", "deleted", "reason"]
+    columns = ["started", "workspace", "outcome", "full", "requests", "written", "deleted"]
     click.echo(table(columns, [_run(one) for one in found.runs]))
-    for line in _odd(found):
-        click.echo(line)
+    for part in (_reasons(found, several=several), _counters(found.reconciliation, now, several=several), _odd(found)):
+        click.echo("\n".join(["", *map(plain, part)]) if part else "", nl=bool(part))
     return 0
 
 
 def _stream(one: StreamStatus, now: datetime, *, several: bool) -> list[object]:
     outcome = f"{one.outcome} (partial)" if one.partial and one.outcome == "ok" else one.outcome
-    row = [one.stream, one.rows, outcome, age(one.last_success_at, now), one.held_deletes or None, one.reason]
+    row = [one.stream, one.rows, outcome, age(one.last_success_at, now), one.held_deletes or None]
     return [one.workspace_name, *row] if several else row
 
 
 def _run(one: RunStatus) -> list[object]:
     return [one.started_at, one.workspace_name, one.outcome, "yes" if one.full else "no", one.requests,
-            one.rows_upserted, one.rows_deleted, one.reason]  # fmt: skip
+            one.rows_upserted, one.rows_deleted]  # fmt: skip
+
+
+def _reasons(found: Status, *, several: bool) -> list[str]:
+    """Why streams, and the last run of a workspace, are not what they should be; too long for a table."""
+    last = {one.workspace_id: one for one in reversed(found.runs)}
+    lines = [f"{one.workspace_name}: {one.outcome}: {one.reason}" for one in last.values() if one.reason]
+    for stream in found.streams:
+        if stream.reason:
+            name = f"{stream.workspace_name}, {stream.stream}" if several else stream.stream
+            lines.append(f"{name}: {stream.outcome}: {stream.reason}")
+    return lines
+
+
+def _counters(found: Compared, now: datetime, *, several: bool) -> list[str]:
+    """How our counts stand against Instantly's own."""
+    if not found.counters:
+        return ["Nothing was compared with Instantly's own counters yet; a sync of campaigns and leads does."]
+    near = f", {found.near:,} within 2 % or 5" if found.near else ""
+    apart = found.counters - found.equal - found.near
+    lines = [
+        f"{found.equal:,} of {found.counters:,} of Instantly's own counters equal ours{near}"
+        f"{f', {apart:,} further apart' if apart else ''} (checked {age(found.checked_at, now)})."
+    ]
+    for one in found.largest:
+        where = f"{one.workspace_name}, " if several else ""
+        ours = "unknown" if one.ours is None else f"{one.ours:,.0f}"
+        lines.append(
+            f"  {where}{one.campaign_name or one.campaign_id}: {one.metric}: {ours} here, {one.theirs:,.0f} there"
+        )
+    if found.equal < found.counters:
+        lines.append('  All of them: instantly-pipeline query "from meta.reconciliation where difference <> 0"')
+    return lines
 
 
 def _odd(found: Status) -> list[str]:
@@ -59,7 +91,7 @@ def _odd(found: Status) -> list[str]:
         lines.append(f"{found.quarantined:,} values did not fit their column: see meta.quarantine.")
     if found.drifted:
         lines.append(f"{found.drifted:,} changes of the API's shape were seen: see meta.schema_drift.")
-    return ["", *lines] if lines else []
+    return lines
 
 
 def _instant(value: object) -> str:

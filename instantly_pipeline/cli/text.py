@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 WIDEST = 60  # of one cell
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, indent: str = "") -> str:
@@ -41,8 +43,13 @@ def cell(value: Any) -> str:
         return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.1f}"
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if value.tzinfo else str(value)[:19]
-    shown = " ".join(str(value).split())
+    shown = plain(" ".join(str(value).split()))
     return shown if len(shown) <= WIDEST else f"{shown[: WIDEST - 3]}..."
+
+
+def plain(text: str) -> str:
+    """A line without characters that would steer the terminal: a campaign's name may hold any."""
+    return _CONTROL.sub("\ufffd", text)
 
 
 def seconds(value: float) -> str:

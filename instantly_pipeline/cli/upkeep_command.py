@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -29,19 +29,30 @@ def rebuild_command(*, as_of: datetime | None, out: Path | None, wait: bool) -> 
     """The command; its exit code."""
     settings = load()
     layout = _existing(settings)
-    if out is not None and as_of is None:
-        raise UsageError("--out goes with --as-of: without it the published file itself is made anew.")
+    at = None if as_of is None else as_of.replace(tzinfo=as_of.tzinfo or UTC)
+    _refuse_nonsense(at, out)
     log_to_file(settings.data_dir)
     say = _echo
     with writing(settings.data_dir, command="rebuild", wait=wait, say=say), reporter(several=False) as show:
         open_lake(layout)
         with preparing(show) as on_event:
-            if as_of is None:
-                place = _rebuild(settings, layout, on_event)
-            else:
-                place = _as_of(settings, layout, as_of.replace(tzinfo=as_of.tzinfo or UTC), out, on_event)
+            place = _rebuild(settings, layout, on_event) if at is None else _as_of(settings, layout, at, out, on_event)
     click.echo(place)
     return 0
+
+
+def _refuse_nonsense(at: datetime | None, out: Path | None) -> None:
+    if at is None and out is not None:
+        raise UsageError("--out goes with --as-of: without it the published file itself is made anew.")
+    if at is not None and at > _now():
+        raise UsageError(f"{_shown(at)} UTC lies ahead. --as-of takes an instant that has passed, in UTC.")
+    if out is not None and (Path.cwd() / out).exists():
+        raise UsageError(f"{out} is there already. Name another file, or move that one away; nothing was changed.")
+
+
+def _shown(at: datetime) -> str:
+    """To the second, as it can be typed."""
+    return at.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00")
 
 
 def check_command(*, wait: bool) -> int:
@@ -126,7 +137,8 @@ def _published_by(layout: Layout, at: datetime) -> None:
     if not known:
         raise UsageError("Nothing was ever published from this data directory: run `instantly-pipeline sync` first.")
     if min(known) > at:
-        raise UsageError(f"Nothing was published by {at:%Y-%m-%d %H:%M:%S} UTC; the first time was {min(known)}.")
+        first = min(known) + timedelta(seconds=1)  # not before it once the fraction is cut off
+        raise UsageError(f"Nothing was published by {_shown(at)} UTC; the first instant to ask for is {_shown(first)}.")
 
 
 def _build(warehouse: Warehouse, as_of: datetime | None, on_event: OnEvent) -> list[CheckResult]:

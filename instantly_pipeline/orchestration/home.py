@@ -10,9 +10,10 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.instance import InstanceRef
 from sqlalchemy.exc import OperationalError
+from yaml import YAMLError
 
 from instantly_pipeline import settings
-from instantly_pipeline.errors import StorageError
+from instantly_pipeline.errors import StorageError, UsageError
 
 # For a home of the user's own: nothing may be sent, and nothing may redirect this terminal into a file.
 _OVERRIDES = {
@@ -31,15 +32,34 @@ def dagster_home() -> Path:
 
 
 def open_instance() -> dg.DagsterInstance:
-    """The instance whose runs Dagster's UI shows. StorageError where its folder cannot be written."""
+    """The instance whose runs Dagster's UI shows.
+
+    StorageError where its folder cannot be written, UsageError where its `dagster.yaml` is wrong.
+    """
     home = dagster_home()
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageError(f"{home} cannot be made: {error.strerror}. Dagster keeps its records there.") from error
+        raise StorageError(
+            f"{home} cannot be made: {error.strerror}. Dagster keeps its records there; "
+            "DAGSTER_HOME names another folder."
+        ) from error
     os.environ["DAGSTER_HOME"] = str(home)  # dagster.yaml refers to it
-    with dagster_records():
+    with dagster_records(), _readable(home / "dagster.yaml"):
         return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_OVERRIDES))
+
+
+@contextmanager
+def _readable(config: Path) -> Iterator[None]:
+    """UsageError, in words, where Dagster's settings are wrong."""
+    try:
+        yield
+    except (dg.DagsterInvalidConfigError, YAMLError) as error:
+        said = " ".join(str(error).split()).partition(". Expected: ")[0]
+        raise UsageError(
+            f"{config} cannot be used: {said[:300]}. Nothing was read or written. Mend it, or set DAGSTER_HOME to a "
+            "folder that holds a copy of the project's dagster_home/dagster.yaml."
+        ) from error
 
 
 @contextmanager

@@ -17,6 +17,7 @@ FRESH_CHECK = "streams_are_fresh"  # of the published file
 PROCESS_TAG = ".dagster/instantly_process"  # the prefix keeps it out of the UI
 DATA_DIR_TAG = "instantly/data_dir"
 SKIPPED_TAG = "instantly/skipped"
+INCOMPLETE_TAG = "instantly/incomplete"  # what a run that published all the same did not read
 SCHEDULE_TAG = "dagster/schedule_name"  # dagster's own
 
 

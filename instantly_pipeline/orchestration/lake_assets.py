@@ -17,7 +17,7 @@ from instantly_pipeline.orchestration import keys
 from instantly_pipeline.orchestration.specs import lake_checks, lake_specs
 from instantly_pipeline.orchestration.state import RunState
 from instantly_pipeline.orchestration.steps import API_POOL, RESOURCE, may_write, state_of, told
-from instantly_pipeline.orchestration.stream_results import read_check, read_metadata
+from instantly_pipeline.orchestration.stream_results import FINE, incomplete, read_check, read_metadata
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.sync.report import Event, Request, SyncReport
 
@@ -61,6 +61,8 @@ def lake_assets(streams: Mapping[str, Stream]) -> dg.AssetsDefinition:
             report = asyncio.run(_read(context, state, request))
             state.results.sync = report
             _refuse_if_nothing(report)
+            if lacking := incomplete(report):
+                context.instance.add_run_tags(context.run.run_id, {keys.INCOMPLETE_TAG: lacking})
             for name in selected:
                 yield dg.MaterializeResult(asset_key=keys.lake(name), metadata=read_metadata(report, name))
                 if dg.AssetCheckKey(keys.lake(name), keys.READ_CHECK) in context.selected_asset_check_keys:
@@ -74,7 +76,8 @@ async def _read(context: dg.AssetExecutionContext, state: RunState, request: Req
         where = f"{event.workspace}, {event.stream}" if event.stream else event.workspace
         if event.kind == "end":
             reason = f": {event.text}" if event.text else ""
-            context.log.info(f"{where}: {event.outcome}, {event.rows} rows read{reason}")
+            log = context.log.info if event.outcome in FINE else context.log.warning
+            log(f"{where}: {event.outcome}, {event.rows} rows read{reason}")
         elif event.kind == "say":
             context.log.info(f"{where}: {event.text}")
         state.overrides.on_event(event)

@@ -9,19 +9,18 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 
-from instantly_pipeline.errors import PipelineError, PublishRefused
 from instantly_pipeline.lake.lock import writing
 from instantly_pipeline.orchestration import keys
 from instantly_pipeline.orchestration.definitions import build_defs
 from instantly_pipeline.orchestration.home import dagster_records, open_instance
 from instantly_pipeline.orchestration.housekeeping import close_orphans
 from instantly_pipeline.orchestration.schedules import run_config
-from instantly_pipeline.orchestration.selection import chosen_assets
+from instantly_pipeline.orchestration.selection import wanted
 from instantly_pipeline.orchestration.state import Overrides, Results
 from instantly_pipeline.settings import Settings
 from instantly_pipeline.sync.report import Event, OnEvent, Request, SyncReport, silent
 from instantly_pipeline.warehouse.checks import CheckResult
-from instantly_pipeline.warehouse.publish import PublishResult, refuse_if_failed
+from instantly_pipeline.warehouse.publish import PublishResult
 
 _FAILURE_REASON_TAG = "dagster/failure_reason"
 _QUIET = {
@@ -60,8 +59,7 @@ def run_sync(
     where it was interrupted; everything else is in the report.
     """
     settings.keys()  # said before anything is written
-    names = request.streams or settings.stream_names()
-    selection = None if names is None else chosen_assets(names)
+    selection = wanted(settings, request)
     results = Results()
     given = overrides or Overrides()
     passed = Overrides(on_event=on_event, sync=given.sync, sql_dir=given.sql_dir, results=results)
@@ -98,16 +96,6 @@ def _report(instance: dg.DagsterInstance, done: dg.ExecuteInProcessResult, resul
 def _judged(success: bool, results: Results) -> tuple[int, str | None]:
     if success and results.sync is not None:
         return results.sync.exit_code, None
-    error = results.error or _refused(results)
-    if error is not None:
-        return error.exit_code, str(error)
+    if results.error is not None:
+        return results.error.exit_code, str(results.error)
     return 1, "The run failed for an unexpected reason; what was published before stays."
-
-
-def _refused(results: Results) -> PipelineError | None:
-    """What publishing would have said, had the failed check not ended the run before."""
-    try:
-        refuse_if_failed(results.checks or [])
-    except PublishRefused as refused:
-        return refused
-    return None

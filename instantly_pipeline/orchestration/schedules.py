@@ -9,8 +9,9 @@ import dagster as dg
 from instantly_pipeline.errors import LockedError
 from instantly_pipeline.lake.lock import writing
 from instantly_pipeline.orchestration.lake_assets import STEP
-from instantly_pipeline.orchestration.selection import chosen_assets
+from instantly_pipeline.orchestration.selection import wanted
 from instantly_pipeline.settings import Settings
+from instantly_pipeline.sync.report import Request
 
 
 def schedules(job: dg.UnresolvedAssetJobDefinition, settings: Callable[[], Settings]) -> list[dg.ScheduleDefinition]:
@@ -55,8 +56,6 @@ def _schedule(
                 pass
         except LockedError as error:
             return dg.SkipReason(str(error))
-        names = current.stream_names()
-        selection = None if names is None else chosen_assets(names)
-        return dg.RunRequest(run_config=run_config(full=full), asset_selection=selection)
+        return dg.RunRequest(run_config=run_config(full=full), asset_selection=wanted(current, Request()))
 
     return tick

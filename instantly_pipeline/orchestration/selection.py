@@ -6,10 +6,26 @@ from collections.abc import Iterable, Mapping
 
 import dagster as dg
 
+from instantly_pipeline.errors import UsageError
 from instantly_pipeline.orchestration import keys
 from instantly_pipeline.orchestration.sql import SQL_DIR, models_in
+from instantly_pipeline.settings import Settings
 from instantly_pipeline.streams.registry import chosen
+from instantly_pipeline.sync.report import Request
 from instantly_pipeline.warehouse.models import Model
+
+
+def wanted(settings: Settings, request: Request) -> list[dg.AssetKey] | None:
+    """The assets of the request's streams, else of the settings'; None for all. UsageError names an unknown stream."""
+    if request.streams:
+        return chosen_assets(request.streams)
+    names = settings.stream_names()
+    if names is None:
+        return None
+    try:
+        return chosen_assets(names)
+    except UsageError as error:
+        raise UsageError(f"INSTANTLY_STREAMS: {error}") from None
 
 
 def chosen_assets(names: Iterable[str]) -> list[dg.AssetKey]:

@@ -10,10 +10,10 @@ import dagster as dg
 
 from instantly_pipeline.orchestration import keys
 from instantly_pipeline.streams.model import Stream
+from instantly_pipeline.warehouse.comments import ABOUT_ENVELOPE
 from instantly_pipeline.warehouse.contracts import ContractColumn, read_contracts
 from instantly_pipeline.warehouse.loader import RAW_ENVELOPE
 from instantly_pipeline.warehouse.models import Model
-from instantly_pipeline.warehouse.runner import ABOUT_ENVELOPE
 
 LATE, TOO_LATE = timedelta(hours=26), timedelta(hours=50)  # the shipped schedules publish at least daily
 

@@ -12,6 +12,8 @@ import dagster as dg
 from instantly_pipeline.orchestration import keys
 from instantly_pipeline.sync.report import Outcome, StreamResult, SyncReport
 
+FINE = (Outcome.OK, Outcome.PARTIAL)
+_MOST_NAMED = 3
 _WORSE = list(Outcome)  # declared from good to bad
 _COUNTS = ("requests", "retries", "rows_read", "rows_inserted", "rows_updated", "rows_deleted", "rows_unchanged",
            "held_deletes")  # fmt: skip
@@ -32,7 +34,7 @@ class StreamSummary:
     @property
     def good(self) -> bool:
         """Read as far as it could be, or not asked for."""
-        return self.outcome in (None, Outcome.OK, Outcome.PARTIAL)
+        return self.outcome is None or self.outcome in FINE
 
 
 def summary(report: SyncReport, stream: str) -> StreamSummary:
@@ -49,6 +51,15 @@ def summary(report: SyncReport, stream: str) -> StreamSummary:
     return found
 
 
+def incomplete(report: SyncReport) -> str:
+    """What was not read as it should be, short enough for the list of runs; empty where all is well."""
+    ends = [(w.name, w.outcome) for w in report.workspaces]
+    ends += [(s.stream, s.outcome) for w in report.workspaces for s in w.streams]
+    found = list(dict.fromkeys(f"{name} {outcome.value}" for name, outcome in ends if outcome not in FINE))
+    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+    return ", ".join(found[:_MOST_NAMED]) + more
+
+
 def read_check(report: SyncReport, stream: str) -> dg.AssetCheckResult:
     """The check of a lake asset."""
     found = summary(report, stream)
@@ -58,6 +69,7 @@ def read_check(report: SyncReport, stream: str) -> dg.AssetCheckResult:
         asset_key=keys.lake(stream),
         check_name=keys.READ_CHECK,
         severity=dg.AssetCheckSeverity.ERROR if failed else dg.AssetCheckSeverity.WARN,
+        description="\n".join([f"{_word(found)}.", *found.reasons]),
         metadata={"outcome": _word(found), **_reason(found), "held_deletes": found.counts["held_deletes"]},
     )
 

@@ -30,7 +30,7 @@ from instantly_pipeline.orchestration.steps import RESOURCE, WRITER_POOL, may_wr
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.warehouse.checks import CheckResult
 from instantly_pipeline.warehouse.models import Model
-from instantly_pipeline.warehouse.publish import PublishResult
+from instantly_pipeline.warehouse.publish import PublishResult, refuse_if_failed
 from instantly_pipeline.warehouse.reader import status
 from instantly_pipeline.warehouse.runner import ModelResult
 
@@ -135,6 +135,8 @@ def _checks(context: dg.AssetExecutionContext, state: RunState) -> Made:
             context.log.warning(f"{result.name}: {result.failing_rows} rows ({result.description})")
     for key in context.selected_asset_check_keys:
         yield _check_result(key, by_check.get(key, []))
+    # Dagster would end the step too, naming the check alone; this says which promise was broken and by how many rows
+    refuse_if_failed([one for key in context.selected_asset_check_keys for one in by_check.get(key, [])])
 
 
 def _check_result(key: dg.AssetCheckKey, results: Iterable[CheckResult]) -> dg.AssetCheckResult:
@@ -152,6 +154,8 @@ def _check_result(key: dg.AssetCheckKey, results: Iterable[CheckResult]) -> dg.A
         asset_key=key.asset_key,
         check_name=key.name,
         severity=dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN,
+        description="; ".join(f"{one.name}: {one.failing_rows} rows ({one.description})" for one in failed)
+        or f"All {len(asked)} hold.",
         metadata=metadata,
     )
 
@@ -193,5 +197,6 @@ def _fresh(state: RunState) -> dg.AssetCheckResult:
         asset_key=keys.PUBLISHED,
         check_name=keys.FRESH_CHECK,
         severity=dg.AssetCheckSeverity.WARN,
+        description=f"{len(found) - len(late)} of {len(found)} streams were read in full in time.",
         metadata=metadata,
     )

@@ -8,6 +8,8 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
@@ -15,7 +17,7 @@ import pytest
 from instantly_pipeline.cli.failures import BROKEN_PIPE, INTERRUPTED
 from instantly_pipeline.settings import PROJECT_ROOT
 from tests.cli.conftest import COMMAND, Shell
-from tests.orchestration.pipeline import LEADS, Pipeline
+from tests.orchestration.pipeline import LEADS, SMALL, Pipeline, pipeline
 
 Synced = tuple[Pipeline, Shell]
 
@@ -63,6 +65,61 @@ def test_query_answers_as_table_csv_and_json(synced: Synced) -> None:
     assert json.loads(shell.run("query", sql, "--format", "json").stdout) == [
         {"name": "caf\u00e9", "n": 120, "nothing": None}
     ]
+
+
+def test_json_stays_json_whatever_is_asked(synced: Synced) -> None:
+    _, shell = synced
+    sql = "select 'nan'::double as a, ['inf'::double, 1] as b, {'c': date '2026-01-02', 'd': 'x'::blob} as e"
+    shown = shell.run("query", sql, "--format", "json").stdout
+    assert json.loads(shown, parse_constant=pytest.fail) == [
+        {"a": None, "b": [None, 1.0], "e": {"c": "2026-01-02", "d": "78"}}
+    ]
+
+
+def test_a_value_cannot_steer_the_terminal(synced: Synced) -> None:
+    _, shell = synced
+    shown = shell.run("query", "select chr(27) || '[2J' || chr(7) || chr(155) as x").stdout
+    assert shown.splitlines()[2] == "\ufffd[2J\ufffd\ufffd"
+
+
+def test_status_says_in_full_why_a_stream_was_not_read(synced: Synced) -> None:
+    pipe, shell = synced
+    pipe.switch(stream_status={"/api/v2/custom-tags": 403})
+    try:
+        assert shell.run("sync", "--streams", "custom_tags").returncode == 3
+    finally:
+        pipe.switch(stream_status={})
+    shown = shell.run("status").stdout
+    assert shell.run("sync", "--streams", "custom_tags").returncode == 0
+    [line] = [line for line in shown.splitlines() if line.startswith("custom_tags: ")]
+    assert line.startswith("custom_tags: skipped: GET /api/v2/custom-tags answered 403")
+    assert line.endswith("leave the stream out of INSTANTLY_STREAMS.")
+
+
+def test_status_compares_with_instantlys_own_counters(synced: Synced) -> None:
+    _, shell = synced
+    found = json.loads(shell.run("status", "--json").stdout)["reconciliation"]
+    assert found["checked_at"] is not None
+    assert (found["equal"], found["near"], found["largest"]) == (found["counters"], 0, [])
+    assert found["counters"] > 6
+    assert (
+        f"{found['equal']} of {found['counters']} of Instantly's own counters equal ours" in shell.run("status").stdout
+    )
+
+
+def test_a_workspace_whose_key_no_longer_opens_it_shows_in_status(tmp_path: Path) -> None:
+    with pipeline(tmp_path, config=replace(SMALL, workspaces=2)) as pipe:
+        keys = {"one": pipe.key, "two": f"{pipe.key}-2"}
+        shell = Shell(pipe.root, INSTANTLY_BASE_URL=pipe.url)
+        good = shell.run("sync", INSTANTLY_API_KEYS=json.dumps(keys))
+        assert good.returncode == 0, good.stderr
+        wrong = shell.run("sync", INSTANTLY_API_KEYS=json.dumps(keys | {"two": "rejected-0815"}))
+        assert wrong.returncode == 3
+        shown = shell.run("status").stdout
+        assert [line for line in shown.splitlines() if line.startswith("two: failed: ") and "answered 401" in line]
+        runs = json.loads(shell.run("status", "--json").stdout)["runs"]
+        assert [run["outcome"] for run in runs if run["workspace_name"] == "two"] == ["failed", "ok"]
+        assert "rejected-0815" not in shown
 
 
 def test_query_shows_a_hundred_rows_and_says_so(synced: Synced) -> None:

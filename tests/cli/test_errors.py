@@ -107,5 +107,26 @@ def test_a_data_directory_that_cannot_be_made_is_told_in_a_sentence(shell: Shell
     (tmp_path / "file").write_text("")
     done = shell.run("sync", INSTANTLY_API_KEY="k", INSTANTLY_DATA_DIR=str(tmp_path / "file" / "data"))
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("Error: ")
-    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith(f"Error: {tmp_path / 'file' / 'data'}")
+    assert "or set INSTANTLY_DATA_DIR to another folder" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("INSTANTLY_MEMORY_LIMIT", "lots"), ("INSTANTLY_STORAGE_VERSION", "9"), ("INSTANTLY_STREAMS", "campaigns,lead")],
+)
+def test_a_setting_that_would_fail_late_is_named_at_once(shell: Shell, variable: str, value: str) -> None:
+    done = shell.run("sync", INSTANTLY_API_KEY="k", **{variable: value})
+    assert done.returncode == 2
+    assert f"Error: {variable}: " in done.stderr
+    assert not (shell.data_dir / "lake").exists()
+
+
+@pytest.mark.parametrize("content", ["telemetry: [", "nonsense: 1"])
+def test_wrong_settings_of_dagster_are_told_in_a_sentence(shell: Shell, content: str) -> None:
+    config = shell.root / "dagster_home" / "dagster.yaml"
+    config.write_text(content)
+    done = shell.run("sync", INSTANTLY_API_KEY="k")
+    assert done.returncode == 2
+    assert f"Error: {config} cannot be used" in done.stderr
+    assert "An unexpected" not in done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -88,6 +89,44 @@ def test_a_time_before_the_first_publication_is_refused_in_words(data: Data) -> 
 
 def test_out_without_as_of_is_refused(data: Data) -> None:
     assert "--as-of" in data.run("rebuild", "--out", "x.duckdb", code=2)
+
+
+def test_a_time_ahead_is_refused(data: Data) -> None:
+    assert "2999-12-31T00:00:00 UTC lies ahead" in data.run("rebuild", "--as-of", "2999-12-31", code=2)
+
+
+def test_the_first_instant_it_names_can_be_typed(data: Data) -> None:
+    said = data.run("rebuild", "--as-of", "2020-01-01", code=2)
+    first = said.rpartition("ask for is ")[2].strip().removesuffix(".")
+    printed = data.run("rebuild", "--as-of", first).strip()
+    assert Path(printed).is_file()
+    Path(printed).unlink()
+
+
+@pytest.mark.parametrize("place", ["publish/warehouse.duckdb", "work/build.duckdb", ".env"])
+def test_a_rebuild_as_of_takes_the_place_of_no_file(data: Data, place: str) -> None:
+    there = data.at.data_dir / place
+    if place == ".env":
+        there.write_text("INSTANTLY_API_KEY=mine")
+    before = there.read_bytes()
+    said = data.run("rebuild", "--as-of", "2026-01-01", "--out", str(there), code=2)
+    assert f"{there} is there already" in said
+    assert there.read_bytes() == before
+
+
+@pytest.mark.parametrize("command", ["check", "rebuild"])
+@pytest.mark.parametrize("kilobytes", [150, 400])
+def test_a_disk_that_takes_no_more_is_told_in_a_sentence(data: Data, command: str, kilobytes: int) -> None:
+    def at_most() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (kilobytes * 1024, kilobytes * 1024))
+
+    before = data.file.read_bytes()
+    words = [str(Path(sys.executable).with_name("instantly-pipeline")), command]
+    done = subprocess.run(words, env=data.environment, capture_output=True, text=True, preexec_fn=at_most)
+    assert done.returncode == 1
+    assert "Check the free space of the disk" in done.stderr
+    assert data.file.read_bytes() == before
+    data.run("check")
 
 
 def test_every_check_can_be_asked_without_publishing(data: Data) -> None:

@@ -39,8 +39,8 @@ class Command:
             "DAGSTER_HOME": str(home / "dagster"),
         }
 
-    def start(self, *more: str) -> subprocess.Popen[str]:
-        command = [str(Path(sys.executable).with_name("instantly-pipeline")), "sync", "--wait", *more]
+    def start(self, *, wait: bool = True) -> subprocess.Popen[str]:
+        command = [str(Path(sys.executable).with_name("instantly-pipeline")), "sync", *(["--wait"] if wait else [])]
         return subprocess.Popen(
             command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -65,15 +65,16 @@ class Command:
 class Reader(threading.Thread):
     """Opens the published file again and again, as a BI tool would."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, pause: float = 0.05) -> None:
         super().__init__(daemon=True)
         self.file = file
+        self.pause = pause
         self.reads = 0
         self.problems: list[str] = []
         self.over = threading.Event()
 
     def run(self) -> None:
-        while not self.over.wait(0.05):
+        while not self.over.wait(self.pause):
             if self.file.exists():
                 try:
                     self._read()

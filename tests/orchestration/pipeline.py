@@ -112,6 +112,15 @@ def metadata_of(run_id: str, asset: str) -> dict[str, Any]:
     raise AssertionError(f"{asset} was not materialized")
 
 
+def step_failure(run_id: str) -> str:
+    """What the log of a run says first about the step that failed."""
+    [event, *_] = _events(run_id, dg.DagsterEventType.STEP_FAILURE)
+    error = event.dagster_event.step_failure_data.error  # type: ignore[union-attr]
+    assert error is not None
+    data = event.dagster_event.step_failure_data.user_failure_data  # type: ignore[union-attr]
+    return (data.description if data else None) or error.message
+
+
 def run_of(run_id: str) -> dg.DagsterRun:
     """A run as Dagster knows it."""
     with open_instance() as instance:

@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 
 from instantly_pipeline.errors import UsageError
+from instantly_pipeline.orchestration import keys
 from instantly_pipeline.orchestration.run import RunReport, run_sync
 from instantly_pipeline.orchestration.sql import SQL_DIR
 from instantly_pipeline.orchestration.state import Overrides
@@ -26,6 +27,7 @@ from tests.orchestration.pipeline import (
     pipeline,
     run_of,
     settings_for,
+    step_failure,
 )
 
 
@@ -102,6 +104,7 @@ def test_a_refused_stream_ends_with_3_and_is_published_all_the_same(synced: tupl
     check = failed_checks(report.dagster_run_id)["lake/leads:read"]
     assert (check["outcome"], check["severity"]) == ("skipped", "WARN")
     assert "403" in check["reason"] or "scope" in check["reason"]
+    assert run_of(report.dagster_run_id).tags[keys.INCOMPLETE_TAG] == "leads skipped"
     assert query(pipe.published, "select count(*) from raw.leads").rows == [(120,)]  # old rows stay
     last = query(pipe.published, "select outcome from meta.stream_status where stream = 'leads'")
     assert last.rows == [("skipped",)]
@@ -120,6 +123,7 @@ def test_a_failed_blocking_check_keeps_the_last_file(synced: tuple[Pipeline, Run
     assert run_of(report.dagster_run_id).status is dg.DagsterRunStatus.FAILURE
     failed = failed_checks(report.dagster_run_id)["marts/dim_campaign:contract"]
     assert "never_true" in failed["what"]
+    assert "never_true: 3 rows (fails while there are campaigns)" in step_failure(report.dagster_run_id)
     assert "publish/warehouse" not in materialized(report.dagster_run_id)
 
 

@@ -1,0 +1,73 @@
+"""`doctor`: whether a sync would work, one line each; nothing is written."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import platform
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+import click
+
+from instantly_pipeline import __version__
+from instantly_pipeline.cli.summary import shown
+from instantly_pipeline.cli.text import age, megabytes, plain
+from instantly_pipeline.errors import PipelineError, UsageError
+from instantly_pipeline.lake.layout import Layout
+from instantly_pipeline.settings import Settings, dagster_home, load
+from instantly_pipeline.sync.doctor import Finding, Health, examine_keys, examine_settings, exit_code
+from instantly_pipeline.sync.doctor_disk import examine_dagster_home, examine_disk
+from instantly_pipeline.warehouse.reader import query, status
+
+
+def doctor_command(*, as_json: bool) -> int:
+    """The command; its exit code."""
+    findings = _all()
+    code = exit_code(findings)
+    if as_json:
+        json.dump(
+            {"exit_code": code, "findings": [asdict(one) for one in findings]}, sys.stdout, ensure_ascii=False, indent=2
+        )
+        sys.stdout.write("\n")
+        return code
+    width = max(len(one.about) for one in findings)
+    for one in findings:
+        click.echo(plain(f"{one.health.value:<6}  {one.about:<{width}}  {' '.join(one.said.split())}"))
+    return code
+
+
+def _all() -> list[Finding]:
+    found = [_versions(), examine_dagster_home(dagster_home())]
+    try:
+        settings = load()
+    except UsageError as error:
+        return [*found, Finding("settings", Health.WRONG, str(error))]
+    found += [*examine_disk(settings), _published(settings)]
+    of_settings = examine_settings(settings)
+    found += of_settings
+    if exit_code(of_settings) == 0:
+        found += asyncio.run(examine_keys(settings))
+    return found
+
+
+def _versions() -> Finding:
+    others = ", ".join(f"{name} {version(name)}" for name in ("duckdb", "dagster"))
+    return Finding(
+        "versions", Health.OK, f"instantly-pipeline {__version__}, python {platform.python_version()}, {others}"
+    )
+
+
+def _published(settings: Settings) -> Finding:
+    path = Layout(settings.data_dir).published_file
+    if not path.exists():
+        return Finding("published file", Health.NOTE, "none yet. Next: instantly-pipeline sync")
+    try:
+        at = status(path).published_at
+        [[stored]] = query(path, "select max_by(storage_version, published_at) from meta.published").rows
+    except PipelineError as error:
+        return Finding("published file", Health.PARTLY, str(error))
+    size, when = megabytes(path.stat().st_size), age(at, datetime.now(UTC))
+    return Finding("published file", Health.OK, f"{shown(path)} ({size}, storage {stored}), published {when}")

@@ -1,0 +1,51 @@
+"""What Dagster shows where deletions are held, and where Instantly's counters say something else."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import dagster as dg
+import httpx
+
+from instantly_pipeline.sync.report import Request
+from instantly_pipeline.warehouse.reader import query
+from tests.orchestration.pipeline import Pipeline, failed_checks, run_of
+
+
+def answers(pipe: Pipeline, path: str, body: Any) -> None:
+    fault = {"match": {"path": path}, "kind": "status", "status": 200, "body": body}
+    httpx.post(f"{pipe.url}/_sandbox/faults", json=fault).raise_for_status()
+
+
+def test_held_deletions_are_a_failed_check_that_blocks_nothing(pipe: Pipeline) -> None:
+    pipe.sync()
+    before = query(pipe.published, "select max(published_at) from meta.published").rows
+    answers(pipe, "/api/v2/custom-tags", {"items": []})
+    report = pipe.sync(Request(streams=("custom_tags",)))
+    assert report.exit_code == 3
+    assert run_of(report.dagster_run_id).status is dg.DagsterRunStatus.SUCCESS
+    [(name, check)] = failed_checks(report.dagster_run_id).items()
+    assert name.startswith("lake/custom_tags:")
+    assert (check["outcome"], check["severity"]) == ("held", "WARN")
+    held = query(pipe.published, "select held_deletes from meta.stream_status where stream = 'custom_tags'").rows
+    assert held == [(check["held_deletes"],)] != [(0,)]
+    assert query(pipe.published, "select max(published_at) from meta.published").rows > before
+    accepted = pipe.sync(Request(streams=("custom_tags",), accept_deletes=True))
+    assert (accepted.exit_code, failed_checks(accepted.dagster_run_id)) == (0, {})
+    assert query(pipe.published, "select count(*) from raw.custom_tags where _deleted_at is null").rows == [(0,)]
+
+
+def test_counters_that_say_something_else_are_a_check_that_warns(pipe: Pipeline) -> None:
+    text = httpx.get(f"{pipe.url}/_sandbox/state/campaign_analytics").text
+    rows = [json.loads(line) for line in text.splitlines()]
+    answers(pipe, "/api/v2/campaigns/analytics", [row | {"leads_count": row["leads_count"] + 100} for row in rows])
+    report = pipe.sync()
+    assert report.exit_code == 0
+    found = failed_checks(report.dagster_run_id)
+    assert found
+    assert {check["severity"] for check in found.values()} == {"WARN"}
+    wrong = query(
+        pipe.published, "select distinct metric from meta.reconciliation where abs(difference) > 50 order by 1"
+    ).rows
+    assert wrong == [("leads",)], found
