@@ -81,15 +81,15 @@ class Runs:
 def move(at: Bench, chance: random.Random) -> None:
     """The world goes on: mail, changes, deletions, moves, sometimes a whole campaign."""
     at.advance(hours=chance.choice([1, 5]))
-    leads = [row["id"] for row in chance.sample(at.state("leads"), 60)]
+    leads = [row["id"] for row in chance.sample(at.state("leads"), 50)]
     lists = [row["id"] for row in at.state("lead_lists")]
     at.mutate(
-        {"op": "delete_leads", "ids": leads[:15]},
-        {"op": "move_lead", "ids": leads[15:20], "list_id": chance.choice(lists)},
-        *({"op": "update", "collection": "leads", "id": lead, "set": {"mood": chance.random()}} for lead in leads[20:]),
+        {"op": "delete_leads", "ids": leads[:5]},
+        {"op": "move_lead", "ids": leads[5:10], "list_id": chance.choice(lists)},
+        *({"op": "update", "collection": "leads", "id": lead, "set": {"mood": chance.random()}} for lead in leads[10:]),
     )
     campaigns = at.state("campaigns")
-    if len(campaigns) > 2 and chance.random() < 0.15:
+    if len(campaigns) > 2 and len(at.state("leads")) > 800 and chance.random() < 0.15:
         at.mutate({"op": "delete_campaign", "id": chance.choice(campaigns)["id"]})
 
 
@@ -118,7 +118,7 @@ def storm(root: Path, kills: int, seed: int) -> Counter[str]:
         reader.over.set()
         reader.join(timeout=30)
         assert reader.problems == []
-        assert reader.reads > 3
+        assert reader.reads > 0
     return hits
 
 
