@@ -20,6 +20,17 @@ def lineage_of(models: Mapping[str, Model], streams: Mapping[str, Stream]) -> di
     Empty where the SQL of a model cannot be followed: a picture is missing then; whether the SQL is right is DuckDB's
     to say.
     """
+    key = repr(list(streams.values())), *((model.full_name, model.sql) for model in models.values())
+    if key not in _found:  # following every column takes a second or two
+        _found.clear()
+        _found[key] = _lineage(models, streams)
+    return _found[key]
+
+
+_found: dict[object, dict[str, dict[str, Any]]] = {}  # the last one that was made
+
+
+def _lineage(models: Mapping[str, Model], streams: Mapping[str, Stream]) -> dict[str, dict[str, Any]]:
     try:
         found = Lineage(models, given_tables(streams, {}))
     except ModelError:

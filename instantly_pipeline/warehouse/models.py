@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import sqlglot
@@ -143,6 +144,7 @@ def parse(sql: str, where: Path | str) -> exp.Query:
     return statements[0]
 
 
+@lru_cache(maxsize=512)
 def tables_of(sql: str, where: Path) -> tuple[str, ...]:
     """The tables a SELECT reads, by their full names. ModelError where it is none, or names one without a schema."""
     tree = parse(sql, where)
