@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from instantly_pipeline.cli.published import DEMO_DIR
+from instantly_pipeline.cli.report_command import NAME, write_report
 from instantly_pipeline.cli.summary import problems, published_line, shown
 from instantly_pipeline.cli.sync_command import run
 from instantly_pipeline.cli.text import seconds, table
@@ -88,7 +89,10 @@ def demo_command(folder: Path = DEMO_DIR, *, days: int = 90, leads: int = 5000) 
         reports = _two_syncs(api, folder, parts)
     if len(reports) < 2 or reports[-1].problem:
         return _failed(reports[-1])
-    _tell(reports, Layout(folder).published_file, parts)
+    published = Layout(folder).published_file
+    with parts.part("Report: one HTML page"):
+        page = write_report(published, published.with_name(NAME))
+    _tell(reports, published, page, parts)
     return max(report.exit_code for report in reports)
 
 
@@ -151,7 +155,7 @@ def _failed(report: RunReport) -> int:
     return report.exit_code or 1
 
 
-def _tell(reports: list[RunReport], published: Path, parts: _Parts) -> None:
+def _tell(reports: list[RunReport], published: Path, page: str, parts: _Parts) -> None:
     first, second = reports
     click.echo("\nWhat the two syncs found, per stream\n")
     click.echo(_changes(first.sync_report, second.sync_report))
@@ -162,6 +166,7 @@ def _tell(reports: list[RunReport], published: Path, parts: _Parts) -> None:
     for line in problems(second):
         click.echo(line)
     click.echo(published_line(second))
+    click.echo(f"The report to open in a browser: {page}")
     click.echo(f"\nHow long it took: {parts.total} in all\n")
     click.echo(table(["part", "time"], [*parts.rows, *_steps(first, second)]))
     click.echo(_NEXT)
@@ -200,6 +205,7 @@ def _changes(first: SyncReport | None, second: SyncReport | None) -> str:
 _COMMAND = "instantly-pipeline" if shutil.which("instantly-pipeline") else ".venv/bin/instantly-pipeline"
 _NEXT = f"""
 Next:
+  open demo-data/publish/report.html in a browser: the report on these twelve campaigns
   make ui                              the two runs, the tables and the checks, in Dagster on http://localhost:3000
   INSTANTLY_DATA_DIR=demo-data {_COMMAND} status
   INSTANTLY_DATA_DIR=demo-data {_COMMAND} query "select date, sent, sent_7d from marts.rpt_workspace_daily"

@@ -108,6 +108,25 @@ def query(sql: str, form: str, limit: int | None) -> int:
     return query_command(sql, form=form, limit=limit)
 
 
+@cli.command(short_help="Write one HTML page of what is published.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Where to; publish/report.html of the data directory unless given.")  # fmt: skip
+def report(out: Path | None) -> int:
+    """Write one HTML page of what is published: targets, trend, campaigns, funnel, steps, senders, runway, freshness.
+
+    The page is one file that loads nothing from elsewhere; it can be mailed or printed. It holds sums, never a
+    contact's data. The published file is only read.
+
+    \b
+    Example:
+      instantly-pipeline report
+      instantly-pipeline report --out weekly.html
+    """
+    from instantly_pipeline.cli.report_command import report_command
+
+    return report_command(out)
+
+
 @cli.command(short_help="Serve a local Instantly API.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes a free one.")
 @click.option("--key", default="sandbox-key", show_default=True, help="The key it accepts.")

@@ -1,0 +1,162 @@
+"""Charts as SVG, drawn by Vega-Lite in this process: `vl_convert` needs no browser and no network.
+
+Only dates and figures get in here, never a name. Colours are variables of the page's style sheet, so that one drawing
+serves light, dark and print. Every chart is drawn twice, for a wide screen and for a phone: scaled text is unreadable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import vl_convert
+
+Row = Mapping[str, Any]
+Spec = dict[str, Any]
+WIDE, NARROW = 860, 296  # of the plot in pixels, without the axis beside it
+NARROW_DAYS = 35
+_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
+_NONE: list[str] = []  # no address may be read
+_CONFIG: Spec = {
+    "aria": False,
+    "background": None,
+    "font": _FONT,
+    "view": {"stroke": None},
+    "axis": {
+        "domain": False, "ticks": False, "gridColor": "var(--line)", "labelColor": "var(--muted)", "labelFontSize": 12,
+        "labelFont": _FONT, "labelPadding": 6,
+    },
+    "axisX": {
+        "grid": False, "domain": True, "domainColor": "var(--line-strong)", "labelOverlap": "greedy",
+        "labelSeparation": 8,
+    },
+    "title": {
+        "anchor": "start", "color": "var(--ink)", "fontSize": 13, "fontWeight": 600, "font": _FONT, "offset": 8,
+        "subtitleColor": "var(--muted)", "subtitleFontSize": 12, "subtitleFont": _FONT, "subtitlePadding": 2,
+    },
+    "concat": {"spacing": 22},
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A drawing in two widths."""
+
+    wide: str
+    narrow: str
+
+
+def trend(days: Sequence[Row], bounce_limit: float | None) -> Chart:
+    """E-mails, replies and bounces day by day; days that are still open are hollow. `bounce_limit` is a share."""
+    limit = None if bounce_limit is None else 100 * bounce_limit
+    return Chart(_svg(_trend(days, WIDE, limit)), _svg(_trend(_last(days, NARROW_DAYS), NARROW, limit)))
+
+
+def capacity(days: Sequence[Row]) -> Chart:
+    """Follow-ups that fall due on the days to come, against what the mailboxes may send."""
+    return Chart(_svg(_capacity(days, WIDE)), _svg(_capacity(days, NARROW)))
+
+
+def _svg(spec: Spec) -> str:
+    full = {"$schema": "https://vega.github.io/schema/vega-lite/v5.json", "config": _CONFIG, "padding": 2, **spec}
+    return str(vl_convert.vegalite_to_svg(full, allowed_base_urls=_NONE))
+
+
+def _last(days: Sequence[Row], count: int) -> Sequence[Row]:
+    first = days[-1]["date"] - timedelta(days=count)
+    return [row for row in days if row["date"] > first]
+
+
+def _trend(days: Sequence[Row], width: int, bounce_limit: float | None) -> Spec:
+    x = _Time.of([row["date"] for row in days], width)
+    rows = [x.placed(row) for row in days]
+    return {
+        "data": {"values": rows},
+        "vconcat": [
+            x.panel("E-mails sent per day", [_bars("sent", x), _line("sent_average"), _targets("sent_target", x)]),
+            x.panel("Replies per day", [_bars("replies", x), _line("replies_average"), _targets("replies_target", x)]),
+            x.panel("Bounces per 100 e-mails, last 7 days", [_line("bounces_per_100"), *_limit(bounce_limit)]),
+        ],
+    }
+
+
+def _capacity(days: Sequence[Row], width: int) -> Spec:
+    x = _Time.of([row["date"] for row in days], width, least=len(days))
+    return {
+        "data": {"values": [x.placed(row) for row in days]},
+        **x.panel(None, [_bars("follow_ups_due", x), _targets("daily_limit", x)], height=130),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Time:
+    """The axis of days, in UTC so that no zone of this machine counts; a day is a tick with its bar around it."""
+
+    first: date
+    last: date
+    width: int
+
+    @classmethod
+    def of(cls, days: Sequence[date], width: int, *, least: int = 14) -> _Time:
+        """From the first day to the last, and at least so many: a single day is not one broad bar."""
+        return cls(min(days[0], days[-1] - timedelta(days=least - 1)), days[-1], width)
+
+    @property
+    def bar(self) -> float:
+        """Width of a bar in pixels."""
+        return round(min(0.72 * self.width / ((self.last - self.first).days + 1), 26), 1)
+
+    def placed(self, row: Row) -> Spec:
+        """The row as JSON, at its day."""
+        shown = {name: float(value) for name, value in row.items() if type(value) in (int, float)}
+        return {**shown, "at": f"{row['date']}T00:00:00Z", "open": bool(row.get("is_partial"))}
+
+    def panel(self, title: str | None, layers: list[Spec], *, height: int = 92) -> Spec:
+        """One chart over this axis."""
+        domain = [f"{self.first - timedelta(days=1)}T12:00:00Z", f"{self.last}T12:00:00Z"]
+        axis = {"format": "%-d %b", "title": None, "tickCount": 9 if self.width > 500 else 4}
+        at = {"field": "at", "type": "temporal", "axis": axis, "scale": {"type": "utc", "domain": domain, "padding": 0}}
+        titled = {"title": title} if title else {}
+        return {**titled, "width": self.width, "height": height, "encoding": {"x": at}, "layer": layers}
+
+
+def _y(field: str) -> Spec:
+    axis = {"title": None, "tickCount": 3, "format": ",~r", "minExtent": 34, "maxExtent": 34}
+    return {"y": {"field": field, "type": "quantitative", "axis": axis, "scale": {"domainMin": 0}}}
+
+
+def _bars(field: str, x: _Time) -> Spec:
+    """Filled where the day is closed, hollow where it is still open."""
+    hollow = {"condition": {"test": "datum.open", "value": "var(--surface)"}, "value": "var(--bar)"}
+    edge = {"condition": {"test": "datum.open", "value": 1.2}, "value": 0}
+    return {
+        "mark": {"type": "bar", "width": x.bar, "stroke": "var(--bar-edge)"},
+        "encoding": {**_y(field), "fill": hollow, "strokeWidth": edge},
+    }
+
+
+def _line(field: str) -> Spec:
+    """Up to the last closed day: an open one would bend it down."""
+    return {
+        "transform": [{"filter": "!datum.open"}],
+        "mark": {"type": "line", "color": "var(--accent)", "strokeWidth": 2, "interpolate": "monotone"},
+        "encoding": _y(field),
+    }
+
+
+def _targets(field: str, x: _Time) -> Spec:
+    """A short line at the target of each day that has one."""
+    return {
+        "transform": [{"filter": f"isValid(datum.{field})"}],
+        "mark": {"type": "tick", "width": x.bar + 3, "thickness": 2, "color": "var(--target)", "orient": "horizontal"},
+        "encoding": _y(field),
+    }
+
+
+def _limit(value: float | None) -> list[Spec]:
+    if value is None:
+        return []
+    rule = {"type": "rule", "color": "var(--target)", "strokeDash": [5, 4], "strokeWidth": 1.5}
+    return [{"data": {"values": [{}]}, "mark": rule, "encoding": {"x": None, "y": {"datum": value}}}]

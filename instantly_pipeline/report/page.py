@@ -1,0 +1,108 @@
+"""The page: facts, sentences and charts put into the templates, and the file written in one rename."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from instantly_pipeline.errors import UsageError
+from instantly_pipeline.lake.layout import storage_error
+from instantly_pipeline.report import charts, tell, words
+from instantly_pipeline.report.read import Facts, Row, read_facts
+
+TEMPLATES = Path(__file__).with_name("templates")
+MOST_WORKSPACES = 12  # with a section of their own; the summary has all
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The page's HTML, how many workspaces are in it, and since when its figures stand."""
+
+    html: str
+    workspaces: int
+    as_of: datetime | None
+    is_old: bool
+
+
+def make_page(published_file: Path, *, now: datetime) -> Page:
+    """The page of what is published. UsageError where nothing is, StorageError where it cannot be read."""
+    facts = read_facts(published_file)
+    as_of = min((row["as_of"].replace(tzinfo=UTC) for row in facts.workspaces if row["as_of"]), default=None)
+    lag = facts.workspaces[0]["max_lag_hours"] if facts.workspaces else None
+    age, is_old = tell.age(now, as_of, lag)
+    html = _templates().get_template("page.html").render(
+        facts=facts, now=now, as_of=as_of, age=age, is_old=is_old, overview=tell.overview(facts),
+        workspaces=[_workspace(facts, row, place) for place, row in enumerate(_shown(facts), 1)],
+    )  # fmt: skip
+    return Page(html, len(facts.workspaces), as_of, is_old)
+
+
+def write_page(page: Page, to: Path) -> int:
+    """Write the page in one rename; its size in bytes. UsageError for a name that is not HTML, StorageError on a disk
+    that does not take it.
+    """
+    if to.suffix.lower() not in {".html", ".htm"}:
+        raise UsageError(f"{to} is not the name of an HTML page. Give one that ends in .html; nothing was written.")
+    beside = to.with_name(f".{to.name}.{secrets.token_hex(4)}.part")
+    content = page.html.encode("utf-8")
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(content)
+        beside.replace(to)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise storage_error(to, error) from error
+    return len(content)
+
+
+def _shown(facts: Facts) -> list[Row]:
+    """The workspaces with a section: those that sent most, in the order of their names."""
+    sent = {row["workspace_id"]: (facts.row("campaign_sums", row["workspace_id"]) or {}) for row in facts.workspaces}
+    by_size = sorted(facts.workspaces, key=lambda row: -(sent[row["workspace_id"]].get("sent") or 0))
+    chosen = {row["workspace_id"] for row in by_size[:MOST_WORKSPACES]}
+    return [row for row in facts.workspaces if row["workspace_id"] in chosen]
+
+
+def _workspace(facts: Facts, workspace: Row, place: int) -> Row:
+    """Everything a section shows; the rows of each question by its name."""
+    key = workspace["workspace_id"]
+    rows = {question: facts.rows(question, key) for question in facts.answers}
+    sums = {question: facts.row(question, key) for question in facts.answers}
+    bounce = facts.thresholds.get("bounce_rate")
+    days, to_come = rows["days"], rows["capacity"]
+    return {
+        "id": f"w{place}",
+        "key": key,
+        "name": workspace["workspace_name"],
+        "as_of": workspace["as_of"],
+        "rows": rows,
+        "sums": sums,
+        "tiles": tell.tiles(facts, key),
+        "notes": tell.attention(facts, key),
+        "funnel": tell.funnel(sums["funnel"]),
+        "trend": charts.trend(days, bounce["warning"] if bounce else None) if days else None,
+        "capacity": charts.capacity(to_come) if any(row["daily_limit"] for row in to_come) else None,
+        "reply_scale": tell.scale_of(rows["campaigns"], "reply_rate", "reply_rate_high"),
+        "step_scale": tell.scale_of(rows["steps"], "replies_per_1000", "replies_per_1000_high"),
+        "variant_scale": tell.scale_of(rows["variants"], "posterior_mean", "posterior_high"),
+        "bounce_scale": tell.scale_of(rows["senders"], "bounce_rate", "bounce_rate_high"),
+        "runway_scale": max((row["days_left_high"] or 0 for row in rows["runway"]), default=0) or 1,
+    }
+
+
+def _templates() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    made.filters |= {
+        "n": words.number, "pct": words.percent, "day": words.day, "weekday": words.weekday, "moment": words.moment,
+        "name": words.name, "drawn": Markup,
+    }  # fmt: skip
+    made.globals |= {"counted": words.counted, "listed": words.listed}
+    return made

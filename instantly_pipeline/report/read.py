@@ -1,0 +1,76 @@
+"""Asks the published file, read-only, what the report shows: each file of `sql/` once, for all workspaces together.
+
+The rows of one question belong to workspaces by their column `workspace_id`; a question bounds its rows by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from instantly_pipeline.errors import StorageError
+from instantly_pipeline.warehouse.reader import open_published
+
+SQL = Path(__file__).with_name("sql")
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything the report knows. `answers` maps a question to the rows of each workspace, by its id."""
+
+    published_at: datetime | None
+    workspaces: list[Row]
+    thresholds: dict[str, Row]
+    answers: dict[str, dict[str, list[Row]]] = field(default_factory=dict)
+
+    def rows(self, question: str, workspace_id: str) -> list[Row]:
+        """The rows of a question for one workspace."""
+        return self.answers[question].get(workspace_id, [])
+
+    def row(self, question: str, workspace_id: str) -> Row | None:
+        """The one row of a question that has one row a workspace; None where there is none."""
+        found = self.rows(question, workspace_id)
+        return found[0] if found else None
+
+
+def read_facts(published_file: Path) -> Facts:
+    """Everything the report shows, from one state of the published file.
+
+    UsageError where nothing was published, StorageError where the file is not one this version can read.
+    """
+    con = open_published(published_file)
+    try:
+        asked = {path.stem: _rows(con, path.read_text(encoding="utf-8")) for path in sorted(SQL.glob("*.sql"))}
+        [[at]] = con.execute("select max(published_at)::varchar from meta.published").fetchall()
+    except duckdb.Error as error:
+        raise StorageError(
+            f"{published_file} is not a file this version can report on ({str(error).splitlines()[0]}). "
+            "`instantly-pipeline rebuild` makes it again."
+        ) from error
+    finally:
+        con.close()
+    workspaces, thresholds = asked.pop("workspaces"), asked.pop("thresholds")
+    return Facts(
+        published_at=None if at is None else datetime.fromisoformat(at).astimezone(UTC),
+        workspaces=workspaces,
+        thresholds={row["metric"]: row for row in thresholds},
+        answers={question: _by_workspace(rows) for question, rows in asked.items()},
+    )
+
+
+def _rows(con: duckdb.DuckDBPyConnection, sql: str) -> list[Row]:
+    answer = con.execute(sql)
+    names = [column[0] for column in answer.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+
+def _by_workspace(rows: list[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["workspace_id"], []).append(row)
+    return found

@@ -1,0 +1,17 @@
+-- One row per workspace: all of its campaigns together.
+select
+    workspace_id,
+    count(*) as campaigns,
+    count(*) filter (where status = 1 and not is_deleted) as active,
+    count(*) filter (where health = 'green') as green,
+    count(*) filter (where health = 'amber') as amber,
+    count(*) filter (where health = 'red') as red,
+    sum(sent)::bigint as sent,
+    sum(leads_reached)::bigint as leads_reached,
+    sum(repliers)::bigint as repliers,
+    sum(positive_leads)::bigint as positive_leads,
+    sum(meetings)::bigint as meetings,
+    sum(opportunity_value) as opportunity_value,
+    min(campaign_name) filter (where health = 'red') as a_red_one
+from marts.rpt_campaign_summary
+group by workspace_id

@@ -1,0 +1,19 @@
+-- One row per workspace and day of its last 90 days.
+select
+    workspace_id,
+    date,
+    sent,
+    sent_7d / 7 as sent_average,
+    sent_target,
+    replies,
+    replies_7d / 7 as replies_average,
+    replies_target,
+    opportunities,
+    bounced,
+    100 * sum(bounced) over week / nullif(sum(sent_by_accounts) over week, 0) as bounces_per_100,
+    is_partial,
+    figures_state
+from marts.rpt_workspace_daily
+window week as (partition by workspace_id order by date range between interval 6 days preceding and current row)
+qualify max(date) over (partition by workspace_id) - date < 90
+order by workspace_id, date

@@ -1,0 +1,38 @@
+-- One row per workspace: the last seven closed days and the seven before, with the targets of the last seven.
+with days as (
+    select
+        d.*,
+        greatest(
+            max(d.date) filter (where not d.is_partial) over (partition by d.workspace_id), w.as_of::date - 2
+        ) as last_closed
+    from marts.rpt_workspace_daily as d
+    inner join marts.dim_workspace as w on d.workspace_id = w.workspace_id
+),
+
+weeks as (
+    select
+        *,
+        last_closed - date between 0 and 6 and not is_partial as is_last,
+        last_closed - date between 7 and 13 as is_before
+    from days
+)
+
+select
+    workspace_id,
+    any_value(last_closed) as last_closed,
+    min(date) as first_day,
+    coalesce(sum(sent) filter (where is_last), 0)::bigint as sent,
+    sum(sent) filter (where is_before)::bigint as sent_before,
+    sum(sent_target) filter (where is_last) as sent_target,
+    coalesce(sum(new_leads_contacted) filter (where is_last), 0)::bigint as new_leads,
+    sum(new_leads_contacted) filter (where is_before)::bigint as new_leads_before,
+    coalesce(sum(replies) filter (where is_last), 0)::bigint as replies,
+    sum(replies) filter (where is_before)::bigint as replies_before,
+    sum(replies_target) filter (where is_last) as replies_target,
+    coalesce(sum(opportunities) filter (where is_last), 0)::bigint as opportunities,
+    sum(opportunities) filter (where is_before)::bigint as opportunities_before,
+    sum(opportunities_target) filter (where is_last) as opportunities_target,
+    sum(bounced) filter (where is_last)::bigint as bounced,
+    sum(sent_by_accounts) filter (where is_last)::bigint as sent_by_accounts
+from weeks
+group by workspace_id

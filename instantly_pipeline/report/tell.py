@@ -1,0 +1,257 @@
+"""What the page says about a workspace beside its tables: the tiles, what needs attention, a sentence for each section.
+
+Plain text that the templates escape. Every sentence follows from figures and verdicts of the marts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from instantly_pipeline.report.read import Facts, Row
+from instantly_pipeline.report.words import change, counted, day, listed, name, number, passed, percent
+
+BAD, WATCH, GOOD = "bad", "watch", "good"
+RED, AMBER, GREEN = "red", "amber", "green"
+SOON_DAYS = 14  # what runs dry within so many days is told
+_RECENT_DAYS = 7  # of unusual days
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One headline figure. `health` is red, amber, green or empty, where there is nothing to hold it against."""
+
+    title: str
+    figure: str
+    against: str
+    health: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that needs attention, bad, to watch or good, with the section that shows it."""
+
+    mark: str
+    text: str
+    section: str
+
+
+def tiles(facts: Facts, workspace_id: str) -> list[Tile]:
+    """The last seven closed days against their targets, or against the seven days before where there is no target."""
+    week, sums = facts.row("totals", workspace_id), facts.row("campaign_sums", workspace_id)
+    if week is None:
+        return []
+    return [
+        _moving("E-mails sent", week, "sent"),
+        _moving("New leads reached", week, "new_leads"),
+        _moving("Replies", week, "replies"),
+        _moving("Opportunities", week, "opportunities"),
+        _bounces(week, facts.thresholds.get("bounce_rate")),
+        *([_positive(sums)] if sums else []),
+    ]
+
+
+def _moving(title: str, week: Row, field: str) -> Tile:
+    now, target = week[field], week.get(f"{field}_target")
+    if not target:
+        return Tile(title, number(now), change(now, week[f"{field}_before"]))
+    reached = now / target
+    health = GREEN if reached >= 1 else AMBER if reached >= 0.8 else RED
+    return Tile(title, number(now), f"{percent(reached, 0)} of the target of {number(target)}", health)
+
+
+def _bounces(week: Row, limits: Row | None) -> Tile:
+    sent, bounced = week["sent_by_accounts"], week["bounced"]
+    if not sent or bounced is None:
+        return Tile("Bounce rate", percent(None), "nothing sent by the mailboxes in these days")
+    rate = bounced / sent
+    if limits is None:
+        return Tile("Bounce rate", percent(rate), f"{number(bounced)} of {number(sent)}")
+    health = RED if rate > limits["critical"] else AMBER if rate > limits["warning"] else GREEN
+    limit = percent(limits["warning"], 1).replace(".0", "")
+    return Tile("Bounce rate", percent(rate), f"{number(bounced)} of {number(sent)}; up to {limit} is green", health)
+
+
+def _positive(sums: Row) -> Tile:
+    positive, sent = sums["positive_leads"], sums["sent"]
+    if positive is None:
+        return Tile("Positive leads", number(None), "leads are not synced")
+    per_1000 = f"{number(1000 * positive / sent, 1)} per 1,000 e-mails" if sent else "nothing sent yet"
+    return Tile("Positive leads, in all", number(positive), per_1000)
+
+
+def attention(facts: Facts, workspace_id: str) -> list[Note]:
+    """What somebody should look at, the bad before what is to be watched; empty where all is well."""
+    notes = [
+        *_reading(facts, workspace_id),
+        *_senders(facts, workspace_id),
+        *_campaigns(facts, workspace_id),
+        *_outlook(facts, workspace_id),
+        *_unusual(facts, workspace_id),
+        *_copy(facts, workspace_id),
+        *_counters(facts, workspace_id),
+    ]
+    return sorted(notes, key=lambda note: [BAD, WATCH, GOOD].index(note.mark))
+
+
+def _reading(facts: Facts, workspace_id: str) -> list[Note]:
+    notes = []
+    streams = facts.rows("freshness", workspace_id)
+    stale = [row["stream"] for row in streams if row["state"] not in ("fresh", "partial", "deletes held")]
+    if stale:
+        text = f"{counted(len(stale), 'stream')} not read lately, so figures may be old: {listed(_some(stale))}."
+        notes.append(Note(BAD, text, "freshness"))
+    held = sum(row["held_deletes"] or 0 for row in streams)
+    if held:
+        text = f"{counted(held, 'deletion')} held back as suspicious; these rows still count as there."
+        notes.append(Note(WATCH, text, "freshness"))
+    if any(row["state"] == "partial" for row in streams):
+        text = "Part of the past is still being read in; older figures may be too low."
+        notes.append(Note(WATCH, text, "freshness"))
+    return notes
+
+
+def _counters(facts: Facts, workspace_id: str) -> list[Note]:
+    compared = facts.row("reconciliation", workspace_id)
+    apart = compared["counters"] - compared["agreeing"] if compared else 0
+    if not compared or not apart:
+        return []
+    text = f"{number(apart)} of {number(compared['counters'])} of Instantly's own counters not equal to ours."
+    return [Note(WATCH, text, "freshness")]
+
+
+def _senders(facts: Facts, workspace_id: str) -> list[Note]:
+    sums, notes = facts.row("sender_sums", workspace_id), []
+    red_domains = [row["domain"] for row in facts.rows("domains", workspace_id) if row["health"] == "red"]
+    if sums and sums["red"]:
+        share = (
+            f"; they sent {percent(sums['sent_30d_by_red'] / sums['sent_30d'], 0)} of the e-mails of the last 30 days"
+        )
+        text = f"{number(sums['red'])} of {counted(sums['mailboxes'], 'mailbox', 'mailboxes')} red, to be rested"
+        notes.append(Note(BAD, f"{text}{share if sums['sent_30d_by_red'] else ''}.", "senders"))
+    if red_domains:
+        noun = "Sending domain" if len(red_domains) == 1 else "Sending domains"
+        notes.append(Note(BAD, f"{noun} red: {listed(_some(red_domains))}.", "senders"))
+    if sums and sums["amber"]:
+        notes.append(Note(WATCH, f"{counted(sums['amber'], 'mailbox', 'mailboxes')} amber.", "senders"))
+    return notes
+
+
+def _campaigns(facts: Facts, workspace_id: str) -> list[Note]:
+    sums = facts.row("campaign_sums", workspace_id)
+    if sums is None:
+        return []
+    notes = []
+    if sums["red"]:
+        other = f" and {counted(sums['red'] - 1, 'other')}" if sums["red"] > 1 else ""
+        notes.append(Note(BAD, f"{name(sums['a_red_one'], 50)}{other} red.", "campaigns"))
+    if sums["amber"]:
+        text = f"{number(sums['amber'])} of {counted(sums['campaigns'], 'campaign')} amber."
+        notes.append(Note(WATCH, text, "campaigns"))
+    return notes
+
+
+def _outlook(facts: Facts, workspace_id: str) -> list[Note]:
+    notes = []
+    soon = [row for row in facts.rows("runway", workspace_id) if (row["days_to_date"] or 999) <= SOON_DAYS]
+    if soon:
+        first = f"{name(soon[0]['campaign_name'], 50)} first, on {day(soon[0]['runs_dry_on'])}"
+        text = f"{counted(len(soon), 'campaign')} out of new leads within {SOON_DAYS} days; {first}."
+        notes.append(Note(WATCH, text, "runway"))
+    over = [row for row in facts.rows("capacity", workspace_id) if row["is_over_limit"]]
+    if over:
+        text = f"More follow-ups fall due than may be sent on {counted(len(over), 'day')}, from {day(over[0]['date'])}."
+        notes.append(Note(WATCH, text, "runway"))
+    return notes
+
+
+def _unusual(facts: Facts, workspace_id: str) -> list[Note]:
+    week = facts.row("totals", workspace_id)
+    found = facts.rows("anomalies", workspace_id)
+    recent = [row for row in found if week and (week["last_closed"] - row["date"]).days < _RECENT_DAYS]
+    if not recent:
+        return []
+    first = recent[0]
+    text = f"{name(first['entity_name'], 50)}: {first['metric']} {first['verdict']} on {day(first['date'])}"
+    more = f", and {number(len(recent) - 1)} more" if len(recent) > 1 else ""
+    return [Note(WATCH, f"Unusual: {text}{more}.", "anomalies")]
+
+
+def _copy(facts: Facts, workspace_id: str) -> list[Note]:
+    notes = []
+    sums = facts.row("variant_sums", workspace_id)
+    if sums and sums["winner"]:
+        text = f"{counted(sums['winner'], 'variant')} won; {number(sums['worse'])} worse still sent."
+        notes.append(Note(GOOD, text, "steps"))
+    idle = sum(row["not_worth_it"] for row in facts.rows("step_sums", workspace_id))
+    if idle:
+        notes.append(
+            Note(WATCH, f"{counted(idle, 'step')} of sequences bring too few replies to be worth it.", "steps")
+        )
+    return notes
+
+
+def _some(names: list[str], most: int = 3) -> list[str]:
+    shown = [name(one, 50) for one in names[:most]]
+    return [*shown, f"{number(len(names) - most)} more"] if len(names) > most else shown
+
+
+def funnel(sums: Row | None) -> list[Row]:
+    """The stages, each with its count, its share of the leads and of the stage it follows from."""
+    if sums is None or not sums["leads"]:
+        return []
+    reached, opened = sums["leads_reached"], sums["unique_opens"]
+    stages: list[tuple[str, int | None, str, int | None]] = [
+        ("Leads", sums["leads"], "", None),
+        ("Reached", reached, "of the leads", sums["leads"]),
+        ("Opened", opened, "of those reached where opens are tracked", sums["reached_with_tracking"]),
+        ("Replied", sums["repliers"], "of those reached", reached),
+        ("Positive", sums["positive_leads"], "of those who replied", sums["repliers"]),
+        ("Meeting", sums["meetings"], "of the positive", sums["positive_leads"]),
+        ("Won", sums["won"], "of the meetings", sums["meetings"]),
+    ]
+    return [
+        {"stage": stage, "count": count, "of": of, "share": _share(count, base), "width": (count or 0) / sums["leads"]}
+        for stage, count, of, base in stages
+        if count is not None
+    ]
+
+
+def _share(count: int | None, base: int | None) -> float | None:
+    return None if not base or count is None else count / base
+
+
+def scale_of(rows: list[Row], rate: str, high: str) -> float:
+    """Where the axis of intervals ends: the widest, but no more than thrice the best rate, so that few figures on
+    a small campaign do not squeeze all others.
+    """
+    highest = max((row[high] or 0 for row in rows), default=0)
+    best = max((row[rate] or 0 for row in rows), default=0)
+    return float(min(highest, 3 * best) or highest or 1)
+
+
+def age(now: datetime, as_of: datetime | None, max_lag_hours: float | None) -> tuple[str, bool]:
+    """How old the figures are, and whether that is older than the rule of the marts allows."""
+    if as_of is None:
+        return "nothing was read yet", True
+    old = now - as_of
+    late = old > timedelta(hours=max_lag_hours or 26)
+    return (f"read {passed(old)} before this page was made", late)
+
+
+def overview(facts: Facts) -> list[dict[str, Any]]:
+    """One line a workspace, for a page with several."""
+    lines = []
+    for workspace in facts.workspaces:
+        key = workspace["workspace_id"]
+        lines.append(
+            {
+                **workspace,
+                "week": facts.row("totals", key) or {},
+                "sums": facts.row("campaign_sums", key) or {},
+                "senders": facts.row("sender_sums", key) or {},
+                "notes": attention(facts, key),
+            }
+        )
+    return lines
