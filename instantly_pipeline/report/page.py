@@ -95,10 +95,15 @@ def _workspace(facts: Facts, workspace: Row, place: int) -> Row:
     }
 
 
+def _plain(value: object) -> object:
+    """Whatever a template puts out, before it is escaped."""
+    return words.plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 def _templates() -> Environment:
     made = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
+        lstrip_blocks=True, finalize=_plain,
     )  # fmt: skip
     made.filters |= {
         "n": words.number, "pct": words.percent, "day": words.day, "weekday": words.weekday, "moment": words.moment,

@@ -66,9 +66,14 @@ def counted(count: int, one: str, many: str | None = None) -> str:
     return f"{number(count)} {one if count == 1 else many or f'{one}s'}"
 
 
+def plain(text: str) -> str:
+    """Text on one line, without characters that would steer the text around it: a name may hold any."""
+    return _UNSHOWN.sub(" ", text)
+
+
 def name(value: str | None, longest: int = _LONGEST_NAME) -> str:
-    """A name of any length and content on one line, without characters that would steer the text around it."""
-    shown = " ".join(_UNSHOWN.sub(" ", value or "").split())
+    """A name of any length and content, short enough for a cell."""
+    shown = " ".join(plain(value or "").split())
     return shown if len(shown) <= longest else f"{shown[: longest - 1].rstrip()}…"
 
 

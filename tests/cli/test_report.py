@@ -1,0 +1,284 @@
+"""`report`: what is in the page, and what must never be.
+
+A test edits a copy of the published file to make the world it is about.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import duckdb
+import httpx
+import pytest
+
+from instantly_pipeline.errors import StorageError, UsageError
+from instantly_pipeline.report.page import MOST_WORKSPACES, Page, make_page, write_page
+from instantly_pipeline.report.read import SQL, read_facts
+from tests.cli.conftest import Shell
+from tests.cli.parsed import Parsed, parsed
+from tests.orchestration.pipeline import Pipeline
+
+Synced = tuple[Pipeline, Shell]
+SENT = "update marts.rpt_workspace_daily set "
+HOSTILE = "<script>alert(1)</script>\"'&amp; ✂ \u202eevil"
+SECTIONS = [
+    "What needs attention",
+    "Day by day",
+    "Campaigns",
+    "From lead to deal",
+    "Steps and variants",
+    "Sending domains and mailboxes",
+    "Runway and capacity",
+    "Unusual days",
+    "Can these figures be trusted?",
+]
+
+
+def marts() -> list[str]:
+    """The marts with rows for each workspace that the page is made of."""
+    asked = {table for path in SQL.glob("*.sql") for table in re.findall(r"marts\.(rpt_\w+)", path.read_text())}
+    assert len(asked) > 10
+    return [f"marts.{table}" for table in sorted(asked)]
+
+
+def make(published: Path, folder: Path, *statements: str, now: datetime | None = None) -> Page:
+    """The page after some statements on a copy of a published file."""
+    copy = folder / "warehouse.duckdb"
+    shutil.copyfile(published, copy)
+    with duckdb.connect(str(copy)) as con:
+        for statement in statements:
+            con.execute(statement)
+    return make_page(copy, now=now or datetime.now(UTC))
+
+
+@pytest.fixture(scope="module")
+def published(synced: Synced, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The published file as it is now; other tests sync again."""
+    return Path(shutil.copy(synced[0].published, tmp_path_factory.mktemp("published")))
+
+
+@pytest.fixture(scope="module")
+def made(published: Path) -> Page:
+    """The page of the world as it was synced."""
+    return make_page(published, now=datetime.now(UTC))
+
+
+@pytest.fixture(scope="module")
+def page(made: Page) -> Parsed:
+    """The same, parsed."""
+    return parsed(made.html)
+
+
+@pytest.fixture(scope="module")
+def odd(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Parsed:
+    """The page of two workspaces with hostile names, 500 campaigns more, targets, streams held and not read."""
+    given = {
+        "rpt_data_freshness": "state = 'skipped', reason = $$no scope$$ where stream = 'accounts'",
+        "rpt_workspace_daily": "sent = 10, sent_target = 20, replies = 2, replies_target = 2, is_partial = false",
+        "rpt_campaign_summary": f"campaign_name = $${HOSTILE}$$, health = 'red', health_reason = $${HOSTILE}$$",
+        "rpt_funnel": f"campaign_name = $${HOSTILE}$$",
+        "rpt_step_dropoff": f"campaign_name = $${HOSTILE}$$",
+        "rpt_runway": f"campaign_name = $${HOSTILE}$$, limited_by = $${HOSTILE}$$",
+        "rpt_variant_performance": f"campaign_name = $${HOSTILE}$$, subject = $${HOSTILE}$$, verdict = 'winner'",
+        "rpt_sender_health": f"email = $${HOSTILE}$$, health = 'red', health_reason = $${HOSTILE}$$",
+        "rpt_domain_health": f"domain = $${HOSTILE}$$, worst_email = $${HOSTILE}$$, health = 'red'",
+        "rpt_anomalies": f"entity_name = $${HOSTILE}$$, is_anomaly = true",
+    }
+    page = make(
+        published,
+        tmp_path_factory.mktemp("odd"),
+        "update marts.rpt_data_freshness set state = 'deletes held', held_deletes = 1234 where stream = 'leads'",
+        *(f"update marts.{table} set {changes}" for table, changes in given.items()),
+        *(f"insert into {table} select * replace ('w2' as workspace_id) from {table}" for table in marts()),
+        "insert into marts.dim_workspace select * replace ('w2' as workspace_id, $$"
+        f"{HOSTILE}$$ as workspace_name) from marts.dim_workspace",
+        "insert into marts.rpt_campaign_summary select c.* replace ('c' || n as campaign_id, repeat('long', 1000) as "
+        "campaign_name) from (from marts.rpt_campaign_summary where workspace_id <> 'w2' limit 1) as c, "
+        "range(500) as r(n)",
+    )
+    return parsed(page.html)
+
+
+def test_the_page_has_every_section_in_its_order(page: Parsed) -> None:
+    assert [title for level, title in page.headings if level == 3] == SECTIONS
+
+
+def test_headings_descend_by_one_from_a_single_first_one(page: Parsed) -> None:
+    levels = [level for level, _ in page.headings]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_the_page_loads_nothing_and_runs_nothing(page: Parsed) -> None:
+    assert [tag for tag, _ in page.tags if tag in {"script", "link", "img", "iframe", "object", "form"}] == []
+    named = [value for _, attributes in page.tags for name, value in attributes.items() if name in {"src", "href"}]
+    assert [value for value in named if not value.startswith("#")] == []
+    assert [name for _, attributes in page.tags for name in attributes if name.startswith("on")] == []
+    assert "default-src 'none'" in page.all("meta")[3]["content"]
+    addresses = set(re.findall(r"https?://[^\"' )<]+", page.html))
+    assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}  # names of SVG, never fetched
+    assert re.findall(r"@import|url\(", page.html) == []
+
+
+def test_the_page_says_what_it_is_to_those_who_do_not_see_it(page: Parsed) -> None:
+    assert page.all("html") == [{"lang": "en"}]
+    assert {tag for tag, _ in page.tags} >= {"header", "main", "footer", "nav"}
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    wanted = [link["href"][1:] for link in page.all("a")]
+    wanted += [attributes["aria-labelledby"] for _, attributes in page.tags if "aria-labelledby" in attributes]
+    assert set(wanted) <= set(ids)
+    assert all("scope" in cell for cell in page.all("th"))
+    drawn = [attributes for _, attributes in page.tags if attributes.get("role") == "img"]
+    assert len(drawn) == 2
+    assert all(chart["aria-label"] for chart in drawn)
+    assert page.html.count("<summary>The figures as a table</summary>") == len(drawn)
+
+
+def test_no_contact_is_in_the_page(synced: Synced, made: Page) -> None:
+    answer = httpx.get(f"{synced[0].url}/_sandbox/state/leads", timeout=30, trust_env=False)
+    leads = [json.loads(line) for line in answer.text.splitlines() if line]
+    names = [lead[part] for lead in leads for part in ("email", "company_domain") if lead.get(part)]
+    assert len(names) > 120
+    assert [name for name in names if name.lower() in made.html.lower()] == []
+
+
+def test_only_aggregates_are_asked_for() -> None:
+    forbidden = re.compile(r"dim_lead\b|fct_lead_event|suppression_audit|contact_pressure|\b(raw|history|staging)\.")
+    asked = {path.name: path.read_text() for path in SQL.glob("*.sql")}
+    assert len(asked) > 15
+    assert [name for name, sql in asked.items() if forbidden.search(sql)] == []
+
+
+def test_a_name_is_text_whatever_is_in_it(odd: Parsed) -> None:
+    shown = "<script>alert(1)</script>\"'&amp; ✂ evil"
+    assert odd.all("script") == []
+    assert odd.text.count(shown) > 40
+    assert "\u202e" not in odd.html
+    assert shown in odd.titles()
+
+
+def test_a_very_long_name_is_cut(odd: Parsed) -> None:
+    assert "long" * 22 in odd.text
+    assert "long" * 24 not in odd.text
+
+
+def test_a_long_list_is_cut_and_says_where_the_rest_is(odd: Parsed) -> None:
+    assert "And 483 more: see marts.rpt_campaign_summary ." in odd.text
+    assert len(odd.html) < 500_000
+
+
+def test_several_workspaces_stand_side_by_side_and_each_has_its_section(odd: Parsed) -> None:
+    assert "2 workspaces" in odd.titles()
+    assert [title for level, title in odd.headings if level == 3] == SECTIONS * 2
+    ids = [attributes["id"] for _, attributes in odd.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+def test_held_deletions_and_streams_that_were_not_read_need_attention(odd: Parsed) -> None:
+    assert "1 stream not read lately, so figures may be old: accounts." in odd.text
+    assert "1,234 deletions held back as suspicious" in odd.text
+    assert "instantly-pipeline sync --accept-deletes" in odd.text
+    assert "no scope" in odd.text
+
+
+def test_a_target_stands_in_the_place_of_the_week_before(odd: Parsed) -> None:
+    assert "E-mails sent ✕ red 70 50 % of the target of 140" in odd.text
+    assert "Replies 14 100 % of the target of 14" in odd.text
+    assert "No targets are set" not in odd.text
+
+
+def test_of_very_many_workspaces_those_that_sent_most_have_a_section(published: Path, tmp_path: Path) -> None:
+    more = "insert into marts.dim_workspace select w.* replace ('w' || n as workspace_id, 'Client ' || n as "
+    page = parsed(
+        make(published, tmp_path, f"{more} workspace_name) from marts.dim_workspace as w, range(20) as r(n)").html
+    )
+    sections = [title for level, title in page.headings if level == 2][1:]
+    assert len(sections) == MOST_WORKSPACES
+    assert "Acme Outbound" in sections
+    assert f"The {MOST_WORKSPACES} that sent most have a section below" in page.text
+
+
+def test_a_workspace_where_nothing_happened_yet_is_told_in_words(published: Path, tmp_path: Path) -> None:
+    page = parsed(make(published, tmp_path, *(f"delete from {table}" for table in marts())).html)
+    assert [title for level, title in page.headings if level == 3] == SECTIONS
+    for expected in ("No day with figures is known yet", "There is no campaign yet", "There are no leads yet",
+                     "No step was sent yet", "There is no sending mailbox yet", "Nothing could be judged yet",
+                     "No stream was read yet"):  # fmt: skip
+        assert expected in page.text
+
+
+def test_a_published_file_without_a_workspace_says_what_to_type(published: Path, tmp_path: Path) -> None:
+    page = make(published, tmp_path, "delete from marts.dim_workspace")
+    assert page.as_of is None
+    assert "No workspace was read yet. instantly-pipeline sync reads one" in parsed(page.html).text
+
+
+def test_days_that_are_open_do_not_count_in_the_tiles(published: Path, tmp_path: Path) -> None:
+    page = make(
+        published,
+        tmp_path,
+        f"{SENT} sent = 1, is_partial = false",
+        f"{SENT} sent = 1000, is_partial = true where date >= (select max(date) - 1 from marts.rpt_workspace_daily)",
+    )
+    assert "E-mails sent 7 " in parsed(page.html).text
+
+
+def test_a_single_day_of_figures_is_enough(published: Path, tmp_path: Path) -> None:
+    last = "(select max(date) from marts.rpt_workspace_daily)"
+    page = parsed(make(published, tmp_path, f"delete from marts.rpt_workspace_daily where date < {last}").html)
+    assert "Hollow bars are days still open" in page.text
+    assert len([1 for _, attributes in page.tags if attributes.get("role") == "img"]) == 2
+
+
+def test_old_figures_are_called_old_at_the_top(published: Path, made: Page, tmp_path: Path) -> None:
+    later = datetime.now(UTC) + timedelta(days=9)
+    late = make(published, tmp_path, *(f"delete from {table}" for table in marts()), now=later)
+    assert late.is_old
+    assert "These figures are old. They were read 9 days before this page was made." in parsed(late.html).text
+    assert not made.is_old
+    assert "These figures are old" not in made.html
+
+
+def test_the_page_takes_the_place_of_the_one_before(made: Page, tmp_path: Path) -> None:
+    to = tmp_path / "weekly" / "report.html"
+    assert write_page(made, to) == len(made.html.encode())
+    assert write_page(made, to) == to.stat().st_size
+    assert [path.name for path in to.parent.iterdir()] == ["report.html"]
+
+
+def test_a_file_that_is_no_page_is_not_overwritten(made: Page, tmp_path: Path) -> None:
+    to = tmp_path / "warehouse.duckdb"
+    to.write_text("mine")
+    with pytest.raises(UsageError, match=r"ends in \.html"):
+        write_page(made, to)
+    assert to.read_text() == "mine"
+
+
+def test_a_file_of_another_version_is_refused_in_words(tmp_path: Path) -> None:
+    other = tmp_path / "warehouse.duckdb"
+    duckdb.connect(str(other)).close()
+    with pytest.raises(StorageError, match="instantly-pipeline rebuild"):
+        read_facts(other)
+
+
+def test_the_command_says_where_the_page_is_and_how_old_its_figures_are(synced: Synced) -> None:
+    pipe, shell = synced
+    done = shell.run("report")
+    assert done.returncode == 0, done.stderr
+    place = pipe.published.with_name("report.html")
+    assert done.stdout.startswith(f"{place} (")
+    assert "kB), figures read " in done.stdout
+    assert place.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_without_a_published_file_the_command_says_what_to_type(shell: Shell) -> None:
+    done = shell.run("report")
+    assert done.returncode == 2
+    assert "run `instantly-pipeline sync` first" in done.stderr
