@@ -119,7 +119,7 @@ class _Time:
         axis = {"format": "%-d %b", "title": None, "tickCount": 9 if self.width > 500 else 4}
         at = {"field": "at", "type": "temporal", "axis": axis, "scale": {"type": "utc", "domain": domain, "padding": 0}}
         titled = {"title": title} if title else {}
-        return {**titled, "width": self.width, "height": height, "encoding": {"x": at}, "layer": layers}
+        return {**titled, "width": self.width, "height": height, "encoding": {"x": at}, "layer": [*layers, _AT_LEAST_1]}
 
 
 def _y(field: str) -> Spec:
@@ -155,8 +155,12 @@ def _targets(field: str, x: _Time) -> Spec:
     }
 
 
+def _level(value: float, **mark: Any) -> Spec:
+    return {"data": {"values": [{}]}, "mark": {"type": "rule", **mark}, "encoding": {"x": None, "y": {"datum": value}}}
+
+
 def _limit(value: float | None) -> list[Spec]:
-    if value is None:
-        return []
-    rule = {"type": "rule", "color": "var(--target)", "strokeDash": [5, 4], "strokeWidth": 1.5}
-    return [{"data": {"values": [{}]}, "mark": rule, "encoding": {"x": None, "y": {"datum": value}}}]
+    return [] if value is None else [_level(value, color="var(--target)", strokeDash=[5, 4], strokeWidth=1.5)]
+
+
+_AT_LEAST_1 = _level(1, opacity=0)  # or an axis of nothing but zeros would have its 0 in the middle

@@ -182,7 +182,8 @@ def _copy(facts: Facts, workspace_id: str) -> list[Note]:
     notes = []
     sums = facts.row("variant_sums", workspace_id)
     if sums and sums["winner"]:
-        text = f"{counted(sums['winner'], 'variant')} won; {number(sums['worse'])} worse still sent."
+        rest = f"; {counted(sums['worse'], 'worse one')} still sent, to be switched off" if sums["worse"] else ""
+        text = f"{counted(sums['winner'], 'variant')} won{rest}."
         notes.append(Note(GOOD, text, "steps"))
     idle = sum(row["not_worth_it"] for row in facts.rows("step_sums", workspace_id))
     if idle:
