@@ -32,12 +32,14 @@ def test_the_demo_syncs_twice_and_leaves_a_published_file(
     published = folder / "publish" / "warehouse.duckdb"
     assert query(published, "select count(distinct run_id) from meta.sync_runs").rows == [(2,)]
     assert query(published, "select count(*) > 0 from history.leads where _valid_to is not null").rows == [(True,)]
+    assert (folder / "publish" / "report.html").is_file()
     assert not (folder / "left over").exists()
     said = capsys.readouterr().out
     for expected in (
         "What the two syncs found",
         "reply rate",
         "How long it took",
+        "The report to open in a browser",
         "make ui",
         "INSTANTLY_API_KEY=<key>",
     ):
