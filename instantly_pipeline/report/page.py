@@ -73,7 +73,7 @@ def _workspace(facts: Facts, workspace: Row, place: int) -> Row:
     key = workspace["workspace_id"]
     rows = {question: facts.rows(question, key) for question in facts.answers}
     sums = {question: facts.row(question, key) for question in facts.answers}
-    bounce = facts.thresholds.get("bounce_rate")
+    bounce_limit = (facts.thresholds.get("bounce_rate") or {}).get("warning")
     days, to_come = rows["days"], rows["capacity"]
     return {
         "id": f"w{place}",
@@ -85,7 +85,8 @@ def _workspace(facts: Facts, workspace: Row, place: int) -> Row:
         "tiles": tell.tiles(facts, key),
         "notes": tell.attention(facts, key),
         "funnel": tell.funnel(sums["funnel"]),
-        "trend": charts.trend(days, bounce["warning"] if bounce else None) if days else None,
+        "trend": charts.trend(days, bounce_limit) if days else None,
+        "bounce_limit": bounce_limit,
         "capacity": charts.capacity(to_come) if any(row["daily_limit"] for row in to_come) else None,
         "reply_scale": tell.scale_of(rows["campaigns"], "reply_rate", "reply_rate_high"),
         "step_scale": tell.scale_of(rows["steps"], "replies_per_1000", "replies_per_1000_high"),
@@ -96,7 +97,9 @@ def _workspace(facts: Facts, workspace: Row, place: int) -> Row:
 
 
 def _plain(value: object) -> object:
-    """Whatever a template puts out, before it is escaped."""
+    """Whatever a template puts out, before it is escaped: on one line, and a dash where nothing is known."""
+    if value is None:
+        return words.NONE
     return words.plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 

@@ -68,9 +68,14 @@ def _bounces(week: Row, limits: Row | None) -> Tile:
     rate = bounced / sent
     if limits is None:
         return Tile("Bounce rate", percent(rate), f"{number(bounced)} of {number(sent)}")
-    health = RED if rate > limits["critical"] else AMBER if rate > limits["warning"] else GREEN
-    limit = percent(limits["warning"], 1).replace(".0", "")
-    return Tile("Bounce rate", percent(rate), f"{number(bounced)} of {number(sent)}; up to {limit} is green", health)
+    warning, critical = limits["warning"], limits["critical"]
+    health = RED if _beyond(rate, critical) else AMBER if _beyond(rate, warning) else GREEN
+    limit = "" if warning is None else f"; up to {percent(warning, 1).replace('.0', '')} is green"
+    return Tile("Bounce rate", percent(rate), f"{number(bounced)} of {number(sent)}{limit}", health)
+
+
+def _beyond(value: float, limit: float | None) -> bool:
+    return limit is not None and value > limit
 
 
 def _positive(sums: Row) -> Tile:
@@ -154,7 +159,8 @@ def _campaigns(facts: Facts, workspace_id: str) -> list[Note]:
 
 def _outlook(facts: Facts, workspace_id: str) -> list[Note]:
     notes = []
-    soon = [row for row in facts.rows("runway", workspace_id) if (row["days_to_date"] or 999) <= SOON_DAYS]
+    dated = [row for row in facts.rows("runway", workspace_id) if row["days_to_date"] is not None]
+    soon = [row for row in dated if row["days_to_date"] <= SOON_DAYS]
     if soon:
         first = f"{name(soon[0]['campaign_name'], 50)} first, on {day(soon[0]['runs_dry_on'])}"
         text = f"{counted(len(soon), 'campaign')} out of new leads within {SOON_DAYS} days; {first}."
@@ -162,6 +168,10 @@ def _outlook(facts: Facts, workspace_id: str) -> list[Note]:
     over = [row for row in facts.rows("capacity", workspace_id) if row["is_over_limit"]]
     if over:
         text = f"More follow-ups fall due than may be sent on {counted(len(over), 'day')}, from {day(over[0]['date'])}."
+        notes.append(Note(WATCH, text, "runway"))
+    most = max((row["mailboxes_over"] for row in facts.rows("capacity", workspace_id)), default=0)
+    if most and not over:
+        text = f"Up to {counted(most, 'mailbox', 'mailboxes')} a day with more follow-ups due than they may send."
         notes.append(Note(WATCH, text, "runway"))
     return notes
 

@@ -215,6 +215,23 @@ def test_a_workspace_where_nothing_happened_yet_is_told_in_words(published: Path
         assert expected in page.text
 
 
+def test_figures_that_are_not_known_are_dashes(published: Path, tmp_path: Path) -> None:
+    keys = {"workspace_id", "campaign_id", "date", "step", "variant", "email", "stream", "scope", "is_anomaly"}
+    with duckdb.connect(str(published), read_only=True) as con:
+        columns = [
+            row
+            for table in marts()
+            for row in con.execute(f"select '{table}', name from pragma_table_info('{table}')").fetchall()
+        ]
+    unknown = [f'update {table} set "{name}" = null' for table, name in columns if name not in keys]
+    page = parsed(
+        make(published, tmp_path, *unknown, "update seeds.thresholds set warning = null, critical = null").html
+    )
+    assert [title for level, title in page.headings if level == 3] == SECTIONS
+    assert "None" not in page.text.replace("None is red", "")
+    assert "nan" not in page.text.split()
+
+
 def test_a_published_file_without_a_workspace_says_what_to_type(published: Path, tmp_path: Path) -> None:
     page = make(published, tmp_path, "delete from marts.dim_workspace")
     assert page.as_of is None

@@ -2,8 +2,9 @@
 with days as (
     select
         d.*,
-        greatest(
-            max(d.date) filter (where not d.is_partial) over (partition by d.workspace_id), w.as_of::date - 2
+        coalesce(
+            greatest(max(d.date) filter (where not d.is_partial) over (partition by d.workspace_id), w.as_of::date - 2),
+            max(d.date) over (partition by d.workspace_id) - 2
         ) as last_closed
     from marts.rpt_workspace_daily as d
     inner join marts.dim_workspace as w on d.workspace_id = w.workspace_id
