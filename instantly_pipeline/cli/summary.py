@@ -63,6 +63,7 @@ def next_steps(report: RunReport) -> str:
     lines = [
         "\nNext:",
         '  instantly-pipeline query "select campaign_name, sent, reply_rate from marts.rpt_campaign_summary"',
+        "  instantly-pipeline report    one HTML page of it all",
         "  instantly-pipeline status    how fresh each stream is",
         "  make ui                      runs, tables and checks in Dagster",
     ]

@@ -279,6 +279,12 @@ def test_a_file_that_is_no_page_is_not_overwritten(made: Page, tmp_path: Path) -
     assert to.read_text() == "mine"
 
 
+def test_a_place_that_takes_no_file_is_told_in_words(made: Page, tmp_path: Path) -> None:
+    (tmp_path / "a file").write_text("mine")
+    with pytest.raises(StorageError, match="cannot be written"):
+        write_page(made, tmp_path / "a file" / "report.html")
+
+
 def test_a_file_of_another_version_is_refused_in_words(tmp_path: Path) -> None:
     other = tmp_path / "warehouse.duckdb"
     duckdb.connect(str(other)).close()
