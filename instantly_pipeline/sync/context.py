@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
 import orjson
 
-from instantly_pipeline.api.client import ApiClient
+from instantly_pipeline.api.client import ApiClient, ClientStats, Page
 from instantly_pipeline.api.clock import Clock
-from instantly_pipeline.errors import BadBody
+from instantly_pipeline.errors import BadBody, PipelineError
 from instantly_pipeline.lake.changes import ChangeLog, RunFiles, WriterClock
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.notes import Notes
@@ -29,6 +29,15 @@ class Windows:
     first_day: date
     lookback_days: int
     sweep_days: int  # within so many days every lead is read again
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The pages of one list, when it was asked for, and the error that ended it, if one did."""
+
+    pages: Sequence[Page]
+    asked_at: datetime
+    error: PipelineError | None
 
 
 @dataclass(slots=True)
@@ -52,6 +61,11 @@ class Context:
     logs: dict[str, ChangeLog] = field(default_factory=dict)
     _shared: dict[str, asyncio.Future[object]] = field(default_factory=dict)
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    told: dict[str, Mapping[str, str]] = field(default_factory=dict)  # while a plan is made: what will be in the lake
+    listed: dict[str, Listing] = field(
+        default_factory=dict
+    )  # lists read ahead for the plan, for the one who reads them
+    paid: dict[str, ClientStats] = field(default_factory=dict)  # by stream: what the plan has asked for it
 
     def log(self, name: str) -> ChangeLog:
         """The change log of a stream, opened once."""
@@ -78,10 +92,17 @@ class Context:
         self._shared[name] = asyncio.get_running_loop().create_future()
         self._shared[name].set_result(answer)
 
+    def hashes(self, stream: str) -> Mapping[str, str]:
+        """The hash of the last version of every live record of a stream, by its key."""
+        if stream in self.told:
+            return self.told[stream]
+        return {key: entry.hash or "" for key, entry in self.log(stream).index.alive().items()}
+
     def ids(self, stream: str, *, alive_only: bool = False) -> list[str]:
         """The first key part of every record of a stream the lake knows: ids of campaigns, e-mails of accounts."""
-        index = self.log(stream).index
-        keys = index.alive() if alive_only else index.everything()
+        keys = set(self.hashes(stream))
+        if not alive_only:
+            keys.update(self.log(stream).index.everything())
         return sorted({part for key in keys if isinstance(part := orjson.loads(key)[0], str)})
 
 

@@ -39,13 +39,9 @@ from instantly_pipeline.sync.context import Context, Windows
 from instantly_pipeline.sync.identity import WORKSPACE_PATH, Names, resolve
 from instantly_pipeline.sync.leads.reader import read_leads
 from instantly_pipeline.sync.readers.accounts import read_account_batch, read_account_window
-from instantly_pipeline.sync.readers.campaigns import (
-    read_campaign_days,
-    read_campaign_window,
-    read_per_campaign,
-    read_workspace_window,
-)
+from instantly_pipeline.sync.readers.campaigns import read_campaign_window, read_per_campaign, read_workspace_window
 from instantly_pipeline.sync.readers.lists import read_array, read_object, read_scan
+from instantly_pipeline.sync.readers.steps import read_campaign_days
 from instantly_pipeline.sync.report import (
     Event,
     OnEvent,

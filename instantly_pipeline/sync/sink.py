@@ -37,7 +37,6 @@ class Sink:
         self.client = client  # counts what this stream asks
         self.done = 0
         self.total: int | None = None
-        self.plain_dates = False  # this server does not take full timestamps
         self.on_version: OnVersion | None = None  # told of each version that is written
         self._since = ctx.time.monotonic()
         self._seen_oddities: set[tuple[str | None, str]] = set()

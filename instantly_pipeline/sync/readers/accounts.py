@@ -2,72 +2,115 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from instantly_pipeline.errors import TooLarge
 from instantly_pipeline.lake.record import Record
-from instantly_pipeline.sync.context import records_in
-from instantly_pipeline.sync.readers.campaigns import first_day, groups, plain_dates
+from instantly_pipeline.streams.model import Stream
+from instantly_pipeline.sync.context import Context, records_in
+from instantly_pipeline.sync.readers.asking import each, groups
+from instantly_pipeline.sync.readers.campaigns import first_day, plain_dates
 from instantly_pipeline.sync.sink import Sink, days_of
 
 ACCOUNTS_AT_ONCE = 100  # 200 are allowed since 2026-07, 413 came at a few hundred before (reference, section 4.1)
 DAYS_AT_ONCE = 31
 
 
-async def read_account_window(sink: Sink) -> None:
-    """Daily figures of every account over the lookback; the first time from the start date."""
-    windows = sink.ctx.windows
-    done = sink.ctx.states.read(sink.stream.name)
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One request: some accounts over some days, both ends included."""
+
+    emails: tuple[str, ...]
+    first: date
+    last: date
+
+
+def choose_account_windows(ctx: Context, stream: Stream) -> list[Window]:
+    """Batches of accounts, each over its whole time in pieces the API takes, oldest first."""
+    done = ctx.states.read(stream.name)
     by_start: dict[date, list[str]] = defaultdict(list)
-    for email in sink.ctx.ids("accounts", alive_only=True):
-        by_start[first_day(windows, done.get(email), full=sink.ctx.request.full)].append(email)
-    asks = [ask for first, emails in sorted(by_start.items()) for ask in _asks(emails, first, windows.today)]
-    sink.total = len(asks)
-    for emails, first, last in asks:
-        at = sink.ctx.now()
-        rows = await _days(sink, emails, first, last)
-        sink.put(rows, *(days_of((email,), first.isoformat(), last.isoformat()) for email in emails))
-        if last == windows.today:
-            done.update(dict.fromkeys(emails, last.isoformat()))
-        await sink.land(checkpoint=lambda: sink.ctx.states.write(sink.stream.name, done), at=at)
+    for email in ctx.ids("accounts", alive_only=True):
+        by_start[first_day(ctx.windows, done.get(email), full=ctx.request.full)].append(email)
+    most = _most(ctx, stream)
+    batches = [(tuple(part), first) for first, emails in sorted(by_start.items()) for part in groups(emails, most)]
+    return [Window(emails, *days) for emails, first in batches for days in _pieces(first, ctx.windows.today)]
 
 
-def _asks(emails: Sequence[str], first: date, last: date) -> Iterator[tuple[Sequence[str], date, date]]:
-    """Batches of accounts, each over the whole time in pieces the API takes, oldest first."""
-    for batch in groups(emails, ACCOUNTS_AT_ONCE):
-        begin = first
-        while begin <= last:
-            end = min(begin + timedelta(days=DAYS_AT_ONCE - 1), last)
-            yield batch, begin, end
-            begin = end + timedelta(days=1)
+async def read_account_window(sink: Sink) -> None:
+    """Daily figures of every account over the lookback; the first time from the start date.
+
+    An account is done when all pieces of its time are. How many accounts the server takes at once is remembered.
+    """
+    states, name, today = sink.ctx.states, sink.stream.name, sink.ctx.windows.today
+    windows = choose_account_windows(sink.ctx, sink.stream)
+    done, left = states.read(name), Counter(window.emails for window in windows)
+    sink.total = len(windows)
+    least = _most(sink.ctx, sink.stream)
+
+    async def ask(window: Window) -> list[Record]:
+        nonlocal least
+        rows, accepted = await _rows(sink, window)
+        least = min(least, accepted) if accepted < len(window.emails) else least
+        return rows
+
+    def take(window: Window, rows: list[Record]) -> None:
+        sink.put(rows, *(days_of((e,), window.first.isoformat(), window.last.isoformat()) for e in window.emails))
+        left[window.emails] -= 1
+        if not left[window.emails]:
+            done.update(dict.fromkeys(window.emails, today.isoformat()))
+
+    await each(sink, windows, ask, take, checkpoint=lambda: states.write(name, done))
+    if least < _most(sink.ctx, sink.stream):
+        states.write(f"{name}.most", {"accounts": least})
 
 
-async def _days(sink: Sink, emails: Sequence[str], first: date, last: date) -> list[Record]:
-    """The rows of some accounts; where they are too many for the server, of each half."""
-    params = {"emails": list(emails), **plain_dates(first, last)}
+def _most(ctx: Context, stream: Stream) -> int:
+    """How many accounts the server takes at once, as far as we know."""
+    known = ctx.states.read(f"{stream.name}.most").get("accounts")
+    return known if isinstance(known, int) and 0 < known < ACCOUNTS_AT_ONCE else ACCOUNTS_AT_ONCE
+
+
+def _pieces(first: date, today: date) -> Iterator[tuple[date, date]]:
+    while first <= today:
+        last = min(first + timedelta(days=DAYS_AT_ONCE - 1), today)
+        yield first, last
+        first = last + timedelta(days=1)
+
+
+async def _rows(sink: Sink, window: Window) -> tuple[list[Record], int]:
+    """The rows of some accounts, where they are too many for the server of each half; and how many it took at once."""
+    emails = window.emails
+    params = {"emails": list(emails), **plain_dates(window.first, window.last)}
     try:
-        return records_in(sink.stream, await sink.client.get(sink.stream.path, params))
+        return records_in(sink.stream, await sink.client.get(sink.stream.path, params)), len(emails)
     except TooLarge:
         if len(emails) == 1:
             raise
-        half = len(emails) // 2
-        return await _days(sink, emails[:half], first, last) + await _days(sink, emails[half:], first, last)
+    half = len(emails) // 2
+    parts = [Window(part, window.first, window.last) for part in (emails[:half], emails[half:])]
+    (rows, one), (more, other) = [await _rows(sink, part) for part in parts]
+    return rows + more, min(one, other)
+
+
+def choose_account_batches(ctx: Context) -> list[tuple[int, Sequence[str]]]:
+    """The accounts in numbered batches."""
+    return list(enumerate(groups(ctx.ids("accounts", alive_only=True), ACCOUNTS_AT_ONCE)))
 
 
 async def read_account_batch(sink: Sink) -> None:
     """Figures of batches of accounts over a time the server chooses. One answer may serve several streams."""
-    emails = sink.ctx.ids("accounts", alive_only=True)
-    parts = list(groups(emails, ACCOUNTS_AT_ONCE))
-    sink.total = len(parts)
-    at = sink.ctx.now()
-    for number, part in enumerate(parts):
-        answer = await sink.ctx.shared(f"{sink.stream.path} {number}", lambda part=part: _warmup(sink, part))  # type: ignore[misc]
-        sink.put(records_in(sink.stream, answer))
-        if sink.is_full():
-            await sink.land(at=at)
-    await sink.land(at=at)
+    batches = choose_account_batches(sink.ctx)
+    sink.total = len(batches)
+
+    async def ask(batch: tuple[int, Sequence[str]]) -> list[Record]:
+        number, emails = batch
+        answer = await sink.ctx.shared(f"{sink.stream.path} {number}", lambda: _warmup(sink, emails))
+        return records_in(sink.stream, answer)
+
+    await each(sink, batches, ask, lambda _, rows: sink.put(rows))
 
 
 async def _warmup(sink: Sink, emails: Sequence[str]) -> object:

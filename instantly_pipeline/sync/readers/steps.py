@@ -1,0 +1,173 @@
+"""Figures of single days by step: one request a campaign and day, so asked for only where something is new.
+
+A campaign-day is due when its daily row is another one than when its steps were read: it has got figures, they were
+revised, it vanished. A day that is over is asked for at most once a day. Newest first, bounded per run; `--full` has no
+bound, and reads all days within the lookback again: meetings and wins are counted by the lead's present status, which
+moves without the daily row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import orjson
+
+from instantly_pipeline.errors import BadRequest
+from instantly_pipeline.lake.index import Entry
+from instantly_pipeline.lake.record import Record
+from instantly_pipeline.lake.state import States
+from instantly_pipeline.streams.model import Stream
+from instantly_pipeline.sync.collapses import Collapses
+from instantly_pipeline.sync.context import Context
+from instantly_pipeline.sync.readers.asking import each
+from instantly_pipeline.sync.readers.campaigns import rows_of
+from instantly_pipeline.sync.report import Outcome
+from instantly_pipeline.sync.sink import Sink, below
+
+DAILY = "daily_analytics"
+OPEN_FOR = timedelta(hours=48)  # a date is open until 24 h after its UTC end
+NOT_READ = "?"  # instead of a daily row's hash: a listed campaign answered 404
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The campaign-days to ask for in this run, newest first, and how many older ones are left for the next."""
+
+    days: list[Day]
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One campaign-day as its daily row is now; the hash is empty where that vanished."""
+
+    campaign: str
+    date: date
+    digest: str
+
+    @property
+    def key(self) -> str:
+        """The key of the daily row."""
+        return orjson.dumps([self.campaign, self.date.isoformat()]).decode()
+
+
+def choose_days(ctx: Context, stream: Stream) -> Due:
+    """What is due, from the daily rows the lake knows and from what was read before."""
+    done = StepDays(ctx.states, stream.name)
+    known = ctx.log(DAILY).index.everything()
+    days = [day for key, entry in known.items() if (day := _day(key, entry)) and _is_due(ctx, day, entry, done)]
+    days.sort(key=lambda day: (day.date, day.campaign), reverse=True)
+    bound = len(days) if ctx.request.full else ctx.step_requests
+    return Due(days[:bound], max(len(days) - bound, 0))
+
+
+async def read_campaign_days(sink: Sink) -> None:
+    """Ask for what is due."""
+    ctx, due = sink.ctx, choose_days(sink.ctx, sink.stream)
+    done, collapses, dates = StepDays(ctx.states, sink.stream.name), Collapses(sink), _Dates(sink)
+    listed = set(ctx.ids("campaigns", alive_only=True))
+    sink.total = len(due.days)
+
+    def take(day: Day, rows: list[Record] | None) -> None:
+        given = {"campaign_id": day.campaign, "date": day.date.isoformat()}
+        if rows is not None:
+            collapses.take([row | given for row in rows], below(day.campaign, day.date.isoformat()))
+        is_read = rows is not None or day.campaign not in listed
+        done.put(day.key, day.digest if is_read else NOT_READ, ctx.windows.today)
+
+    await each(sink, due.days, dates.ask, take, checkpoint=done.save, before=collapses.save)
+    if due.left and sink.result.outcome is Outcome.OK:
+        sink.result.outcome = Outcome.PARTIAL
+        sink.result.reason = f"{due.left} older campaign-days are left for the next runs (sync --full reads them all)"
+
+
+class StepDays:
+    """Which campaign-days were read, from which daily row and when; one checkpoint a month, so each stays small."""
+
+    def __init__(self, states: States, stream: str) -> None:
+        self._states = states
+        self._prefix = f"{stream}.days."
+        self._months = {name: self._states.read(name) for name in self._states.names(self._prefix)}
+        self._changed: set[str] = set()
+
+    def get(self, key: str) -> tuple[str, str] | None:
+        """The hash of the daily row, and the date of the reading."""
+        found = self._months.get(self._month(key), {}).get(key)
+        return (str(found[0]), str(found[1])) if isinstance(found, list) and len(found) == 2 else None
+
+    def put(self, key: str, digest: str, today: date) -> None:
+        """Note a reading; `save` makes it last."""
+        month = self._month(key)
+        self._months.setdefault(month, {})[key] = [digest, today.isoformat()]
+        self._changed.add(month)
+
+    def save(self) -> None:
+        """Write the months that changed."""
+        for month in self._changed:
+            self._states.write(month, self._months[month])
+        self._changed = set()
+
+    def _month(self, key: str) -> str:
+        return f"{self._prefix}{orjson.loads(key)[1][:7]}"
+
+
+class _Dates:
+    """How days are asked for: with full timestamps, with plain dates once the server has refused those."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._plain: bool | None = None
+        self._finding_out = asyncio.Lock()
+
+    async def ask(self, day: Day) -> list[Record] | None:
+        """The rows of one day; None where the campaign is gone. The first one is asked for alone."""
+        if self._plain is None:
+            async with self._finding_out:
+                if self._plain is None:
+                    try:
+                        return await self._tried(day, plain=False)
+                    finally:
+                        self._plain = bool(self._plain)
+        return await self._tried(day, plain=self._plain)
+
+    async def _tried(self, day: Day, *, plain: bool) -> list[Record] | None:
+        try:
+            return await self._rows(day, plain=plain)
+        except BadRequest:
+            if plain:
+                raise
+            rows = await self._rows(day, plain=True)
+            self._plain = True
+            return rows
+
+    async def _rows(self, day: Day, *, plain: bool) -> list[Record] | None:
+        first = last = day.date.isoformat()
+        if not plain:
+            first, last = f"{first}T00:00:00.000Z", f"{last}T23:59:59.999Z"
+        given = {self._sink.stream.parent_param: day.campaign, "start_date": first, "end_date": last}
+        return await rows_of(self._sink, given)
+
+
+def _day(key: str, entry: Entry) -> Day | None:
+    """The campaign-day of a daily row; None where its key does not name one."""
+    try:
+        campaign, day = orjson.loads(key)
+        return Day(campaign, date.fromisoformat(day), (entry.hash or "") if entry.alive else "")
+    except (TypeError, ValueError):
+        return None
+
+
+def _is_due(ctx: Context, day: Day, entry: Entry, done: StepDays) -> bool:
+    """A day changed since its steps were read; a closed day read today waits for tomorrow."""
+    windows, before = ctx.windows, done.get(day.key)
+    if before is None:
+        return entry.alive and entry.scope == "figures"  # of a day without figures there is nothing to divide
+    if entry.alive and ctx.request.full and day.date >= windows.today - timedelta(days=windows.lookback_days):
+        return True
+    return before[0] != day.digest and (_is_open(day, ctx.now()) or before[1] != windows.today.isoformat())
+
+
+def _is_open(day: Day, now: datetime) -> bool:
+    return now < datetime(day.date.year, day.date.month, day.date.day, tzinfo=UTC) + OPEN_FOR
