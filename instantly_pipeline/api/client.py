@@ -34,7 +34,7 @@ __all__ = ["ApiClient", "ClientStats", "Page", "Params", "Timeouts", "counted"]
 
 Params = Mapping[str, str | Sequence[str]]
 
-# requests under way: at the vendor's 100 a second and 0.4 s an answer 40 of them fill the limit, slower answers need more
+# requests under way: at the vendor's 100 a second and 0.4 s an answer 40 fill the limit; slower answers need more
 CONCURRENCY = 64
 PAGE_SIZE = 100  # the most every list takes; the default is 10, above 100 is 400 or an empty answer
 

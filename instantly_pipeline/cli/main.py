@@ -59,6 +59,28 @@ def sync(streams: str | None, workspaces: tuple[str, ...], full: bool, accept_de
     )  # fmt: skip
 
 
+@cli.command(short_help="What a sync would ask for, and how long that takes.")
+@click.option("--streams", metavar="A,B", help="Only these streams, by name, and what they need.")
+@click.option("--workspace", "workspaces", metavar="NAME", multiple=True, help="Only this workspace; may be repeated.")
+@click.option("--full", is_flag=True, help="As `sync --full`, which reads everything again.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
+def plan(streams: str | None, workspaces: tuple[str, ...], full: bool, as_json: bool) -> int:
+    """Say what a sync with the same options would ask for: requests and minutes by stream, and why.
+
+    It asks for at most five things besides the list of campaigns, and writes nothing. What was never read can only be
+    estimated, and is shown with a range. Exit code 0: all well. 1: no key opens anything. 2: wrong command or setting.
+    3: some workspaces cannot be read.
+
+    \b
+    Example:
+      instantly-pipeline plan
+      instantly-pipeline plan --streams campaigns,leads --full
+    """
+    from instantly_pipeline.cli.plan_command import plan_command
+
+    return plan_command(streams=streams, workspaces=workspaces, full=full, as_json=as_json)
+
+
 @cli.command(short_help="Whether a sync would work: settings, keys, disk.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 def doctor(as_json: bool) -> int:

@@ -32,6 +32,17 @@ class Windows:
 
 
 @dataclass(frozen=True, slots=True)
+class Sizes:
+    """From where on it pays to read leads in part; tests with few leads make it smaller."""
+
+    few_pages: int = 10  # so few are swept each time, which costs no more than asking around
+    leads_per_slice: int = 3_200  # at least so many in each part that is swept in turn
+
+
+DEFAULT_SIZES = Sizes()
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """The pages of one list, when it was asked for, and the error that ended it, if one did."""
 
@@ -57,15 +68,14 @@ class Context:
     request: Request
     streams: Mapping[str, Stream]
     on_event: OnEvent
+    sizes: Sizes
     step_requests: int  # at most so many campaign-days of steps in this run
     logs: dict[str, ChangeLog] = field(default_factory=dict)
     _shared: dict[str, asyncio.Future[object]] = field(default_factory=dict)
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
-    told: dict[str, Mapping[str, str]] = field(default_factory=dict)  # while a plan is made: what will be in the lake
-    listed: dict[str, Listing] = field(
-        default_factory=dict
-    )  # lists read ahead for the plan, for the one who reads them
-    paid: dict[str, ClientStats] = field(default_factory=dict)  # by stream: what the plan has asked for it
+    told: dict[str, Mapping[str, str]] = field(default_factory=dict)  # what a plan knows will be in the lake
+    listed: dict[str, Listing] = field(default_factory=dict)  # read ahead for the plan
+    paid: dict[str, ClientStats] = field(default_factory=dict)  # by stream: what was asked ahead
 
     def log(self, name: str) -> ChangeLog:
         """The change log of a stream, opened once."""
@@ -86,6 +96,10 @@ class Context:
         if name not in self._shared:
             self._shared[name] = asyncio.ensure_future(ask())
         return await asyncio.shield(self._shared[name])
+
+    def knows(self, name: str) -> bool:
+        """Whether the answer under `name` was asked for already."""
+        return name in self._shared
 
     def know(self, name: str, answer: object) -> None:
         """Give an answer that was asked for already to whoever needs it under `name`."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import orjson
 
 from instantly_pipeline.errors import PipelineError, WorkspaceError
+from instantly_pipeline.lake.conform import Batch
 from instantly_pipeline.sync.context import Context, records_in
 
 COUNTERS = "campaign_analytics"
@@ -17,10 +18,11 @@ COUNTERS = "campaign_analytics"
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """By campaign: the hash of its counters, and how many leads it counts."""
+    """By campaign: the hash of its counters, how many leads it counts, and how many e-mails it has sent."""
 
     hashes: dict[str, str]
     leads: dict[str, int]
+    sent: dict[str, int]
 
 
 async def ask_counters(ctx: Context) -> object:
@@ -41,5 +43,9 @@ async def counters_now(ctx: Context, *, fresh: bool = False) -> Counters | None:
         return None
     batch = ctx.log(COUNTERS).conform(rows)
     hashes = {orjson.loads(key)[0]: digest for key, digest in zip(batch.keys, batch.hashes, strict=True)}
-    leads = zip(batch.table["campaign_id"].to_pylist(), batch.table["leads_count"].to_pylist(), strict=True)
-    return Counters(hashes, {campaign: count for campaign, count in leads if count is not None})
+    return Counters(hashes, _figures(batch, "leads_count"), _figures(batch, "emails_sent_count"))
+
+
+def _figures(batch: Batch, name: str) -> dict[str, int]:
+    figures = zip(batch.table["campaign_id"].to_pylist(), batch.table[name].to_pylist(), strict=True)
+    return {campaign: figure for campaign, figure in figures if figure is not None}

@@ -28,16 +28,18 @@ from instantly_pipeline.errors import (
     PlanRequired,
     UsageError,
 )
+from instantly_pipeline.lake.aside import aside
 from instantly_pipeline.lake.changes import RunFiles, WriterClock, last_written
-from instantly_pipeline.lake.layout import Layout, new_run_id, open_lake
+from instantly_pipeline.lake.layout import Layout, check_lake, new_run_id, open_lake
 from instantly_pipeline.lake.notes import Notes, note_down
 from instantly_pipeline.lake.state import States
 from instantly_pipeline.settings import Settings
 from instantly_pipeline.streams.model import Read, Stream
 from instantly_pipeline.streams.registry import all_streams, chosen, in_order
-from instantly_pipeline.sync.context import Context, Windows
+from instantly_pipeline.sync.context import DEFAULT_SIZES, Context, Sizes, Windows
 from instantly_pipeline.sync.identity import WORKSPACE_PATH, Names, resolve
 from instantly_pipeline.sync.leads.reader import read_leads
+from instantly_pipeline.sync.plan import make_plan
 from instantly_pipeline.sync.readers.accounts import read_account_batch, read_account_window
 from instantly_pipeline.sync.readers.campaigns import read_campaign_window, read_per_campaign, read_workspace_window
 from instantly_pipeline.sync.readers.lists import read_array, read_object, read_scan
@@ -81,6 +83,7 @@ class World:
     time: Clock = SYSTEM
     rng: random.Random | None = None
     transport: Callable[[], httpx.AsyncBaseTransport] | None = None
+    sizes: Sizes = DEFAULT_SIZES
 
 
 async def sync(
@@ -93,15 +96,29 @@ async def sync(
     return await _Run(settings, request, on_event, world or World()).all()
 
 
-class _Run:
-    """One run over all workspaces."""
+async def plan(
+    settings: Settings, request: Request, *, on_event: OnEvent = silent, world: World | None = None
+) -> SyncReport:
+    """What `sync` would ask for, in the workspaces' `plan`. Nothing is written and no lock is needed.
 
-    def __init__(self, settings: Settings, request: Request, on_event: OnEvent, world: World) -> None:
+    UsageError for a wrong request or a data directory of another API; everything else is in the report.
+    """
+    with aside(settings.data_dir) as layout:
+        return await _Run(settings, request, on_event, world or World(), only_plan=layout).all()
+
+
+class _Run:
+    """One run over all workspaces; with `only_plan`, a layout for reading, it ends where it would begin to spend."""
+
+    def __init__(
+        self, settings: Settings, request: Request, on_event: OnEvent, world: World, *, only_plan: Layout | None = None
+    ) -> None:
         self.settings = settings
         self.request = request
         self.on_event = on_event
         self.world = world
-        self.layout = Layout(settings.data_dir)
+        self.only_plan = only_plan is not None
+        self.layout = only_plan or Layout(settings.data_dir)
         self.started = world.time.now()
         self.run_id = ""
         self.streams = chosen(request.streams or settings.stream_names())
@@ -112,7 +129,10 @@ class _Run:
     async def all(self) -> SyncReport:
         keys = _selected(self.settings.keys(), self.request.workspaces)
         self.several = len(keys) > 1
-        open_lake(self.layout, origin=self.settings.base_url)
+        if self.only_plan:
+            check_lake(self.layout, origin=self.settings.base_url)
+        else:
+            open_lake(self.layout, origin=self.settings.base_url)
         self.run_id = new_run_id(self.layout, self.started)
         self.names = Names(self.layout)
         places = asyncio.Semaphore(WORKSPACES_AT_ONCE)
@@ -164,7 +184,7 @@ class _Run:
     def _note_unread(self, result: WorkspaceResult) -> None:
         """The run of a workspace known from before whose key opens nothing now: `status` shows it."""
         workspace_id = self.names.bound(result.name) if self.names else None
-        if workspace_id is None:
+        if workspace_id is None or self.only_plan:
             return
         now = self.world.time.now
         row = {"workspace_id": workspace_id, "workspace_name": result.name, "started_at": self.started,
@@ -182,8 +202,9 @@ class _Run:
             return
         self.taken[workspace_id] = result.name
         if self.names is not None:
-            self.names.bind(result.name, workspace_id)
-        await WorkspaceRun(self, client, result, workspace_id, answer).go()
+            (self.names.check if self.only_plan else self.names.bind)(result.name, workspace_id)
+        run = WorkspaceRun(self, client, result, workspace_id, answer)
+        await (run.plan() if self.only_plan else run.go())
 
 
 class WorkspaceRun:
@@ -200,20 +221,25 @@ class WorkspaceRun:
         clock = WriterClock(time.now, after=last_written(run.layout, workspace_id))
         files = RunFiles(run.layout, workspace_id, run.run_id)
         today = time.now().astimezone(UTC).date()
-        per_minute = settings.max_requests_per_minute or VENDOR_REQUESTS_PER_MINUTE
+        self.per_minute = float(settings.max_requests_per_minute or VENDOR_REQUESTS_PER_MINUTE)
         self.ctx = Context(
             workspace=result.name, workspace_id=workspace_id, client=client, time=time, layout=run.layout, files=files,
             clock=clock, notes=Notes(files, clock), states=States(run.layout, workspace_id),
             windows=Windows(today, settings.first_day(today), settings.lookback_days, settings.sweep_days),
-            request=run.request, streams=all_streams(), on_event=run.on_event, step_requests=STEP_MINUTES * per_minute,
+            request=run.request, streams=all_streams(), on_event=self._tell, sizes=run.world.sizes,
+            step_requests=max(int(STEP_MINUTES * self.per_minute), 1),
         )  # fmt: skip
         if answer is not None:
             self.ctx.know(WORKSPACE_PATH, answer)
 
     async def go(self) -> None:
-        """Read every stream; the outcome is in the result, and in the lake's logs."""
-        self._log_run("running")
+        """Plan, then read every stream; the outcome is in the result, and in the lake's logs."""
         streams = self._with_parents()
+        try:
+            await self._plan(streams)
+        except Exception as error:  # noqa: BLE001 - a plan that cannot be made must not cost the sync
+            _log.error("No plan could be made: %s at\n%s", type(error).__name__, _place(error))
+        self._log_run("running")
         tasks: dict[str, asyncio.Task[None]] = {}
         try:
             async with asyncio.TaskGroup() as group:
@@ -226,11 +252,34 @@ class WorkspaceRun:
                 raise first from None
             self.result.outcome, self.result.reason = Outcome.FAILED, str(first)
         finally:
-            for log in self.ctx.logs.values():
-                log.close()
+            self._close()
         self._judge()
         whole = all(stream.outcome in (Outcome.OK, Outcome.PARTIAL) for stream in self.result.streams)
         self._log_run(self.result.outcome.value if whole or self.result.outcome is Outcome.FAILED else "incomplete")
+
+    async def plan(self) -> None:
+        """Say what `go` would ask for."""
+        try:
+            await self._plan(self._with_parents())
+        finally:
+            self._close()
+
+    async def _plan(self, streams: Mapping[str, Stream]) -> None:
+        identified = self.client.stats.requests - self.client.stats.retries
+        self.result.plan = await make_plan(self.ctx, streams, identified=identified, per_minute=self.per_minute)
+        self.ctx.on_event(Event("spent", self.result.name, done=identified, total=self.result.plan.total.requests))
+
+    def _tell(self, event: Event) -> None:
+        """Hand an event on; with the progress of a stream comes that of the whole."""
+        self.run.on_event(event)
+        if event.kind == "progress" and self.result.plan is not None:
+            spent = self.client.stats.requests - self.client.stats.retries
+            total = max(self.result.plan.total.requests, spent)
+            self.run.on_event(Event("spent", self.result.name, done=spent, total=total))
+
+    def _close(self) -> None:
+        for log in self.ctx.logs.values():
+            log.close()
 
     def _with_parents(self) -> dict[str, Stream]:
         """The chosen streams, and those parents that were never read: without them a child has nothing to ask for."""
@@ -260,19 +309,18 @@ class WorkspaceRun:
         with counted() as stats:
             try:
                 await READERS[stream.read](sink)
-                ctx.states.write(f"{stream.name}.read", {"at": now().isoformat(), "run_id": self.run.run_id})
+                self._was_read(stream, stats)
             except (Fatal, KeyRejected, asyncio.CancelledError) as error:
                 result.outcome, result.reason = Outcome.FAILED, f"cut off: {error}" if str(error) else "cut off"
                 raise
             except (Forbidden, PlanRequired) as error:
                 result.outcome, result.reason = Outcome.SKIPPED, str(error)
                 self._unpaid += isinstance(error, PlanRequired)
+                ctx.states.write(f"{stream.name}.refused", {"at": now().isoformat()})
             except PipelineError as error:
                 result.outcome, result.reason = Outcome.FAILED, str(error)
             except Exception as error:  # noqa: BLE001 - one stream's defect must not cost the others
-                # its place only: the text of an unforeseen error may hold a record's values
-                place = "".join(traceback.format_tb(error.__traceback__))
-                _log.error("%s ended by an unexpected %s at\n%s", stream.name, type(error).__name__, place)
+                _log.error("%s ended by an unexpected %s at\n%s", stream.name, type(error).__name__, _place(error))
                 result.outcome = Outcome.FAILED
                 result.reason = f"an unexpected {type(error).__name__}; the log has its place. Please report it"
             finally:
@@ -281,12 +329,21 @@ class WorkspaceRun:
         end = Event("end", ctx.workspace, stream.name, result.reason or "", result.rows_read, outcome=result.outcome)
         ctx.on_event(end)
 
+    def _was_read(self, stream: Stream, stats: ClientStats) -> None:
+        requests = stats.requests - stats.retries
+        if stream.name in self.ctx.paid:
+            requests += self.ctx.paid[stream.name].requests - self.ctx.paid[stream.name].retries
+        read = {"at": self.ctx.now().isoformat(), "run_id": self.run.run_id, "requests": requests}
+        self.ctx.states.write(f"{stream.name}.read", read)
+        self.ctx.states.forget(f"{stream.name}.refused")
+
     def _log_stream(self, result: StreamResult, stats: ClientStats) -> None:
-        result.requests, result.retries = stats.requests, stats.retries
+        ahead = self.ctx.paid.get(result.stream, ClientStats())
+        result.requests, result.retries = stats.requests + ahead.requests, stats.retries + ahead.retries
         changes = result.changes
         self.ctx.notes.add(
             "stream_status", stream=result.stream, outcome=result.outcome.value, reason=result.reason,
-            started_at=result.started_at, ended_at=result.ended_at, requests=stats.requests, retries=stats.retries,
+            started_at=result.started_at, ended_at=result.ended_at, requests=result.requests, retries=result.retries,
             rows_read=result.rows_read, rows_inserted=changes.inserted, rows_updated=changes.updated,
             rows_deleted=changes.deleted, rows_unchanged=changes.unchanged,
             partial=result.outcome is Outcome.PARTIAL, held_deletes=result.held_deletes,
@@ -304,6 +361,7 @@ class WorkspaceRun:
         self.ctx.notes.add(
             "sync_runs", workspace_name=self.result.name, started_at=self.run.started, ended_at=ended, outcome=outcome,
             reason=self.result.reason, full=self.run.request.full, requests=stats.requests, retries=stats.retries,
+            planned_requests=self.result.plan.total.requests if self.result.plan else None,
             responses_429=stats.responses_429, rows_deleted=sum(s.changes.deleted for s in streams),
             rows_upserted=sum(s.changes.inserted + s.changes.updated for s in streams),
         )  # fmt: skip
@@ -317,6 +375,11 @@ def _selected(keys: Mapping[str, SecretStr], names: tuple[str, ...] | None) -> d
     if unknown:
         raise UsageError(f"There is no workspace {unknown[0]!r}. The settings name: {', '.join(sorted(keys))}.")
     return {name: keys[name] for name in names}
+
+
+def _place(error: Exception) -> str:
+    """Where an unforeseen error was raised; not its text, which may hold a record's values."""
+    return "".join(traceback.format_tb(error.__traceback__))
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

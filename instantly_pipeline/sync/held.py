@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.report import Outcome
 from instantly_pipeline.sync.sink import Sink
 
@@ -38,5 +39,10 @@ def accepted(sink: Sink) -> set[str]:
 
 def was_held(sink: Sink) -> set[str]:
     """The keys an earlier run has held."""
-    keys = sink.ctx.states.read(f"{sink.stream.name}.held").get("keys")
+    return held_keys(sink.ctx, sink.stream.name)
+
+
+def held_keys(ctx: Context, stream: str) -> set[str]:
+    """The keys of a stream whose deletion an earlier run has held."""
+    keys = ctx.states.read(f"{stream}.held").get("keys")
     return {key for key in keys if isinstance(key, str)} if isinstance(keys, list) else set()

@@ -79,15 +79,19 @@ class Names:
         """The id `name` is bound to, if it was ever used."""
         return self._bound.get(name)
 
-    def bind(self, name: str, workspace_id: str) -> None:
-        """Bind `name` to `workspace_id`; UsageError where it is bound to another one."""
+    def check(self, name: str, workspace_id: str) -> None:
+        """UsageError where `name` is bound to another one than `workspace_id`."""
         bound = self._bound.get(name)
-        if bound == workspace_id:
-            return
-        if bound is not None:
+        if bound not in (None, workspace_id):
             raise UsageError(
                 f"The name {name!r} belongs to workspace {bound} in {self._root}, but its key opens {workspace_id}. "
                 "Give the new workspace a name of its own in INSTANTLY_API_KEYS, or another INSTANTLY_DATA_DIR."
             )
+
+    def bind(self, name: str, workspace_id: str) -> None:
+        """Bind `name` to `workspace_id`; UsageError where it is bound to another one."""
+        self.check(name, workspace_id)
+        if self._bound.get(name) == workspace_id:
+            return
         self._bound[name] = workspace_id
         write_durably(self._path, orjson.dumps(self._bound))

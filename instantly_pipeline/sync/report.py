@@ -30,6 +30,41 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one stream will ask for: `requests`, or about so many, within `low` and `high`; retries come on top."""
+
+    stream: str
+    requests: int
+    why: str
+    low: int
+    high: int
+
+    @property
+    def is_estimate(self) -> bool:
+        """Whether it cannot be known yet."""
+        return self.low != self.high
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one workspace will ask for; `asked` is what it took to find out, `per_minute` the rate to reckon with."""
+
+    costs: tuple[Cost, ...]
+    asked: int
+    per_minute: float
+
+    @property
+    def total(self) -> Cost:
+        """All streams together."""
+        requests, low, high = (sum(getattr(cost, name) for cost in self.costs) for name in ("requests", "low", "high"))
+        return Cost("all", requests, "", low, high)
+
+    def minutes(self, requests: int) -> float:
+        """How long so many requests take at the rate."""
+        return requests / self.per_minute
+
+
 @dataclass(slots=True)
 class StreamResult:
     """One stream of one workspace in one run."""
@@ -60,6 +95,7 @@ class WorkspaceResult:
     requests: int = 0
     retries: int = 0
     responses_429: int = 0
+    plan: Plan | None = None
 
 
 @dataclass(slots=True)
@@ -82,9 +118,12 @@ class SyncReport:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something to show while a sync runs; `total` is in the stream's own unit and None where it is not known."""
+    """Something to show while a sync runs; `total` is in the stream's own unit and None where it is not known.
 
-    kind: str  # `say`, `start`, `progress`, `end`
+    `spent` is a workspace's: `done` of about `total` requests were made.
+    """
+
+    kind: str  # `say`, `start`, `progress`, `end`, `spent`
     workspace: str
     stream: str | None = None
     text: str = ""

@@ -26,10 +26,8 @@ from instantly_pipeline.sync.leads.ids import FIRST_TIMED, is_timed, key_at, tim
 
 CAMPAIGN = "campaign="
 WORTH_A_SWEEP = 0.8  # of all pages: where the touches would cost as much, everything is swept
-SMALL = 10  # pages: so few are swept each time, which costs no more than asking around
 PER_PAGE = 100
 SLICES = 112  # parts of the whole, swept in turn
-LEADS_PER_SLICE = 3_200  # at least
 
 SWEPT, TOKENS, DISTRUST, SLICED, SERVER = "leads.swept", "leads.gate", "leads.distrust", "leads.slices", "leads.server"
 SWEEP, SWEEP_TOKENS, TOUCHED = "leads", "leads.sweep_tokens", "leads.touched"
@@ -52,8 +50,7 @@ class Choice:
     why: str
     touch: tuple[str, ...] = ()
     slices: tuple[Slice, ...] = ()
-    pages: int = 0  # about so many
-    moved_leads: int = 0
+    pages: int = 0  # so many, unless leads come or go meanwhile
 
 
 @dataclass(slots=True)
@@ -69,46 +66,59 @@ class Gate:
     @classmethod
     async def of(cls, ctx: Context, stream: str) -> Gate:
         """The gate as the counters of this run have it."""
-        return cls.made(ctx, stream, await counters_now(ctx), _rows(ctx))
+        return cls.made(ctx, stream, await counters_now(ctx))
 
     @classmethod
-    def made(cls, ctx: Context, stream: str, counters: Counters | None, rows: dict[str, str]) -> Gate:
-        """The gate for given counters and hashes of the campaigns' rows."""
-        hashes = counters.hashes if counters else {}
+    def made(cls, ctx: Context, stream: str, counters: Counters | None) -> Gate:
+        """The gate for given counters."""
+        hashes, rows = counters.hashes if counters else {}, _rows(ctx)
         known = {*hashes, *rows, *ctx.states.read(TOKENS)}
         return cls(ctx, stream, counters, {c: f"{hashes.get(c, '')}|{rows.get(c, '')}" for c in sorted(known)})
 
     def choose(self, *, full: bool) -> Choice:
         """What this run should read."""
-        states, held = self.ctx.states, self.ctx.states.read(TOKENS)
-        pages = max(self.leads() // PER_PAGE, 1)
+        states, moved = self.ctx.states, self.moved()
+        pages = self.leads() // PER_PAGE + 1
         reason = self._must_sweep(full=full) or ("there are few" if self.is_small() else "")
         if reason:
             return Choice(sweep=True, why=reason, pages=pages)
-        moved = [campaign for campaign, token in self.tokens.items() if held.get(campaign) != token]
-        ours = self.ours()
-        sizes = {c: max(self.counters.leads.get(c, 0) if self.counters else 0, ours.get(c, 0)) for c in moved}
+        sizes = {campaign: self.leads_of(campaign) for campaign in moved}
         done = states.read(TOUCHED)
         todo = tuple(c for c in moved if done.get(c) != self.tokens[c])
-        cost = sum(size // PER_PAGE + 1 for size in sizes.values())
-        if cost > WORTH_A_SWEEP * pages:
+        if sum(size // PER_PAGE + 1 for size in sizes.values()) > WORTH_A_SWEEP * pages:
             return Choice(sweep=True, why=f"{len(moved)} campaigns moved, nearly all there is", pages=pages)
-        slices = self.due()
-        swept = sum(1 for _ in slices) * pages // max(len(self._slices()), 1)
-        why = f"{len(moved)} of {len(self.tokens)} campaigns moved"
+        slices, parts = self.due(), len(self._slices())
+        why = f"{len(moved)} of {len(self.tokens)} campaigns moved and are touched"
         if slices:
-            why += f", {len(slices)} of {len(self._slices())} parts are due to be swept"
-        cost = sum(sizes[c] // PER_PAGE + 1 for c in todo)
-        return Choice(False, why, todo, tuple(slices), pages=cost + swept + 1, moved_leads=sum(sizes.values()))
+            why += f", {len(slices)} of {parts} parts are due to be swept"
+        touched = sum(sizes[c] // PER_PAGE + 1 for c in todo)
+        swept = len(slices) * -(-self.leads() // (PER_PAGE * max(parts, 1)))
+        tail = newest_timed(self.ctx, self.stream) is not None
+        return Choice(False, why, todo, tuple(slices), pages=touched + swept + tail)
+
+    def moved(self) -> list[str]:
+        """The campaigns whose counters or own row are other ones than when their leads were last read completely."""
+        held = self.ctx.states.read(TOKENS)
+        return [campaign for campaign, token in self.tokens.items() if held.get(campaign) != token]
+
+    def leads_of(self, campaign: str) -> int:
+        """About how many leads a campaign has."""
+        return max(self.counters.leads.get(campaign, 0) if self.counters else 0, self.ours().get(campaign, 0))
+
+    def was_swept(self) -> bool:
+        """Whether all leads were ever read."""
+        return bool(self.ctx.states.read(SWEPT))
 
     def is_small(self) -> bool:
         """Whether a sweep costs next to nothing."""
-        return self.leads() <= SMALL * PER_PAGE
+        return self.leads() <= self.ctx.sizes.few_pages * PER_PAGE
 
     def leads(self) -> int:
         """About how many leads there are."""
-        counted = sum(self.counters.leads.values()) if self.counters else 0
-        return max(counted, sum(self.ours().values()))
+        known = sum(self.ours().values())
+        if not self.was_swept():
+            return max(known, sum(self.counters.leads.values()) if self.counters else 0)
+        return known + sum(self.leads_of(campaign) - self.ours().get(campaign, 0) for campaign in self.moved())
 
     def ours(self) -> dict[str, int]:
         """How many live leads the lake has of each campaign, and elsewhere."""
@@ -143,7 +153,7 @@ class Gate:
         """Everything was swept, in order of the ids; `tokens` were taken before."""
         states, now = self.ctx.states, self.ctx.now()
         index = self.ctx.log(self.stream).index
-        every = max(LEADS_PER_SLICE, -(-self.leads() // SLICES))
+        every = max(self.ctx.sizes.leads_per_slice, -(-self.leads() // SLICES))
         cuts = [None, *index.spread(every), None]
         self._write_slices([Slice(low, high, now) for low, high in pairwise(cuts)], rolled_at=now)
         states.write(TOKENS, tokens)
@@ -241,8 +251,7 @@ def newest_timed(ctx: Context, stream: str) -> str | None:
 
 def _rows(ctx: Context) -> dict[str, str]:
     """The hash of each listed campaign's own row."""
-    alive = ctx.log("campaigns").index.alive()
-    return {orjson.loads(key)[0]: entry.hash or "" for key, entry in alive.items()}
+    return {orjson.loads(key)[0]: digest for key, digest in ctx.hashes("campaigns").items()}
 
 
 def _is_within(part: Slice, spans: Sequence[tuple[str | None, str | None]]) -> bool:

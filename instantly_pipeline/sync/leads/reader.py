@@ -28,7 +28,7 @@ async def read_leads(sink: Sink) -> None:
 
 
 async def _in_whole(sink: Sink, gate: Gate, absences: Absences) -> None:
-    sink.total = gate.leads() // PER_PAGE
+    sink.total = gate.leads() // PER_PAGE + 1
     watch = Watch(gate)
     sink.on_version = watch.see
     tokens = await sweep(sink, gate, absences)

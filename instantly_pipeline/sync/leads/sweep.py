@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from instantly_pipeline.errors import StreamError
 from instantly_pipeline.sync.leads.absences import ASKED_AT_ONCE, Absences, ask
 from instantly_pipeline.sync.leads.crawl import Crawl, Entry, OutOfOrder, Piece, Span, StaleCursor
-from instantly_pipeline.sync.leads.gate import LEADS_PER_SLICE, SERVER, SWEEP, SWEEP_TOKENS, Gate, Slice
+from instantly_pipeline.sync.leads.gate import SERVER, SWEEP, SWEEP_TOKENS, Gate, Slice
 from instantly_pipeline.sync.leads.ids import id_of
 from instantly_pipeline.sync.sink import Sink
 
@@ -90,7 +90,7 @@ def _begin(
     sink.ctx.states.forget(SWEEP)
     sink.ctx.states.write(SWEEP_TOKENS, gate.tokens)
     if spans is None:
-        cuts = sink.ctx.log(sink.stream.name).index.spread(LEADS_PER_SLICE)
+        cuts = sink.ctx.log(sink.stream.name).index.spread(sink.ctx.sizes.leads_per_slice)
         lows = [None, *cuts]
         spans = [Span(low, high, id_of(low) if low else None) for low, high in zip(lows, [*cuts, None], strict=True)]
     return spans, gate.tokens

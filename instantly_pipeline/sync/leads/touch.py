@@ -52,7 +52,7 @@ def _waves(campaigns: Sequence[str], gate: Gate) -> Iterator[list[str]]:
     wave: list[str] = []
     size = 0
     for campaign in campaigns:
-        leads = max(gate.ours().get(campaign, 0), gate.counters.leads.get(campaign, 0) if gate.counters else 0)
+        leads = gate.leads_of(campaign)
         if wave and size + leads > LEADS_PER_WAVE:
             yield wave
             wave, size = [], 0

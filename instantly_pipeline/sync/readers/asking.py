@@ -44,7 +44,7 @@ async def each(
     checkpoint: Callable[[], None] = lambda: None,
     before: Callable[[], None] = lambda: None,
 ) -> None:
-    """Ask for the items, `take` each answer, land batch by batch; `before` runs before a batch lands, `checkpoint` after.
+    """Ask for the items, `take` each answer, land batch by batch, `before` before and `checkpoint` behind each.
 
     An item that cannot be read does not cost the others: the stream goes on, and ends as failed, naming how many.
     """

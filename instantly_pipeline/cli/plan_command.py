@@ -1,0 +1,73 @@
+"""`plan`: what a sync would ask for, and how long that takes; nothing is written."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from instantly_pipeline.cli.text import plain, seconds, table
+from instantly_pipeline.settings import load
+from instantly_pipeline.streams.registry import chosen
+from instantly_pipeline.sync.engine import plan
+from instantly_pipeline.sync.report import Cost, Plan, Request, WorkspaceResult
+
+
+def plan_command(*, streams: str | None, workspaces: tuple[str, ...], full: bool, as_json: bool) -> int:
+    """The command; its exit code."""
+    names = None if streams is None else tuple(chosen(streams.split(",")))
+    report = asyncio.run(plan(load(), Request(names, workspaces or None, full)))
+    if as_json:
+        whole = {"exit_code": report.exit_code, "workspaces": [_as_json(one) for one in report.workspaces]}
+        json.dump(whole, sys.stdout, ensure_ascii=False, indent=2)
+        sys.stdout.write("\n")
+    else:
+        for one in report.workspaces:
+            for line in _lines(one):
+                click.echo(plain(line))
+    return report.exit_code
+
+
+def _lines(workspace: WorkspaceResult) -> Iterator[str]:
+    found = workspace.plan
+    if found is None:
+        yield f"{workspace.name}: {workspace.outcome.value}: {workspace.reason}\n"
+        return
+    total = found.total
+    yield (
+        f"{workspace.name}: {_requests(total)} requests, {_minutes(found, total)} at {found.per_minute:,.0f} a minute"
+        f"{'' if not total.is_estimate else '; what was never read, or has moved, is an estimate'}\n"
+    )
+    costs = [*found.costs, total]
+    columns = table(["stream", "requests", "takes"], [[c.stream, _requests(c), _minutes(found, c)] for c in costs])
+    for line, why in zip(columns.splitlines(), ["why", "---", *(cost.why for cost in costs)], strict=True):
+        yield f"{line:<{max(map(len, columns.splitlines()))}}  {why}".rstrip()
+    yield f"\nThis plan itself took {found.asked:,} requests; retries come on top of what it says.\n"
+
+
+def _requests(cost: Cost) -> str:
+    return f"about {cost.requests:,} ({cost.low:,} to {cost.high:,})" if cost.is_estimate else f"{cost.requests:,}"
+
+
+def _minutes(found: Plan, cost: Cost) -> str:
+    return seconds(60 * found.minutes(cost.requests))
+
+
+def _as_json(workspace: WorkspaceResult) -> dict[str, Any]:
+    found = workspace.plan
+    whole: dict[str, Any] = {"workspace": workspace.name, "workspace_id": workspace.workspace_id,
+                             "outcome": workspace.outcome.value, "reason": workspace.reason}  # fmt: skip
+    if found is None:
+        return whole
+    whole |= {"per_minute": found.per_minute, "asked": found.asked, **_figures(found, found.total)}
+    return whole | {"streams": [{"stream": c.stream, **_figures(found, c), "why": c.why} for c in found.costs]}
+
+
+def _figures(found: Plan, cost: Cost) -> dict[str, Any]:
+    minutes = round(found.minutes(cost.requests), 3)
+    return {"requests": cost.requests, "low": cost.low, "high": cost.high, "estimate": cost.is_estimate,
+            "minutes": minutes}  # fmt: skip
