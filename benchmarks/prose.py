@@ -19,7 +19,7 @@ LARGE = "One round."
 GROWTH = """Each line is a process of its own, and its memory that process's peak: ours as far as the lake, without
 DuckDB, and DuckDB's part alone."""
 
-CHANGES = f"""All streams, to the lake, in a workspace of {CAMPAIGNS} campaigns. Between first and second sync a share
+CHANGES = f"""All streams but steps by day, to the lake, in a workspace of {CAMPAIGNS} campaigns. Between first and second sync a share
 of the campaigns got one new lead each, which moves their counters. Requests as counted by the sandbox. Each share had
 the same first sync behind it."""
 

@@ -19,7 +19,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from instantly_pipeline.cli.progress import ended, label
+from instantly_pipeline.cli.progress import Spent, ended, label
 from instantly_pipeline.sync.report import Event, Outcome
 
 _COLOURS = {Outcome.OK: "green", Outcome.PARTIAL: "green", Outcome.HELD: "yellow", Outcome.SKIPPED: "yellow"}
@@ -42,6 +42,7 @@ class Bars:
     def __init__(self, *, several: bool) -> None:
         self._several = several
         self._tasks: dict[str, tuple[TaskID, float]] = {}
+        self._spent: dict[str, tuple[TaskID, Spent]] = {}
         self._progress = Progress(
             SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24), _Rows(), TimeElapsedColumn(),
             console=Console(stderr=True, highlight=False), transient=True, refresh_per_second=8,
@@ -62,10 +63,21 @@ class Bars:
         elif event.kind == "progress" and name in self._tasks:
             task, _ = self._tasks[name]
             self._progress.update(task, completed=event.done, total=event.total, rows=event.rows, text=event.text)
+        elif event.kind == "spent":
+            self._spend(name, event)
         elif event.kind == "end":
             self._ended(name, event)
         elif event.kind == "say":
             self._progress.console.print(f"{name}: {event.text}" if name else event.text, markup=False)
+
+    def _spend(self, name: str, event: Event) -> None:
+        """One bar a workspace for its requests, against its plan; it goes when they are made."""
+        if name not in self._spent:
+            self._spent[name] = self._progress.add_task(name, total=event.total), Spent(event, time.monotonic())
+        task, spent = self._spent[name]
+        spent.last = event
+        text = spent.text(time.monotonic())
+        self._progress.update(task, completed=event.done, total=event.total, text=text, visible=spent.is_going())
 
     def _ended(self, name: str, event: Event) -> None:
         task, began = self._tasks.pop(name, (None, time.monotonic()))

@@ -88,12 +88,32 @@ class _Open:
     shown: float = field(default_factory=time.monotonic)
 
 
+class Spent:
+    """How far the requests of one workspace are, set against its plan, and how long the rest takes at that pace."""
+
+    def __init__(self, event: Event, now: float) -> None:
+        self._first, self._since = event.done, now
+        self.last = event
+
+    def is_going(self) -> bool:
+        """Whether requests are left."""
+        return self.last.done < (self.last.total or 0)
+
+    def text(self, now: float) -> str:
+        """What to show."""
+        made, left = self.last.done - self._first, (self.last.total or 0) - self.last.done
+        took = now - self._since
+        rest = f", {seconds(left * took / made)} left" if made > 0 and left > 0 and took > 1 else ""
+        return f"{self.last.done:,} of {self.last.total or 0:,} requests{rest}"
+
+
 class Lines:
     """One line when a step begins and when anything ends, and a sign of life every few seconds."""
 
     def __init__(self, *, several: bool) -> None:
         self._several = several
         self._open: dict[str, _Open] = {}
+        self._spent: dict[str, Spent] = {}
         self._guard = threading.Lock()
         self._done = threading.Event()
         self._ticker = threading.Thread(target=self._tick, name="progress", daemon=True)
@@ -120,6 +140,8 @@ class Lines:
                 began = self._open.pop(name, None)
                 took = time.monotonic() - began.since if began else 0.0
                 _line(f"{name}: {ended(event, took)}")
+            elif event.kind == "spent":
+                self._spent.setdefault(name, Spent(event, time.monotonic())).last = event
             elif event.kind == "say":
                 _line(f"{name}: {event.text}" if name else event.text)
 
@@ -128,8 +150,10 @@ class Lines:
             with self._guard:
                 going = [f"{name} ({_so_far(one.last)}{seconds(time.monotonic() - one.since)})"
                          for name, one in self._open.items()]  # fmt: skip
+                spent = [f"{f'{name}: ' if self._several else ''}{one.text(time.monotonic())}"
+                         for name, one in self._spent.items() if one.is_going()]  # fmt: skip
             if going:
-                _line(f"... {', '.join(going)}")
+                _line(f"... {', '.join([*spent, *going])}")
 
 
 def _so_far(event: Event) -> str:

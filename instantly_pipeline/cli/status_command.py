@@ -30,7 +30,7 @@ def status_command(*, as_json: bool) -> int:
     columns = [*(["workspace"] if several else []), "stream", "rows", "outcome", "last read in full", "held"]
     click.echo(table(columns, [_stream(one, now, several=several) for one in found.streams]))
     click.echo("\nLast runs")
-    columns = ["started", "workspace", "outcome", "full", "requests", "written", "deleted"]
+    columns = ["started", "workspace", "outcome", "full", "planned", "requests", "written", "deleted"]
     click.echo(table(columns, [_run(one) for one in found.runs]))
     for part in (_reasons(found, several=several), _counters(found.reconciliation, now, several=several), _odd(found)):
         click.echo("\n".join(["", *map(plain, part)]) if part else "", nl=bool(part))
@@ -44,8 +44,8 @@ def _stream(one: StreamStatus, now: datetime, *, several: bool) -> list[object]:
 
 
 def _run(one: RunStatus) -> list[object]:
-    return [one.started_at, one.workspace_name, one.outcome, "yes" if one.full else "no", one.requests,
-            one.rows_upserted, one.rows_deleted]  # fmt: skip
+    return [one.started_at, one.workspace_name, one.outcome, "yes" if one.full else "no", one.planned_requests,
+            one.requests, one.rows_upserted, one.rows_deleted]  # fmt: skip
 
 
 def _reasons(found: Status, *, several: bool) -> list[str]:

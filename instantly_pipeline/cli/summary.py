@@ -25,11 +25,13 @@ def sync_table(report: SyncReport) -> str:
     results = [result for workspace in report.workspaces for result in workspace.streams]
     rows = [_row(result, several=several) for result in sorted(results, key=lambda r: (r.workspace, r.stream))]
     requests = sum(workspace.requests for workspace in report.workspaces)
+    plans = [workspace.plan.total.requests for workspace in report.workspaces if workspace.plan is not None]
+    planned = f" ({sum(plans):,} planned)" if plans else ""
     took = (report.ended_at - report.started_at).total_seconds()
     workspaces = f"{len(report.workspaces)} workspace{'s' if several else ''}"
     if not rows:
         return ""
-    return f"\n{table(_COLUMNS, rows)}\n\nSynced {workspaces} in {seconds(took)} with {requests:,} requests."
+    return f"\n{table(_COLUMNS, rows)}\n\nSynced {workspaces} in {seconds(took)} with {requests:,} requests{planned}."
 
 
 def problems(report: RunReport) -> Iterator[str]:

@@ -43,9 +43,7 @@ async def make_plan(ctx: Context, streams: Mapping[str, Stream], *, identified: 
     counters, _ = await asyncio.gather(_ask_counters(ctx, streams), _ask_campaigns(ctx, streams))
     try:
         planner = _Planner(ctx, streams, counters)
-        costs = [
-            Cost("(whose key it is)", identified, "asked for at the beginning of every run", identified, identified)
-        ]
+        costs = [Cost("(whose key it is)", identified, "asked first by every run", identified, identified)]
         costs += [planner.cost(stream) for stream in streams.values()]
     finally:
         ctx.told.clear()
@@ -112,23 +110,28 @@ class _Planner:
     def cost(self, stream: Stream) -> Cost:
         """What the reader of `stream` will ask for."""
         if self._ctx.states.read(f"{stream.name}.refused"):
-            return _exactly(stream, self._paid(stream) or 1, "refused the last time: asked once more")
+            is_asked = self._is_asked(stream)
+            return _exactly(stream, self._paid(stream) + (not is_asked), "refused the last time: asked once more")
         try:
             cost = self._readers[stream.read](stream)
         except StreamError as error:
             cost = Cost(stream.name, 0, f"unknown: {error}", 0, 1)
         ahead = self._paid(stream)
-        if stream.name != CAMPAIGNS and stream.read is not Read.ARRAY and ahead:
+        if ahead and not self._is_asked(stream):
             return replace(cost, requests=cost.requests + ahead, low=cost.low + ahead, high=cost.high + ahead)
         return cost
+
+    def _is_asked(self, stream: Stream) -> bool:
+        """Whether everything the stream asks for was asked ahead; of the leads it is the counters alone."""
+        return self._paid(stream) > 0 and stream.name in (CAMPAIGNS, COUNTERS)
 
     def _paid(self, stream: Stream) -> int:
         stats = self._ctx.paid.get(stream.name)
         return stats.requests - stats.retries if stats else 0
 
     def _object(self, stream: Stream) -> Cost:
-        if self._ctx.knows(stream.path) and not self._paid(stream):
-            return _exactly(stream, 0, "answered already")
+        if self._ctx.knows(stream.path):
+            return _exactly(stream, self._paid(stream), "answered with what was asked first")
         return _exactly(stream, 1, "one request")
 
     def _scan(self, stream: Stream) -> Cost:

@@ -53,6 +53,7 @@ class RunStatus:
     outcome: str | None
     reason: str | None
     full: bool | None
+    planned_requests: int | None
     requests: int | None
     rows_upserted: int | None
     rows_deleted: int | None
@@ -219,7 +220,8 @@ _RUNS = (
     _NAMED
     + """
 select r.run_id, r.workspace_id, coalesce(n.workspace_name, r.workspace_id), r.started_at::varchar,
-    r.ended_at::varchar, r.outcome, r.reason, r."full", r.requests, r.rows_upserted, r.rows_deleted
+    r.ended_at::varchar, r.outcome, r.reason, r."full", r.planned_requests, r.requests, r.rows_upserted,
+    r.rows_deleted
 from meta.sync_runs r left join named n using (workspace_id)
 qualify row_number() over (partition by r.workspace_id order by r.started_at desc, r.run_id desc) <= ?
 order by r.started_at desc, r.run_id desc, 3

@@ -22,7 +22,8 @@ from instantly_pipeline.sandbox.config import SandboxConfig
 from instantly_pipeline.sandbox.server import running, spawned
 from instantly_pipeline.streams.model import Column, Type
 from instantly_pipeline.streams.registry import all_streams
-from instantly_pipeline.sync.engine import World, sync
+from instantly_pipeline.sync.context import DEFAULT_SIZES
+from instantly_pipeline.sync.engine import World, plan, sync
 from instantly_pipeline.sync.report import Event, OnEvent, Request, StreamResult, SyncReport, silent
 from tests.sync.killing import Kill, run_killed
 
@@ -72,6 +73,7 @@ class Bench:
         self.data_dir = data_dir
         self.layout = Layout(data_dir)
         self.time = SandboxClock()
+        self.sizes = DEFAULT_SIZES
         self.control = httpx.Client(base_url=f"{url}/_sandbox", timeout=60)
         self.said: list[str] = []
         self.watch: OnEvent = silent
@@ -102,7 +104,7 @@ class Bench:
     def _work(
         self, streams: tuple[str, ...], settings: dict[str, Any] | None, request: dict[str, Any]
     ) -> Coroutine[Any, Any, SyncReport]:
-        world = World(time=self.time, rng=random.Random(1))
+        world = self._world()
         asked = Request(streams=streams or None, **request)
         given = self.settings(**(settings or {}))
 
@@ -111,6 +113,14 @@ class Bench:
             self.watch(event)
 
         return sync(given, asked, on_event=on_event, world=world)
+
+    def plan(self, *streams: str, settings: dict[str, Any] | None = None, **request: Any) -> SyncReport:
+        """The plan of such a sync, as a new process would make it."""
+        asked = Request(streams=streams or None, **request)
+        return asyncio.run(plan(self.settings(**(settings or {})), asked, world=self._world()))
+
+    def _world(self) -> World:
+        return World(time=self.time, rng=random.Random(1), sizes=self.sizes)
 
     def post(self, path: str, body: Any) -> Any:
         answer = self.control.post(path, json=body)

@@ -14,11 +14,12 @@ from datetime import datetime, timedelta
 
 from instantly_pipeline.errors import StreamError
 from instantly_pipeline.sync.leads.absences import ASKED_AT_ONCE, Absences, ask
-from instantly_pipeline.sync.leads.crawl import Crawl, Entry, OutOfOrder, Piece, Span, StaleCursor
-from instantly_pipeline.sync.leads.gate import SERVER, SWEEP, SWEEP_TOKENS, Gate, Slice
+from instantly_pipeline.sync.leads.crawl import MOST_CHAINS, Crawl, Entry, OutOfOrder, Piece, Span, StaleCursor
+from instantly_pipeline.sync.leads.gate import PER_PAGE, SERVER, SWEEP, SWEEP_TOKENS, Gate, Slice
 from instantly_pipeline.sync.leads.ids import id_of
 from instantly_pipeline.sync.sink import Sink
 
+LEAST_PAGES = 2  # of a part
 RESUME_WITHIN = timedelta(hours=24)
 
 
@@ -90,10 +91,16 @@ def _begin(
     sink.ctx.states.forget(SWEEP)
     sink.ctx.states.write(SWEEP_TOKENS, gate.tokens)
     if spans is None:
-        cuts = sink.ctx.log(sink.stream.name).index.spread(sink.ctx.sizes.leads_per_slice)
+        cuts = sink.ctx.log(sink.stream.name).index.spread(_every(gate, sink.ctx.sizes.leads_per_slice))
         lows = [None, *cuts]
         spans = [Span(low, high, id_of(low) if low else None) for low, high in zip(lows, [*cuts, None], strict=True)]
     return spans, gate.tokens
+
+
+def _every(gate: Gate, most: int) -> int:
+    """How many leads a part has: whole pages, and about two parts for every chain, so that none has to be cut."""
+    pages = max(-(-gate.leads() // (2 * MOST_CHAINS * PER_PAGE)), LEAST_PAGES)
+    return min(pages * PER_PAGE, most)
 
 
 def _checkpoint(sink: Sink, absences: Absences) -> Callable[[Crawl], None]:
