@@ -19,9 +19,9 @@ LARGE = "One round."
 GROWTH = """Each line is a process of its own, and its memory that process's peak: ours as far as the lake, without
 DuckDB, and DuckDB's part alone."""
 
-CHANGES = f"""All streams but steps by day, to the lake, in a workspace of {CAMPAIGNS} campaigns. Between first and second sync a share
-of the campaigns got one new lead each, which moves their counters. Requests as counted by the sandbox. Each share had
-the same first sync behind it."""
+CHANGES = f"""All streams but steps by day, to the lake, in a workspace of {CAMPAIGNS} campaigns. Between first and
+second sync a share of the campaigns got one new lead each, which moves their counters. Requests as counted by the
+sandbox. Each share had the same first sync behind it."""
 
 VENDOR = f"""100 requests a second, 6,000 a minute, {VENDOR_LATENCY} s an answer. Ours was run in full, to the lake, and
 timed by the sandbox from the first request to the last. Of one chain of the others a sample of pages was read; their
