@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
-from tests.sync.harness import Bench, stream_result
+from instantly_pipeline.sandbox.config import SandboxConfig
+from tests.sync.harness import NOON, Bench, Pace, bench, stream_result
 
 DAILY = "/api/v2/campaigns/analytics/daily"
 
@@ -97,6 +100,69 @@ def test_a_closed_day_is_asked_for_its_steps_once_a_day(at: Bench) -> None:
     assert str(closed["date"]) in days_asked_for_steps(at)
     restate(at, closed, 112)
     assert str(closed["date"]) not in days_asked_for_steps(at)
+
+
+def test_the_steps_of_a_day_that_vanished_are_asked_for_once_more(at: Bench) -> None:
+    at.sync("step_analytics")
+    row = busiest(at)
+    at.mutate({"op": "vanish_day", "campaign_id": row["campaign_id"], "date": str(row["date"])})
+    at.time.start += timedelta(days=1)
+    assert str(row["date"]) in days_asked_for_steps(at)
+    at.time.start += timedelta(days=1)
+    assert str(row["date"]) not in days_asked_for_steps(at)
+
+
+def test_a_day_without_figures_is_not_asked_for_its_steps(at: Bench) -> None:
+    row = max(at.state("daily_analytics"), key=lambda one: str(one["date"] < "2026-05-29") + str(one["sent"]))
+    zero = {name: 0 for name, value in row.items() if isinstance(value, int)}
+    at.mutate({"op": "restate_daily", "campaign_id": row["campaign_id"], "date": row["date"], "set": zero})
+    at.sync("step_analytics")
+    asked = [(r["campaign_id"], r["start_date"][:10]) for r in at.requests() if r["path"].endswith("/steps")]
+    assert len(asked) > 10
+    assert (row["campaign_id"], row["date"]) not in asked
+
+
+def test_steps_that_a_listed_campaign_answers_with_404_are_asked_for_again_the_next_day(at: Bench) -> None:
+    at.fault("/api/v2/campaigns/analytics/steps", "status", status=404, match={"contains": "2026-05-20"})
+    assert at.sync("step_analytics").exit_code == 0
+    at.control.request("DELETE", "/faults")
+    assert days_asked_for_steps(at) == []
+    at.time.start += timedelta(days=1)
+    assert "2026-05-20" in days_asked_for_steps(at)
+    assert "2026-05-20" in {str(row["date"]) for row in at.alive("step_analytics").values()}
+
+
+def test_a_server_that_takes_plain_dates_only_is_found_out_by_one_request(at: Bench) -> None:
+    at.post("/switches", {"full_timestamps": False})
+    at.sync("step_analytics")
+    asked = [r["start_date"] for r in at.requests() if r["path"].endswith("/steps")]
+    assert len(asked) > 10
+    assert sum("T" in start for start in asked) == 1
+
+
+def test_steps_that_were_broken_off_go_on_without_a_gap(at: Bench, tmp_path: Path) -> None:
+    at.sync("daily_analytics")
+    at.time = pace = Pace()
+    pace.stride = 40.0  # every answer is a batch of its own
+    for number, area in enumerate(("changes", "state", "state", "changes", "meta")):
+        assert at.killed_sync(tmp_path / str(number), 3 + 2 * number, area, "step_analytics") is None
+    pace.stride = 0.0
+    at.sync("step_analytics")
+    days = {(row["campaign_id"], row["date"]): row["sent"] for row in at.alive("daily_analytics").values()}
+    by_day = dict.fromkeys(days, 0)
+    for row in at.alive("step_analytics").values():
+        by_day[row["campaign_id"], row["date"]] += row["sent"]
+    assert by_day == days
+
+
+def test_how_many_accounts_the_server_takes_at_once_is_remembered(tmp_path: Path) -> None:
+    config = SandboxConfig(leads=60, campaigns=1, accounts=70, days=5, rate_limited=False, now=NOON)
+    with bench(tmp_path / "data", config) as at:
+        at.post("/switches", {"max_account_emails": 20})
+        assert at.sync("account_daily_analytics").exit_code == 0
+        at.forget_requests()
+        assert at.sync("account_daily_analytics").exit_code == 0
+        assert [r["status"] for r in at.requests() if r["path"].endswith("/daily")] == [200] * 5
 
 
 def test_lifetime_figures_are_asked_for_campaigns_whose_counters_moved(at: Bench) -> None:

@@ -37,7 +37,7 @@ async def touch(sink: Sink, campaigns: Sequence[str], gate: Gate, absences: Abse
 
         async def one(campaign: str, places: asyncio.Semaphore = places) -> set[str]:
             async with places:
-                return await _campaign(sink, campaign)
+                return await _campaign(sink, campaign, may_cut=gate.leads_of(campaign) >= LEADS_PER_WAVE)
 
         seen = dict(zip(wave, await asyncio.gather(*(one(campaign) for campaign in wave)), strict=True))
         await sink.land()
@@ -62,10 +62,11 @@ def _waves(campaigns: Sequence[str], gate: Gate) -> Iterator[list[str]]:
         yield wave
 
 
-async def _campaign(sink: Sink, campaign: str) -> set[str]:
-    """Take all leads of a campaign; their keys."""
+async def _campaign(sink: Sink, campaign: str, *, may_cut: bool) -> set[str]:
+    """Take all leads of a campaign; their keys. A small one is one chain: others go on beside it."""
     seen: set[str] = set()
-    crawl = Crawl(sink, [Span()], body={"campaign": campaign}, any_id=sink.ctx.states.read(SERVER).get("any_id"))
+    any_id = sink.ctx.states.read(SERVER).get("any_id")
+    crawl = Crawl(sink, [Span()], body={"campaign": campaign}, any_id=any_id, may_cut=may_cut)
     try:
         async with aclosing(crawl.batches()) as batches:
             async for batch in batches:
