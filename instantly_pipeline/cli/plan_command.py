@@ -26,8 +26,8 @@ def plan_command(*, streams: str | None, workspaces: tuple[str, ...], full: bool
         json.dump(whole, sys.stdout, ensure_ascii=False, indent=2)
         sys.stdout.write("\n")
     else:
-        for one in report.workspaces:
-            for line in _lines(one):
+        for number, one in enumerate(report.workspaces):
+            for line in [*([""] if number else []), *_lines(one)]:
                 click.echo(plain(line))
     return report.exit_code
 
@@ -35,18 +35,20 @@ def plan_command(*, streams: str | None, workspaces: tuple[str, ...], full: bool
 def _lines(workspace: WorkspaceResult) -> Iterator[str]:
     found = workspace.plan
     if found is None:
-        yield f"{workspace.name}: {workspace.outcome.value}: {workspace.reason}\n"
+        yield f"{workspace.name}: {workspace.outcome.value}: {workspace.reason}"
         return
     total = found.total
     yield (
         f"{workspace.name}: {_requests(total)} requests, {_minutes(found, total)} at {found.per_minute:,.0f} a minute"
-        f"{'' if not total.is_estimate else '; what was never read, or has moved, is an estimate'}\n"
+        f"{'; what was never read, or has moved, is an estimate' if total.is_estimate else ''}"
     )
+    yield ""
     costs = [*found.costs, total]
     columns = table(["stream", "requests", "takes"], [[c.stream, _requests(c), _minutes(found, c)] for c in costs])
     for line, why in zip(columns.splitlines(), ["why", "---", *(cost.why for cost in costs)], strict=True):
         yield f"{line:<{max(map(len, columns.splitlines()))}}  {why}".rstrip()
-    yield f"\nThis plan itself took {found.asked:,} requests; retries come on top of what it says.\n"
+    yield ""
+    yield f"This plan itself took {found.asked:,} requests; retries come on top of what it says."
 
 
 def _requests(cost: Cost) -> str:

@@ -167,9 +167,10 @@ class _Planner:
         chosen, known = choose_windows(self._ctx, stream), len(every_campaign(self._ctx))
         done = self._ctx.states.read(stream.name)
         new = sum(campaign not in done for campaign in chosen)
-        days = self._ctx.windows.lookback_days
-        why = f"the last {days} days of {len(chosen) - new:,} of {known:,} campaigns"
-        return _exactly(stream, len(chosen), why + (f", all days of {new:,} new ones" if new else ""))
+        parts = [f"all days of {new:,} new ones"] if new else []
+        if len(chosen) > new or not new:
+            parts.insert(0, f"the last {self._ctx.windows.lookback_days} days of {len(chosen) - new:,}")
+        return _exactly(stream, len(chosen), f"of {known:,} campaigns: {', '.join(parts)}")
 
     def _days(self, stream: Stream) -> Cost:
         due = choose_days(self._ctx, stream)
@@ -178,7 +179,7 @@ class _Planner:
         most = known + high if self._ctx.request.full else self._ctx.step_requests
         why = f"{known:,} campaign-days are due"
         if high:
-            why += f", and those whose figures move ({low:,} to {high:,})"
+            why += f"; with the daily figures of this run {low:,} to {high:,} more"
         if known + high > most:
             why += f"; at most {most:,} a run"
         low, likely, high = (min(known + more, most) for more in (low, likely, high))

@@ -286,7 +286,7 @@ def test_a_child_alone_reads_its_parents_first_and_says_so(at: Bench) -> None:
 
 
 def test_steps_are_bounded_per_run_newest_first_and_go_on(at: Bench) -> None:
-    few = {"max_requests_per_minute": 2}
+    few = {"max_requests_per_minute": 1}  # ten minutes of them are ten campaign-days
     first = at.sync("step_analytics", settings=few)
     result = stream_result(first, "step_analytics")
     assert (result.outcome, first.exit_code) == (Outcome.PARTIAL, 0)
@@ -294,6 +294,10 @@ def test_steps_are_bounded_per_run_newest_first_and_go_on(at: Bench) -> None:
     read = {row["date"] for row in at.alive("step_analytics").values()}
     assert read < days
     assert min(read) > min(days)
+    [workspace] = at.plan("step_analytics", settings=few).workspaces
+    assert workspace.plan is not None
+    assert workspace.plan.costs[-1].requests == 10
+    assert stream_result(at.sync("step_analytics", settings=few), "step_analytics").requests == 10
     assert at.sync("step_analytics", full=True).exit_code == 0
     assert {row["date"] for row in at.alive("step_analytics").values()} == days
 
