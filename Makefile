@@ -54,7 +54,7 @@ docs: setup ## write the generated documents anew
 	@$(BIN)/python -m instantly_pipeline.warehouse.docs
 
 lock: setup ## compile requirements.lock from pyproject.toml
-	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --extra dev \
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --extra dev --extra notebooks \
 	  --python-version 3.11 pyproject.toml -o requirements.lock
 
 clean: ## remove the environment and the demo's data

@@ -27,6 +27,7 @@ from instantly_pipeline.warehouse.contents import Contents
 from instantly_pipeline.warehouse.coverage import CHANGES
 from instantly_pipeline.warehouse.logtables import fold_one
 from instantly_pipeline.warehouse.sqltext import ident, text
+from instantly_pipeline.warehouse.views import views_sql
 
 READ_ONLY = 0o444
 STAMP = "stamp"  # in a Parquet file's metadata: the state of the table it was written from
@@ -148,6 +149,19 @@ def write_parquet(
         raise storage_error(layout.publish / "current", cause) from error
     contents.save()
     return pairs, files
+
+
+def write_views(layout: Layout, files: Mapping[Path, tuple[str, int]]) -> _Pair:
+    """Write `views.sql` beside its place. StorageError where the disk does not take it."""
+    place = layout.publish / "views.sql"
+    pair = _Pair(_beside(place), place)
+    statements = views_sql(place, {path: table for path, (table, _) in files.items()})
+    try:
+        pair.beside.write_text(statements, encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
+        discard([pair])
+        raise storage_error(place, error) from error
+    return pair
 
 
 def _write_table(con: duckdb.DuckDBPyConnection, table: str, to: Path, stamp: str) -> int:

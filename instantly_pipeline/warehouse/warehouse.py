@@ -31,6 +31,7 @@ from instantly_pipeline.warehouse.publish import (
     refuse_if_failed,
     remove_others,
     write_parquet,
+    write_views,
 )
 from instantly_pipeline.warehouse.reconcile import reconcile
 from instantly_pipeline.warehouse.runner import ModelResult, run_models
@@ -194,6 +195,8 @@ class Warehouse:
         tables += [model.full_name for model in self.models().values() if model.schema == "marts"]
         pairs, files = write_parquet(con, self.layout, tables) if to is None else ([], {})
         try:
+            if to is None:
+                pairs.append(write_views(self.layout, files))
             con.execute("force checkpoint")
             self.close()
             pairs.append(copy_database(self.layout.build_file, to or self.layout.published_file))

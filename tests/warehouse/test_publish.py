@@ -100,7 +100,7 @@ def test_every_published_file_is_read_only_and_nothing_is_left_beside(
         stray.write_bytes(b"x")
     published(opener, sql)
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    assert sorted(files) == ["current/things.parquet", "marts/m.parquet", "warehouse.duckdb"]
+    assert sorted(files) == ["current/things.parquet", "marts/m.parquet", "views.sql", "warehouse.duckdb"]
     assert {path.stat().st_mode & 0o777 for path in files.values()} == {0o444}
 
 
