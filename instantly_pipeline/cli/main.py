@@ -149,6 +149,28 @@ def report(out: Path | None) -> int:
     return report_command(out)
 
 
+@cli.command(short_help="Write one mart as CSV, Parquet or xlsx.")
+@click.argument("mart")
+@click.option("--format", "form", type=click.Choice(["csv", "parquet", "xlsx"]), required=True,
+              help="For a spreadsheet take xlsx.")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE",
+              help="Instead of <mart>.<format> in the current folder. A file that is there is replaced.")  # fmt: skip
+def export(mart: str, form: str, out: Path | None) -> int:
+    """Write all rows of one mart of the published file, such as rpt_campaign_summary. Times are UTC.
+
+    csv and parquet hold every text as it is. In xlsx, which holds 1,048,575 rows, a text is never a formula; a
+    spreadsheet that opens the CSV may take one that begins with = + - or @ for one.
+
+    \b
+    Example:
+      instantly-pipeline export rpt_campaign_summary --format xlsx
+      instantly-pipeline export marts.fct_campaign_daily --format parquet --out exports/daily.parquet
+    """
+    from instantly_pipeline.cli.export_command import export_command
+
+    return export_command(mart, form=form, out=out)
+
+
 @cli.command(short_help="Serve a local Instantly API.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes a free one.")
 @click.option("--key", default="sandbox-key", show_default=True, help="The key it accepts.")

@@ -100,8 +100,8 @@ class Status:
     reconciliation: Compared
 
 
-def open_published(published_file: Path) -> duckdb.DuckDBPyConnection:
-    """A connection that reads the published file and nothing else, in UTC.
+def open_published(published_file: Path, *, closed: bool = True) -> duckdb.DuckDBPyConnection:
+    """A connection that reads the published file and nothing else, in UTC; unless `closed`, it may write other files.
 
     UsageError where nothing was published, StorageError where the file cannot be read.
     """
@@ -113,7 +113,8 @@ def open_published(published_file: Path) -> duckdb.DuckDBPyConnection:
         con.execute("use warehouse")
         con.execute("set TimeZone = 'UTC'")
         con.execute("set autoinstall_known_extensions = false")
-        con.execute("set enable_external_access = false")
+        if closed:
+            con.execute("set enable_external_access = false")
         con.execute("set lock_configuration = true")
     except duckdb.Error as error:
         con.close()

@@ -25,7 +25,10 @@ def views_sql(place: Path, tables: Mapping[Path, str]) -> str:
     """The statements, as they are written to `place`; `tables` are the full table names by Parquet file."""
     found = {table: path.absolute() for path, table in tables.items()}
     schemas = sorted({table.split(".", 1)[0] for table in found})
-    lines = [_HEADER.format(place=place.absolute()), *(f"create schema if not exists {ident(name)};" for name in schemas)]
+    lines = [
+        _HEADER.format(place=place.absolute()),
+        *(f"create schema if not exists {ident(name)};" for name in schemas),
+    ]
     lines += [f"create or replace view {ident(table)} as {_select(path)};" for table, path in sorted(found.items())]
     return "\n".join(lines) + "\n"
 

@@ -26,9 +26,9 @@ class Shell:
                 "DAGSTER_HOME": str(root / "dagster_home")}  # fmt: skip
         self.environment = kept | made | environment
 
-    def run(self, *args: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *args: str, folder: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
         env = self.environment | environment
-        return subprocess.run([*COMMAND, *args], env=env, capture_output=True, text=True, timeout=120)
+        return subprocess.run([*COMMAND, *args], cwd=folder, env=env, capture_output=True, text=True, timeout=120)
 
     def start(self, *args: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
