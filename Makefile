@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo test test-all lint types bench format ui docs lock clean
+.PHONY: help setup demo test test-all lint types bench format ui notebook docs lock clean
 
 help: ## list what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ format: setup ## format the code
 
 ui: setup ## open Dagster on http://localhost:3000
 	@DAGSTER_HOME="$${DAGSTER_HOME:-$(CURDIR)/dagster_home}" DAGSTER_DISABLE_TELEMETRY=1 $(BIN)/dagster dev -w workspace.yaml
+
+notebook: setup ## open the tour of the published file, a notebook, in the browser
+	@$(BIN)/marimo --quiet edit --skip-update-check notebooks/tour.py
 
 docs: setup ## write the generated documents anew
 	@$(BIN)/python -m instantly_pipeline.warehouse.docs

@@ -24,3 +24,12 @@ def published_file() -> Path:
     raise UsageError(
         f"There is no {layout.published_file} yet: run `instantly-pipeline sync` first, or `instantly-pipeline demo`."
     )
+
+
+def published_or_demo() -> Path:
+    """The published file; the demo's where no data directory is set and nothing was synced. UsageError as above."""
+    settings, demo = load(), Layout(DEMO_DIR).published_file
+    chosen = "data_dir" in settings.model_fields_set
+    if chosen or Layout(settings.data_dir).published_file.exists() or not demo.exists():
+        return published_file()
+    return demo
