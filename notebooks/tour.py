@@ -76,7 +76,7 @@ def _(mo, warehouse, workspace):
 @app.cell(hide_code=True)
 def _(alt, days):
     alt.Chart(days).mark_bar().encode(
-        x=alt.X("yearmonthdate(date):T", title=None),
+        x=alt.X("yearmonthdate(date):T", title=None, axis=alt.Axis(format="%b %d")),
         y=alt.Y("sent:Q", title="e-mails a day"),
         color=alt.Color("is_partial:N", title="open day", scale=alt.Scale(range=["#4c78a8", "#f58518"])),
         tooltip=["date:T", "sent:Q", "replies:Q", "is_partial:N"],
@@ -87,7 +87,7 @@ def _(alt, days):
 @app.cell(hide_code=True)
 def _(alt, days):
     alt.Chart(days.filter(~days["is_partial"])).mark_line().encode(
-        x=alt.X("date:T", title=None),
+        x=alt.X("date:T", title=None, axis=alt.Axis(format="%b %d")),
         y=alt.Y("replies_per_sent_7d:Q", title="replies per e-mail, 7 days", axis=alt.Axis(format=".1%")),
         tooltip=["date:T", alt.Tooltip("replies_per_sent_7d:Q", format=".2%")],
     ).properties(width="container", height=180)
@@ -234,7 +234,7 @@ def _(mo):
     ## What did we know when?
 
     Instantly restates the figures of a day when opens and replies arrive late. These days have moved most since they
-    were first read. The schema `history` keeps every version of every record.
+    were first read (no rows: none has moved yet). The schema `history` keeps every version of every record.
     """)
     return
 
