@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-LOST = ("INSTANTLY_", "PYTHONPATH", "DAGSTER_", "VIRTUAL_ENV")
+LOST = ("INSTANTLY_", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "DAGSTER_", "VIRTUAL_ENV")
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Generator
 from dataclasses import dataclass
+from urllib.request import getproxies
 
 import httpx
 
 from instantly_pipeline import __version__
 from instantly_pipeline.api.redaction import excerpt
+from instantly_pipeline.api.transport import AiohttpTransport
 from instantly_pipeline.errors import UsageError
 
 
@@ -74,7 +76,11 @@ def open_http(
 
     The own User-Agent is needed: the CDN in front answers 403 to the defaults of HTTP libraries.
     """
+    trust_env = not _is_loopback(url.host)  # a proxy has no business between two ends of one machine
     try:
+        if transport is None and not (trust_env and getproxies()):
+            tls = httpx.create_ssl_context() if url.scheme == "https" else None
+            transport = AiohttpTransport(connections=concurrency, tls=tls)
         return httpx.AsyncClient(
             transport=transport,
             auth=_Bearer(key),
@@ -83,7 +89,7 @@ def open_http(
                 connect=timeouts.connect, read=timeouts.read, write=timeouts.write, pool=timeouts.pool
             ),
             limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
-            trust_env=not _is_loopback(url.host),  # a proxy has no business between two ends of one machine
+            trust_env=trust_env,
             follow_redirects=False,
         )
     except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:

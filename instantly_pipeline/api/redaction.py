@@ -32,7 +32,10 @@ _UNSEEN = re.compile(  # a terminal's colours, then control and zero-width chara
     "\x1b\\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
 )
 
-_LOGGERS = ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")))
+_LOGGERS = (
+    "httpx", "aiohttp.client", "aiohttp.internal",
+    *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")),
+)  # fmt: skip
 
 
 def protect(secret: str) -> None:
@@ -104,6 +107,6 @@ _FILTER = RedactingFilter()
 
 
 def guard_logs(*names: str) -> None:
-    """Redact what httpx and httpcore log (httpx logs whole addresses with their query), and the named loggers."""
+    """Redact what the HTTP libraries log (httpx logs whole addresses with their query), and the named loggers."""
     for name in (*_LOGGERS, *names):
         logging.getLogger(name).addFilter(_FILTER)  # adding it twice has no effect

@@ -1,0 +1,76 @@
+"""httpx on aiohttp: the same client, with the wire read by aiohttp's compiled parser.
+
+httpx's own transport costs several times the processor time per answer, and more the more connections are open
+(docs/decisions/0006-throughput.md). Only what this client asks for is here: bodies that are in memory, no redirects,
+no cookies, no proxy; where the environment names a proxy, httpx's own transport is used (`connection.py`).
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import aiohttp
+import httpx
+from yarl import URL
+
+_BUFFER = 2**18  # bytes: a page of a hundred leads fits, so that its reading is not paused
+
+
+class AiohttpTransport(httpx.AsyncBaseTransport):
+    """Answers come whole, still compressed where the server compressed them; errors are httpx's."""
+
+    def __init__(self, *, connections: int, tls: ssl.SSLContext | None) -> None:
+        self._connections = connections
+        self._tls = tls
+        self._session: aiohttp.ClientSession | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request and read its answer."""
+        limits = request.extensions.get("timeout", {})
+        timeout = aiohttp.ClientTimeout(
+            total=None, connect=limits.get("pool"), sock_connect=limits.get("connect"), sock_read=limits.get("read")
+        )
+        address = request.url.copy_with(userinfo=b"")  # the key is in a header
+        with _told_as_httpx_does(request):
+            async with self._opened().request(
+                request.method, URL(str(address), encoded=True), data=request.content or None,
+                headers=request.headers.multi_items(), timeout=timeout, allow_redirects=False,
+            ) as answer:  # fmt: skip
+                body = httpx.ByteStream(await answer.read())
+                return httpx.Response(answer.status, headers=answer.raw_headers, stream=body, request=request)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _opened(self) -> aiohttp.ClientSession:
+        """The session, opened with the first request: it belongs to the event loop that runs then."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._tls or True),
+                cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, read_bufsize=_BUFFER,
+                skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+            )  # fmt: skip
+            self._session._retry_connection = False  # there is no other way to say that every try is ours to count
+        return self._session
+
+
+@contextmanager
+def _told_as_httpx_does(request: httpx.Request) -> Iterator[None]:
+    """Turns aiohttp's errors into httpx's: a connection that was never made is told apart from one that broke."""
+    try:
+        yield
+    except aiohttp.ConnectionTimeoutError as error:
+        raise httpx.ConnectTimeout(str(error), request=request) from error
+    except (aiohttp.ServerTimeoutError, TimeoutError) as error:
+        raise httpx.ReadTimeout(str(error), request=request) from error
+    except aiohttp.ClientConnectorError as error:
+        raise httpx.ConnectError(str(error), request=request) from error
+    except aiohttp.InvalidURL as error:
+        raise httpx.UnsupportedProtocol("the address cannot be used", request=request) from error
+    except aiohttp.ClientError as error:
+        raise httpx.ReadError(str(error), request=request) from error
