@@ -105,7 +105,8 @@ class RunFiles:
         folder = self.layout.partition(root, name, self.workspace_id) / f"synced={at.astimezone(UTC).date()}"
         path = folder / f"{self.run_id}-{next(self.numbers):06}.parquet"
         sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd")
+        # without dictionaries: in files of some thousand rows they cost more than they save
+        pq.write_table(table, sink, compression="zstd", use_dictionary=False)
         write_durably(path, sink.getvalue())
         return LakeFile(path, name, self.workspace_id)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from instantly_pipeline.lake.fit import Misfit, column_of, converted, fit, type_name
+from instantly_pipeline.lake.fit import Misfit, column_of, converted, fit, plain_columns, type_name
 from instantly_pipeline.lake.record import KeyMaker, Record, digest, hash_version, to_json
 from instantly_pipeline.lake.schema import ARROW, record_schema
 from instantly_pipeline.lake.secrecy import cut, is_secret, without_secrets
@@ -136,7 +136,11 @@ class Conformer:
     def _assemble(self, rows: dict[str, tuple[Record, str]], found: _Found) -> Batch:
         keys, kept, hashes = list(rows), [row for row, _ in rows.values()], [digest for _, digest in rows.values()]
         extras = [self._unknown(record, found.drift) for record in kept]
-        arrays = [self._column(column, keys, kept, extras, found) for column in self.stream.columns]
+        plain = plain_columns(kept, self.stream.columns)
+        arrays = [
+            plain[column.name] if column.name in plain else self._column(column, keys, kept, extras, found)
+            for column in self.stream.columns
+        ]
         for column in self._enums:
             self._note_values(column, arrays[self.stream.names.index(column.name)], found.drift)
         arrays.append(pa.array([to_json(extra) if extra else None for extra in extras], pa.string()))
@@ -188,6 +192,8 @@ class Conformer:
         return extra
 
     def _note_missing(self, record: Record, drift: Counter[Drift]) -> None:
+        if None not in map(record.get, self._always):
+            return
         for name in self._always:
             if record.get(name) is None:
                 drift[Drift(name, "missing field")] += 1

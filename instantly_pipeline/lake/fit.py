@@ -1,22 +1,24 @@
-"""Fitting values into typed columns, a whole column at a time; what does not fit is null there and reported.
+"""Fitting values into typed columns; what does not fit is null there and reported.
 
-The common case, every value of the expected type, never touches a value in Python.
+The common case, every value of the expected type, never touches a value in Python: `plain_columns` takes all columns
+of a batch at once, `column_of` one column where some other one did not fit.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from instantly_pipeline.lake.record import to_json
+from instantly_pipeline.lake.record import Record, to_json
 from instantly_pipeline.lake.schema import ARROW
-from instantly_pipeline.streams.model import Type
+from instantly_pipeline.streams.model import Column, Type
 
+_UNFIT = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError)
 _FIRST_MICRO, _LAST_MICRO = -62_135_596_800_000_000, 253_402_300_799_999_999
 
 
@@ -28,14 +30,53 @@ class Misfit(Exception):
         self.found = found
 
 
+def plain_columns(records: Sequence[Record], columns: Sequence[Column]) -> dict[str, pa.Array]:
+    """The columns, JSON ones apart, as Arrow arrays by name; those that are left out have to be made by `column_of`.
+
+    Arrow picks the values out of the records itself. Numbers are read twice: as int64 Arrow would cut 1.5 short, as
+    double it would take `true`; what both take, and alike, is as it was sent.
+    """
+    numbers = [column for column in columns if column.type in (Type.INT, Type.FLOAT)]
+    others = [column for column in columns if column.type not in (Type.INT, Type.FLOAT, Type.JSON)]
+    whole = _picked(records, {column.name: pa.int64() for column in numbers})
+    broken = _picked(records, {column.name: pa.float64() for column in numbers})
+    texts = _picked(records, {c.name: pa.bool_() if c.type is Type.BOOL else pa.string() for c in others})
+    found = {column.name: _typed(texts[column.name], column.type) for column in others if column.name in texts}
+    for column in numbers:
+        if column.name in whole and column.name in broken:
+            found[column.name] = _number(whole[column.name], broken[column.name], column.type)
+    return {name: array for name, array in found.items() if array is not None}
+
+
+def _picked(records: Sequence[Record], types: dict[str, pa.DataType]) -> dict[str, pa.Array]:
+    """Fields of the records as arrays of the given types; none where one value of them is of another type."""
+    try:
+        found = pa.array(records, pa.struct(list(types.items())))
+    except _UNFIT:
+        return {}
+    return dict(zip(types, found.flatten(), strict=True))
+
+
+def _number(whole: pa.Array, broken: pa.Array, kind: Type) -> pa.Array | None:
+    if kind is Type.FLOAT:
+        return broken
+    return whole if pc.all(pc.equal(whole.cast(pa.float64()), broken)).as_py() is not False else None
+
+
+def _typed(found: pa.Array, kind: Type) -> pa.Array | None:
+    try:
+        return _native(found, kind)
+    except _UNFIT:
+        return None
+
+
 def column_of(values: list[Any], kind: Type) -> pa.Array | None:
     """The values as an Arrow array, or None where at least one has to be looked at by itself."""
     if kind is Type.JSON:
         return pa.array([None if v is None else to_json(v) for v in values], pa.string())
     try:
-        found = pa.array(values)
-        return _native(found, kind)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
+        return _native(pa.array(values), kind)
+    except _UNFIT:
         return None
 
 

@@ -23,7 +23,7 @@ Record = dict[str, Any]
 
 def canonical(record: Record) -> bytes:
     """The canonical JSON of a decoded record. RecursionError where it is nested too deeply."""
-    clean = {k: v if type(v) in _PLAIN else _clean(v) for k, v in record.items() if v is not None}
+    clean = _clean(record)
     try:
         return orjson.dumps(clean, option=orjson.OPT_SORT_KEYS)
     except TypeError:  # an integer beyond 64 bits, or nested too deeply
@@ -32,9 +32,13 @@ def canonical(record: Record) -> bytes:
 
 
 def _clean(value: Any) -> Any:
+    """The value in canonical form: itself, where it is that already."""
     kind = type(value)
     if kind is dict:
-        return {k: v if type(v) in _PLAIN else _clean(v) for k, v in value.items() if v is not None}
+        odd = {k: _clean(v) for k, v in value.items() if type(v) not in _PLAIN}
+        if None in odd.values():
+            return {k: odd.get(k, v) for k, v in value.items() if v is not None}
+        return {**value, **odd} if odd else value
     if kind is list:
         return [_clean(v) for v in value]
     if kind is float and value.is_integer():
