@@ -26,6 +26,7 @@ from instantly_pipeline.api.bodies import Page, decode, page_of
 from instantly_pipeline.api.clock import SYSTEM, Clock
 from instantly_pipeline.api.connection import Timeouts, checked, open_http, origin
 from instantly_pipeline.api.limiter import Limiter
+from instantly_pipeline.api.pace import Turn
 from instantly_pipeline.api.redaction import guard_logs, protect, redact
 from instantly_pipeline.api.retry import DEFAULT_RETRY, Attempts, RetryPolicy
 from instantly_pipeline.errors import Exhausted, LoopingCursor, RateLimited, Retriable
@@ -107,6 +108,7 @@ class ApiClient:
         base_url: str,
         key: str,
         limiter: Limiter,
+        apart: Mapping[str, Limiter] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Clock = SYSTEM,
         rng: random.Random | None = None,
@@ -119,6 +121,7 @@ class ApiClient:
         self.stats = ClientStats()
         self._base_url = base_url.rstrip("/")
         self._limiter = limiter
+        self._apart = apart or {}
         self._clock = clock
         self._rng = rng or random.Random()
         self._retry = retry
@@ -184,14 +187,14 @@ class ApiClient:
         attempts = Attempts(self._retry, self._rng)
         while True:
             async with self._slots:
-                await self._turn()
+                limiter = self._apart.get(call.path, self._limiter)
+                turn = await self._turn(limiter, call)
                 started = self._clock.monotonic()
                 try:
-                    return read(await self._exchange(call))
+                    return read(await self._exchange(call, limiter, turn))
                 except Retriable as fault:
                     failed = fault
             wait = attempts.wait_after(failed, took=self._clock.monotonic() - started, reached=self._reached)
-            self._note(failed, gave_up=wait is None)
             if wait is None:
                 raise Exhausted(_given_up(call, attempts, failed)) from failed
             _log.info("%s. Trying again in %.1f s.", _sentence(failed), wait)
@@ -204,29 +207,43 @@ class ApiClient:
         apart = _counting.get()
         return [self.stats] if apart is None else [self.stats, apart]
 
-    async def _turn(self) -> None:
+    async def _turn(self, limiter: Limiter, call: _Call) -> Turn:
         before = self._clock.monotonic()
-        await self._limiter.acquire()
+        try:
+            turn = await limiter.acquire(self._retry.rate_budget)
+        except RateLimited as refusal:
+            raise Exhausted(
+                f"{call.where} was not asked: {refusal}. Nothing stored was changed by it; run again later."
+            ) from refusal
         waited = self._clock.monotonic() - before
         for stats in self._all_stats():
             stats.seconds_waiting += waited
+        return turn
 
-    async def _exchange(self, call: _Call) -> object:
+    async def _exchange(self, call: _Call, limiter: Limiter, turn: Turn) -> object:
         """One try: the JSON of a success, or the error that fits."""
-        response = await self._send(call)
+        try:
+            response = await self._send(call)
+        except BaseException:
+            limiter.unanswered(turn)
+            raise
         self._reached = True
+        error = None
+        if not response.is_success:
+            error = faults.of_status(
+                response.status_code, response.headers, response.content, where=call.where, now=self._clock.now()
+            )
+        refused = isinstance(error, RateLimited)
         for stats in self._all_stats():
             stats.bytes_received += response.num_bytes_downloaded
-        if response.is_success:
-            self._limiter.on_success()
-            return decode(response.content, call.where)
-        raise faults.of_status(
-            response.status_code,
-            response.headers,
-            response.content,
-            where=call.where,
-            now=self._clock.now(),
-        )
+            stats.responses_429 += refused
+        if isinstance(error, RateLimited):
+            limiter.refused(turn, error.retry_after)
+        else:
+            limiter.accepted(turn)
+        if error is not None:
+            raise error
+        return decode(response.content, call.where)
 
     async def _send(self, call: _Call) -> httpx.Response:
         content = None if call.body is None else orjson.dumps(call.body)
@@ -241,13 +258,6 @@ class ApiClient:
             fault = faults.of_transport(error, where=call.where, host=self._host)
         # raised out here, so that the library's error, which holds the request, is no context of ours
         raise fault
-
-    def _note(self, failed: Retriable, *, gave_up: bool) -> None:
-        """Tell the limiter of a 429. A wait too long for the request itself must not hold the others up."""
-        if isinstance(failed, RateLimited):
-            for stats in self._all_stats():
-                stats.responses_429 += 1
-            self._limiter.on_429(None if gave_up else failed.retry_after)
 
 
 def _as_it_is(answer: object) -> object:

@@ -34,6 +34,8 @@ from instantly_pipeline.errors import (
 _EDGE = re.compile(r"error[ _]?code\W{0,5}1010", re.IGNORECASE)
 _TAG = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.IGNORECASE | re.DOTALL)
 _LONGEST_BODY = 20_000
+_A_DAY = 86_400.0  # seconds: nothing useful comes of waiting longer
+_A_WINDOW = 900.0  # seconds
 _A_YEAR = 31_536_000.0  # seconds: a larger "seconds to wait" is a point in time
 
 
@@ -99,18 +101,18 @@ def wait_named(headers: Mapping[str, str], *, now: datetime) -> float | None:
     """Seconds the server asks to wait, from `Retry-After` or `X-RateLimit-Reset`; None if it names none.
 
     Live sends neither on the routes read here. `X-RateLimit-Reset` is Unix seconds in the older description; smaller
-    numbers are taken for seconds to wait, larger ones for milliseconds.
+    numbers are taken for seconds to wait, larger ones for milliseconds. It counts only where `X-RateLimit-Remaining`
+    does not say that the window it speaks of has room, and within a quarter of an hour; a `Retry-After` within a day.
     """
     named = _retry_after(headers, now)
-    if named is not None:
+    if named is not None and named <= _A_DAY:
         return named
     reset = _number(headers.get("x-ratelimit-reset"))
-    if reset is None:
+    if reset is None or (_number(headers.get("x-ratelimit-remaining")) or 0.0) > 0:
         return None
-    if reset < _A_YEAR:
-        return max(reset, 0.0)
-    instant = reset / 1000 if reset > 1e11 else reset
-    return max(instant - now.timestamp(), 0.0)
+    if reset >= _A_YEAR:
+        reset = (reset / 1000 if reset > 1e11 else reset) - now.timestamp()
+    return reset if 0 <= reset <= _A_WINDOW else None
 
 
 def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

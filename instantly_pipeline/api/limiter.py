@@ -1,102 +1,114 @@
-"""How fast requests may go out: a token bucket whose rate is learned.
+"""How fast requests may go out: one bucket for all chains of a workspace, first come first served.
 
-Live, the API allows 100 requests a second and 6,000 a minute per workspace; older descriptions say about 100 a minute;
-neither sends headers that tell. So the rate is found: it doubles about every second while the bucket is what holds us
-back, is halved at a 429, and grows slowly from then on. One limiter serves all chains of a workspace.
+Its rate is learned by `pace.Pace`; here is what waits, what is remembered between runs, and the cap of the settings.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 
 from instantly_pipeline.api.clock import Clock
+from instantly_pipeline.api.pace import Pace, Turn
+from instantly_pipeline.api.recent import WINDOW
+from instantly_pipeline.errors import RateLimited
 
-_START = 40.0  # requests a second: with the burst below the vendor's 100 in the first second
+_UNTOLD = 6_000.0  # requests a minute, as the vendor says: believed until a refusal shows more
 _BURST = 40.0
-_FLOOR = 0.2  # requests a second: slower than this is not worth learning
-_SLOWEST_GROWTH = 0.02  # requests a second, per second
-_SECONDS_TO_RECOVER = 60.0
-_PAUSE = 1.0  # seconds in which nothing goes out after a 429 that names no time
-_DEAF = 5.0  # seconds in which further 429s are answers to requests sent before the rate was lowered
-_NEARLY = 1e-9
+_SLOWEST, _FASTEST = 10.0, 1e6  # requests a minute: what else was remembered is not believed
+_FRESH = timedelta(days=1)
+_STALE = timedelta(days=30)
 
 
 class Limiter:
-    """A token bucket, first come first served; `rate` is in requests a second.
+    """A bucket whose rate is learned; every request that goes out takes a turn, retries too.
 
-    `burst` requests may go out at once after a quiet time. The rate never exceeds `ceiling`.
+    `on_learned` is called whenever a refusal has changed what is known, so that it can be kept.
     """
 
-    def __init__(self, rate_per_second: float, burst: float, clock: Clock, *, ceiling: float = math.inf) -> None:
-        if not 0 < rate_per_second <= ceiling or burst < 1:
-            raise ValueError("a limiter needs a rate above 0, up to its ceiling, and a burst of at least 1")
-        self.rate = rate_per_second
-        self._burst = burst
+    def __init__(self, clock: Clock, *, ceiling: float = math.inf, burst: float = math.inf) -> None:
+        """The rate never exceeds `ceiling` requests a second; at most `burst` go out at once after a late loop."""
+        self.on_learned: Callable[[], None] | None = None
         self._clock = clock
         self._ceiling = ceiling
-        self._floor = min(_FLOOR, rate_per_second)
-        self._growth: float | None = None  # requests a second, per second; None until the first 429
-        self._tokens = burst
-        self._filled_at = clock.monotonic()
-        self._open_at = -math.inf
-        self._deaf_until = -math.inf
-        self._was_dry = False
-        self._turn = asyncio.Lock()  # waiters are served in order
+        self._pace = Pace(clock.monotonic(), ceiling=ceiling, burst=burst)
+        self._line = asyncio.Lock()  # who waits is served in order
+        self._answered = asyncio.Event()
 
     @classmethod
     def for_cap(cls, requests_per_minute: int | None, clock: Clock) -> Limiter:
         """A limiter that learns; with a cap, no 60 seconds see more than `requests_per_minute` requests."""
         if requests_per_minute is None:
-            return cls(_START, _BURST, clock)
+            return cls(clock)
         if requests_per_minute < 1:
             raise ValueError("a cap below one request a minute would never send anything")
         burst = max(1, min(int(_BURST), requests_per_minute // 60))
-        ceiling = max(requests_per_minute - burst, 0.9) / 60
-        return cls(min(_START, ceiling), burst, clock, ceiling=ceiling)
+        return cls(clock, ceiling=max(requests_per_minute - burst, 0.9) / WINDOW, burst=burst)
 
-    async def acquire(self) -> None:
-        """Return when one request may be sent. Every request pays, retries too."""
-        async with self._turn:
-            while (wait := self._wait()) > 0:
-                self._was_dry = True
-                await self._clock.sleep(wait)
-            self._tokens -= 1
+    @property
+    def per_minute(self) -> float:
+        """Requests a minute that it believes it can sustain."""
+        limit = self._pace.limit
+        return min(self._ceiling * WINDOW, _UNTOLD if limit is None else limit * WINDOW)
 
-    def on_success(self) -> None:
-        """Note a good answer: the rate grows, if it was the bucket that held the request back."""
-        if not self._was_dry:
-            return
-        self._was_dry = False
-        step = 1.0 if self._growth is None else self._growth / self.rate
-        self.rate = min(self._ceiling, self.rate + step)
+    async def acquire(self, patience: float = math.inf) -> Turn:
+        """Return when one request may be sent. End the turn with `accepted`, `refused` or `unanswered`.
 
-    def on_429(self, retry_after: float | None) -> None:
-        """Note a refusal: nothing goes out for `retry_after` seconds, and the rate is halved.
-
-        Refusals that follow within some seconds answer requests sent before, and lower the rate no further.
+        RateLimited where everything was refused for longer than `patience` seconds and it is not the time for a probe.
         """
-        now = self._clock.monotonic()
-        pause = _PAUSE if retry_after is None else max(retry_after, 0.0)
-        self._fill(now)
-        self._tokens = min(self._tokens, 0.0)
-        self._open_at = max(self._open_at, now + pause)
-        self._filled_at = self._open_at  # nothing is saved up meanwhile: a burst is the last thing to send then
-        if now < self._deaf_until:
+        async with self._line:
+            while (wait := self._pace.wait(self._clock.monotonic())) > 0:
+                if self.refused_for > patience:
+                    raise RateLimited(f"every request was refused (429) for {self.refused_for:.0f} s")
+                if math.isinf(wait):
+                    self._answered.clear()
+                    await self._answered.wait()
+                else:
+                    await self._clock.sleep(wait)
+            return self._pace.send(self._clock.monotonic())
+
+    @property
+    def refused_for(self) -> float:
+        """Seconds since when everything is refused; 0 while requests are accepted."""
+        refusal = self._pace.refusal
+        return 0.0 if refusal is None else self._clock.monotonic() - refusal.began_at
+
+    def accepted(self, turn: Turn) -> None:
+        """The request was answered, and not refused for speed."""
+        reopened = self._pace.refusal
+        self._pace.accepted(turn, self._clock.monotonic())
+        self._answered.set()
+        if reopened is not None and self._pace.refusal is None and self.on_learned is not None:
+            self.on_learned()
+
+    def refused(self, turn: Turn, retry_after: float | None) -> None:
+        """The answer was 429, and named so many seconds to wait, or none."""
+        self._pace.refused(turn, self._clock.monotonic(), retry_after)
+        self._answered.set()
+
+    def unanswered(self, turn: Turn) -> None:
+        """The request got no answer."""
+        self._pace.unanswered(turn, self._clock.monotonic())
+        self._answered.set()
+
+    def remembered(self) -> dict[str, object]:
+        """What the next run should know; empty where nothing was learned. JSON values."""
+        if self._pace.limit is None:
+            return {}
+        return {"per_minute": self.per_minute, "at": self._clock.now().isoformat()}
+
+    def recall(self, state: Mapping[str, object]) -> None:
+        """Start from what an earlier run remembered: carefully where that is long ago, not at all where it is absurd."""
+        per_minute, at = state.get("per_minute"), state.get("at")
+        if not isinstance(per_minute, int | float) or isinstance(per_minute, bool) or not isinstance(at, str):
             return
-        self._deaf_until = now + max(pause, _DEAF)
-        self._growth = max(self.rate / (2 * _SECONDS_TO_RECOVER), _SLOWEST_GROWTH)
-        self.rate = max(self._floor, self.rate / 2)
-
-    def _wait(self) -> float:
-        now = self._clock.monotonic()
-        self._fill(now)
-        if self._open_at > now:
-            return self._open_at - now
-        missing = 1 - self._tokens
-        return missing / self.rate if missing > _NEARLY else 0.0
-
-    def _fill(self, now: float) -> None:
-        if now > self._filled_at:
-            self._tokens = min(self._burst, self._tokens + (now - self._filled_at) * self.rate)
-            self._filled_at = now
+        try:
+            age = self._clock.now() - datetime.fromisoformat(at)
+        except (ValueError, TypeError):
+            return
+        if not _SLOWEST <= per_minute <= _FASTEST or not timedelta(0) <= age < _STALE:
+            return
+        self._pace.begin_at(per_minute / WINDOW, self._clock.monotonic(), careful=age > _FRESH)
+        self._answered.set()

@@ -1,7 +1,7 @@
 """When to try again: waiting times and budgets of one request.
 
-Refusals for speed (429) can last minutes, so they get a budget of time. Everything else gets a budget of tries and
-time. Decisions go by the type of the error alone.
+Refusals for speed (429) can last minutes, so they get a budget of time; the limiter lets only one request probe
+meanwhile, whatever is waited here. Everything else gets a budget of tries and time. Decisions go by the type of the error alone.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class RetryPolicy:
     edge_tries: int = 4  # a block by user agent or address rarely lifts by itself
     unreached_tries: int = 3  # as long as the client never had an answer: no network should be a quick, clear error
     rate_base: float = 1.0
-    rate_cap: float = 120.0
+    rate_cap: float = 30.0  # no longer than the limiter's own pauses: who waits here does not see that it lifted
     rate_budget: float = 900.0
 
 

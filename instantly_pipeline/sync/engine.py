@@ -10,7 +10,8 @@ import asyncio
 import logging
 import random
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC
 
@@ -71,8 +72,8 @@ READERS: Mapping[Read, Callable[[Sink], Awaitable[None]]] = {
     Read.ACCOUNT_BATCH: read_account_batch,
 }
 
-STEP_MINUTES = 10  # campaign-days of steps per run: what so many minutes allow
-VENDOR_REQUESTS_PER_MINUTE = 6_000
+STEP_MINUTES = 10  # campaign-days of steps per run: what so many minutes allow at the learned rate
+RATE = "rate"  # the checkpoint of what was learned of it
 WORKSPACES_AT_ONCE = 4
 
 
@@ -163,7 +164,7 @@ class _Run:
         async with client:
             failed: PipelineError | None = None
             try:
-                await self._identified(client, result)
+                await self._identified(client, limiter, result)
             except PipelineError as error:
                 failed = error
             stats = client.stats
@@ -192,7 +193,7 @@ class _Run:
                "full": self.request.full, "requests": result.requests}  # fmt: skip
         note_down(self.layout, self.run_id, "sync_runs", [row], now=now)
 
-    async def _identified(self, client: ApiClient, result: WorkspaceResult) -> None:
+    async def _identified(self, client: ApiClient, limiter: Limiter, result: WorkspaceResult) -> None:
         """Find out whose key this is, then sync that workspace."""
         workspace_id, answer = await resolve(client)
         result.workspace_id = workspace_id
@@ -203,15 +204,21 @@ class _Run:
         self.taken[workspace_id] = result.name
         if self.names is not None:
             (self.names.check if self.only_plan else self.names.bind)(result.name, workspace_id)
-        run = WorkspaceRun(self, client, result, workspace_id, answer)
-        await (run.plan() if self.only_plan else run.go())
+        states = States(self.layout, workspace_id)
+        limiter.recall(states.read(RATE))
+        run = WorkspaceRun(self, client, limiter, result, workspace_id, answer)
+        if self.only_plan:
+            await run.plan()
+            return
+        with _remembering(limiter, states):
+            await run.go()
 
 
 class WorkspaceRun:
     """One workspace in one run."""
 
     def __init__(
-        self, run: _Run, client: ApiClient, result: WorkspaceResult, workspace_id: str, answer: object
+        self, run: _Run, client: ApiClient, limiter: Limiter, result: WorkspaceResult, workspace_id: str, answer: object
     ) -> None:
         self.run = run
         self.result = result
@@ -221,7 +228,7 @@ class WorkspaceRun:
         clock = WriterClock(time.now, after=last_written(run.layout, workspace_id))
         files = RunFiles(run.layout, workspace_id, run.run_id)
         today = time.now().astimezone(UTC).date()
-        self.per_minute = float(settings.max_requests_per_minute or VENDOR_REQUESTS_PER_MINUTE)
+        self.per_minute = limiter.per_minute
         self.ctx = Context(
             workspace=result.name, workspace_id=workspace_id, client=client, time=time, layout=run.layout, files=files,
             clock=clock, notes=Notes(files, clock), states=States(run.layout, workspace_id),
@@ -366,6 +373,22 @@ class WorkspaceRun:
             rows_upserted=sum(s.changes.inserted + s.changes.updated for s in streams),
         )  # fmt: skip
         self.ctx.notes.flush()
+
+
+@contextmanager
+def _remembering(limiter: Limiter, states: States) -> Iterator[None]:
+    """Keep the rate that this run learns, also if it is killed."""
+
+    def keep() -> None:
+        if learned := limiter.remembered():
+            states.write(RATE, learned)
+
+    limiter.on_learned = keep
+    try:
+        yield
+    finally:
+        limiter.on_learned = None
+        keep()
 
 
 def _selected(keys: Mapping[str, SecretStr], names: tuple[str, ...] | None) -> dict[str, SecretStr]:

@@ -46,12 +46,12 @@ def run(main: Coroutine[Any, Any, _T]) -> _T:
 
 @asynccontextmanager
 async def client_of(server: Server | str, clock: FakeClock | None = None, **options: Any) -> AsyncIterator[ApiClient]:
-    """A client for the server, without a limit of speed unless one is given."""
+    """A client for the server, with a limiter that has yet to learn unless one is given."""
     clock = clock or FakeClock()
     settings: dict[str, Any] = {
         "base_url": server if isinstance(server, str) else server.url,
         "key": KEY,
-        "limiter": Limiter(1e9, 1e9, clock),
+        "limiter": Limiter(clock),
         "clock": clock,
         "rng": random.Random(1),
     }
