@@ -30,7 +30,8 @@ _SHARE = 0.14  # of what was accepted within a minute may be unanswered ...
 _UNANSWERED = 2  # ... but always so many
 _FLOOR = 1 / 6  # requests a second
 _BELOW = 0.97  # of what was accepted: where the rate starts again
-_BACK = 0.98  # of the refused rate: where it comes back to, ...
+_BACK = 0.98  # of the refused rate: where it comes back to ...
+_BACK_DOUBLED = 0.9  # and where it was doubling, which overshoots, ...
 _SECONDS_BACK = 45.0  # ... within so many seconds, ...
 _FAR = 1.2  # where it comes back to, by where it starts, from which on the way back is ...
 _SECONDS_BACK_FAR = 12.0  # ... so short: the limit is one per second, or the next refusal comes soon
@@ -38,12 +39,13 @@ _REQUESTS_BACK = 250  # ... and so many requests ...
 _REQUESTS_PER_REFUSAL = 150  # ... and so many more for each refusal, which keeps refusals below 1 % ...
 _MOST_REFUSALS = 20  # ... of which no more are counted
 _CLIMB = 0.0025  # of the rate, each second beyond
-_PROOF = 65.0  # seconds: no window of a minute refuses for longer, or stays silent for longer
+_PROOF = 65.0  # seconds: no window of a minute stays silent for longer
 _DOUBLING = 8.0  # seconds (or ten requests, if that is longer)
 _SOON = 20.0  # seconds (or ten requests): a refusal so soon after the last one says that the estimate was wrong
 _LONG = 20.0  # seconds of refusal after which the start is careful
 _CAREFUL = 0.25
 _PAUSE = 1.0  # seconds (or two requests): after this a limit per second has passed
+_TOO_FEW = 10  # accepted before the first refusal, to learn from
 _LONGEST_PAUSE = 30.0
 _LONGEST_NAMED = 900.0  # seconds: a longer wait that a server names is for one request, not for all
 _BURST_SECONDS = 0.02  # of requests may be made up for when the loop was late
@@ -55,6 +57,7 @@ class Turn:
     """One request that was let out."""
 
     sent_at: float
+    rate: float  # then
     held_back: bool  # by the rate: only then its success says that the rate is not too high
 
 
@@ -67,6 +70,7 @@ class _Refusal:
     rate: float
     accepted: int  # in the 60 s before `sent_at`
     last_second: float
+    back: bool  # on the way back to where it was refused before
     soon: bool
     busy: bool  # the rate was what held the requests back
     went: float  # requests a second accepted since the refusal before
@@ -75,6 +79,7 @@ class _Refusal:
     probe_at: float
     probe: Turn | None = None
     failed: int = 0  # probes
+    failed_at: float = -math.inf  # the last of them
 
     def also(self, turn: Turn) -> None:
         """A request from before the refusal was accepted."""
@@ -128,7 +133,7 @@ class Pace:
 
     def send(self, now: float) -> Turn:
         """Take a turn."""
-        turn = Turn(now, self._held_back)
+        turn = Turn(now, self.rate, self._held_back)
         self._held_back = False
         self._unanswered += 1
         self._tokens -= 1
@@ -164,6 +169,7 @@ class Pace:
         if turn is self.refusal.probe:
             self.refusal.probe = None
             self.refusal.failed += 1
+            self.refusal.failed_at = now
             # what is known is close: it comes soon. Before that a minute may have to pass, and probes are dear
             self.refusal.pause = min(_LONGEST_PAUSE, self.refusal.pause * (5 if self.limit is None else 2))
             self.refusal.probe_at = now + max(self.refusal.pause, named or 0.0)
@@ -185,39 +191,49 @@ class Pace:
 
     def _close(self, turn: Turn, now: float, named: float | None) -> None:
         since = now - self._opened_at
-        soon = self.limit is not None and self.rate < self._top and since < max(_SOON, 10 / self.limit)
+        back = self.limit is not None and turn.rate < self._top
+        soon = back and since < max(_SOON, 10 / (self.limit or 1))
         pause = max(_PAUSE, 2 / self.rate)
         self._soon = self._soon + 1 if soon else 0
-        self._refusals = 1
+        self._refusals = self._refusals + 1 if soon else 1
         self.refusal = _Refusal(
-            sent_at=turn.sent_at, began_at=now, rate=self.rate, accepted=self._recent.count(turn.sent_at),
-            last_second=self._recent.last_second(turn.sent_at), soon=soon,
+            sent_at=turn.sent_at, began_at=now, rate=turn.rate, accepted=self._recent.count(turn.sent_at),
+            last_second=self._recent.last_second(turn.sent_at), back=back, soon=soon,
             busy=self._seconds > 0.7 * (turn.sent_at - self._opened_at),
             went=self._accepted / max(1.0, now - self._closed_at),
-            ran=self._accepted / max(1.0, since), pause=pause, probe_at=now + (pause if named is None else max(named, _PAUSE)),
+            ran=self._accepted / max(1.0, since), pause=pause,
+            probe_at=now + (pause if named is None else max(named, _PAUSE)),
         )  # fmt: skip
         self._closed_at, self._accepted = now, 0
 
     def _open(self, refusal: _Refusal, now: float) -> None:
-        lasted, first = now - refusal.began_at, self.limit is None
+        self.refusal = None
+        # no window of a minute refuses for longer than that: it is not our doing, and says nothing
+        lasting = refusal.failed_at - refusal.began_at > WINDOW
         minute = max(refusal.accepted, self._recent.count(now)) / WINDOW
-        if self.limit is None:
+        if self.limit is not None:
+            careful = now - refusal.began_at > _LONG and not refusal.back
+            if lasting:
+                self._refusals = 1
+            else:
+                self._judge(self.limit, refusal, minute)
+        elif lasting or refusal.accepted < _TOO_FEW:
+            self._restart(now, _START)
+            return
+        else:
+            careful = False
             self.limit = minute
             self._top = minute if refusal.failed else min(refusal.rate, max(_BACK * refusal.last_second, minute))
             self._refusals = 1  # learning has a budget of its own
-        elif lasted <= _PROOF:  # what lasts longer is not our doing
-            self._judge(self.limit, refusal, minute)
         self.limit = max(_FLOOR, self.limit)
         self._top = max(self.limit, self._top)
-        self.refusal = None
-        careful = lasted > _LONG and not first and not refusal.soon
         self._restart(now, self.limit * _BELOW * (_CAREFUL if careful else 1))
         self._seconds_back = _SECONDS_BACK_FAR if self._top > _FAR * self.limit else _SECONDS_BACK
 
     def _judge(self, limit: float, refusal: _Refusal, minute: float) -> None:
         """What a refusal says of the limit; `minute` is the rate at which requests were accepted in the 60 s before."""
         rate, window = refusal.rate, refusal.failed > 1  # two failed probes are seconds: no limit per second
-        if refusal.soon and window:
+        if refusal.back and window:
             self.limit = self._top = min(rate, minute)
         elif refusal.soon and self._soon == 1:
             self.limit = self._top = min(0.95 * rate, max(rate / 2, minute, refusal.ran))
@@ -225,7 +241,7 @@ class Pace:
             self.limit = self._top = max(rate / 2, min(minute, refusal.went))
         else:
             self.limit = max(limit * (0.5 if refusal.busy else 0.95), min(rate, minute))
-            self._top = self.limit if window else _BACK * rate
+            self._top = self.limit if window else rate * (_BACK if self._beyond < _PROOF else _BACK_DOUBLED)
 
     def _restart(self, now: float, rate: float) -> None:
         self.rate = self._base = min(self._ceiling, rate)
