@@ -100,7 +100,7 @@ class Limiter:
         return {"per_minute": self.per_minute, "at": self._clock.now().isoformat()}
 
     def recall(self, state: Mapping[str, object]) -> None:
-        """Start from what an earlier run remembered: carefully where that is long ago, not at all where it is absurd."""
+        """Start from what an earlier run remembered: carefully if that is long ago, not at all if it is absurd."""
         per_minute, at = state.get("per_minute"), state.get("at")
         if not isinstance(per_minute, int | float) or isinstance(per_minute, bool) or not isinstance(at, str):
             return

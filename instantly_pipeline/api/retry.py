@@ -1,7 +1,8 @@
 """When to try again: waiting times and budgets of one request.
 
 Refusals for speed (429) can last minutes, so they get a budget of time; the limiter lets only one request probe
-meanwhile, whatever is waited here. Everything else gets a budget of tries and time. Decisions go by the type of the error alone.
+meanwhile, whatever is waited here. Everything else gets a budget of tries and time. Decisions go by the type of the
+error alone.
 """
 
 from __future__ import annotations

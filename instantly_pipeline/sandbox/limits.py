@@ -48,8 +48,11 @@ class Window:
 class Limiter:
     """The windows of one workspace."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, to_calendar: float = 0.0) -> None:
+        """`to_calendar`: what to add to the times given to get those of the calendar, by which fixed windows turn."""
         self.second, self.minute, self.emails = Window(1.0), Window(60.0), Window(60.0)
+        self.to_calendar = to_calendar
+        self.others_at = 0.0
 
     def admit(self, limits: RateLimits, now: float, *, emails: bool) -> float:
         """Seconds to wait, 0 when the request may pass. A refused request costs nothing."""
@@ -57,6 +60,18 @@ class Limiter:
             return limits.sustained_until - now
         if not limits.enabled:
             return 0.0
+        now += self.to_calendar
+        self._serve_others(limits, now)
+        return self._admit(limits, now, emails=emails)
+
+    def _serve_others(self, limits: RateLimits, now: float) -> None:
+        """What the other client asked since the last look (a minute at most): evenly; what is refused is lost."""
+        self.others_at = max(self.others_at, now - 60.0) if limits.others_per_second else now
+        while limits.others_per_second and self.others_at + 1 / limits.others_per_second <= now:
+            self.others_at += 1 / limits.others_per_second
+            self._admit(limits, self.others_at, emails=False)
+
+    def _admit(self, limits: RateLimits, now: float, *, emails: bool) -> float:
         checks = [(self.second, limits.per_second), (self.minute, limits.per_minute)]
         if emails:
             checks.append((self.emails, limits.emails_per_minute))

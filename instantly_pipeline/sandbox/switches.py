@@ -12,12 +12,14 @@ Where = bool | list[str]
 
 @dataclass
 class RateLimits:
-    """Per workspace. `window`: `sliding`, `fixed` or `bucket`. `headers` puts X-RateLimit-* on every answer."""
+    """Per workspace. `window`: `sliding`, `fixed` (by the calendar) or `bucket`. `headers` puts X-RateLimit-* on every
+    answer. `others_per_second`: so many requests a second come from another client of the workspace."""
 
     enabled: bool = True
     per_second: int = 100
     per_minute: int = 6000
     emails_per_minute: int = 20
+    others_per_second: float = 0.0
     window: str = "sliding"
     retry_after: bool = False
     headers: bool = False

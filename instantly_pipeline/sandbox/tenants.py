@@ -1,5 +1,6 @@
 """Workspaces and their keys: whose request is this, and what may it read."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +23,7 @@ class Tenant:
 
     world: World
     keys: list[str]
-    limiter: Limiter = field(default_factory=Limiter)
+    limiter: Limiter = field(default_factory=lambda: Limiter(to_calendar=time.time() - time.monotonic()))
 
 
 class Tenants:

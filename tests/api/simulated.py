@@ -104,7 +104,7 @@ class Server:
         return not (self.down and self.down(now)) and self._takes(now)
 
     def _takes(self, now: float) -> bool:
-        if not all([limit.left(now) for limit in self.limits]):
+        if not all(limit.left(now) for limit in self.limits):
             return False
         for limit in self.limits:
             limit.take(now)

@@ -35,8 +35,8 @@ def test_it_finds_and_keeps_to_a_limit_it_was_not_told(
     allowed = min(most * TEN_MINUTES / seconds for most, seconds in [*limit, (possible, 1.0)])
     refused = log.between(LEARNED, LEARNED + TEN_MINUTES)[1]
     assert used(log, allowed) >= USED
-    # at 20 a minute there are 200 requests: two refusals
-    assert refused <= max(2, REFUSED * allowed)
+    # at 20 a minute there are 200 requests, and a search for more costs two or three
+    assert refused <= max(3 if kind == "bucket" else 2, REFUSED * allowed)
     first = log.between(0, TEN_MINUTES)
     assert first[1] <= max(6, REFUSED_AT_FIRST * sum(first))
 
@@ -102,15 +102,13 @@ def test_a_refusal_of_everything_from_the_start_teaches_nothing() -> None:
 
 def test_answers_to_requests_sent_before_a_refusal_are_not_punished_again() -> None:
     pace = Pace(0.0)
-    pace.begin_at(50.0, 0.0, careful=False)
-    pace._recent._total = 1000  # noqa: SLF001 a minute of traffic, so that many may be unanswered
-    now, turns = 0.0, []
+    play(pace, Server(limits("sliding", (6000, 60.0))), 30)  # so that many may be unanswered
+    now, turns = 40.0, []
     while len(turns) < 40:
         now += pace.wait(now)
         turns.append(pace.send(now))
     pace.refused(turns[0], now, None)
-    probe = pace.send(now + 1)
-    pace.accepted(probe, now + 1.2)
+    pace.accepted(pace.send(now + 1), now + 1.2)
     known = pace.limit
     for turn in turns[1:]:
         pace.refused(turn, now + 1.5, None)

@@ -179,3 +179,17 @@ def test_a_limiter_tells_how_long_to_wait() -> None:
     assert limiter.admit(limits, 5.25, emails=False) == pytest.approx(0.75)
     limits.enabled = False
     assert limiter.admit(limits, 5.25, emails=False) == 0
+
+
+@pytest.mark.parametrize("kind", ["sliding", "fixed"])
+def test_another_client_of_the_workspace_takes_its_part_of_the_limit(kind: str) -> None:
+    limiter, limits = Limiter(), RateLimits(per_minute=60, window=kind, others_per_second=0.5)
+    assert limiter.admit(limits, 600.0, emails=False) == 0
+    assert sum(limiter.admit(limits, 659.9, emails=False) == 0 for _ in range(100)) == 60 - 1 - 30
+
+
+def test_fixed_windows_turn_with_the_calendar() -> None:
+    limiter, limits = Limiter(to_calendar=59.5), RateLimits(per_minute=1, window="fixed")
+    assert limiter.admit(limits, 0.0, emails=False) == 0
+    assert limiter.admit(limits, 0.4, emails=False) == pytest.approx(0.1)
+    assert limiter.admit(limits, 0.6, emails=False) == 0
