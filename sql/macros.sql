@@ -30,6 +30,10 @@ create or replace macro rule_value(rule, value, name) as max(value) filter (wher
 -- the 99.9 % point of chi-square (Wilson and Hilferty); beyond it shares this uneven are no chance
 create or replace macro chi_square_999(df) as df * power(1 - 2 / (9.0 * df) + 3.0902323 * sqrt(2 / (9.0 * df)), 3);
 
+-- variants over all steps of a campaign; a step of the older form, with its subject in it, is one
+create or replace macro variants_of(sequences) as
+    len(json_extract(sequences, '$[0].steps[*].variants[*]')) + len(json_extract(sequences, '$[0].steps[*].subject'));
+
 -- a variant counted from 0 as a letter, A first
 create or replace macro variant_letter(variant) as case
     when try_cast(variant as integer) between 0 and 25 then chr(65 + try_cast(variant as integer))
@@ -38,6 +42,10 @@ end;
 -- how far a value is from what is usual, in robust standard deviations; counts scatter by their root at least
 create or replace macro robust_score(value, usual, usual_deviation) as
     (value - usual) / greatest(1.4826 * usual_deviation, sqrt(usual), 1);
+
+-- whether a setting is on in any of the lists that two forms of it were read into
+create or replace macro is_on(found, found_in_older_form) as
+    list_contains(found, 'true') or list_contains(found_in_older_form, 'true');
 
 -- weekdays as numbers (0 = Sunday), 0 to 6 days from `day` to the next of them; 0 where there are none
 create or replace macro days_until(day, weekdays) as

@@ -21,7 +21,7 @@ from instantly_pipeline.warehouse.build import refused_by_machine
 from instantly_pipeline.warehouse.contents import Contents
 from instantly_pipeline.warehouse.contracts import Check, Contract, read_contracts
 from instantly_pipeline.warehouse.made import Definitions, note_passed, passed_before
-from instantly_pipeline.warehouse.models import Model, read_seeds, tables_of
+from instantly_pipeline.warehouse.models import Model, tables_of
 from instantly_pipeline.warehouse.reads import is_volatile
 from instantly_pipeline.warehouse.runner import keys_of, macros_text
 from instantly_pipeline.warehouse.sqltext import columns, digest, first, ident, text
@@ -70,8 +70,7 @@ def run_checks(
     about = Definitions(con, models, macros)
     passed = Passed(con, about, Contents(con, keys_of(models)), macros)
     questions = [
-        *_stream_questions(streams),
-        *(q for seed in read_seeds(sql_dir).values() for q in _contract_questions(f"seeds.{seed.name}", seed)),
+        *stream_questions(streams),
         *(q for model in models.values() for q in model_questions(model)),
         *_singular(sql_dir),
     ]
@@ -145,7 +144,8 @@ def _result(question: Question, failing: int) -> CheckResult:
     )
 
 
-def _stream_questions(streams: Mapping[str, Stream]) -> Iterable[Question]:
+def stream_questions(streams: Mapping[str, Stream]) -> Iterable[Question]:
+    """What is promised of every stream's current rows."""
     for stream in streams.values():
         table = f"raw.{ident(stream.name)}"
         yield Question(

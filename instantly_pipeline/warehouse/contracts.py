@@ -9,6 +9,7 @@ models:
     nullable_key: [step]                                    parts of the key that may be null
     materialized: table                                     intermediate only; the default is a view
     may_be_empty: true                                      having no rows any more is no reason not to publish
+    needs: [[rpt_runway, at_limit]]                         seeds only: keys whose lines have to be there
     columns:
       - {name: campaign_id, type: VARCHAR, description: ...}
       - campaign_name: VARCHAR                              short, where `shared` describes it

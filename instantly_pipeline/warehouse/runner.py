@@ -23,7 +23,8 @@ from instantly_pipeline.warehouse.contracts import Contract
 from instantly_pipeline.warehouse.made import Definitions, Made, made_before, note_made
 from instantly_pipeline.warehouse.models import FOLDERS, Model, read_seeds, with_needs
 from instantly_pipeline.warehouse.reads import columns_read
-from instantly_pipeline.warehouse.sqltext import digest, first, ident, text
+from instantly_pipeline.warehouse.seeds import put_seed
+from instantly_pipeline.warehouse.sqltext import digest, first, ident
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,22 +108,19 @@ def _seed(
     con: duckdb.DuckDBPyConnection, path: Path, seed: Contract, before: Mapping[str, Made], contents: Contents
 ) -> None:
     name = f"seeds.{seed.name}"
-    types = ", ".join(f"{text(column.name)}: {text(column.type)}" for column in seed.columns)
-    about = (seed.description, *(column.description for column in seed.columns))
-    definition = digest(duckdb.__version__, path.read_bytes().hex(), types, *about)
+    definition = digest(duckdb.__version__, path.read_bytes().hex(), repr(seed))
     if name in before and before[name].definition == definition:
         return
     con.begin()
     try:
-        con.execute(
-            f"create or replace table {ident(name)} as "
-            f"from read_csv({text(str(path))}, header = true, auto_detect = false, delim = ',', quote = '\"', "
-            f"escape = '\"', columns = {{{types}}})"
-        )
+        put_seed(con, path, seed)
         comment(con, "table", name, seed.description, seed.columns)
         contents.forget(name)
         note_made(con, name, Made(definition, definition, {}, None, []))
         con.commit()
+    except ModelError:
+        con.rollback()
+        raise
     except duckdb.Error as error:
         _give_up(con, str(path), error)
 

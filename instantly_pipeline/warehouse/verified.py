@@ -72,7 +72,7 @@ def apply_verified(con: duckdb.DuckDBPyConnection, stream: str) -> int:
 
 
 def _apply(con: duckdb.DuckDBPyConnection, table: str, workspace_id: str, found: list[Segment]) -> int:
-    if len(found) == 1:
+    if len(found) == 1 and found[0].after == "":
         done = con.execute(_WHOLE.format(raw=table), [found[0].at, workspace_id]).fetchall()
         return int(done[0][0])
     columns = {"after": pa.array([s.after for s in found]), "at": pa.array([s.at for s in found], pa.int64())}

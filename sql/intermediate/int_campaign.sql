@@ -20,6 +20,7 @@ named as (
         coalesce(c.status_label, a.campaign_status_label) as status_label,
         c.open_tracking,
         c.link_tracking,
+        c.id is not null as is_described,
         c.id is not null and not c.is_deleted as is_listed,
         coalesce(c.is_deleted, false) as is_deleted
     from known as k

@@ -9,6 +9,7 @@ counted as (
         workspace_id,
         campaign as campaign_id,
         count(*) as leads,
+        count(timestamp_last_contact) as contacted,
         count(*) filter (where status = 1 and timestamp_last_contact is null) as uncontacted,
         count(*) filter (where interest_kind = 'positive') as positive_leads,
         count(*) filter (where ever_positive) as ever_positive_leads,

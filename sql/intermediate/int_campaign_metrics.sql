@@ -29,7 +29,18 @@ days as (
     group by workspace_id, campaign_id
 ),
 
--- a campaign that never sent has no row in campaign_analytics: zero, if the stream was read at all
+costs as (
+    select
+        workspace_id,
+        max(value) filter (where name = 'lead') as per_lead,
+        max(value) filter (where name = 'email') as per_email
+    from intermediate.int_workspace_setting
+    where kind = 'cost'
+    group by workspace_id
+),
+
+-- a campaign that never sent has no row in campaign_analytics: zero, if the stream was read at all; of one that did send,
+-- or that is known by its id alone, the counters are not known
 metrics as (
     select
         c.workspace_id,
@@ -64,13 +75,27 @@ metrics as (
     left join read_once as r on c.workspace_id = r.workspace_id
     left join staging.stg_campaign_analytics as a
         on c.workspace_id = a.workspace_id and c.campaign_id = a.campaign_id
-    cross join lateral (select case when a.campaign_id is null and r.has_figures then 0 end as nothing) as n
     left join staging.stg_campaign_analytics_overview as o
         on c.workspace_id = o.workspace_id and c.campaign_id = o.campaign_id
     left join intermediate.int_campaign_leads as l
         on c.workspace_id = l.workspace_id and c.campaign_id = l.campaign_id
     left join days as d
         on c.workspace_id = d.workspace_id and c.campaign_id = d.campaign_id
+    cross join lateral (
+        select case
+            when a.campaign_id is null and r.has_figures and c.is_described
+                and coalesce(d.sent, 0) = 0 and coalesce(l.contacted, 0) = 0 then 0
+        end as nothing
+    ) as n
+),
+
+with_costs as (
+    select
+        m.*,
+        case when coalesce(s.per_lead, s.per_email) is not null
+            then m.leads_reached * coalesce(s.per_lead, 0) + m.sent * coalesce(s.per_email, 0) end as cost
+    from metrics as m
+    left join costs as s on m.workspace_id = s.workspace_id
 )
 
-select * from metrics
+select * from with_costs

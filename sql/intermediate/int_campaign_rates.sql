@@ -33,7 +33,9 @@ rates as (
         rate_of(auto_repliers, auto_repliers + repliers) as auto_reply_share,
         wilson_low(auto_repliers, auto_repliers + repliers) as auto_reply_share_low,
         wilson_high(auto_repliers, auto_repliers + repliers) as auto_reply_share_high,
-        rate_of(1000 * opportunity_value, sent) as opportunity_value_per_1000_sent
+        rate_of(1000 * opportunity_value, sent) as opportunity_value_per_1000_sent,
+        rate_of(cost, positive_leads) as cost_per_positive,
+        rate_of(cost, meetings) as cost_per_meeting
     from metrics as m
 )
 

@@ -1,4 +1,5 @@
 -- one row per campaign with a schedule: the weekdays it sends on (0 = Sunday), all days where none is named
+-- Weekdays come as numbers, in an older form as names.
 with campaigns as (
     select
         workspace_id,
@@ -12,13 +13,13 @@ days as (
         workspace_id,
         campaign_id,
         [d for d in [
-            case when list_contains(schedule ->> '$.schedules[*].days."0"', 'true') then 0 end,
-            case when list_contains(schedule ->> '$.schedules[*].days."1"', 'true') then 1 end,
-            case when list_contains(schedule ->> '$.schedules[*].days."2"', 'true') then 2 end,
-            case when list_contains(schedule ->> '$.schedules[*].days."3"', 'true') then 3 end,
-            case when list_contains(schedule ->> '$.schedules[*].days."4"', 'true') then 4 end,
-            case when list_contains(schedule ->> '$.schedules[*].days."5"', 'true') then 5 end,
-            case when list_contains(schedule ->> '$.schedules[*].days."6"', 'true') then 6 end
+            case when is_on(schedule ->> '$.schedules[*].days."0"', schedule ->> '$.schedules[*].days.sunday') then 0 end,
+            case when is_on(schedule ->> '$.schedules[*].days."1"', schedule ->> '$.schedules[*].days.monday') then 1 end,
+            case when is_on(schedule ->> '$.schedules[*].days."2"', schedule ->> '$.schedules[*].days.tuesday') then 2 end,
+            case when is_on(schedule ->> '$.schedules[*].days."3"', schedule ->> '$.schedules[*].days.wednesday') then 3 end,
+            case when is_on(schedule ->> '$.schedules[*].days."4"', schedule ->> '$.schedules[*].days.thursday') then 4 end,
+            case when is_on(schedule ->> '$.schedules[*].days."5"', schedule ->> '$.schedules[*].days.friday') then 5 end,
+            case when is_on(schedule ->> '$.schedules[*].days."6"', schedule ->> '$.schedules[*].days.saturday') then 6 end
         ] if d is not null] as named
     from campaigns
 ),

@@ -26,7 +26,7 @@ joined as (
         c.match_lead_esp,
         c.campaign_schedule ->> '$.schedules[0].timezone' as timezone,
         json_array_length(c.sequences, '$[0].steps')::bigint as steps,
-        len(c.sequences -> '$[0].steps[*].variants[*]') as variants,
+        variants_of(c.sequences) as variants,
         json_array_length(c.email_list)::bigint as senders,
         json_array_length(c.email_tag_list)::bigint as sender_tags,
         c.daily_limit,

@@ -64,7 +64,7 @@ named as (
         v.link_tracking,
         v.stop_on_reply,
         json_array_length(v.sequences, '$[0].steps')::bigint as steps,
-        len(v.sequences -> '$[0].steps[*].variants[*]') as variants,
+        variants_of(v.sequences) as variants,
         json_array_length(v.email_list)::bigint as senders,
         v.daily_limit,
         v.daily_max_leads,

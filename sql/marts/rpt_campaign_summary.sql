@@ -56,9 +56,10 @@ joined as (
         c.status_label,
         c.is_listed,
         c.is_deleted,
-        h.health,
-        coalesce(h.reason, case h.health when 'grey' then 'too little sent to judge' else 'all metrics in range' end)
-            as health_reason,
+        coalesce(h.health, 'grey') as health,
+        coalesce(
+            h.reason, case when h.health = 'green' then 'all metrics in range' else 'too little sent to judge' end
+        ) as health_reason,
         case when r.reply_rate_low is not null then rank() over (
             partition by r.workspace_id order by r.reply_rate_low desc nulls last
         ) end as rank_in_workspace,
@@ -107,6 +108,9 @@ joined as (
         r.auto_reply_share_low,
         r.auto_reply_share_high,
         r.opportunity_value_per_1000_sent,
+        r.cost,
+        r.cost_per_positive,
+        r.cost_per_meeting,
         r.days_active,
         r.first_sent_on,
         r.last_sent_on,

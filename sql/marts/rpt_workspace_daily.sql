@@ -1,5 +1,6 @@
 -- one row per workspace and day, from its first day with figures to its last, quiet days as zeros
--- The workspace's own figures count (deleted campaigns are in them); sums over campaigns stand in where it has none.
+-- The workspace's own figures count (deleted campaigns are in them); sums over campaigns stand in for days before the
+-- first and after the last of them.
 with own as (
     select * from intermediate.int_workspace_day
 ),
@@ -41,7 +42,8 @@ reach as (
         workspace_id,
         min(date) as first_date,
         max(date) as last_date,
-        bool_or(is_own) as has_own
+        min(date) filter (where is_own) as first_own,
+        max(date) filter (where is_own) as last_own
     from (
         select workspace_id, date, true as is_own from own
         union all
@@ -50,12 +52,19 @@ reach as (
     group by workspace_id
 ),
 
+every_date as (
+    select
+        *,
+        unnest(generate_series(first_date::timestamp, last_date::timestamp, interval 1 day))::date as date
+    from reach
+),
+
 spine as (
     select
         workspace_id,
-        has_own,
-        unnest(generate_series(first_date::timestamp, last_date::timestamp, interval 1 day))::date as date
-    from reach
+        date,
+        coalesce(date between first_own and last_own, false) as has_own
+    from every_date
 ),
 
 window_read as (
@@ -118,18 +127,13 @@ rolling as (
 
 targets as (
     select
-        w.workspace_id,
-        max(t.target) filter (where t.metric = 'sent') as sent_target,
-        max(t.target) filter (where t.metric = 'replies') as replies_target,
-        max(t.target) filter (where t.metric = 'opportunities') as opportunities_target
-    from marts.dim_workspace as w
-    left join seeds.targets as t
-        on t.workspace_id = w.workspace_id
-        or (
-            t.workspace_id = '*'
-            and (w.workspace_id, t.metric) not in (select (own_line.workspace_id, own_line.metric) from seeds.targets as own_line)
-        )
-    group by w.workspace_id
+        workspace_id,
+        max(value) filter (where name = 'sent') as sent_target,
+        max(value) filter (where name = 'replies') as replies_target,
+        max(value) filter (where name = 'opportunities') as opportunities_target
+    from intermediate.int_workspace_setting
+    where kind = 'target'
+    group by workspace_id
 ),
 
 joined as (

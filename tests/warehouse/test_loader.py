@@ -291,6 +291,12 @@ def test_verified_ranges_are_open_below_and_closed_above(lake: LakeWriter, opene
     assert verified(opener(THINGS, load=True).connection) == {"a": 0, "b": 4, "c": 4, "d": 0}
 
 
+def test_the_last_range_of_a_sweep_says_nothing_about_the_keys_before_it(lake: LakeWriter, opener: Opener) -> None:
+    lake.upsert(THINGS, [{"id": key} for key in "abc"])
+    lake.log("verified", [{"stream": "things", "key_from": '["b"]', "verified_at": at(4)}])
+    assert verified(opener(THINGS, load=True).connection) == {"a": 0, "b": 0, "c": 4}
+
+
 def test_a_range_verified_before_its_rows_were_loaded_still_counts(lake: LakeWriter, opener: Opener) -> None:
     lake.log("verified", [{"stream": "things", "verified_at": at(4)}])
     warehouse = opener(THINGS, load=True)

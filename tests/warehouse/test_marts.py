@@ -81,6 +81,22 @@ def test_a_campaign_that_sent_nothing_has_counts_of_zero_and_no_rates(lake: Lake
     assert found == [(0, 0, 0, None, None, None, "grey", "too little sent to judge")]
 
 
+def test_counters_that_a_campaign_with_sends_has_no_row_of_are_unknown_not_zero(lake: LakeWriter, ask: Ask) -> None:
+    put(lake, "campaigns", world.campaign("days"), world.campaign("leads"))
+    put(lake, "campaign_analytics", world.counters("other"))
+    put(lake, "daily_analytics", world.day("days", "2026-02-01"))
+    put(lake, "leads", world.lead("a", "leads"), world.lead("b", "gone"))
+    found = ask(
+        "select campaign_id, sent, leads_reached, bounced, bounce_rate, health from marts.rpt_campaign_summary "
+        "where campaign_id <> 'other' order by 1"
+    )
+    assert found == [
+        ("days", 100, None, None, None, "grey"),
+        ("gone", None, None, None, None, "grey"),
+        ("leads", None, None, None, None, "grey"),
+    ]
+
+
 def test_counters_that_were_never_read_are_unknown_not_zero(lake: LakeWriter, ask: Ask) -> None:
     put(lake, "campaigns", world.campaign("c1"))
     assert ask("select sent, leads_reached, repliers from marts.rpt_campaign_summary") == [(None, None, None)]
@@ -239,6 +255,12 @@ def test_settings_of_a_campaign_are_read_out_of_its_json(lake: LakeWriter, ask: 
     assert found[1][0] is None
 
 
+def test_steps_of_an_older_form_are_one_variant_each(lake: LakeWriter, ask: Ask) -> None:
+    flat = [{"steps": [{"subject": "Hi", "body": "b", "delay_days": 2}, {"subject": "", "body": "b"}]}]
+    put(lake, "campaigns", world.campaign("c1", sequences=flat))
+    assert ask("select steps, variants from marts.dim_campaign") == [(2, 2)]
+
+
 def test_enums_are_decoded_and_unknown_numbers_say_so(lake: LakeWriter, ask: Ask) -> None:
     put(lake, "campaigns", world.campaign("c1", status=-2), world.campaign("c2", status=7))
     assert ask("select status, status_label from marts.dim_campaign order by campaign_id") == [
@@ -350,6 +372,13 @@ def test_the_workspace_counts_deleted_campaigns_and_shows_quiet_days(lake: LakeW
         ("2026-02-01", 300, 100, 1, 300, "workspace", False), ("2026-02-02", 0, 0, 0, 300, "workspace", False),
         ("2026-02-03", 100, 0, 0, 400, "workspace", False),
     ]  # fmt: skip
+
+
+def test_days_outside_of_the_workspaces_own_figures_are_sums_over_its_campaigns(lake: LakeWriter, ask: Ask) -> None:
+    put(lake, "workspace_daily_analytics", world.day(None, "2026-02-02", sent=300))
+    put(lake, "daily_analytics", *(world.day("c1", f"2026-02-0{n}", sent=n) for n in (1, 2, 3)))
+    found = ask("select date::varchar, sent, figures_from from marts.rpt_workspace_daily order by date")
+    assert found == [("2026-02-01", 1, "campaigns"), ("2026-02-02", 300, "workspace"), ("2026-02-03", 3, "campaigns")]
 
 
 def test_without_figures_of_its_own_the_workspace_is_the_sum_of_its_campaigns(lake: LakeWriter, ask: Ask) -> None:

@@ -8,23 +8,20 @@ Columns that are left out are null, tables that are left out are empty, seeds ar
 
 from __future__ import annotations
 
-import csv
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from instantly_pipeline.streams.registry import all_streams
-from instantly_pipeline.warehouse import contents
-from instantly_pipeline.warehouse import made as bookkeeping
+from instantly_pipeline.warehouse import statistics
 from instantly_pipeline.warehouse.build import SCHEMAS
-from instantly_pipeline.warehouse.models import given_tables, read_seeds, with_needs
-from instantly_pipeline.warehouse.runner import run_models
+from instantly_pipeline.warehouse.contracts import Contract
+from instantly_pipeline.warehouse.models import Model, given_tables, read_seeds, with_needs
+from instantly_pipeline.warehouse.runner import macros_text
+from instantly_pipeline.warehouse.seeds import put_seed
 from instantly_pipeline.warehouse.sqltext import columns, ident
 from tests.warehouse.lakehelp import SQL, shipped_models
 
@@ -34,38 +31,50 @@ Given = Mapping[str, Sequence[Row]]
 
 def expect(model: str, given: Given, select: str = "*", order: str = "all") -> list[dict[str, Any]]:
     """The rows of a model, as dictionaries of the selected columns, made from the given rows alone."""
-    with made(given, model) as con:
+    con, _ = database(), _shapes()  # the shapes first: they are found out in a transaction of their own
+    con.begin()  # and rolled back: each test begins with an empty database, and none has to be made for it
+    try:
+        _make(con, given, model)
         answer = con.execute(f"select {select} from {_full_name(model)} order by {order}")
         names = [column[0] for column in answer.description or ()]
         return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+    finally:
+        con.rollback()
 
 
-def made(given: Given, *models: str) -> duckdb.DuckDBPyConnection:
-    """A database in memory with these models, for tests that ask more of them than their rows."""
+@cache
+def database() -> duckdb.DuckDBPyConnection:
+    """A database in memory with the shipped macros and nothing else."""
     con = duckdb.connect(config={"threads": 1})
     con.execute("set TimeZone = 'UTC'")
-    for schema in (*SCHEMAS, "given"):
+    for schema in SCHEMAS:
         con.execute(f"create schema if not exists {schema}")
-    con.execute(contents.TABLES)
-    con.execute(bookkeeping.TABLES)
-    replaced = {name: replace(model, columns=()) for name, model in shipped_models().items()}  # spares the comments
-    seeds = {}
-    for name, rows in given.items():
-        schema, table = name.split(".", 1)
-        if schema == "seeds":
-            seeds[table] = rows
-        elif table in replaced and replaced[table].schema == schema:
-            _put(con, f"given.{table}", _shapes()[name], rows)
-            replaced[table] = replace(replaced[table], sql=f"from given.{ident(table)}", depends_on=())
-        else:
-            _put(con, name, _leaves()[name], rows)
-    read = {name for model in with_needs(replaced, models).values() for name in model.depends_on}
-    for name, shape in _leaves().items():
-        if name in read and name not in given and not name.startswith("seeds."):
-            _put(con, name, shape, ())
-    with tempfile.TemporaryDirectory() as folder:
-        run_models(con, _with_seeds(Path(folder), seeds), replaced, models, lambda _name: None)
+    con.execute(macros_text(SQL))
+    statistics.register(con)
     return con
+
+
+def _make(con: duckdb.DuckDBPyConnection, given: Given, *models: str) -> None:
+    """The given tables, and these models with what they are built from."""
+    chosen = with_needs(_without(frozenset(given)), models)
+    read = {name for model in chosen.values() for name in model.depends_on} | given.keys()
+    for name, shape in _leaves().items():
+        schema, table = name.split(".", 1)
+        if schema == "seeds" and name in read and name not in given:
+            put_seed(con, SQL / "seeds" / f"{table}.csv", _seeds()[table])
+        elif name in read:
+            _put(con, name, shape, given.get(name, ()))
+    for model in chosen.values():
+        if model.full_name in given:
+            _put(con, model.full_name, _shapes()[model.full_name], given[model.full_name])
+        else:
+            con.execute(f"create {model.materialized} {ident(model.full_name)} as {model.sql}")
+
+
+@cache
+def _without(given: frozenset[str]) -> dict[str, Model]:
+    """The models, of which the given ones need nothing."""
+    return {n: replace(m, depends_on=()) if m.full_name in given else m for n, m in shipped_models().items()}
 
 
 def _put(con: duckdb.DuckDBPyConnection, name: str, shape: Mapping[str, str], rows: Sequence[Row]) -> None:
@@ -77,17 +86,9 @@ def _put(con: duckdb.DuckDBPyConnection, name: str, shape: Mapping[str, str], ro
         con.execute(f"insert into {ident(name)} ({columns(list(row))}) values ({marks})", list(row.values()))
 
 
-def _with_seeds(folder: Path, seeds: Given) -> Path:
-    """An SQL folder with the shipped macros and seeds, and the given seeds in the place of theirs."""
-    shutil.copytree(SQL / "seeds", folder / "seeds")
-    shutil.copy(SQL / "macros.sql", folder)
-    for name, rows in seeds.items():
-        names = [column.name for column in read_seeds(SQL)[name].columns]
-        with (folder / "seeds" / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, names)
-            writer.writeheader()
-            writer.writerows(rows)
-    return folder
+@cache
+def _seeds() -> dict[str, Contract]:
+    return read_seeds(SQL)
 
 
 def _full_name(model: str) -> str:
@@ -97,14 +98,18 @@ def _full_name(model: str) -> str:
 @cache
 def _leaves() -> dict[str, dict[str, str]]:
     """Columns and types of every table that no model makes."""
-    return given_tables(all_streams(), read_seeds(SQL))
+    return given_tables(all_streams(), _seeds())
 
 
 @cache
 def _shapes() -> dict[str, dict[str, str]]:
     """Columns and types of every model, as they come out of their SQL."""
-    with made({}, *shipped_models()) as con:
-        return {
-            model.full_name: {row[0]: row[1] for row in con.execute(f"describe {ident(model.full_name)}").fetchall()}
-            for model in shipped_models().values()
-        }
+    con = database()
+    con.begin()
+    _make(con, {}, *shipped_models())
+    found = {
+        model.full_name: {row[0]: row[1] for row in con.execute(f"describe {ident(model.full_name)}").fetchall()}
+        for model in shipped_models().values()
+    }
+    con.rollback()
+    return found

@@ -8,7 +8,7 @@ import pytest
 
 from instantly_pipeline.streams.enums import ACCOUNT_STATUS, CAMPAIGN_STATUS, WARMUP_STATUS
 from instantly_pipeline.streams.registry import all_streams
-from tests.warehouse.marts.given import Given, Row, expect, made
+from tests.warehouse.marts.given import Given, Row, database, expect
 
 W = {"workspace_id": "w"}
 
@@ -249,7 +249,7 @@ def test_every_setting_is_watched_for_changes(model: str, stream: str, apart: se
     ],
 )
 def test_states_of_the_past_have_the_words_of_the_present(macro: str, labels: dict[int, str]) -> None:
-    with made({}) as con:
-        for number, label in labels.items():
-            assert con.execute(f"select {macro}({number})").fetchall() == [(label,)]
-        assert con.execute(f"select {macro}(null), {macro}(4711)").fetchall() == [(None, "unknown (4711)")]
+    con = database()
+    for number, label in labels.items():
+        assert con.execute(f"select {macro}({number})").fetchall() == [(label,)]
+    assert con.execute(f"select {macro}(null), {macro}(4711)").fetchall() == [(None, "unknown (4711)")]

@@ -95,6 +95,12 @@ def test_each_weekday_of_a_schedule_is_read_and_false_ones_are_not() -> None:
     assert {row["campaign_id"]: row["sending_days"] for row in found} == {str(on): [on] for on in range(7)}
 
 
+def test_weekdays_of_an_older_schedule_are_read_by_their_names() -> None:
+    row, _ = campaign(1, days={"sunday": False, "monday": True, "friday": True, "saturday": False})
+    found = expect("int_campaign_schedule", {"raw.campaigns": [row]}, "sending_days")
+    assert found == [{"sending_days": [1, 5]}]
+
+
 def test_only_fourteen_days_are_looked_at() -> None:
     assert follow_ups([lead(1, 0, "2026-03-01")], 14, days={}) == {"2026-03-15": 1}
     assert follow_ups([lead(1, 0, "2026-03-01")], 15, days={}) == {}

@@ -35,6 +35,8 @@ class Space:
 
     bench: Bench
     id: str
+    key: str
+    edited: bool  # somebody changed leads behind the log's back
 
     def state(self, collection: str) -> list[Row]:
         return self.bench.state(collection, workspace=self.id)
@@ -84,6 +86,7 @@ class Space:
 class Synced:
     """A world, the warehouse made of it, and what the checks said."""
 
+    name: str
     bench: Bench
     con: duckdb.DuckDBPyConnection
     checks: list[CheckResult]
@@ -91,7 +94,7 @@ class Synced:
     @cached_property
     def spaces(self) -> list[Space]:
         listed = self.bench.control.get("/state").json()["workspaces"]
-        return [Space(self.bench, space["id"]) for space in listed]
+        return [Space(self.bench, space["id"], space["key"], edited=self.name == "nasty") for space in listed]
 
     @property
     def today(self) -> date:
@@ -183,4 +186,4 @@ def synced(name: str, folder: Path) -> Iterator[Synced]:
         with Warehouse(made.layout, all_streams(), sql_dir=SQL, models=shipped_models()) as warehouse:
             warehouse.load()
             warehouse.run_models()
-            yield Synced(made, warehouse.connection, warehouse.run_checks())
+            yield Synced(name, made, warehouse.connection, warehouse.run_checks())
