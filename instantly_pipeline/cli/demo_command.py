@@ -168,7 +168,7 @@ def _tell(reports: list[RunReport], published: Path, page: str, parts: _Parts) -
     click.echo(published_line(second))
     click.echo(f"The report to open in a browser: {page}")
     click.echo(f"\nHow long it took: {parts.total} in all\n")
-    click.echo(table(["part", "time"], [*parts.rows, *_steps(first, second)]))
+    click.echo(table(["part", "time"], [*parts.rows[:-1], *_steps(first, second), parts.rows[-1]]))
     click.echo(_NEXT)
 
 
