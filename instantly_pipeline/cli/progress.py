@@ -153,7 +153,7 @@ class Lines:
                 spent = [f"{f'{name}: ' if self._several else ''}{one.text(time.monotonic())}"
                          for name, one in self._spent.items() if one.is_going()]  # fmt: skip
             if going:
-                _line(f"... {', '.join([*spent, *going])}")
+                _line(f"... {', '.join([*going, *spent])}")
 
 
 def _so_far(event: Event) -> str:

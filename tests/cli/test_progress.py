@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from instantly_pipeline.cli.progress import Lines
+from instantly_pipeline.cli.progress import Lines, Spent
 from instantly_pipeline.cli.sync_command import tell
 from instantly_pipeline.lake.changes import Appended
 from instantly_pipeline.orchestration.run import RunReport
@@ -19,11 +19,14 @@ from instantly_pipeline.warehouse.checks import CheckResult
 
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
 BARS = """
+import time
 from instantly_pipeline.cli.progress import reporter
 from instantly_pipeline.sync.report import Event, Outcome
 with reporter(several=False) as show:
     show(Event('start', 'acme', 'leads'))
     show(Event('progress', 'acme', 'leads', rows=1200, done=12, total=50))
+    show(Event('spent', 'acme', done=12, total=50))
+    time.sleep(0.3)
     show(Event('say', 'acme', 'leads', text='reading [campaigns] first'))
     show(Event('end', 'acme', 'leads', rows=5000, outcome=Outcome.OK))
     show(Event('start', '', 'models'))
@@ -43,7 +46,14 @@ def test_bars_are_shown_on_a_terminal() -> None:
         assert child.stdout.read() == b""
     os.close(ours)
     assert child.returncode == 0
-    for expected in (b"leads: ", b"5,000 rows in", b"reading [campaigns] first", b"building the models", b"\x1b["):
+    for expected in (
+        b"leads: ",
+        b"5,000 rows in",
+        b"reading [campaigns] first",
+        b"building the models",
+        b"12 of 50 requests",
+        b"\x1b[",
+    ):
         assert expected in shown
 
 
@@ -55,6 +65,15 @@ def test_lines_name_the_workspace_where_there_are_several(capsys: pytest.Capture
     shown = capsys.readouterr().err.splitlines()
     assert shown[0].startswith("acme: leads: skipped, 0 rows in 0.0 s: the key lacks leads:read")
     assert shown[1].startswith("globex: failed")
+
+
+def test_requests_are_set_against_the_plan_and_the_rest_is_timed_by_the_pace() -> None:
+    spent = Spent(Event("spent", "acme", done=10, total=1_000), 0.0)
+    assert spent.text(0.0) == "10 of 1,000 requests"
+    spent.last = Event("spent", "acme", done=210, total=1_000)
+    assert spent.text(2.0) == "210 of 1,000 requests, 7.9 s left"
+    spent.last = Event("spent", "acme", done=1_000, total=1_000)
+    assert (spent.is_going(), spent.text(9.0)) == (False, "1,000 of 1,000 requests")
 
 
 def test_the_end_of_a_sync_names_what_was_skipped_and_held(capsys: pytest.CaptureFixture[str]) -> None:
