@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Any
 
 import pyarrow as pa
@@ -240,7 +241,7 @@ def scopes_of(stream: Stream, table: pa.Table) -> list[str | None]:
     rows = zip(*(table[name].to_pylist() for name in names), strict=True)
     if stream.absent is Absent.FLAGGED:
         return ["figures" if any(row) else "zero" for row in rows]
-    return [next((f"{n}={v}" for n, v in zip(names, row, strict=True) if v), None) for row in rows]
+    return [next((intern(f"{n}={v}") for n, v in zip(names, row, strict=True) if v), None) for row in rows]
 
 
 def scope_columns(stream: Stream) -> tuple[str, ...]:

@@ -13,16 +13,15 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-import duckdb
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from instantly_pipeline.errors import StorageError
 from instantly_pipeline.lake.conform import scope_columns, scopes_of
 from instantly_pipeline.lake.layout import LakeFile, Layout, reading, replaces, storing, write_durably
 from instantly_pipeline.lake.record import hash_version
@@ -36,6 +35,7 @@ MOST_RUNS = 8
 ROW_GROUP = 4_096
 GROUPS_IN_MEMORY = 64  # of a run: a sweep reads dozens of ranges side by side
 ROWS_AT_ONCE = 8192  # of a file that is replayed
+GROUPS_AT_ONCE = 16  # of all runs together, when they are joined
 
 _RUN_NAME = re.compile(r"\d{8}\.parquet\Z")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -217,17 +217,10 @@ class Index:
         path = self._folder / f"{old[-1].number + 1:08}.parquet"
         beside = path.with_suffix(".tmp")
         try:
-            _merge([run.path for run in old], beside, self._layout.work)
-        except duckdb.Error as error:
+            _write_run(_merged(old), beside)
+        except BaseException:
             beside.unlink(missing_ok=True)
-            for run in old:
-                run.check()
-            if not isinstance(error, (duckdb.IOException, duckdb.OutOfMemoryException)):
-                raise
-            raise StorageError(
-                f"The index in {self._folder} cannot be written ({str(error).splitlines()[0]}). What was synced so far "
-                "is safe; make sure the disk has room and run the same command again."
-            ) from None
+            raise
         with storing(path):
             beside.replace(path)
         self._runs = [_Run(path)]
@@ -294,41 +287,43 @@ class _Run:
         self.path = path
         self.number = int(path.stem)
         self._file = pq.ParquetFile(path, page_checksum_verification=True)
-        self._limits = [self._limits_of(number) for number in range(self._file.num_row_groups)]
-        self._cache: dict[int, tuple[list[str], pa.Table]] = {}
+        self.limits = [self._limits_of(number) for number in range(self._file.num_row_groups)]
+        self._cache: dict[int, pa.Table] = {}
 
     def lookup(self, wanted: list[str]) -> Iterator[tuple[str, Entry]]:
         """The entries of the sorted keys `wanted` that are here."""
-        for number, (first, last) in enumerate(self._limits):
+        for number, (first, last) in enumerate(self.limits):
             here = wanted[bisect_left(wanted, first) : bisect_right(wanted, last)]
             if here:
-                keys, group = self._group(number)
-                places = [place for key in here if keys[place := bisect_left(keys, key)] == key]
-                yield from _rows([keys[place] for place in places], group.take(pa.array(places, pa.int64())))
+                group = self._group(number)
+                places = pc.index_in(pa.array(here, pa.string()), group["key"].chunk(0))
+                yield from _rows(group.take(places.drop_null()))
 
     def range(self, after: str | None, up_to: str | None) -> Iterator[tuple[str, Entry]]:
         """The entries of the keys in (after, up_to]."""
-        for number, (first, last) in enumerate(self._limits):
-            if (after is None or last > after) and (up_to is None or first <= up_to):
-                keys, group = self._group(number)
-                start, end = _bounds(keys, after, up_to)
-                yield from _rows(keys[start:end], group.slice(start, max(end - start, 0)))
+        for number in self._groups(after, up_to):
+            yield from _rows(_within(self._group(number), after, up_to))
+
+    def table(self, after: str | None, up_to: str | None) -> pa.Table:
+        """The rows of the keys in (after, up_to], as they are stored."""
+        groups = list(self._groups(after, up_to))
+        return _within(self._file.read_row_groups(groups), after, up_to) if groups else _SCHEMA.empty_table()
 
     def alive_by_scope(self) -> Iterator[tuple[str | None, int]]:
-        for number in range(len(self._limits)):
+        for number in range(len(self.limits)):
             table = self._file.read_row_group(number, columns=["alive", "scope"])
             scopes = table.filter(table["alive"])["scope"].value_counts()
             yield from ((entry["values"], entry["counts"]) for entry in scopes.to_pylist())
 
     def alive_in(self, scopes: pa.Array) -> Iterator[tuple[str, str]]:
-        for number in range(len(self._limits)):
+        for number in range(len(self.limits)):
             table = self._file.read_row_group(number, columns=["key", "alive", "scope"])
             found = table.filter(pc.and_(table["alive"], pc.is_in(table["scope"], scopes)))
             yield from zip(found["key"].to_pylist(), found["scope"].to_pylist(), strict=True)
 
     def last_alive(self, after: str, up_to: str, accept: Callable[[str], bool]) -> Iterator[str]:
-        for number in reversed(range(len(self._limits))):
-            first, last = self._limits[number]
+        for number in reversed(range(len(self.limits))):
+            first, last = self.limits[number]
             if first <= up_to and last > after:
                 table = self._file.read_row_group(number, columns=["key", "alive"])
                 keys = table.filter(table["alive"])["key"].to_pylist()
@@ -340,16 +335,11 @@ class _Run:
 
     def spread(self, every: int) -> Iterator[str]:
         passed = 0
-        for number in range(len(self._limits)):
+        for number in range(len(self.limits)):
             table = self._file.read_row_group(number, columns=["key", "alive"])
             keys = table.filter(table["alive"])["key"]
             yield from (keys[at].as_py() for at in range(every - 1 - passed, len(keys), every))
             passed = (passed + len(keys)) % every
-
-    def check(self) -> None:
-        """Raise what reading it all raises."""
-        for _ in self._file.iter_batches():
-            pass
 
     def _limits_of(self, number: int) -> tuple[str, str]:
         found = self._file.metadata.row_group(number).column(0).statistics
@@ -358,12 +348,16 @@ class _Run:
         keys = self._file.read_row_group(number, columns=["key"])["key"]  # very long keys have no statistics
         return keys[0].as_py(), keys[-1].as_py()
 
-    def _group(self, number: int) -> tuple[list[str], pa.Table]:
+    def _groups(self, after: str | None, up_to: str | None) -> Iterator[int]:
+        for number, (first, last) in enumerate(self.limits):
+            if (after is None or last > after) and (up_to is None or first <= up_to):
+                yield number
+
+    def _group(self, number: int) -> pa.Table:
         if number not in self._cache:
             while len(self._cache) >= GROUPS_IN_MEMORY:
                 del self._cache[next(iter(self._cache))]
-            table = self._file.read_row_group(number)
-            self._cache[number] = table["key"].to_pylist(), table.drop_columns(["key"]).combine_chunks()
+            self._cache[number] = self._file.read_row_group(number).combine_chunks()
         return self._cache[number]
 
 
@@ -372,6 +366,16 @@ def _joined(file: LakeFile) -> set[str]:
     if not file.path.stem.endswith("z"):
         return set()
     return {f"{file.path.parent.name}/{name}" for name in replaces(file.path)}
+
+
+def _within(table: pa.Table, after: str | None, up_to: str | None) -> pa.Table:
+    """The rows, sorted by key, with a key in (after, up_to]."""
+    keys = table["key"]
+    start, end = (
+        bisect_right(range(len(keys)), bound, key=lambda at: keys[at].as_py()) if bound is not None else edge
+        for bound, edge in ((after, 0), (up_to, len(keys)))
+    )
+    return table.slice(start, max(end - start, 0))
 
 
 def _bounds(keys: list[str], after: str | None, up_to: str | None) -> tuple[int, int]:
@@ -395,8 +399,8 @@ def _add(found: dict[str, Entry], entries: Iterable[tuple[str, Entry]]) -> None:
             found[key] = entry
 
 
-def _rows(keys: list[str], table: pa.Table) -> Iterator[tuple[str, Entry]]:
-    columns = (table[name].to_pylist() for name in ("hash", "alive", "scope", "at"))
+def _rows(table: pa.Table) -> Iterator[tuple[str, Entry]]:
+    keys, *columns = (table[name].to_pylist() for name in _SCHEMA.names)
     return zip(keys, map(Entry, *columns), strict=True)
 
 
@@ -411,21 +415,27 @@ def _run_bytes(entries: dict[str, Entry]) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _merge(runs: list[Path], target: Path, spill: Path) -> None:
-    """Join sorted runs into one, the newest entry of each key counting; DuckDB sorts and spills for us."""
-    with storing(spill):
-        spill.mkdir(parents=True, exist_ok=True)
-    with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(spill), "threads": "2"}) as con:
-        con.execute(
-            f"""
-            copy (
-                select key, last.hash, last.alive, last.scope, last."at"
-                from (
-                    select key, arg_max(newest, newest."at") as last
-                    from read_parquet($runs) as newest group by key
-                )
-                order by key
-            ) to '{str(target).replace("'", "''")}' (format parquet, compression zstd, row_group_size {ROW_GROUP})
-            """,
-            {"runs": [str(path) for path in runs]},
-        )
+def _merged(runs: Sequence[_Run]) -> Iterator[pa.Table]:
+    """The rows of sorted runs in the order of their keys, the newest of each key; of equals the later run's."""
+    ends = sorted(last for run in runs for _, last in run.limits)
+    for after, up_to in pairwise([None, *ends[GROUPS_AT_ONCE - 1 : -1 : GROUPS_AT_ONCE], None]):
+        rows = pa.concat_tables([run.table(after, up_to) for run in runs])
+        if not rows.num_rows:
+            continue
+        rows = rows.take(pc.sort_indices(rows, sort_keys=[("key", "ascending"), ("at", "ascending")]))
+        keys = rows["key"].combine_chunks()
+        is_last = pa.concat_arrays([pc.not_equal(keys[:-1], keys[1:]), pa.array([True])])
+        yield rows.filter(is_last)
+
+
+def _write_run(tables: Iterable[pa.Table], path: Path) -> None:
+    """What goes wrong while the tables are read is not taken for a disk that does not take them."""
+    with storing(path):
+        writer = pq.ParquetWriter(path, _SCHEMA, compression="zstd", write_page_checksum=True)
+    try:
+        for table in tables:
+            with storing(path):
+                writer.write_table(table, row_group_size=ROW_GROUP)
+    finally:
+        with storing(path):
+            writer.close()

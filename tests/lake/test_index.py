@@ -6,19 +6,22 @@ import json
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from instantly_pipeline.errors import StorageError, UnreadableFile
 from instantly_pipeline.lake import index as index_module
 from instantly_pipeline.lake.changes import last_written
 from instantly_pipeline.lake.compact import compact
 from instantly_pipeline.lake.index import Index
-from instantly_pipeline.lake.layout import new_run_id
-from tests.lake.helpers import Writer
+from instantly_pipeline.lake.layout import LakeFile, Layout, new_run_id
+from tests.lake.helpers import THINGS, Writer
 from tests.lake.test_compact import NEXT, a_day_of_runs, age
 
 RECORDS = tuple({"id": str(number)} for number in range(6))
@@ -176,16 +179,39 @@ def test_a_join_on_a_full_disk_is_a_sentence_and_loses_nothing(tmp_path: Path, m
     writer.run(*RECORDS[:3])
     writer.run(*RECORDS[3:])
 
-    def full(_runs: list[Path], target: Path, _spill: Path) -> None:
-        target.write_bytes(b"half")
-        raise duckdb.IOException("No space left on device")
+    def full(_self: pq.ParquetWriter, _table: pa.Table, row_group_size: int) -> None:
+        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(index_module, "_merge", full)
     index = writer.open().index
-    with pytest.raises(StorageError, match=r"cannot be written \(No space left"):
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
+    with pytest.raises(StorageError, match="is full"):
         index.alive_by_scope()
+    monkeypatch.undo()
     assert not list(tmp_path.rglob("*.tmp"))
     assert len(writer.open().index.everything()) == 6
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.dictionaries(st.integers(0, 60), st.integers(0, 3), max_size=40), min_size=2, max_size=5))
+def test_joined_runs_hold_the_newest_entry_of_every_key_in_order(runs: list[dict[int, int]]) -> None:
+    newest: dict[str, index_module.Entry] = {}
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as small:
+        small.setattr(index_module, "ROW_GROUP", 3)
+        small.setattr(index_module, "GROUPS_AT_ONCE", 4)
+        layout = Layout(Path(folder))
+        index = index_module.Index(layout, THINGS, "w").open()
+        for number, run in enumerate(runs):
+            entries = [(f'["{key:03}"]', index_module.Entry(f"{number}", at > 0, None, at)) for key, at in run.items()]
+            for key, entry in entries:
+                if key not in newest or entry.at >= newest[key].at:
+                    newest[key] = entry
+            index.put(entries, LakeFile(Path("synced=2026-03-01") / f"{number}.parquet", "things", "w"))
+            index.flush()
+        index.flush(join=True)
+        assert list(index.everything().items()) == sorted(newest.items())
+        assert index.lookup(list(newest)) == newest
+        assert list(index.everything('["010"]', '["030"]')) == [k for k in sorted(newest) if '["010"]' < k <= '["030"]']
+        assert sum(index.alive_by_scope().values()) == sum(entry.alive for entry in newest.values())
 
 
 def test_a_range_covers_what_is_in_memory_and_what_is_written_the_newest_entry_counting(tmp_path: Path) -> None:
