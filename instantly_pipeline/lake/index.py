@@ -295,9 +295,9 @@ class _Run:
         for number, (first, last) in enumerate(self.limits):
             here = wanted[bisect_left(wanted, first) : bisect_right(wanted, last)]
             if here:
-                group = self._group(number)
-                places = pc.index_in(pa.array(here, pa.string()), group["key"].chunk(0))
-                yield from _rows(group.take(places.drop_null()))
+                near = _within(self._group(number), here[0], here[-1], with_first=True)
+                places = pc.index_in(pa.array(here, pa.string()), near["key"].combine_chunks())
+                yield from _rows(near.take(places.drop_null()))
 
     def range(self, after: str | None, up_to: str | None) -> Iterator[tuple[str, Entry]]:
         """The entries of the keys in (after, up_to]."""
@@ -368,13 +368,12 @@ def _joined(file: LakeFile) -> set[str]:
     return {f"{file.path.parent.name}/{name}" for name in replaces(file.path)}
 
 
-def _within(table: pa.Table, after: str | None, up_to: str | None) -> pa.Table:
-    """The rows, sorted by key, with a key in (after, up_to]."""
-    keys = table["key"]
-    start, end = (
-        bisect_right(range(len(keys)), bound, key=lambda at: keys[at].as_py()) if bound is not None else edge
-        for bound, edge in ((after, 0), (up_to, len(keys)))
-    )
+def _within(table: pa.Table, after: str | None, up_to: str | None, *, with_first: bool = False) -> pa.Table:
+    """The rows, sorted by key, with a key in (after, up_to]; `with_first`: in [after, up_to]."""
+    keys, find_first = table["key"], bisect_left if with_first else bisect_right
+    places = range(len(keys))
+    start = 0 if after is None else find_first(places, after, key=lambda at: keys[at].as_py())
+    end = len(keys) if up_to is None else bisect_right(places, up_to, key=lambda at: keys[at].as_py())
     return table.slice(start, max(end - start, 0))
 
 
