@@ -169,6 +169,20 @@ def test_a_reader_keeps_the_file_it_has_open_and_the_next_one_gets_the_new_one(
     assert names(path) == ["name of a", "name of b"]
 
 
+def test_the_views_show_what_is_published_next_without_connecting_again(
+    lake: LakeWriter, opener: Opener, sql: Path
+) -> None:
+    lake.upsert(THINGS, [thing("a")])
+    statements = published(opener, sql).path.with_name("views.sql").read_text(encoding="utf-8")
+    with duckdb.connect() as con:
+        con.execute(statements)
+        found = con.execute("select m.name from marts.m m join raw.things t using (id) order by 1").fetchall()
+        lake.upsert(THINGS, [thing("b")], 2)
+        published(opener, sql, "r2", 3)
+        again = con.execute("select m.name from marts.m m join raw.things t using (id) order by 1").fetchall()
+    assert (found, again) == ([("name of a",)], [("name of a",), ("name of b",)])
+
+
 def test_readers_in_a_loop_never_see_a_part(lake: LakeWriter, opener: Opener, sql: Path) -> None:
     lake.upsert(THINGS, [thing(f"{number:04}") for number in range(500)])
     path = published(opener, sql).path
