@@ -41,6 +41,22 @@ costs as (
 
 -- a campaign that never sent has no row in campaign_analytics: zero, if the stream was read at all; of one that did send,
 -- or that is known by its id alone, the counters are not known
+never_sent as (
+    select
+        c.workspace_id,
+        c.campaign_id,
+        0 as nothing
+    from intermediate.int_campaign as c
+    inner join read_once as r on c.workspace_id = r.workspace_id and r.has_figures
+    anti join staging.stg_campaign_analytics as a
+        on c.workspace_id = a.workspace_id and c.campaign_id = a.campaign_id
+    left join intermediate.int_campaign_leads as l
+        on c.workspace_id = l.workspace_id and c.campaign_id = l.campaign_id
+    left join days as d
+        on c.workspace_id = d.workspace_id and c.campaign_id = d.campaign_id
+    where c.is_described and coalesce(d.sent, 0) = 0 and coalesce(l.contacted, 0) = 0
+),
+
 metrics as (
     select
         c.workspace_id,
@@ -81,12 +97,8 @@ metrics as (
         on c.workspace_id = l.workspace_id and c.campaign_id = l.campaign_id
     left join days as d
         on c.workspace_id = d.workspace_id and c.campaign_id = d.campaign_id
-    cross join lateral (
-        select case
-            when a.campaign_id is null and r.has_figures and c.is_described
-                and coalesce(d.sent, 0) = 0 and coalesce(l.contacted, 0) = 0 then 0
-        end as nothing
-    ) as n
+    left join never_sent as n
+        on c.workspace_id = n.workspace_id and c.campaign_id = n.campaign_id
 ),
 
 with_costs as (

@@ -1,5 +1,6 @@
 -- one row per workspace and stream, and one for all streams together (*): what its syncs of the last 30 days cost
--- Streams are read side by side, so their seconds add up to more than those of the runs.
+-- Streams are read side by side, so their seconds add up to more than those of the runs. A run that was cut off did not
+-- note its requests; those of its streams are known.
 with last_run as (
     select max(started_at) as started_at from meta.sync_runs
 ),
@@ -33,7 +34,8 @@ streams as (
 rows_of_runs as (
     select
         workspace_id,
-        sum(rows_read)::bigint as rows_read
+        sum(rows_read)::bigint as rows_read,
+        sum(requests)::bigint as requests
     from stream_runs
     group by workspace_id
 ),
@@ -44,7 +46,7 @@ runs as (
         '*' as stream,
         count(*) as runs,
         count(*) filter (where r.outcome <> 'ok') as runs_not_read,
-        sum(r.requests)::bigint as requests,
+        greatest(sum(r.requests)::bigint, any_value(n.requests)) as requests,
         arg_max(r.requests, r.started_at) as requests_last_run,
         sum(r.responses_429)::bigint as responses_429,
         sum(r.retries)::bigint as retries,

@@ -5,9 +5,12 @@
 with days as (
     select
         *,
-        lag(bounce_rate_7d, 7) over (partition by workspace_id, domain order by date) as bounce_rate_7d_before
+        max(bounce_rate_7d) over (
+            partition by workspace_id, domain
+            order by date range between interval 7 day preceding and interval 7 day preceding
+        ) as bounce_rate_7d_before
     from marts.rpt_domain_health
-    where not is_partial and sent > 0
+    where not is_partial
 )
 
 select
@@ -19,5 +22,6 @@ select
     round(bounce_rate_7d_before, 4) as bounce_rate_7d_before,
     worst_email
 from days
+where sent > 0
 qualify row_number() over (partition by workspace_id, domain order by date desc) = 1
 order by bounce_rate_7d - bounce_rate_7d_before desc nulls last, workspace_name, domain

@@ -18,9 +18,10 @@ def lake(tmp_path: Path) -> LakeWriter:
 
 @pytest.fixture(scope="session")
 def empty_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The build file of an empty lake, with the tables of all streams."""
+    """The build file of an empty lake, with the tables of all streams and models."""
     made = Opener(LakeWriter(tmp_path_factory.mktemp("empty")))
     warehouse = made(load=True)
+    warehouse.run_models()
     made.close()
     return warehouse.layout.build_file
 

@@ -116,6 +116,13 @@ def shipped_models() -> dict[str, Model]:
     return load_models(SQL, all_streams())
 
 
+def begin_with_tables(layout: Layout, empty_build: Path | None) -> None:
+    """Let a data directory without a build file begin with that of an empty lake."""
+    if empty_build is not None and not layout.build_file.exists():
+        layout.build_file.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(empty_build, layout.build_file)
+
+
 class Opener:
     """Makes warehouses over one lake; what they say is in `said`."""
 
@@ -133,18 +140,12 @@ class Opener:
         chosen = {stream.name: stream for stream in streams} or all_streams()
         if not streams and sql_dir == SQL:
             more.setdefault("models", shipped_models())
-            self._begin_with_tables()
+            begin_with_tables(self._lake.layout, self._empty_build)
         warehouse = Warehouse(self._lake.layout, chosen, sql_dir=sql_dir, say=self.said.append, **more)
         self._made.append(warehouse)
         if load:
             warehouse.load()
         return warehouse
-
-    def _begin_with_tables(self) -> None:
-        build = self._lake.layout.build_file
-        if self._empty_build is not None and not build.exists():
-            build.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(self._empty_build, build)
 
     def close(self) -> None:
         """Close all of them."""

@@ -14,7 +14,7 @@ from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.warehouse.queries import WorkedQuery, read_queries
 from instantly_pipeline.warehouse.warehouse import Warehouse
 from tests.sync.harness import NOON, SMALL, bench
-from tests.warehouse.lakehelp import SQL, shipped_models
+from tests.warehouse.lakehelp import SQL, begin_with_tables, shipped_models
 
 QUERIES = read_queries(SQL)
 ASKERS = {"sales lead", "agency owner", "deliverability"}
@@ -22,13 +22,14 @@ PUBLIC = ("marts.", "raw.", "history.", "meta.")
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+def published(tmp_path_factory: pytest.TempPathFactory, empty_build: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Two syncs of a believable world, three days apart, published."""
     config = replace(SMALL, leads=2500, campaigns=8, accounts=16, days=70)
     with bench(tmp_path_factory.mktemp("demo"), config) as made:
         made.sync()
         made.advance(days=3)
         made.sync()
+    begin_with_tables(made.layout, empty_build)
     warehouse = Warehouse(made.layout, all_streams(), sql_dir=SQL, models=shipped_models())
     warehouse.load()
     warehouse.run_models()

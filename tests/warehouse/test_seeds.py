@@ -52,8 +52,8 @@ def changed(old: str, new: str) -> Edit:
         ("thresholds", changed(",100", ",1e2"), "line 2: min_n is '1e2'; a whole number"),
         ("thresholds", changed(",100", f",{10**19}"), "line 2: min_n is '1000"),
         ("thresholds", changed("campaign,bounce_rate", ",bounce_rate"), "line 3: entity is empty; it is needed"),
-        ("thresholds", changed("campaign,bounce", "campaign,reply"), "line 3: entity campaign, metric reply_rate stands in"),
-        ("rules", changed("rpt_runway,at_limit", "rpt_runway,limit"), "a line for mart rpt_runway, rule at_limit is miss"),
+        ("thresholds", changed("campaign,bounce", "campaign,reply"), "line 3: entity campaign, metric reply_rate stan"),
+        ("rules", changed("rpt_runway,at_limit", "rpt_runway,limit"), "a line for mart rpt_runway, rule at_limit is"),
         ("rules", changed("0.9,", '"0.9,'), "unexpected end of data"),
     ],
 )

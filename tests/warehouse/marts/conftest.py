@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -11,14 +12,14 @@ from tests.warehouse.marts.worlds import WORLDS, Synced, synced
 
 
 @pytest.fixture(scope="session")
-def world_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Synced]]:
+def world_of(tmp_path_factory: pytest.TempPathFactory, empty_build: Path) -> Iterator[Callable[[str], Synced]]:
     """Gives a world by its name, synced at the first asking."""
     made: dict[str, Synced] = {}
     with ExitStack() as opened:
 
         def give(name: str) -> Synced:
             if name not in made:
-                made[name] = opened.enter_context(synced(name, tmp_path_factory.mktemp(name)))
+                made[name] = opened.enter_context(synced(name, tmp_path_factory.mktemp(name), empty_build))
             return made[name]
 
         yield give

@@ -21,7 +21,7 @@ from instantly_pipeline.streams import enums
 from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.warehouse.warehouse import Warehouse
 from tests.sync.harness import Bench, bench
-from tests.warehouse.lakehelp import SQL, shipped_models
+from tests.warehouse.lakehelp import SQL, begin_with_tables, shipped_models
 
 Row = dict[str, Any]
 LISTS = ("leads", "campaigns", "accounts", "lead_lists", "lead_labels", "block_list_entries", "campaign_analytics")
@@ -132,9 +132,10 @@ class LeadWorld:
 
 
 @contextmanager
-def lead_world(root: Path, config: SandboxConfig) -> Iterator[LeadWorld]:
+def lead_world(root: Path, config: SandboxConfig, empty_build: Path) -> Iterator[LeadWorld]:
     """A sandbox nobody has looked at yet."""
     with bench(root, config) as made:
+        begin_with_tables(made.layout, empty_build)
         spaces = [
             Space(w["id"], w["name"], w["key"])
             for w in made.control.get("/state").raise_for_status().json()["workspaces"]

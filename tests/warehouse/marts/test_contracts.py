@@ -85,7 +85,7 @@ def test_each_promise_of_a_stream_is_seen_to_be_broken(con: duckdb.DuckDBPyConne
         if "one row per key" in question.name:
             change = f"insert into raw.{stream.name} select * from raw.{stream.name} limit 1"
         else:
-            change = f"update raw.{stream.name} set {ident(stream.key[0])} = null"
+            change = f"update raw.{stream.name} set " + ", ".join(f"{ident(name)} = null" for name in stream.key)
         _assert_noticed(con, change, question.sql)
 
 

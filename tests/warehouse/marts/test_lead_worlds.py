@@ -1,4 +1,4 @@
-"""The marts about leads against the sandbox's own world, on four worlds: believable, nasty, young and empty."""
+"""The marts about leads against the sandbox's own world, on three worlds: believable, nasty and young."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,6 @@ WORLDS = {
     "believable": replace(SMALL, leads=700, campaigns=5),
     "nasty": replace(SMALL, leads=700, campaigns=8, workspaces=2, seed=11),
     "young": replace(SMALL, leads=60, campaigns=2, days=1),
-    "empty": replace(SMALL, leads=0, campaigns=2, accounts=2),
 }
 
 
@@ -82,9 +82,11 @@ def spoil(made: LeadWorld, number: int) -> None:
 
 
 @pytest.fixture(scope="module", params=WORLDS)
-def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LeadWorld]:
+def world(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, empty_build: Path
+) -> Iterator[LeadWorld]:
     """A world after some syncs, with its marts."""
-    with lead_world(tmp_path_factory.mktemp(request.param), WORLDS[request.param]) as made:
+    with lead_world(tmp_path_factory.mktemp(request.param), WORLDS[request.param], empty_build) as made:
         live(made, request.param)
         made.build()
         yield made

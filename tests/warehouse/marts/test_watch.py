@@ -257,3 +257,14 @@ def test_the_cost_of_thirty_days_is_summed_by_stream_and_as_a_whole() -> None:
         ("accounts", 1, 0, 10, pytest.approx(1 / 6), 10, None, 10, 100, 5, 2),
         ("leads", 2, 1, 40, pytest.approx(2 / 3), 30, None, 20, 200, 10, 4),
     ]
+
+
+def test_a_run_that_was_cut_off_counts_the_requests_of_its_streams() -> None:
+    cut = {"run_id": "r3", "workspace_id": "w", "started_at": "2026-02-03 06:00:00+00", "requests": 0}
+    found = expect(
+        "rpt_sync_cost",
+        {"meta.stream_runs": [run(3, requests=30)], "meta.sync_runs": [cut]},
+        "stream, requests, share_of_requests",
+        order="stream",
+    )
+    assert [tuple(row.values()) for row in found] == [("*", 30, 1), ("leads", 30, 1)]

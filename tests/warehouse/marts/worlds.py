@@ -23,7 +23,7 @@ from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.warehouse.checks import CheckResult
 from instantly_pipeline.warehouse.warehouse import Warehouse
 from tests.sync.harness import NOON, Bench, bench
-from tests.warehouse.lakehelp import SQL, shipped_models
+from tests.warehouse.lakehelp import SQL, begin_with_tables, shipped_models
 
 Row = dict[str, Any]
 ODD = "Ünïcode, \"quotes\" & ✂ 'Ω'"
@@ -90,6 +90,7 @@ class Synced:
     bench: Bench
     con: duckdb.DuckDBPyConnection
     checks: list[CheckResult]
+    requests: int  # those the API saw until the last sync ended
 
     @cached_property
     def spaces(self) -> list[Space]:
@@ -170,7 +171,7 @@ WORLDS: dict[str, tuple[SandboxConfig, Story]] = {
 
 
 @contextmanager
-def synced(name: str, folder: Path) -> Iterator[Synced]:
+def synced(name: str, folder: Path, empty_build: Path) -> Iterator[Synced]:
     """A world after its last sync, with every model made and every check asked."""
     config, story = WORLDS[name]
     keys = {f"space {n}": key for n, key in enumerate(config.keys)}
@@ -183,7 +184,9 @@ def synced(name: str, folder: Path) -> Iterator[Synced]:
 
         story(made, sync)
         sync()
+        begin_with_tables(made.layout, empty_build)
+        asked = made.control.get("/requests").json()["total"]
         with Warehouse(made.layout, all_streams(), sql_dir=SQL, models=shipped_models()) as warehouse:
             warehouse.load()
             warehouse.run_models()
-            yield Synced(name, made, warehouse.connection, warehouse.run_checks())
+            yield Synced(name, made, warehouse.connection, warehouse.run_checks(), asked)
