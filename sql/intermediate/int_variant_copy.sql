@@ -60,7 +60,7 @@ copies as (
         campaign_id,
         step_index::varchar as step,
         variant_index::varchar as variant,
-        arg_max(subject, valid_from) as subject,
+        arg_max_null(subject, valid_from) as subject,
         arg_max(is_disabled, valid_from) as is_disabled,
         arg_max(is_current, valid_from) as is_current,
         arg_max(delay_days, valid_from) as delay_days,

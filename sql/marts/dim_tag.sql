@@ -13,7 +13,7 @@ on_accounts as (
     select
         workspace_id,
         tag.id as tag_id,
-        any_value(tag.label) as label,
+        max(tag.label) as label,
         count(distinct email) as accounts
     from account_tags
     group by workspace_id, tag.id

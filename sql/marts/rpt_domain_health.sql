@@ -10,7 +10,8 @@ accounts as (
         a.*,
         {
             'bounces': greatest(a.bounced_7d - t.bounce_rate * a.sent_7d, 0),
-            'spam': 1 - coalesce(rate_of(a.warmup_inbox_7d, a.warmup_sent_7d), 1)
+            'spam': 1 - coalesce(rate_of(a.warmup_inbox_7d, a.warmup_sent_7d), 1),
+            'email': a.email -- of two alike the same one is named in every build
         } as fault,
         rate_of(a.bounced_7d, a.sent_7d) as bounce_rate_7d,
         rate_of(a.warmup_inbox_7d, a.warmup_sent_7d) as warmup_inbox_rate_7d,

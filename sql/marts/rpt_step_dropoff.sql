@@ -26,7 +26,7 @@ delays as (
         workspace_id,
         campaign_id,
         try_cast(step as bigint) + 1 as step,
-        any_value(delay_days) as days_after_step_before
+        max(delay_days) as days_after_step_before
     from intermediate.int_variant_copy
     where is_current
     group by workspace_id, campaign_id, try_cast(step as bigint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from instantly_pipeline.errors import ModelError
@@ -13,6 +14,7 @@ from instantly_pipeline.warehouse import docs
 from instantly_pipeline.warehouse.lineage import Lineage
 from instantly_pipeline.warehouse.logtables import META_COLUMNS
 from instantly_pipeline.warehouse.models import column_lineage, given_tables, load_models, read_seeds, with_needs
+from instantly_pipeline.warehouse.reads import is_volatile, volatile_functions
 from tests.warehouse.lakehelp import SQL, LakeWriter, Opener, shipped_models, tiny_stream
 
 THINGS = tiny_stream(
@@ -238,6 +240,14 @@ def test_a_seed_without_a_contract_is_refused(sql: Path) -> None:
     write(sql, "seeds/limits.csv", "name\na\n")
     with pytest.raises(ModelError, match="no contract"):
         load_models(sql, STREAMS)
+
+
+def test_no_shipped_model_asks_the_clock_or_chance() -> None:
+    """A rebuild would give another report than the one that was published."""
+    with duckdb.connect() as con:
+        functions = volatile_functions(con)
+    assert [model.name for model in shipped_models().values() if is_volatile(model.sql, functions)] == []
+    assert is_volatile("select now()", functions)
 
 
 # --- what is generated

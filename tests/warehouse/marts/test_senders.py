@@ -74,3 +74,18 @@ def test_the_worst_mailbox_is_that_with_the_most_bounces_too_many_or_else_the_mo
         ("spam@x.example", 0, pytest.approx(0.1))
     ]
     assert health(day("fine@x.example", "2026-02-20", sent=9, bounced=0), select=select) == [(None, None, None)]
+
+
+def test_of_two_mailboxes_alike_the_same_one_is_named_every_time() -> None:
+    alike = {
+        "workspace_id": "w",
+        "domain": "d.example",
+        "date": "2026-02-02",
+        "sent": 10,
+        "sent_7d": 100,
+        "bounced_7d": 9,
+    }
+    days = [alike | {"email": f"{name}@d.example"} for name in ("b", "c", "a")]
+    for rows in (days, days[::-1]):
+        [found] = expect("rpt_domain_health", {"marts.fct_account_daily": rows}, "worst_email")
+        assert found == {"worst_email": "c@d.example"}
