@@ -66,11 +66,11 @@ def test_a_limit_per_minute_that_falls_is_kept_within_a_hundredth(window: str) -
         _switch(sandbox.url, per_minute=1200, window=window)
 
         def fall(now: float) -> None:
-            if now > 200 and not fallen:
+            if now > 240 and not fallen:
                 fallen.append(now)
                 _switch(sandbox.url, per_minute=600)
 
-        answered, refused = asyncio.run(_ask(sandbox.url, sandbox.key, 420.0, fall))
-    assert len([when for when in answered if 140 < when <= 200]) > 0.9 * 1200
-    assert len([when for when in answered if 360 < when <= 420]) > 0.9 * 600
+        answered, refused = asyncio.run(_ask(sandbox.url, sandbox.key, 480.0, fall))
+    assert len([when for when in answered if 180 < when <= 240]) > 0.9 * 1200
+    assert len([when for when in answered if 420 < when <= 480]) > 0.9 * 600
     assert refused < 0.03 * len(answered)
