@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from instantly_pipeline.errors import PipelineError, WorkspaceError
+from instantly_pipeline.errors import KeyRejected, PipelineError
 from instantly_pipeline.lake.conform import Batch
 from instantly_pipeline.sync.context import Context, records_in
 
@@ -32,12 +32,12 @@ async def ask_counters(ctx: Context) -> object:
 
 
 async def counters_now(ctx: Context, *, fresh: bool = False) -> Counters | None:
-    """The counters as of this run, or asked for anew; None where the key may not read them, or they make no sense."""
+    """The counters as of this run, or asked for anew; None where key or plan do not allow it, or they make no sense."""
     stream = ctx.streams[COUNTERS]
     try:
         answer = await ctx.client.get(stream.path, stream.params) if fresh else await ask_counters(ctx)
         rows = records_in(stream, answer)
-    except WorkspaceError:
+    except KeyRejected:
         raise
     except PipelineError:
         return None

@@ -1,0 +1,45 @@
+"""Servers that keep to the reference and answer otherwise than the local API does, where the reference leaves room."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from instantly_pipeline.sandbox.config import SandboxConfig
+from instantly_pipeline.sync.report import Outcome, SyncReport
+from tests.sync.harness import NOON, Bench, assert_mirrors, bench, stream_result
+
+LEADS = "/api/v2/leads/list"
+COUNTERS = "/api/v2/campaigns/analytics"
+DAILY = "/api/v2/campaigns/analytics/daily"
+ACCOUNT_DAILY = "/api/v2/accounts/analytics/daily"
+WARMUP = "/api/v2/accounts/warmup-analytics"
+NOTHING: dict[str, Any] = {"status": 200, "body": {"items": []}}
+LARGE = SandboxConfig(leads=1_500, campaigns=3, accounts=2, days=10, rate_limited=False, now=NOON)
+
+
+def outcome(report: SyncReport, stream: str) -> tuple[Outcome, int]:
+    return stream_result(report, stream).outcome, report.exit_code
+
+
+def pages(at: Bench) -> list[dict[str, Any]]:
+    """The requests for pages of the list of leads, those by id left out."""
+    return [r for r in at.requests() if r["path"] == LEADS and "ids_count" not in r]
+
+
+def lost(at: Bench, count: int) -> list[str]:
+    """So many leads are deleted that are not the last ones of the list; their ids."""
+    ids = [row["id"] for row in at.state("leads")][:count]
+    at.mutate({"op": "delete_leads", "ids": ids})
+    return ids
+
+
+def test_a_plan_without_counters_does_not_cost_the_leads(at: Bench) -> None:
+    at.post("/switches", {"stream_status": {COUNTERS: 402}})
+    report = at.sync("leads", "campaign_analytics")
+    assert outcome(report, "campaign_analytics") == (Outcome.SKIPPED, 3)
+    assert_mirrors(at, ("leads",))
