@@ -9,13 +9,12 @@ from instantly_pipeline.sync.report import Outcome
 from instantly_pipeline.sync.sink import Sink
 
 
-def hold(sink: Sink, keys: Collection[str], why: str) -> None:
+async def hold(sink: Sink, keys: Collection[str], why: str) -> None:
     """Keep the rows of `keys`, note them as held, and end the stream as such. What else was held is released."""
-    release(sink, but=keys)
     ctx, stream = sink.ctx, sink.stream.name
     for key in sorted(keys):
         ctx.notes.add("held_deletes", stream=stream, key=key, state="held", reason=why, noted_at=ctx.now())
-    ctx.states.write(f"{stream}.held", {"keys": sorted(keys)})
+    await release(sink, but=keys)
     sink.result.held_deletes = len(keys)
     sink.result.outcome = Outcome.HELD
     sink.result.reason = (
@@ -24,12 +23,14 @@ def hold(sink: Sink, keys: Collection[str], why: str) -> None:
     )
 
 
-def release(sink: Sink, *, but: Collection[str] = ()) -> None:
-    """What was held is decided now, one way or the other."""
+async def release(sink: Sink, *, but: Collection[str] = ()) -> None:
+    """What was held is decided now, one way or the other. The notes land before the state that says so moves."""
     ctx, stream = sink.ctx, sink.stream.name
     for key in sorted(was_held(sink) - set(but)):
         ctx.notes.add("held_deletes", stream=stream, key=key, state="released", noted_at=ctx.now())
-    ctx.states.forget(f"{stream}.held")
+    name = f"{stream}.held"
+    keep = (lambda: ctx.states.write(name, {"keys": sorted(but)})) if but else (lambda: ctx.states.forget(name))
+    await sink.land(checkpoint=keep)
 
 
 def accepted(sink: Sink) -> set[str]:

@@ -43,3 +43,31 @@ def test_a_plan_without_counters_does_not_cost_the_leads(at: Bench) -> None:
     report = at.sync("leads", "campaign_analytics")
     assert outcome(report, "campaign_analytics") == (Outcome.SKIPPED, 3)
     assert_mirrors(at, ("leads",))
+
+
+def test_an_empty_page_in_the_middle_of_a_list_deletes_nothing(tmp_path: Path) -> None:
+    """The record the next page was asked by is gone, and the server answers to an unknown place with nothing."""
+    config = SandboxConfig(leads=20, campaigns=1, accounts=250, days=5, rate_limited=False, now=NOON)
+    with bench(tmp_path / "data", config) as at:
+        at.sync("accounts")
+        at.fault("/api/v2/accounts", "status", **NOTHING, skip=2, times=1)
+        assert at.sync("accounts").exit_code == 0
+        assert {row["_op"] for row in at.rows("accounts")} == {"upsert"}
+
+
+def test_a_hold_is_known_to_be_released_whenever_the_sync_is_killed(at: Bench, tmp_path: Path) -> None:
+    at.sync("custom_tags")
+    at.fault("/api/v2/custom-tags", "status", **NOTHING)
+    at.sync("custom_tags")
+    at.control.request("DELETE", "/faults")
+    origin, kills = at.data_dir, 0
+    while True:
+        at.data_dir = tmp_path / str(kills)
+        shutil.copytree(origin, at.data_dir)
+        at.killed_sync(tmp_path / f"{kills}-killed", kills, "", "custom_tags")
+        if not at.data_dir.name.endswith("killed"):
+            break
+        assert at.sync("custom_tags").exit_code == 0
+        assert {row["state"] for row in at.log("held_deletes")} == {"held", "released"}, kills
+        kills += 1
+    assert kills > 8

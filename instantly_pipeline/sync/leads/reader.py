@@ -63,7 +63,6 @@ async def _judge(sink: Sink, absences: Absences) -> None:
     """Tombstones for what is gone; what looks suspicious is held."""
     held = await absences.judge()
     if held:
-        hold(sink, held, "the API, asked by id and by its counters, does not bear them out")
+        await hold(sink, held, "the API, asked by id and by its counters, does not bear them out")
     else:
-        release(sink)
-    await sink.land()
+        await release(sink)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection
-from datetime import datetime
 
 from instantly_pipeline.api.client import Page
 from instantly_pipeline.errors import PipelineError
@@ -37,31 +36,35 @@ async def read_array(sink: Sink) -> None:
 async def read_scan(sink: Sink) -> None:
     """Pages by cursor. What a complete scan did not see is deleted.
 
-    A scan that lost most of what was known is made again before it is believed, and an emptied stream is held. An entry
-    that came without a key, or was no record at all, may be any of those missing: then nothing is taken for deleted.
+    A scan that lost most of what was known, or lost anything and ended on an empty page, is made again, and only what
+    neither has seen is gone; an emptied stream is held. An entry that came without a key, or was no record at all, may
+    be any of those missing: then nothing is taken for deleted.
     """
-    seen, at = await _scan(sink)
+    ahead = sink.ctx.listed.get(sink.stream.name)
+    at = ahead.asked_at if ahead else sink.ctx.now()
+    seen, on_nothing = await _scan(sink)
     known = sink.ctx.log(sink.stream.name).index.alive()
-    if _looks_cut_short(known.keys(), seen):
+    if _looks_cut_short(known.keys(), seen, on_nothing=on_nothing):
         lost = len(known.keys() - seen)
         sink.ctx.say(f"{lost} of {len(known)} known records were not in the list: reading it again.", sink.stream.name)
-        seen, at = await _scan(sink)
+        seen |= (await _scan(sink))[0]
     gone = known.keys() - seen
     if sink.stream.absent is not Absent.DELETED or None in seen:
         gone = set()
     held = set() if seen else gone - accepted(sink)
     sink.gone(gone - held)
-    if held:
-        hold(sink, held, "the whole stream came back empty, twice")
-    else:
-        release(sink)
-        await sink.page([], EVERYTHING)
+    if not held:
+        sink.verified(EVERYTHING)
     await sink.land(at=at)
+    if held:
+        await hold(sink, held, "the whole stream came back empty, twice")
+    else:
+        await release(sink)
 
 
-def _looks_cut_short(known: Collection[str], seen: Collection[str | None]) -> bool:
+def _looks_cut_short(known: Collection[str], seen: Collection[str | None], *, on_nothing: bool) -> bool:
     lost = sum(key not in seen for key in known)
-    return lost > 0 and (not seen or (lost >= SUSPICIOUS and lost > len(known) / 2))
+    return lost > 0 and (on_nothing or (lost >= SUSPICIOUS and lost > len(known) / 2))
 
 
 async def read_ahead(ctx: Context, stream: Stream) -> Listing:
@@ -77,19 +80,24 @@ async def read_ahead(ctx: Context, stream: Stream) -> Listing:
     return ctx.listed[stream.name]
 
 
-async def _scan(sink: Sink) -> tuple[set[str | None], datetime]:
-    """The keys of a complete scan (None among them where a record had none), and when it began."""
+async def _scan(sink: Sink) -> tuple[set[str | None], bool]:
+    """The keys of a complete scan (None among them where a record had none), and whether its last page was empty.
+
+    An empty page behind a cursor may be the end, or the answer to a cursor whose record is gone meanwhile (reference,
+    section 21).
+    """
     stream, ctx = sink.stream, sink.ctx
     seen: set[str | None] = set()
+    on_nothing = False
     ahead = ctx.listed.pop(stream.name, None)
-    at = ahead.asked_at if ahead else ctx.now()
     async for page in _again(ahead) if ahead else sink.client.pages(stream.method, stream.path, params=stream.params):
         seen.update(ctx.log(stream.name).keys(page.items))
         if page.dropped:
             seen.add(None)
             sink.odd(None, f"{page.dropped} entries of a page were no records", expected="object")
+        on_nothing = not page.items
         await sink.page(page.items)
-    return seen, at
+    return seen, on_nothing
 
 
 async def _again(ahead: Listing) -> AsyncGenerator[Page]:
