@@ -55,6 +55,8 @@ def page_of(answer: object, cursor: str | None, where: str) -> Page:
     elif isinstance(answer, dict) and isinstance(answer.get("items"), list):
         entries = answer["items"]
         following = _cursor(answer.get("next_starting_after"), where)
+        if following is None and answer.get("has_more") is True and entries:
+            raise BadBody(f"{where}: a page says that there are more and not where they are")
         if not entries or answer.get("has_more") is False:
             following = None
     else:

@@ -71,3 +71,11 @@ def test_a_hold_is_known_to_be_released_whenever_the_sync_is_killed(at: Bench, t
         assert {row["state"] for row in at.log("held_deletes")} == {"held", "released"}, kills
         kills += 1
     assert kills > 8
+
+
+def test_a_page_that_names_more_and_not_where_is_no_end(at: Bench) -> None:
+    at.sync("custom_tags")
+    tags = at.state("custom_tags")
+    at.fault("/api/v2/custom-tags", "status", status=200, body={"items": tags[:-1], "has_more": True})
+    assert outcome(at.sync("custom_tags"), "custom_tags") == (Outcome.FAILED, 3)
+    assert len(at.alive("custom_tags")) == len(tags)
