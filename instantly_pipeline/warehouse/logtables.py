@@ -192,12 +192,13 @@ META_ABOUT = {
     "published": "Publications: when, and how far each workspace was synced (JSON)",
 }
 
-# In this order: one may read another.
+# In this order: one may read another. Of several runs the one with the greatest id is the last one: ids only grow,
+# while the machine's clock may go back.
 FOLDS = {
     # a run that never said how it ended, and was followed by another, was killed: there is one writer at a time
     "sync_runs": """
 select run_id, workspace_id, workspace_name, started_at, ended_at,
-    case when outcome = 'running' and started_at < max(started_at) over (partition by workspace_id)
+    case when outcome = 'running' and run_id < max(run_id) over (partition by workspace_id)
         then 'cut off' else outcome end as outcome,
     reason, "full", planned_requests, requests, responses_429, retries, rows_upserted, rows_deleted
 from log.sync_runs
@@ -210,7 +211,9 @@ order by started_at, run_id, workspace_id
 with latest as (
     select *, min(noted_at) over (partition by workspace_id, stream, key) as first_noted_at
     from log.held_deletes
-    qualify row_number() over (partition by workspace_id, stream, key order by noted_at desc, state desc) = 1
+    qualify row_number() over (
+        partition by workspace_id, stream, key order by run_id desc, noted_at desc, state desc
+    ) = 1
 )
 select workspace_id, stream, key, reason, first_noted_at, noted_at, run_id
 from latest
@@ -221,13 +224,14 @@ order by workspace_id, stream, key
     "stream_status": """
 with every as (
     select *,
-        max(ended_at) filter (outcome in ('ok', 'partial')) over (partition by workspace_id, stream) as last_success_at
+        arg_max(ended_at, run_id) filter (outcome in ('ok', 'partial'))
+            over (partition by workspace_id, stream) as last_success_at
     from log.stream_status
 ),
 latest as (
     select * from every
     qualify row_number() over (
-        partition by workspace_id, stream order by coalesce(ended_at, started_at) desc, run_id desc, outcome
+        partition by workspace_id, stream order by run_id desc, coalesce(ended_at, started_at) desc, outcome
     ) = 1
 ),
 held as (select workspace_id, stream, count(*) as held from meta.held_deletes group by all)

@@ -183,6 +183,22 @@ def test_a_deletion_that_was_released_is_held_no_more(lake: LakeWriter, opener: 
     assert con.execute("select key, reason from meta.held_deletes").fetchall() == [('["b"]', "all gone")]
 
 
+def test_the_last_run_counts_even_where_the_clock_went_back(lake: LakeWriter, opener: Opener) -> None:
+    for number, hours in ((1, 30), (2, 6)):
+        run = f"r{number}"
+        lake.log("sync_runs", [{"run_id": run, "started_at": at(hours), "outcome": "running"}])
+        row = {"run_id": run, "stream": "things", "started_at": at(hours), "ended_at": at(hours)}
+        lake.log("stream_status", [{**row, "outcome": "ok", "reason": run}])
+        held = {"run_id": run, "stream": "things", "key": '["a"]', "noted_at": at(hours)}
+        lake.log("held_deletes", [{**held, "state": "held" if number == 1 else "released"}])
+    con = opener(THINGS, load=True).connection
+    assert con.execute("select key from meta.held_deletes").fetchall() == []
+    found = "select reason, last_success_at = started_at from meta.stream_status"
+    assert con.execute(found).fetchall() == [("r2", True)]
+    runs = con.execute("select run_id, outcome from meta.sync_runs order by run_id").fetchall()
+    assert runs == [("r1", "cut off"), ("r2", "running")]
+
+
 def test_the_last_comparison_with_a_counter_counts(lake: LakeWriter, opener: Opener) -> None:
     row = {"campaign_id": "c", "metric": "leads", "ours": 1.0, "theirs": 2.0, "difference": -1.0}
     lake.log("reconciliation", [{**row, "checked_at": at(2), "ours": 2.0, "difference": 0.0}])
