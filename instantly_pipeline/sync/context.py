@@ -112,8 +112,14 @@ class Context:
             return self.told[stream]
         return {key: entry.hash or "" for key, entry in self.log(stream).index.alive().items()}
 
+    def addresses(self) -> dict[str, str]:
+        """The live accounts: address in lower case, as in keys, and as the API spells it."""
+        alive = self.log("accounts").index.alive().items()
+        found = {orjson.loads(key)[0]: (entry.scope or "").removeprefix("email=") for key, entry in alive}
+        return {email: spelled or email for email, spelled in sorted(found.items())}
+
     def ids(self, stream: str, *, alive_only: bool = False) -> list[str]:
-        """The first key part of every record of a stream the lake knows: ids of campaigns, e-mails of accounts."""
+        """The first key part of every record of a stream the lake knows: ids of campaigns."""
         keys = set(self.hashes(stream))
         if not alive_only:
             keys.update(self.log(stream).index.everything())

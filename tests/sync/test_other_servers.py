@@ -55,6 +55,18 @@ def test_an_empty_page_in_the_middle_of_a_list_deletes_nothing(tmp_path: Path) -
         assert {row["_op"] for row in at.rows("accounts")} == {"upsert"}
 
 
+def test_accounts_are_asked_for_as_they_are_spelled(at: Bench) -> None:
+    record = {**at.state("accounts")[0], "email": "Ann@Big.example"}
+    at.mutate({"op": "insert", "collection": "accounts", "record": record})
+    days = [{"email_account": "Ann@Big.example", "date": "2026-05-30", "sent": 7}]
+    at.fault(ACCOUNT_DAILY, "status", status=200, body=days, match={"contains": "Ann%40Big.example"})
+    sums = {"email_date_data": {}, "aggregate_data": {"Ann@Big.example": {"sent": 7}}}
+    at.fault(WARMUP, "status", status=200, body=sums, match={"contains": '"Ann@Big.example"'})
+    at.sync("accounts", "account_daily_analytics", "warmup_summary")
+    assert at.alive("account_daily_analytics")['["ann@big.example","2026-05-30"]']["sent"] == 7
+    assert at.alive("warmup_summary")['["ann@big.example"]']["sent"] == 7
+
+
 def test_a_hold_is_known_to_be_released_whenever_the_sync_is_killed(at: Bench, tmp_path: Path) -> None:
     at.sync("custom_tags")
     at.fault("/api/v2/custom-tags", "status", **NOTHING)

@@ -17,6 +17,7 @@ STREAM = Stream(
     read=Read.SCAN,
     key=("email",),
     absent=Absent.DELETED,
+    scope=("email",),  # keys are in lower case; the server is asked for an address as it spells it
     params={"include_tags": "true"},
     secrets=_SECRETS,
     api_scope="accounts:read",

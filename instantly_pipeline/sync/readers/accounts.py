@@ -21,7 +21,7 @@ DAYS_AT_ONCE = 31
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One request: some accounts over some days, both ends included."""
+    """One request: some accounts, by their addresses in lower case, over some days, both ends included."""
 
     emails: tuple[str, ...]
     first: date
@@ -32,7 +32,7 @@ def choose_account_windows(ctx: Context, stream: Stream) -> list[Window]:
     """Batches of accounts, each over its whole time in pieces the API takes, oldest first."""
     done = ctx.states.read(stream.name)
     by_start: dict[date, list[str]] = defaultdict(list)
-    for email in ctx.ids("accounts", alive_only=True):
+    for email in ctx.addresses():
         by_start[first_day(ctx.windows, done.get(email), full=ctx.request.full)].append(email)
     most = _most(ctx, stream)
     batches = [(tuple(part), first) for first, emails in sorted(by_start.items()) for part in groups(emails, most)]
@@ -48,11 +48,11 @@ async def read_account_window(sink: Sink) -> None:
     windows = choose_account_windows(sink.ctx, sink.stream)
     done, left = states.read(name), Counter(window.emails for window in windows)
     sink.total = len(windows)
-    least = _most(sink.ctx, sink.stream)
+    least, spelled = _most(sink.ctx, sink.stream), sink.ctx.addresses()
 
     async def ask(window: Window) -> list[Record]:
         nonlocal least
-        rows, accepted = await _rows(sink, window)
+        rows, accepted = await _rows(sink, [spelled[email] for email in window.emails], window)
         least = min(least, accepted) if accepted < len(window.emails) else least
         return rows
 
@@ -80,9 +80,8 @@ def _pieces(first: date, today: date) -> Iterator[tuple[date, date]]:
         first = last + timedelta(days=1)
 
 
-async def _rows(sink: Sink, window: Window) -> tuple[list[Record], int]:
+async def _rows(sink: Sink, emails: Sequence[str], window: Window) -> tuple[list[Record], int]:
     """The rows of some accounts, where they are too many for the server of each half; and how many it took at once."""
-    emails = window.emails
     params = {"emails": list(emails), **plain_dates(window.first, window.last)}
     try:
         return records_in(sink.stream, await sink.client.get(sink.stream.path, params)), len(emails)
@@ -90,14 +89,13 @@ async def _rows(sink: Sink, window: Window) -> tuple[list[Record], int]:
         if len(emails) == 1:
             raise
     half = len(emails) // 2
-    parts = [Window(part, window.first, window.last) for part in (emails[:half], emails[half:])]
-    (rows, one), (more, other) = [await _rows(sink, part) for part in parts]
+    (rows, one), (more, other) = [await _rows(sink, part, window) for part in (emails[:half], emails[half:])]
     return rows + more, min(one, other)
 
 
 def choose_account_batches(ctx: Context) -> list[tuple[int, Sequence[str]]]:
     """The accounts in numbered batches."""
-    return list(enumerate(groups(ctx.ids("accounts", alive_only=True), ACCOUNTS_AT_ONCE)))
+    return list(enumerate(groups(list(ctx.addresses().values()), ACCOUNTS_AT_ONCE)))
 
 
 async def read_account_batch(sink: Sink) -> None:
