@@ -47,6 +47,16 @@ def test_warmup_is_flattened_by_account_and_day_from_one_request_for_both_stream
     assert len(asked) == 1
 
 
+def test_warmup_that_was_read_again_is_known_to_be_verified(at: Bench) -> None:
+    at.sync("warmup_analytics", "warmup_summary")
+    run = at.sync("warmup_analytics", "warmup_summary").run_id
+    ranges = [row for row in at.log("verified") if row["run_id"] == run]
+    for stream in ("warmup_analytics", "warmup_summary"):
+        bounds = [(row["key_from"], row["key_to"]) for row in ranges if row["stream"] == stream]
+        assert bounds
+        assert all(any(low < key <= high for low, high in bounds) for key in at.alive(stream))
+
+
 def test_a_second_sync_of_a_world_that_stood_still_appends_nothing(at: Bench) -> None:
     at.sync()
     before = {stream: len(at.rows(stream)) for stream in all_streams()}

@@ -7,13 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+import orjson
+
 from instantly_pipeline.errors import TooLarge
 from instantly_pipeline.lake.record import Record
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.sync.context import Context, records_in
 from instantly_pipeline.sync.readers.asking import each, groups
 from instantly_pipeline.sync.readers.campaigns import first_day, plain_dates
-from instantly_pipeline.sync.sink import Sink, days_of
+from instantly_pipeline.sync.sink import Range, Sink, days_of
 
 ACCOUNTS_AT_ONCE = 100  # 200 are allowed since 2026-07, 413 came at a few hundred before (reference, section 4.1)
 DAYS_AT_ONCE = 31
@@ -108,7 +110,16 @@ async def read_account_batch(sink: Sink) -> None:
         answer = await sink.ctx.shared(f"{sink.stream.path} {number}", lambda: _warmup(sink, emails))
         return records_in(sink.stream, answer)
 
-    await each(sink, batches, ask, lambda _, rows: sink.put(rows))
+    await each(sink, batches, ask, lambda _, rows: sink.put(rows, *_decided(sink, rows)))
+
+
+def _decided(sink: Sink, rows: Sequence[Record]) -> list[Range]:
+    """Of each account the keys from its first to its last row: what lies before them has rolled out of the window."""
+    by_account: dict[str, list[str]] = defaultdict(list)
+    for key in sink.ctx.log(sink.stream.name).keys(rows):
+        if key is not None:
+            by_account[orjson.loads(key)[0]].append(key)
+    return [(min(keys)[:-1], max(keys)) for keys in by_account.values()]
 
 
 async def _warmup(sink: Sink, emails: Sequence[str]) -> object:
