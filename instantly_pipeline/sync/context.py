@@ -112,6 +112,12 @@ class Context:
             return self.told[stream]
         return {key: entry.hash or "" for key, entry in self.log(stream).index.alive().items()}
 
+    def is_listed(self, campaign: str) -> bool:
+        """Whether the list of campaigns had this one when it was last read."""
+        key = orjson.dumps([campaign]).decode()
+        entry = self.log("campaigns").index.lookup([key]).get(key)
+        return entry is not None and entry.alive
+
     def addresses(self) -> dict[str, str]:
         """The live accounts: address in lower case, as in keys, and as the API spells it."""
         alive = self.log("accounts").index.alive().items()

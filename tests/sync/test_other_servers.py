@@ -67,6 +67,47 @@ def test_accounts_are_asked_for_as_they_are_spelled(at: Bench) -> None:
     assert at.alive("warmup_summary")['["ann@big.example"]']["sent"] == 7
 
 
+@pytest.mark.parametrize("status", [400, 404])
+def test_leads_are_read_on_where_the_server_does_not_know_a_deleted_campaign(tmp_path: Path, status: int) -> None:
+    with bench(tmp_path / "data", LARGE) as at:
+        at.sync("campaigns", "leads")
+        campaign = at.state("campaigns")[0]["id"]
+        at.mutate({"op": "delete_campaign", "id": campaign, "keep_leads": True})
+        at.fault(LEADS, "status", status=status, match={"contains": f'"campaign":"{campaign}"'})
+        assert at.sync("campaigns", "leads").exit_code == 0
+        assert_mirrors(at, ("campaigns", "leads"))
+
+
+def test_a_question_by_id_that_is_too_large_is_put_in_parts(at: Bench) -> None:
+    at.sync("leads")
+    lost(at, 40)
+    at.fault(LEADS, "status", status=413, match={"contains": '"ids"'}, times=2)
+    assert at.sync("leads").exit_code == 0
+    assert_mirrors(at, ("leads",))
+
+
+@pytest.mark.parametrize("refusal", [{"status": 400}, {"status": 413}, {"status": 404}])
+def test_what_the_server_will_not_say_by_id_is_held_until_accepted(at: Bench, refusal: dict[str, Any]) -> None:
+    at.sync("leads")
+    gone = lost(at, 3)
+    at.fault(LEADS, "status", **refusal, match={"contains": '"ids"'})
+    report = at.sync("leads")
+    assert outcome(report, "leads") == (Outcome.HELD, 3)
+    assert stream_result(report, "leads").held_deletes == len(gone)
+    assert at.sync("leads", accept_deletes=True).exit_code == 0
+    assert_mirrors(at, ("leads",))
+
+
+def test_a_server_that_does_not_look_at_ids_lets_held_deletions_be_accepted(at: Bench) -> None:
+    at.sync("leads")
+    lost(at, 3)
+    others = at.state("leads")[:100]
+    at.fault(LEADS, "status", status=200, body={"items": others}, match={"contains": '"ids"'})
+    assert outcome(at.sync("leads"), "leads") == (Outcome.HELD, 3)
+    assert at.sync("leads", accept_deletes=True).exit_code == 0
+    assert_mirrors(at, ("leads",))
+
+
 def test_a_hold_is_known_to_be_released_whenever_the_sync_is_killed(at: Bench, tmp_path: Path) -> None:
     at.sync("custom_tags")
     at.fault("/api/v2/custom-tags", "status", **NOTHING)

@@ -4,7 +4,8 @@ An absence is *confirmed* where the API, asked by id, did not have it in an answ
 absences become tombstones, unless they contradict the campaign's own counter: if we had as many leads as
 `leads_count` says, and would be left with fewer, somebody is wrong. An absence the API was merely *silent* about (the
 answer left out even the lead that surely is there) becomes a tombstone only where something else explains it: its
-campaign is deleted, or counts no leads. The rest is held, and so is everything where the API cannot be *asked* by id.
+campaign is deleted, or counts no leads. The rest is held. Where the API cannot be *asked* by id a sweep's absences are
+judged alike, and a touch shows none.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from enum import StrEnum
 
 import orjson
 
+from instantly_pipeline.errors import BadRequest, NotFound, TooLarge
 from instantly_pipeline.lake.record import Record
 from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.counters import counters_now
@@ -31,14 +33,29 @@ class Answer(StrEnum):
 
     CONFIRMED = "confirmed"
     SILENT = "silent"
-    IGNORED = "ignored"  # the server names leads nobody asked for: it does not look at `ids`
+    IGNORED = "ignored"  # the server cannot be asked: it names leads nobody asked for, or refuses the question
 
 
 async def ask(sink: Sink, keys: Collection[str], control: str | None) -> tuple[dict[str, Record], Answer]:
     """Those of `keys` that the API has, and what its silence about the others is worth.
 
-    It is asked along for `control`, a lead that surely is there: an answer without it is not believed.
+    It is asked along for `control`, a lead that surely is there: an answer without it is not believed. Where the
+    question is too large for the server it is put in halves.
     """
+    try:
+        return await _asked(sink, keys, control)
+    except TooLarge:
+        if len(keys) == 1:
+            return {}, Answer.IGNORED
+    except (BadRequest, NotFound):
+        return {}, Answer.IGNORED
+    ordered, half = sorted(keys), len(keys) // 2
+    found, worth = await ask(sink, ordered[:half], control)
+    more, other = await ask(sink, ordered[half:], control)
+    return found | more, max(worth, other, key=list(Answer).index)
+
+
+async def _asked(sink: Sink, keys: Collection[str], control: str | None) -> tuple[dict[str, Record], Answer]:
     asked = {*keys, control} if control else set(keys)
     body: dict[str, object] = {"ids": [orjson.loads(key)[0] for key in sorted(asked)]}
     found: dict[str, Record] = {}
@@ -73,6 +90,10 @@ class Absences:
             self._states.write(f"{self._prefix}{len(self._states.names(self._prefix)):06}", fresh)
             self._fresh = defaultdict(list)
 
+    def cannot_be_asked(self) -> bool:
+        """Whether the server has shown that it does not answer by id."""
+        return bool(self._fresh[Answer.IGNORED] or self._all(Answer.IGNORED))
+
     def forget(self) -> None:
         """The sweep is over, or starts afresh."""
         self._from_before = False
@@ -85,27 +106,31 @@ class Absences:
         self.save()
         if self._from_before:
             await self._ask_again()
-        confirmed, silent, ignored = (self._all(answer) for answer in Answer)
-        if not confirmed and not silent and not ignored:
+        confirmed, silent = self._all(Answer.CONFIRMED), self._all(Answer.SILENT) | self._all(Answer.IGNORED)
+        if not confirmed and not silent:
             return set()
         found = await counters_now(self._sink.ctx, fresh=True)
         counters = found.leads if found else {}
         held = _contradicted(self._sink, confirmed, counters)
         held |= {key for key, scope in self._scopes(silent) if not _explained(self._sink.ctx, scope, counters)}
-        held = held - accepted(self._sink) | ignored
+        held -= accepted(self._sink)
         await self._bury((confirmed | silent) - held)
         return held
 
     async def _ask_again(self) -> None:
-        """What was noted by a sweep cut off hours ago may have come back: only what is still missing counts."""
-        before = {answer: sorted(self._all(answer)) for answer in Answer}
+        """What was noted by a sweep cut off hours ago may have come back, or have its tombstone already.
+
+        Only what is still missing counts.
+        """
+        noted = sorted(set().union(*(self._all(answer) for answer in Answer)))
+        known = self._sink.ctx.log(self._sink.stream.name).index.lookup(noted)
+        keys = [key for key in noted if key in known and known[key].alive]
         self.forget()
-        for keys in before.values():
-            for start in range(0, len(keys), ASKED_AT_ONCE):
-                chunk = keys[start : start + ASKED_AT_ONCE]
-                there, answer = await ask(self._sink, chunk, self.control)
-                self._sink.take(list(there.values()))
-                self.add(set(chunk) - there.keys(), answer)
+        for start in range(0, len(keys), ASKED_AT_ONCE):
+            chunk = keys[start : start + ASKED_AT_ONCE]
+            there, answer = await ask(self._sink, chunk, self.control)
+            self._sink.take(list(there.values()))
+            self.add(set(chunk) - there.keys(), answer)
         await self._sink.land()
         self.save()
 

@@ -52,6 +52,8 @@ async def _in_part(sink: Sink, gate: Gate, choice: Choice, absences: Absences) -
     if choice.slices:
         await sweep_slices(sink, choice.slices, gate, absences)
     await confirm(sink, sorted(was_held(sink)), absences)
+    if absences.cannot_be_asked():
+        raise FilterIgnored(f"{sink.stream.path} does not say by id which leads there are.")
     await _judge(sink, absences)
     sink.on_version = None
     gate.settled()

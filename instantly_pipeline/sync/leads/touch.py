@@ -11,7 +11,7 @@ from contextlib import aclosing
 from datetime import timedelta
 
 from instantly_pipeline.api.client import Page
-from instantly_pipeline.errors import BadRequest, StreamError
+from instantly_pipeline.errors import BadRequest, NotFound, StreamError
 from instantly_pipeline.sync.leads.absences import Absences
 from instantly_pipeline.sync.leads.crawl import Crawl, OutOfOrder, Span
 from instantly_pipeline.sync.leads.gate import CAMPAIGN, SERVER, Gate, newest_timed
@@ -63,8 +63,20 @@ def _waves(campaigns: Sequence[str], gate: Gate) -> Iterator[list[str]]:
 
 
 async def _campaign(sink: Sink, campaign: str, *, may_cut: bool) -> set[str]:
-    """Take all leads of a campaign; their keys. A small one is one chain: others go on beside it."""
+    """Take all leads of a campaign; their keys. A campaign that is deleted, and that the server refuses, has none.
+
+    A small one is one chain: others go on beside it.
+    """
     seen: set[str] = set()
+    try:
+        await _leads_of(sink, campaign, seen, may_cut=may_cut)
+    except (NotFound, BadRequest):
+        if sink.ctx.is_listed(campaign):
+            raise
+    return seen
+
+
+async def _leads_of(sink: Sink, campaign: str, seen: set[str], *, may_cut: bool) -> None:
     any_id = sink.ctx.states.read(SERVER).get("any_id")
     crawl = Crawl(sink, [Span()], body={"campaign": campaign}, any_id=any_id, may_cut=may_cut)
     try:
@@ -80,7 +92,6 @@ async def _campaign(sink: Sink, campaign: str, *, may_cut: bool) -> set[str]:
         async for page in sink.client.pages(stream.method, stream.path, body={"campaign": campaign}):
             _take(sink, [page], campaign)
             seen.update(key for key in sink.ctx.log(stream.name).keys(page.items) if key is not None)
-    return seen
 
 
 def _take(sink: Sink, pages: Sequence[Page], campaign: str) -> None:
