@@ -78,6 +78,22 @@ def test_leads_are_read_on_where_the_server_does_not_know_a_deleted_campaign(tmp
         assert_mirrors(at, ("campaigns", "leads"))
 
 
+def test_a_sweep_killed_when_all_had_landed_reads_nothing_again(at: Bench, tmp_path: Path) -> None:
+    at.sync("leads")
+    gone = lost(at, 3)
+    for after in range(60):
+        at.killed_sync(tmp_path / str(after), after, "state", "leads", full=True)
+        kept = at.data_dir / "lake" / "state"
+        state = [json.loads(path.read_bytes()) for path in kept.glob("*/leads.json")]
+        if state and state[0]["sweep"]["spans"] == []:
+            break
+    at.forget_requests()
+    assert at.sync("leads", full=True).exit_code == 0
+    assert pages(at) == []
+    assert_mirrors(at, ("leads",))
+    assert {json.loads(r["_key"])[0] for r in at.rows("leads") if r["_op"] == "delete"} == set(gone)
+
+
 def test_a_question_by_id_that_is_too_large_is_put_in_parts(at: Bench) -> None:
     at.sync("leads")
     lost(at, 40)

@@ -29,7 +29,7 @@ async def sweep(sink: Sink, gate: Gate, absences: Absences) -> dict[str, str]:
     `absences` holds what was found missing. The checkpoint is forgotten by `forget_sweep`, once that is judged.
     """
     try:
-        spans, tokens = _resumed(sink) or _begin(sink, gate, absences)
+        spans, tokens = _resumed(sink, absences) or _begin(sink, gate, absences)
         try:
             await _through(sink, spans, absences, checkpoint=_checkpoint(sink, absences))
         except StaleCursor:
@@ -68,16 +68,20 @@ async def sweep_slices(sink: Sink, slices: Sequence[Slice], gate: Gate, absences
     gate.rolled([(one.low, one.high) for one in slices], done=True)
 
 
-def _resumed(sink: Sink) -> tuple[list[Span], dict[str, str]] | None:
-    """The spans that are left of a sweep that was cut off; None where there is none, or it is too old."""
+def _resumed(sink: Sink, absences: Absences) -> tuple[list[Span], dict[str, str]] | None:
+    """The spans that are left of a sweep that was cut off; None where there is none, or it is too old.
+
+    None are left where all had landed and what is missing was yet to be judged.
+    """
     state, now = sink.ctx.states.read(SWEEP), sink.ctx.now()
     try:
         fresh = now - datetime.fromisoformat(state["sweep"]["started_at"]) < RESUME_WITHIN
         spans = [Span(low, high, cursor, Entry[entry]) for low, high, cursor, entry in state["sweep"]["spans"]]
     except (KeyError, TypeError, ValueError):
         return None
-    if not fresh or not spans:
+    if not fresh:
         return None
+    absences.control = state["sweep"].get("control")
     started, rows = state["sweep"]["started_at"], state["sweep"].get("rows", 0)
     sink.ctx.say(f"Going on with the sweep of {started[:16]} after {rows} rows.", sink.stream.name)
     return spans, sink.ctx.states.read(SWEEP_TOKENS)
@@ -111,7 +115,8 @@ def _checkpoint(sink: Sink, absences: Absences) -> Callable[[Crawl], None]:
         absences.save()
         spans = [[span.low, span.high, span.cursor, span.entry.name] for span in crawl.left()]
         rows = before + sink.result.rows_read
-        sink.ctx.states.write(SWEEP, {"sweep": {"started_at": begun, "rows": rows, "spans": spans}})
+        state = {"started_at": begun, "rows": rows, "spans": spans, "control": absences.control}
+        sink.ctx.states.write(SWEEP, {"sweep": state})
 
     return write
 
