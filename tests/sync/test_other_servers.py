@@ -124,6 +124,18 @@ def test_a_server_that_does_not_look_at_ids_lets_held_deletions_be_accepted(at: 
     assert_mirrors(at, ("leads",))
 
 
+def test_a_list_that_ends_behind_a_lead_that_is_gone_is_read_again(at: Bench) -> None:
+    """The first time nothing known shows that the list went on."""
+    leads = at.state("leads")
+    at.fault(LEADS, "status", status=200, body={"items": leads[:1]}, match={"contains": '"ids"'}, times=1)
+    at.fault(LEADS, "status", **NOTHING, match={"contains": leads[199]["id"]}, times=1)
+    report = at.sync("leads")
+    assert outcome(report, "leads") == (Outcome.FAILED, 3)
+    assert "deleted meanwhile" in (stream_result(report, "leads").reason or "")
+    assert at.sync("leads").exit_code == 0
+    assert_mirrors(at, ("leads",))
+
+
 def test_a_hold_is_known_to_be_released_whenever_the_sync_is_killed(at: Bench, tmp_path: Path) -> None:
     at.sync("custom_tags")
     at.fault("/api/v2/custom-tags", "status", **NOTHING)

@@ -13,7 +13,7 @@ from contextlib import aclosing
 from datetime import datetime, timedelta
 
 from instantly_pipeline.errors import StreamError
-from instantly_pipeline.sync.leads.absences import ASKED_AT_ONCE, Absences, ask
+from instantly_pipeline.sync.leads.absences import ASKED_AT_ONCE, Absences, Answer, ask
 from instantly_pipeline.sync.leads.crawl import MOST_CHAINS, Crawl, Entry, OutOfOrder, Piece, Span, StaleCursor
 from instantly_pipeline.sync.leads.gate import PER_PAGE, SERVER, SWEEP, SWEEP_TOKENS, Gate, Slice
 from instantly_pipeline.sync.leads.ids import id_of
@@ -146,11 +146,30 @@ async def _decide(sink: Sink, piece: Piece, absences: Absences) -> None:
     """Take the records; note what is missing in the range of the piece."""
     for page in piece.pages:
         sink.take(page.items)
+    if piece.at_end and not piece.pages[-1].items:
+        await _check_end(sink, piece, absences.control)
     known = sink.ctx.log(sink.stream.name).index.alive(piece.low, piece.high)
     missing = sorted(known.keys() - set(piece.keys))
     absences.control = piece.keys[-1] if piece.keys else absences.control or piece.low
     await confirm(sink, missing, absences, at_end=piece.at_end)
     sink.verified((piece.low, piece.high))
+
+
+async def _check_end(sink: Sink, piece: Piece, seen_before: str | None) -> None:
+    """StreamError where the list ended on an empty page because the lead it was asked from is gone.
+
+    To a cursor whose lead is gone a server may answer with nothing (reference, section 21), which is no end.
+    """
+    last = piece.keys[-1] if piece.keys else piece.low
+    witness = piece.keys[0] if len(piece.keys) > 1 else seen_before
+    if last in (None, witness, piece.chain.span.low) or witness is None:
+        return  # nothing to ask for: no lead of this list, or none that shows what the answer is worth
+    there, answer = await ask(sink, [str(last)], witness)
+    if answer is Answer.CONFIRMED and not there:
+        raise StreamError(
+            "The list of leads ended behind a lead that was deleted meanwhile. What was read is kept; the next sync "
+            "goes on."
+        )
 
 
 async def confirm(sink: Sink, missing: Sequence[str], absences: Absences, *, at_end: bool = False) -> None:
