@@ -20,6 +20,14 @@ ZERO = "the day fell to zero"
 BELIEVED_AFTER = 3  # syncs; the models in sql/intermediate say the same
 
 
+def day_of(key: str) -> date | None:
+    """The date a key ends with; None where it is none."""
+    try:
+        return date.fromisoformat(orjson.loads(key)[-1])
+    except (TypeError, ValueError):
+        return None
+
+
 class Collapses:
     """Watches the windows of one stream for figures that are gone."""
 
@@ -45,7 +53,7 @@ class Collapses:
         """The first day to ask for, so that days under suspicion are looked at until they are believed."""
         prefix = orjson.dumps(list(parent)).decode()[:-1]
         keys = [key for key, times in self._times.items() if key.startswith(prefix) and times < BELIEVED_AFTER]
-        return min([first, *(date.fromisoformat(str(orjson.loads(key)[-1])) for key in keys)])
+        return min([first, *(day for key in keys if (day := day_of(key)) is not None)])
 
     def save(self) -> None:
         """Before the batch lands: a kill in between repeats the note, the other way round would lose it."""

@@ -67,6 +67,24 @@ def test_accounts_are_asked_for_as_they_are_spelled(at: Bench) -> None:
     assert at.alive("warmup_summary")['["ann@big.example"]']["sent"] == 7
 
 
+def test_a_campaign_that_is_in_no_list_is_asked_for_its_days_when_it_begins_to_send(at: Bench) -> None:
+    unlisted = {**at.state("campaign_analytics")[0], "campaign_id": "0199aaaa-0000-7000-8000-0000000000ff"}
+    at.fault(COUNTERS, "status", status=200, body=[{**unlisted, "emails_sent_count": 0}])
+    at.fault(DAILY, "status", status=200, body=[], match={"contains": unlisted["campaign_id"]})
+    for _ in range(2):
+        at.sync("campaign_analytics", "daily_analytics")
+    at.advance(days=2)
+    at.control.request("DELETE", "/faults")
+    at.fault(COUNTERS, "status", status=200, body=[{**unlisted, "emails_sent_count": 7}])
+    days = [{"date": "2026-06-02", "sent": 7}]
+    at.fault(DAILY, "status", status=200, body=days, match={"contains": unlisted["campaign_id"]})
+    at.sync("campaign_analytics", "daily_analytics")
+    at.sync("campaign_analytics", "daily_analytics")
+    assert [r["sent"] for r in at.alive("daily_analytics").values() if r["campaign_id"] == unlisted["campaign_id"]] == [
+        7
+    ]
+
+
 @pytest.mark.parametrize("status", [400, 404])
 def test_leads_are_read_on_where_the_server_does_not_know_a_deleted_campaign(tmp_path: Path, status: int) -> None:
     with bench(tmp_path / "data", LARGE) as at:
@@ -160,3 +178,22 @@ def test_a_page_that_names_more_and_not_where_is_no_end(at: Bench) -> None:
     at.fault("/api/v2/custom-tags", "status", status=200, body={"items": tags[:-1], "has_more": True})
     assert outcome(at.sync("custom_tags"), "custom_tags") == (Outcome.FAILED, 3)
     assert len(at.alive("custom_tags")) == len(tags)
+
+
+def test_days_of_a_deleted_campaign_stay_where_the_server_has_nothing_more_to_say_of_it(at: Bench) -> None:
+    at.sync("daily_analytics")
+    campaign = max(at.state("campaign_analytics"), key=lambda row: row["emails_sent_count"])["campaign_id"]
+    before = at.rows("daily_analytics")
+    at.mutate({"op": "delete_campaign", "id": campaign})
+    at.fault(DAILY, "status", status=200, body=[], match={"contains": campaign})
+    assert at.sync("campaigns", "daily_analytics").exit_code == 0
+    assert at.rows("daily_analytics") == before
+    assert at.log("quarantine") == []
+
+
+def test_a_day_that_is_no_date_and_vanishes_costs_nothing(at: Bench) -> None:
+    at.fault(DAILY, "status", status=200, body=[{"date": "2026-05-2x", "sent": 3}, {"date": "2026-05-30", "sent": 1}])
+    at.sync("daily_analytics")
+    at.control.request("DELETE", "/faults")
+    at.fault(DAILY, "status", status=200, body=[{"date": "2026-05-30", "sent": 1}])
+    assert [at.sync("daily_analytics").exit_code for _ in range(2)] == [0, 0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -45,16 +45,16 @@ async def read_per_campaign(sink: Sink) -> None:
 
 
 def choose_windows(ctx: Context, stream: Stream) -> list[str]:
-    """The campaigns to ask for their days: those listed, and deleted ones while they have days within the lookback."""
+    """The campaigns to ask for their days: those listed or never asked for, and others while they may move."""
     done, listed = ctx.states.read(stream.name), set(ctx.ids("campaigns", alive_only=True))
-    return [c for c in every_campaign(ctx) if c in listed or c not in done or _has_recent_days(ctx, stream, c)]
+    return [c for c in every_campaign(ctx) if c in listed or c not in done or _may_move(ctx, stream, c, done[c])]
 
 
 async def read_campaign_window(sink: Sink) -> None:
     """Daily figures of every campaign over the lookback; the first time from the start date.
 
     The lookback is counted from the last day that was read, so a pause of any length leaves no hole. A deleted campaign
-    still answers, and is asked while it has days within the lookback.
+    still answers, and is asked while it has days within the lookback or its counters move.
     """
     today, done = sink.ctx.windows.today, sink.ctx.states.read(sink.stream.name)
     collapses = Collapses(sink)
@@ -94,12 +94,16 @@ async def read_workspace_window(sink: Sink) -> None:
 
 
 async def rows_of(sink: Sink, params: dict[str, str]) -> list[Record] | None:
-    """The rows of one request; None where the campaign is gone (its rows are kept)."""
+    """The rows of one request; None where the campaign is gone (its rows are kept).
+
+    404 says so, and an answer without any row about a campaign that is not listed.
+    """
     try:
         answer = await sink.client.get(sink.stream.path, {**(sink.stream.params or {}), **params})
     except NotFound:
         return None
-    return records_in(sink.stream, answer)
+    rows = records_in(sink.stream, answer)
+    return rows if rows or sink.ctx.is_listed(params[sink.stream.parent_param]) else None
 
 
 def every_campaign(ctx: Context) -> Sequence[str]:
@@ -128,7 +132,12 @@ def _first_day(sink: Sink, last_read: object) -> date:
     return first_day(sink.ctx.windows, last_read, full=sink.ctx.request.full)
 
 
-def _has_recent_days(ctx: Context, stream: Stream, campaign: str) -> bool:
+def _may_move(ctx: Context, stream: Stream, campaign: str, last_read: object) -> bool:
+    """Whether a campaign that is not listed has days within the lookback, or its counters moved since it was read."""
+    key = orjson.dumps([campaign]).decode()
+    counters = ctx.log(COUNTERS).index.lookup([key]).get(key)
+    if counters is not None and str(datetime.fromtimestamp(counters.at / 1e6, UTC).date()) >= str(last_read):
+        return True
     start = ctx.windows.today - timedelta(days=ctx.windows.lookback_days)
     bounds = days_of((campaign,), start.isoformat(), ctx.windows.today.isoformat())
     return bool(ctx.log(stream.name).index.alive(*bounds))
