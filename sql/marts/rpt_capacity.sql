@@ -151,7 +151,7 @@ joined as (
         rate_of(d.sent_7d, d.days_sending_7d) as sent_per_sending_day_7d,
         d.follow_ups_due,
         greatest(d.daily_limit - d.follow_ups_due, 0) as headroom,
-        rate_of(d.follow_ups_due, d.daily_limit) as follow_up_load_rate
+        rate_of(d.follow_ups_due, d.daily_limit) as follow_up_load
     from every_day as d
     left join marts.dim_workspace as w on d.workspace_id = w.workspace_id
 )

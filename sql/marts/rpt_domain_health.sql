@@ -127,6 +127,8 @@ joined as (
         r.sent_7d::bigint as sent_7d,
         r.bounced_7d::bigint as bounced_7d,
         rate_of(r.bounced_7d, r.sent_7d) as bounce_rate_7d,
+        wilson_low(r.bounced_7d, r.sent_7d) as bounce_rate_7d_low,
+        wilson_high(r.bounced_7d, r.sent_7d) as bounce_rate_7d_high,
         r.unique_replies_7d::bigint as unique_replies_7d,
         r.warmup_sent_7d::bigint as warmup_sent_7d,
         r.warmup_inbox_7d::bigint as warmup_inbox_7d,

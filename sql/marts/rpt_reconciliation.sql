@@ -40,7 +40,7 @@ explained as (
         c.ours::bigint as ours,
         c.theirs::bigint as theirs,
         c.difference::bigint as difference,
-        rate_of(c.difference, c.theirs) as difference_rate
+        rate_of(c.difference, c.theirs) as relative_difference
     from compared as c
     left join streams as s on c.workspace_id = s.workspace_id
     left join marts.dim_workspace as w on c.workspace_id = w.workspace_id

@@ -160,6 +160,8 @@ joined as (
         r.sent_by_accounts,
         r.bounced,
         rate_of(r.bounced, r.sent_by_accounts) as bounce_rate,
+        wilson_low(r.bounced, r.sent_by_accounts) as bounce_rate_low,
+        wilson_high(r.bounced, r.sent_by_accounts) as bounce_rate_high,
         r.sent_7d::bigint as sent_7d,
         r.new_leads_contacted_7d::bigint as new_leads_contacted_7d,
         r.replies_7d::bigint as replies_7d,

@@ -158,7 +158,7 @@ def test_headroom_is_the_limit_less_what_falls_due() -> None:
 
 def test_more_follow_ups_than_may_be_sent_are_over_the_limit() -> None:
     leads = [lead(n, 0, "2026-02-25") for n in range(7)]
-    found = capacity([account("ann@s.example", daily_limit=6)], leads, "is_over_limit, headroom, follow_up_load_rate")
+    found = capacity([account("ann@s.example", daily_limit=6)], leads, "is_over_limit, headroom, follow_up_load")
     assert found[0] == (None, True, 0, 7 / 6)
     assert found[1][1:] == (False, 6, 0)
 
