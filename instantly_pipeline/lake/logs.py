@@ -26,8 +26,9 @@ LOGS: dict[str, pa.Schema] = {
     # one row per stream and run: outcome is ok, partial, skipped or failed
     "stream_status": _schema(
         run_id=_TEXT, workspace_id=_TEXT, stream=_TEXT, outcome=_TEXT, reason=_TEXT, started_at=UTC_MICROS,
-        ended_at=UTC_MICROS, requests=_INT, retries=_INT, rows_read=_INT, rows_inserted=_INT, rows_updated=_INT,
-        rows_deleted=_INT, rows_unchanged=_INT, partial=_BOOL, held_deletes=_INT,
+        ended_at=UTC_MICROS, planned_requests=_INT, requests=_INT, responses_429=_INT, retries=_INT, rows_read=_INT,
+        rows_inserted=_INT, rows_updated=_INT, rows_deleted=_INT, rows_unchanged=_INT, partial=_BOOL,
+        held_deletes=_INT,
     ),
     # every key in (key_from, key_to] was compared with the API at verified_at; a null bound is open
     "verified": _schema(

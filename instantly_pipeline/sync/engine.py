@@ -347,10 +347,11 @@ class WorkspaceRun:
     def _log_stream(self, result: StreamResult, stats: ClientStats) -> None:
         ahead = self.ctx.paid.get(result.stream, ClientStats())
         result.requests, result.retries = stats.requests + ahead.requests, stats.retries + ahead.retries
-        changes = result.changes
+        changes, plan = result.changes, self.result.plan
         self.ctx.notes.add(
             "stream_status", stream=result.stream, outcome=result.outcome.value, reason=result.reason,
-            started_at=result.started_at, ended_at=result.ended_at, requests=result.requests, retries=result.retries,
+            started_at=result.started_at, ended_at=result.ended_at, planned_requests=plan and plan.of(result.stream),
+            requests=result.requests, responses_429=stats.responses_429 + ahead.responses_429, retries=result.retries,
             rows_read=result.rows_read, rows_inserted=changes.inserted, rows_updated=changes.updated,
             rows_deleted=changes.deleted, rows_unchanged=changes.unchanged,
             partial=result.outcome is Outcome.PARTIAL, held_deletes=result.held_deletes,

@@ -60,6 +60,10 @@ class Plan:
         requests, low, high = (sum(getattr(cost, name) for cost in self.costs) for name in ("requests", "low", "high"))
         return Cost("all", requests, "", low, high)
 
+    def of(self, stream: str) -> int | None:
+        """The requests of one stream; None where it is not in the plan."""
+        return next((cost.requests for cost in self.costs if cost.stream == stream), None)
+
     def minutes(self, requests: int) -> float:
         """How long so many requests take at the rate."""
         return requests / self.per_minute

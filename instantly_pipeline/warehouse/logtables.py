@@ -164,8 +164,8 @@ META_COLUMNS: dict[str, dict[str, str]] = {
     },
     "stream_runs": {
         "run_id": _T, "workspace_id": _T, "stream": _T, "outcome": _T, "started_at": _Z, "ended_at": _Z,
-        "requests": _I, "retries": _I, "rows_read": _I, "rows_inserted": _I, "rows_updated": _I, "rows_deleted": _I,
-        "rows_unchanged": _I,
+        "planned_requests": _I, "requests": _I, "responses_429": _I, "retries": _I, "rows_read": _I,
+        "rows_inserted": _I, "rows_updated": _I, "rows_deleted": _I, "rows_unchanged": _I,
     },
     "schema_drift": {
         "workspace_id": _T, "stream": _T, "field": _T, "kind": _T, "first_seen_at": _Z, "last_seen_at": _Z, "times": _I,
@@ -242,8 +242,8 @@ from latest l left join held h using (workspace_id, stream)
 order by l.workspace_id, l.stream
 """,
     "stream_runs": """
-select run_id, workspace_id, stream, outcome, started_at, ended_at, requests, retries, rows_read, rows_inserted,
-    rows_updated, rows_deleted, rows_unchanged
+select run_id, workspace_id, stream, outcome, started_at, ended_at, planned_requests, requests, responses_429, retries,
+    rows_read, rows_inserted, rows_updated, rows_deleted, rows_unchanged
 from log.stream_status
 qualify row_number() over (partition by run_id, workspace_id, stream order by ended_at desc nulls last, outcome) = 1
 order by started_at, run_id, workspace_id, stream

@@ -226,8 +226,8 @@ def run(day: int, **more: Any) -> Row:
 def test_the_cost_of_thirty_days_is_summed_by_stream_and_as_a_whole() -> None:
     streams = [
         run(1, requests=9000) | {"started_at": "2026-01-20 06:00:00+00"},
-        run(3),
-        run(20, requests=30, outcome="failed"),
+        run(3, planned_requests=11),
+        run(20, requests=30, outcome="failed", planned_requests=28, responses_429=3),
         run(20, stream="accounts", requests=10),
     ]
     whole = [
@@ -238,6 +238,7 @@ def test_the_cost_of_thirty_days_is_summed_by_stream_and_as_a_whole() -> None:
             "started_at": f"2026-02-{d:02} 06:00:00+00",
             "ended_at": f"2026-02-{d:02} 06:01:00+00",
             "requests": n,
+            "planned_requests": n - 1,
             "responses_429": 2,
             "retries": 1,
             "rows_upserted": 7,
@@ -248,14 +249,14 @@ def test_the_cost_of_thirty_days_is_summed_by_stream_and_as_a_whole() -> None:
     found = expect(
         "rpt_sync_cost",
         {"meta.stream_runs": streams, "meta.sync_runs": whole},
-        "stream, runs, runs_not_read, requests, share_of_requests, requests_last_run, responses_429, seconds, "
-        "rows_read, rows_changed, requests_per_changed_row",
+        "stream, runs, runs_not_read, requests, share_of_requests, planned_requests, requests_last_run, "
+        "planned_requests_last_run, responses_429, seconds, rows_read, rows_changed, requests_per_changed_row",
         order="stream",
     )
     assert [tuple(row.values()) for row in found] == [
-        ("*", 2, 1, 60, 1, 45, 4, 120, 300, 16, 3.75),
-        ("accounts", 1, 0, 10, pytest.approx(1 / 6), 10, None, 10, 100, 5, 2),
-        ("leads", 2, 1, 40, pytest.approx(2 / 3), 30, None, 20, 200, 10, 4),
+        ("*", 2, 1, 60, 1, 58, 45, 44, 4, 120, 300, 16, 3.75),
+        ("accounts", 1, 0, 10, pytest.approx(1 / 6), None, 10, None, None, 10, 100, 5, 2),
+        ("leads", 2, 1, 40, pytest.approx(2 / 3), 39, 30, 28, 3, 20, 200, 10, 4),
     ]
 
 
