@@ -42,6 +42,7 @@ _CLIMB = 0.0025  # of the rate, each second beyond
 _PROOF = 65.0  # seconds: no window of a minute stays silent for longer
 _DOUBLING = 8.0  # seconds (or ten requests, if that is longer)
 _SOON = 20.0  # seconds (or ten requests): a refusal so soon after the last one says that the estimate was wrong
+_SEEN = 0.72  # of what was accepted in the second before, which a burst may have let through
 _LONG = 20.0  # seconds of refusal after which the start is careful
 _CAREFUL = 0.25
 _PAUSE = 1.0  # seconds (or two requests): after this a limit per second has passed
@@ -236,7 +237,7 @@ class Pace:
         if refusal.back and window:
             self.limit = self._top = min(rate, minute)
         elif refusal.soon and self._soon == 1:
-            self.limit = self._top = min(0.95 * rate, max(rate / 2, minute, refusal.ran))
+            self.limit = self._top = min(0.95 * rate, max(rate / 2, minute, refusal.ran, _SEEN * refusal.last_second))
         elif refusal.soon:
             self.limit = self._top = max(rate / 2, min(minute, refusal.went))
         else:
