@@ -103,6 +103,7 @@ def wait_named(headers: Mapping[str, str], *, now: datetime) -> float | None:
     Live sends neither on the routes read here. `X-RateLimit-Reset` is Unix seconds in the older description; smaller
     numbers are taken for seconds to wait, larger ones for milliseconds. It counts only where `X-RateLimit-Remaining`
     does not say that the window it speaks of has room, and within a quarter of an hour; a `Retry-After` within a day.
+    An instant is one of the server's clock, which its `Date` tells; `now`, where it sends none, may be far from it.
     """
     named = _retry_after(headers, now)
     if named is not None and named <= _A_DAY:
@@ -111,7 +112,7 @@ def wait_named(headers: Mapping[str, str], *, now: datetime) -> float | None:
     if reset is None or (_number(headers.get("x-ratelimit-remaining")) or 0.0) > 0:
         return None
     if reset >= _A_YEAR:
-        reset = (reset / 1000 if reset > 1e11 else reset) - now.timestamp()
+        reset = (reset / 1000 if reset > 1e11 else reset) - _clock_of(headers, now).timestamp()
     return reset if 0 <= reset <= _A_WINDOW else None
 
 
@@ -120,13 +121,22 @@ def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     seconds = _number(value)
     if seconds is not None or value is None:
         return None if seconds is None else max(seconds, 0.0)
+    date = _instant(value)
+    return None if date is None else max((date - _clock_of(headers, now)).total_seconds(), 0.0)
+
+
+def _clock_of(headers: Mapping[str, str], now: datetime) -> datetime:
+    """The server's present; ours where it does not say."""
+    return _instant(headers.get("date")) or now
+
+
+def _instant(value: str | None) -> datetime | None:
+    """The instant of an HTTP date; None where it is none."""
     try:
-        date = parsedate_to_datetime(value)
+        date = parsedate_to_datetime(value or "")
     except ValueError:
         return None
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=UTC)
-    return max((date - now).total_seconds(), 0.0)
+    return date.replace(tzinfo=UTC) if date.tzinfo is None else date
 
 
 def _number(value: str | None) -> float | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import httpx
@@ -30,6 +31,7 @@ from .fakes import KEY, client_of, run
 from .server import Reply, Server, refusal
 
 NOW = datetime(2026, 8, 20, 12, tzinfo=UTC)
+A_DAY_ON = NOW + timedelta(days=1)  # the server's clock, where ours is a day behind
 HTML = b"<html><head><title>502</title><style>b{}</style></head><body><h1>Bad\n gateway</h1></body></html>"
 
 
@@ -171,6 +173,9 @@ def test_the_errors_say_what_to_do_next() -> None:
         ({"retry-after": "1e9"}, None),
         ({"x-ratelimit-reset": "later"}, None),
         ({"retry-after": "7", "x-ratelimit-reset": "45"}, 7.0),
+        ({"date": format_datetime(A_DAY_ON), "x-ratelimit-reset": str(int(A_DAY_ON.timestamp()) + 45)}, 45.0),
+        ({"date": format_datetime(A_DAY_ON), "retry-after": format_datetime(A_DAY_ON + timedelta(seconds=9))}, 9.0),
+        ({"date": "today", "x-ratelimit-reset": str(int(NOW.timestamp()) + 45)}, 45.0),
     ],
 )
 def test_the_time_a_server_asks_to_wait_is_understood(headers: dict[str, str], seconds: float | None) -> None:
