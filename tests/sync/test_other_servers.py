@@ -85,6 +85,17 @@ def test_a_campaign_that_is_in_no_list_is_asked_for_its_days_when_it_begins_to_s
     ]
 
 
+def test_a_campaign_that_is_in_no_list_is_asked_for_its_days_the_first_time(at: Bench) -> None:
+    unlisted = {**at.state("campaign_analytics")[0], "campaign_id": "0199aaaa-0000-7000-8000-0000000000ff"}
+    at.fault(COUNTERS, "status", status=200, body=[unlisted])
+    days = [{"date": "2026-05-30", "sent": 7}]
+    at.fault(DAILY, "status", status=200, body=days, match={"contains": unlisted["campaign_id"]})
+    at.sync("daily_analytics")
+    assert [r["sent"] for r in at.alive("daily_analytics").values() if r["campaign_id"] == unlisted["campaign_id"]] == [
+        7
+    ]
+
+
 @pytest.mark.parametrize("status", [400, 404])
 def test_leads_are_read_on_where_the_server_does_not_know_a_deleted_campaign(tmp_path: Path, status: int) -> None:
     with bench(tmp_path / "data", LARGE) as at:

@@ -35,7 +35,7 @@ STREAMS = (
         key=("campaign_id", "date"),
         given=("campaign_id",),
         absent=Absent.FLAGGED,
-        needs=("campaigns",),
+        needs=("campaigns", "campaign_analytics"),  # which may name campaigns that are in no list
         api_scope="campaigns:read",
         columns=(Column("campaign_id", Type.TEXT, "Campaign id"), _DATE, *_FIGURES),
     ),
