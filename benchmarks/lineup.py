@@ -65,17 +65,19 @@ def airbyte(box: Sandbox, out: Path) -> Contender:
     return Contender(AIRBYTE, command, out / "records.jsonl", stdout=out / "records.jsonl")
 
 
-def ours_to_lake(box: Sandbox, out: Path, *, streams: tuple[str, ...] = LEAD_STREAMS, runs: int = 2) -> Contender:
-    """Ours as far as the lake; without streams, all of them."""
-    command = [str(python("ours")), str(SCRIPTS / "ours.py"), *streams]
+def ours_to_lake(
+    box: Sandbox, out: Path, *, streams: tuple[str, ...] = LEAD_STREAMS, runs: int = 2, full: bool = False
+) -> Contender:
+    """Ours as far as the lake; without streams, all of them; `full`: everything is read again."""
+    command = [str(python("ours")), str(SCRIPTS / "ours.py"), *(["--full"] if full else []), *streams]
     return Contender(LAKE, command, _our_leads(out), runs, _settings(box, out))
 
 
-def ours_published(box: Sandbox, out: Path, *, leads_only: bool = False) -> Contender:
+def ours_published(box: Sandbox, out: Path, *, leads_only: bool = False, runs: int = 2) -> Contender:
     """The command `instantly-pipeline sync`."""
     options = ["--streams", ",".join(LEAD_STREAMS)] if leads_only else []
     label = PUBLISHED_LEADS if leads_only else PUBLISHED
-    return Contender(label, [*_cli(), "sync", *options], _our_leads(out), 2, _settings(box, out))
+    return Contender(label, [*_cli(), "sync", *options], _our_leads(out), runs, _settings(box, out))
 
 
 def ours_tables(box: Sandbox, out: Path) -> Contender:

@@ -27,7 +27,7 @@ from benchmarks.sandbox import ROOT
 
 WORK = HERE / ".work"
 RAW = WORK / "measurements.json"
-GROWTH = (0.1, 0.5, 2, 5, 10, 20)  # times --rows
+GROWTH = (0.1, 0.5, 2, 5, 20)  # times --rows
 PARTS = ("contenders", "large", "growth", "changes", "headline")
 
 
@@ -62,7 +62,7 @@ def _measures(wanted: Sequence[str], rows: int, rounds: int) -> list[tuple[str, 
     every: dict[str, Callable[[parts.Bench], None]] = {
         "contenders": partial(parts.contenders, rows=rows, rounds=rounds),
         "large": partial(parts.large, rows=5 * rows),
-        "growth": partial(parts.growth, sizes=[int(rows * times) for times in GROWTH]),
+        "growth": partial(parts.growth, sizes=[int(rows * times) for times in GROWTH], tables_up_to=5 * rows),
         "changes": partial(parts.changes, rows=rows),
         "headline": partial(parts.headline, rows=10 * rows),
     }

@@ -1,4 +1,4 @@
-"""Ours as far as the durable lake, without Dagster and without DuckDB: the streams named, or all.
+"""Ours as far as the durable lake, without Dagster and without DuckDB: the streams named, or all; `--full` first.
 
 The settings come from the environment, as for `instantly-pipeline sync`.
 """
@@ -15,8 +15,9 @@ from instantly_pipeline.sync.report import Request
 def main() -> int:
     """Sync; the exit code of the report."""
     settings = load()
+    full = sys.argv[1:2] == ["--full"]
     with writing(settings.data_dir, command="sync"):
-        report = asyncio.run(sync(settings, Request(tuple(sys.argv[1:]) or None)))
+        report = asyncio.run(sync(settings, Request(tuple(sys.argv[1 + full :]) or None, full=full)))
     for workspace in report.workspaces:
         for stream in workspace.streams:
             sys.stderr.write(f"{stream.stream}: {stream.outcome} {stream.rows_read} rows {stream.reason or ''}\n")
