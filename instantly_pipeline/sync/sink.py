@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +25,7 @@ from instantly_pipeline.sync.report import Event, StreamResult
 
 PAGES_PER_BATCH = 50
 SECONDS_PER_BATCH = 30.0
+NAMED = 1_000  # records with one oddity that are named in a run; of more the number is noted
 Range = tuple[str | None, str | None]
 
 
@@ -40,6 +42,7 @@ class Sink:
         self.on_version: OnVersion | None = None  # told of each version that is written
         self._since = ctx.time.monotonic()
         self._seen_oddities: set[tuple[str | None, str]] = set()
+        self._named: Counter[tuple[str, str]] = Counter()
         self.forget_batch()
 
     def forget_batch(self) -> None:
@@ -118,8 +121,7 @@ class Sink:
         self.ctx.notes.flush()
 
     def _note(self, batch: Batch) -> None:
-        for oddity in batch.oddities:
-            self._note_oddity(oddity)
+        self._note_oddities(batch.oddities)
         self._note_drift(batch.drift)
         for one in batch.rejected:
             self.odd(
@@ -129,8 +131,19 @@ class Sink:
                 "rejected", stream=self.stream.name, record=one.text, reason=one.reason, seen_at=self.ctx.now()
             )
 
-    def _note_oddity(self, oddity: Oddity) -> None:
-        self.odd(oddity.key, oddity.reason, column=oddity.column, expected=oddity.expected, found=oddity.found)
+    def _note_oddities(self, oddities: Sequence[Oddity]) -> None:
+        more: Counter[Oddity] = Counter()
+        for one in oddities:
+            if self._named[one.column, one.reason] < NAMED:
+                self._named[one.column, one.reason] += 1
+                self.odd(one.key, one.reason, column=one.column, expected=one.expected, found=one.found)
+            else:
+                more[replace(one, key=None)] += 1
+        for one, times in more.items():
+            self.ctx.notes.add(
+                "quarantine", stream=self.stream.name, key=None, column=one.column, expected=one.expected,
+                found=one.found, reason=one.reason, seen_at=self.ctx.now(), times=times,
+            )  # fmt: skip
 
     def _note_drift(self, drift: Counter[Drift]) -> None:
         for what, times in drift.items():

@@ -39,7 +39,13 @@ async def touch(sink: Sink, campaigns: Sequence[str], gate: Gate, absences: Abse
             async with places:
                 return await _campaign(sink, campaign, may_cut=gate.leads_of(campaign) >= LEADS_PER_WAVE)
 
-        seen = dict(zip(wave, await asyncio.gather(*(one(campaign) for campaign in wave)), strict=True))
+        tasks = [asyncio.create_task(one(campaign)) for campaign in wave]
+        try:
+            seen = dict(zip(wave, await asyncio.gather(*tasks), strict=True))
+        finally:
+            for task in tasks:  # where one has failed, the others must not go on beside what follows
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         await sink.land()
         absences.control = next((min(keys) for keys in seen.values() if keys), absences.control)
         await confirm(sink, _missing(sink, seen), absences)

@@ -29,7 +29,11 @@ async def read_array(sink: Sink) -> None:
     stream, ctx = sink.stream, sink.ctx
     at = ctx.now()
     answer = await ctx.shared(stream.path, lambda: sink.client.get(stream.path, stream.params))
-    await sink.page(records_in(stream, answer), EVERYTHING)
+    records = records_in(stream, answer)
+    log = ctx.log(stream.name)
+    seen = {key for key in log.keys(records) if key is not None}
+    left_out = log.index.alive().keys() - seen
+    sink.put(records, *([(key[:-1], key) for key in sorted(seen)] if left_out else [EVERYTHING]))
     await sink.land(at=at)
 
 
