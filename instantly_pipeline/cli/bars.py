@@ -59,6 +59,8 @@ class Bars:
         """Show an event."""
         name = label(event, several=self._several)
         if event.kind == "start":
+            if not event.workspace:
+                self._end_spending()
             self._tasks[name] = self._progress.add_task(name, total=None), time.monotonic()
         elif event.kind == "progress" and name in self._tasks:
             task, _ = self._tasks[name]
@@ -78,6 +80,12 @@ class Bars:
         spent.last = event
         text = spent.text(time.monotonic())
         self._progress.update(task, completed=event.done, total=event.total, text=text, visible=spent.is_going())
+
+    def _end_spending(self) -> None:
+        """A step after the reading has begun: no request is left, whatever was planned."""
+        for task, _ in self._spent.values():
+            self._progress.remove_task(task)
+        self._spent.clear()
 
     def _ended(self, name: str, event: Event) -> None:
         task, began = self._tasks.pop(name, (None, time.monotonic()))

@@ -117,7 +117,10 @@ def status(as_json: bool) -> int:
 @click.argument("sql")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N rows (a table: 100 unless given).")
-def query(sql: str, form: str, limit: int | None) -> int:
+@click.option(
+    "--build", is_flag=True, help="Ask the tables as last built, published or not: for rows a check failed on."
+)
+def query(sql: str, form: str, limit: int | None, build: bool) -> int:
     """Answer one SQL statement from the published file, read-only; `-` reads it from standard input.
 
     \b
@@ -127,7 +130,7 @@ def query(sql: str, form: str, limit: int | None) -> int:
     """
     from instantly_pipeline.cli.query_command import query_command
 
-    return query_command(sql, form=form, limit=limit)
+    return query_command(sql, form=form, limit=limit, build=build)
 
 
 @cli.command(short_help="Write one HTML page of what is published.")

@@ -133,6 +133,7 @@ class Lines:
             if event.kind == "start":
                 self._open[name] = _Open(time.monotonic(), event)
                 if not event.workspace:
+                    self._spent.clear()  # a step after the reading: no request is left, whatever was planned
                     _line(f"{name} ...")
             elif event.kind == "progress" and name in self._open:
                 self._open[name].last = event
@@ -145,15 +146,19 @@ class Lines:
             elif event.kind == "say":
                 _line(f"{name}: {event.text}" if name else event.text)
 
+    def sign_of_life(self) -> str:
+        """What goes on now, and for how long; empty where nothing does."""
+        with self._guard:
+            going = [f"{name} ({_so_far(one.last)}{seconds(time.monotonic() - one.since)})"
+                     for name, one in self._open.items()]  # fmt: skip
+            spent = [f"{f'{name}: ' if self._several else ''}{one.text(time.monotonic())}"
+                     for name, one in self._spent.items() if one.is_going()]  # fmt: skip
+        return ", ".join([*going, *spent]) if going else ""
+
     def _tick(self) -> None:
         while not self._done.wait(_EVERY):
-            with self._guard:
-                going = [f"{name} ({_so_far(one.last)}{seconds(time.monotonic() - one.since)})"
-                         for name, one in self._open.items()]  # fmt: skip
-                spent = [f"{f'{name}: ' if self._several else ''}{one.text(time.monotonic())}"
-                         for name, one in self._spent.items() if one.is_going()]  # fmt: skip
-            if going:
-                _line(f"... {', '.join([*going, *spent])}")
+            if now := self.sign_of_life():
+                _line(f"... {now}")
 
 
 def _so_far(event: Event) -> str:

@@ -8,24 +8,46 @@ import math
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import click
 
 from instantly_pipeline.cli.published import published_file
 from instantly_pipeline.cli.text import records, table
+from instantly_pipeline.errors import UsageError
+from instantly_pipeline.lake.layout import Layout
+from instantly_pipeline.lake.lock import writing
+from instantly_pipeline.settings import load
 from instantly_pipeline.warehouse.reader import QueryResult, query
 
 TABLE_ROWS = 100  # a longer one is no longer read
 
 
-def query_command(sql: str, *, form: str, limit: int | None) -> int:
+def query_command(sql: str, *, form: str, limit: int | None, build: bool) -> int:
     """The command; its exit code."""
     # in a locale without UTF-8, Python has not decoded what was typed
     statement = sys.stdin.read() if sql == "-" else os.fsencode(sql).decode("utf-8", "replace")
-    path = published_file()
+    with _built_file() if build else nullcontext(published_file()) as path:
+        return _answer(path, statement, form=form, limit=limit)
+
+
+@contextmanager
+def _built_file() -> Iterator[Path]:
+    """The build file, which only one process may open. UsageError where there is none, LockedError where it is used."""
+    data_dir = load().data_dir
+    layout = Layout(data_dir)
+    if not layout.build_file.exists():
+        raise UsageError(f"There is no {layout.build_file}: run `instantly-pipeline check`, which makes it.")
+    with writing(data_dir, command="query --build"):
+        yield layout.build_file
+
+
+def _answer(path: Path, statement: str, *, form: str, limit: int | None) -> int:
     if form == "table":
         most = limit or TABLE_ROWS
         result = query(path, statement, limit=most + 1)

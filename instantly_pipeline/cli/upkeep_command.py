@@ -68,7 +68,8 @@ def check_command(*, wait: bool) -> int:
     for result in sorted(failed, key=lambda r: (not r.blocking, r.name)):
         kind = "FAILED " if result.blocking else "warning"
         click.echo(
-            f"{kind}  {result.name}: {result.failing_rows} rows ({result.description})\n         {result.sample_sql}"
+            f"{kind}  {result.name}: {result.failing_rows:,} rows ({result.description})\n"
+            f"         {result.to_see_the_rows}"
         )
     click.echo(f"{len(results) - len(failed)} of {len(results)} checks passed. Nothing was published.")
     return 1 if any(result.blocking for result in failed) else 0

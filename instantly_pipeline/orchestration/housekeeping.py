@@ -16,7 +16,6 @@ from instantly_pipeline.orchestration import keys, process
 KEEP_RUNS = timedelta(days=7)  # `meta.sync_runs` remembers every sync for ever
 FORGET_AT_ONCE, LOOK_AT_ONCE = 50, 1000
 SILENT_FOR = timedelta(minutes=5)  # a run says which process it is within seconds of its start
-_LOCATION = "instantly_pipeline"  # its name in workspace.yaml
 _OPEN = [
     dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
@@ -71,4 +70,4 @@ def _is_ours(run: dg.DagsterRun) -> bool:
     if keys.PROCESS_TAG in run.tags:
         return True
     origin = run.remote_job_origin
-    return origin is not None and origin.repository_origin.code_location_origin.location_name == _LOCATION
+    return origin is not None and origin.repository_origin.code_location_origin.location_name == keys.LOCATION

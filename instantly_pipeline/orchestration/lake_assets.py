@@ -11,13 +11,14 @@ import asyncio
 from collections.abc import Iterator, Mapping
 
 import dagster as dg
+from pydantic import Field
 
 from instantly_pipeline.errors import Fatal
 from instantly_pipeline.orchestration import keys
 from instantly_pipeline.orchestration.specs import lake_checks, lake_specs
 from instantly_pipeline.orchestration.state import RunState
 from instantly_pipeline.orchestration.steps import API_POOL, RESOURCE, may_write, state_of, told
-from instantly_pipeline.orchestration.stream_results import FINE, incomplete, read_check, read_metadata
+from instantly_pipeline.orchestration.stream_results import FINE, incomplete, read_check, read_metadata, read_sentence
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.sync.report import Event, Request, SyncReport
 
@@ -27,9 +28,11 @@ STEP = "read_api"
 class SyncConfig(dg.Config):
     """What a sync may be told. The streams are the assets that are selected."""
 
-    full: bool = False
-    accept_deletes: bool = False
-    workspaces: list[str] = []  # noqa: RUF012 - pydantic copies it; empty means all
+    full: bool = Field(default=False, description="Read everything again, moved or not; as `sync --full`.")
+    accept_deletes: bool = Field(
+        default=False, description="Let held deletions of the selected streams through, after asking the API once more."
+    )
+    workspaces: list[str] = Field(default=[], description="Only these workspaces, by name; empty means all.")
 
 
 class NothingRead(Fatal):
@@ -61,6 +64,7 @@ def lake_assets(streams: Mapping[str, Stream]) -> dg.AssetsDefinition:
             report = asyncio.run(_read(context, state, request))
             state.results.sync = report
             _refuse_if_nothing(report)
+            context.log.info(read_sentence(report))
             if lacking := incomplete(report):
                 context.instance.add_run_tags(context.run.run_id, {keys.INCOMPLETE_TAG: lacking})
             for name in selected:
@@ -77,7 +81,7 @@ async def _read(context: dg.AssetExecutionContext, state: RunState, request: Req
         if event.kind == "end":
             reason = f": {event.text}" if event.text else ""
             log = context.log.info if event.outcome in FINE else context.log.warning
-            log(f"{where}: {event.outcome}, {event.rows} rows read{reason}")
+            log(f"{where}: {event.outcome}, {event.rows:,} rows read{reason}")
         elif event.kind == "say":
             context.log.info(f"{where}: {event.text}")
         state.overrides.on_event(event)

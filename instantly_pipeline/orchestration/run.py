@@ -14,6 +14,7 @@ from instantly_pipeline.orchestration import keys
 from instantly_pipeline.orchestration.definitions import build_defs
 from instantly_pipeline.orchestration.home import dagster_records, open_instance
 from instantly_pipeline.orchestration.housekeeping import close_orphans
+from instantly_pipeline.orchestration.inprocess import run_here
 from instantly_pipeline.orchestration.schedules import run_config
 from instantly_pipeline.orchestration.selection import wanted
 from instantly_pipeline.orchestration.state import Overrides, Results
@@ -71,24 +72,21 @@ def run_sync(
         for run_id in close_orphans(instance, own=None, held=settings.data_dir):
             say(f"An earlier run did not end by itself and was closed ({run_id}).")
         job = build_defs(lambda: settings, passed).resolve_job_def(keys.JOB)
-        done = job.execute_in_process(
-            run_config=_QUIET | run_config(full=request.full, accept_deletes=request.accept_deletes,
-                                           workspaces=request.workspaces or ()),
-            instance=instance, raise_on_error=False, asset_selection=selection,
-        )  # fmt: skip
-        return _report(instance, done, results)
+        config = run_config(
+            full=request.full, accept_deletes=request.accept_deletes, workspaces=request.workspaces or ()
+        )
+        return _report(run_here(instance, job, run_config=_QUIET | config, selection=selection), results)
 
 
-def _report(instance: dg.DagsterInstance, done: dg.ExecuteInProcessResult, results: Results) -> RunReport:
-    run = instance.get_run_by_id(done.run_id)
-    cut_off = run is not None and run.tags.get(_FAILURE_REASON_TAG) == "UNEXPECTED_TERMINATION"
+def _report(run: dg.DagsterRun, results: Results) -> RunReport:
+    cut_off = run.tags.get(_FAILURE_REASON_TAG) == "UNEXPECTED_TERMINATION"
     if results.interrupted or cut_off:
         raise KeyboardInterrupt
     if results.error is not None and results.sync is None:
         raise results.error
-    code, problem = _judged(done.success, results)
+    code, problem = _judged(run.is_success, results)
     return RunReport(
-        exit_code=code, dagster_run_id=done.run_id, sync_report=results.sync, checks=results.checks,
+        exit_code=code, dagster_run_id=run.run_id, sync_report=results.sync, checks=results.checks,
         publish=results.published, problem=problem, details=results.unforeseen, seconds=results.seconds,
     )  # fmt: skip
 

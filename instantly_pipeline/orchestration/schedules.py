@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import dagster as dg
 
-from instantly_pipeline.errors import LockedError
-from instantly_pipeline.lake.lock import writing
+from instantly_pipeline.lake.lock import held_by
+from instantly_pipeline.orchestration import keys
 from instantly_pipeline.orchestration.lake_assets import STEP
 from instantly_pipeline.orchestration.selection import wanted
 from instantly_pipeline.settings import Settings
@@ -19,11 +19,13 @@ def schedules(job: dg.UnresolvedAssetJobDefinition, settings: Callable[[], Setti
     return [
         _schedule(
             "hourly_sync", job, settings, cron="7 * * * *", full=False,
-            about="Every hour: what has moved since the last sync, and the daily figures that are still open.",
+            about="Every hour at 7 past, as `instantly-pipeline sync`: what has moved since the last sync, and the "
+            "daily figures that are still open. Skipped while another command writes.",
         ),
         _schedule(
             "nightly_full_sync", job, settings, cron="37 2 * * *", full=True,
-            about="Every night at 02:37 UTC: everything is read again, moved or not.",
+            about="Every night at 02:37 UTC, as `instantly-pipeline sync --full`: everything is read again, moved or "
+            "not. Skipped while another command writes.",
         ),
     ]  # fmt: skip
 
@@ -51,11 +53,8 @@ def _schedule(
     )  # fmt: skip
     def tick(_context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         current = settings()
-        try:
-            with writing(current.data_dir, command=name):
-                pass
-        except LockedError as error:
-            return dg.SkipReason(str(error))
+        if held := held_by(current.data_dir):
+            return dg.SkipReason(f"{held} {keys.NEXT_TICK}")
         return dg.RunRequest(run_config=run_config(full=full), asset_selection=wanted(current, Request()))
 
     return tick

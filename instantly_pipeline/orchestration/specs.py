@@ -68,10 +68,11 @@ def model_specs(models: Mapping[str, Model], streams: Mapping[str, Stream]) -> l
 
 
 def published_spec(models: Mapping[str, Model], streams: Mapping[str, Stream]) -> dg.AssetSpec:
-    """The published file; it is made from every table."""
+    """The published file, with the tables that are published as Parquet too as what it comes from."""
+    marts = [keys.model(model) for model in models.values() if model.schema == "marts"]
     return dg.AssetSpec(
         keys.PUBLISHED,
-        deps=[*(keys.raw(name) for name in streams), *(keys.model(model) for model in models.values())],
+        deps=[*(keys.raw(name) for name in streams), *marts],
         description="publish/warehouse.duckdb, the file BI tools and notebooks open, with Parquet copies beside it. "
         "Replaced in one step after all blocking checks have passed; a failed run leaves the last good one.",
         group_name="publish",
@@ -111,13 +112,22 @@ def model_checks(streams: Mapping[str, Stream], models: Mapping[str, Model], sql
     ]
 
 
-def fresh_check() -> dg.AssetCheckSpec:
-    """On the data's own time: a run that succeeds may still publish streams that were not read for days."""
-    return dg.AssetCheckSpec(
-        keys.FRESH_CHECK,
-        asset=keys.PUBLISHED,
-        description=f"Every stream was read in full within the last {LATE.total_seconds() / 3600:.0f} hours.",
-    )
+def published_checks() -> list[dg.AssetCheckSpec]:
+    """On the data's own time and state: a run that succeeds may publish streams that were not read for days."""
+    within = f"{LATE.total_seconds() / 3600:.0f} hours"
+    return [
+        dg.AssetCheckSpec(
+            keys.FRESH_CHECK,
+            asset=keys.PUBLISHED,
+            description=f"Every stream was read in full within the last {within}.",
+        ),
+        dg.AssetCheckSpec(
+            keys.COMPLETE_CHECK,
+            asset=keys.PUBLISHED,
+            description="Every stream was read as it should be when it was last asked for. Fails where one was refused "
+            "or failed, or deletions are held; says which and why, and what to do.",
+        ),
+    ]
 
 
 def raw_columns(stream: Stream) -> list[ContractColumn]:

@@ -10,6 +10,7 @@ import dagster as dg
 
 from instantly_pipeline.api.redaction import redact
 from instantly_pipeline.errors import LockedError, PipelineError
+from instantly_pipeline.lake.lock import held_by
 from instantly_pipeline.orchestration import keys
 from instantly_pipeline.orchestration.housekeeping import close_orphans
 from instantly_pipeline.orchestration.state import RunState
@@ -34,10 +35,11 @@ def may_write(context: dg.AssetExecutionContext, state: RunState) -> bool:
     scheduled = keys.SCHEDULE_TAG in context.run.tags
     try:
         state.lock(wait=not scheduled, say=context.log.info)
-    except LockedError as error:
+    except LockedError:
         if not scheduled:
             raise
-        state.results.skipped = f"Skipped: {error}"
+        held = held_by(state.settings.data_dir) or "The data directory was being written."
+        state.results.skipped = f"{held} {keys.NEXT_TICK}"
         context.log.warning(state.results.skipped)
         context.instance.add_run_tags(context.run.run_id, {keys.SKIPPED_TAG: "the data directory was being written"})
         return False

@@ -60,6 +60,20 @@ def incomplete(report: SyncReport) -> str:
     return ", ".join(found[:_MOST_NAMED]) + more
 
 
+def read_sentence(report: SyncReport) -> str:
+    """What was read, for the log of a run; what was not as it should be comes last."""
+    parts = [part for workspace in report.workspaces for part in workspace.streams]
+    requests = sum(workspace.requests for workspace in report.workspaces)
+    read = sum(part.rows_read for part in parts)
+    written = sum(part.changes.inserted + part.changes.updated + part.changes.deleted for part in parts)
+    took = (report.ended_at - report.started_at).total_seconds()
+    lacking = f" Not all of it: {found}." if (found := incomplete(report)) else ""
+    return (
+        f"Read {read:,} rows with {requests:,} requests in {took:,.1f} s; "
+        f"{written:,} of them were new, changed or gone.{lacking}"
+    )
+
+
 def read_check(report: SyncReport, stream: str) -> dg.AssetCheckResult:
     """The check of a lake asset."""
     found = summary(report, stream)

@@ -38,6 +38,6 @@ def compaction(settings: Callable[[], Settings]) -> tuple[dg.JobDefinition, dg.S
         cron_schedule="17 4 * * 0",
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.STOPPED,
-        description="Every Sunday at 04:17 UTC.",
+        description="Every Sunday at 04:17 UTC, as `instantly-pipeline compact`. It waits for a sync to end.",
     )
     return job, schedule

@@ -6,7 +6,7 @@ consistent whole, and a build file made anew has every table. The selection deci
 Annotations are evaluated here, since dagster looks at them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,18 @@ import dagster as dg
 from instantly_pipeline.lake.layout import new_run_id
 from instantly_pipeline.lake.notes import note_down
 from instantly_pipeline.orchestration import keys
+from instantly_pipeline.orchestration.check_results import (
+    check_result,
+    complete_result,
+    fresh_result,
+    outcome_sentence,
+    streams_table,
+)
 from instantly_pipeline.orchestration.lineage import lineage_of
 from instantly_pipeline.orchestration.specs import (
-    LATE,
-    fresh_check,
     model_checks,
     model_specs,
+    published_checks,
     published_spec,
     raw_specs,
 )
@@ -64,7 +70,7 @@ def warehouse_assets(
         name="publish",
         description="Puts the tables in place of the published ones.",
         specs=[published_spec(models, streams)],
-        check_specs=[fresh_check()],
+        check_specs=published_checks(),
         can_subset=True,
         pool=WRITER_POOL,
         required_resource_keys={RESOURCE},
@@ -75,8 +81,13 @@ def warehouse_assets(
             if not may_write(context, state):
                 return
             published = _publish(context, state)
-            yield dg.MaterializeResult(asset_key=keys.PUBLISHED, metadata=_published_metadata(published))
-            yield _fresh(state)
+            found = status(state.layout.published_file).streams
+            metadata = _published_metadata(published) | {"streams": streams_table(found)}
+            yield dg.MaterializeResult(asset_key=keys.PUBLISHED, metadata=metadata)
+            asked_for = state.settings.stream_names()
+            judged = [one for one in found if asked_for is None or one.stream in asked_for]
+            yield fresh_result(judged, now=_now())
+            yield complete_result(judged)
 
     return [build_tables, publish]
 
@@ -84,6 +95,8 @@ def warehouse_assets(
 def _raw(context: dg.AssetExecutionContext, state: RunState, streams: Mapping[str, Stream]) -> Made:
     with state.step("load"):
         loaded = state.warehouse(context.log.info).load()
+    added, rows = (sum(getattr(one, name) for one in loaded.values()) for name in ("versions_added", "rows"))
+    context.log.info(f"Loaded {added:,} new versions from the lake; {rows:,} rows are live.")
     for name in streams:
         if keys.raw(name) in context.selected_asset_keys:
             found = loaded[name]
@@ -103,6 +116,8 @@ def _models(
 
     with state.step("models"):
         made = state.warehouse(context.log.info).run_models(on_model=on_model)
+    anew = sum(one.made for one in made.values())
+    context.log.info(f"Made {anew} of {len(made)} models anew; nothing that the others read has changed.")
     lineage = lineage_of(models, streams)
     for name, result in made.items():
         if keys.model(models[name]) in context.selected_asset_keys:
@@ -132,32 +147,12 @@ def _checks(context: dg.AssetExecutionContext, state: RunState) -> Made:
         name = keys.CONTRACT_CHECK if result.blocking else keys.WARNING_CHECK
         by_check.setdefault(dg.AssetCheckKey(keys.table(result.model), name), []).append(result)
         if not result.passed:
-            context.log.warning(f"{result.name}: {result.failing_rows} rows ({result.description})")
+            context.log.warning(f"{result.name}: {result.failing_rows:,} rows ({result.description})")
+    context.log.info(outcome_sentence(results))
     for key in context.selected_asset_check_keys:
-        yield _check_result(key, by_check.get(key, []))
+        yield check_result(key, by_check.get(key, []))
     # Dagster would end the step too, naming the check alone; this says which promise was broken and by how many rows
     refuse_if_failed([one for key in context.selected_asset_check_keys for one in by_check.get(key, [])])
-
-
-def _check_result(key: dg.AssetCheckKey, results: Iterable[CheckResult]) -> dg.AssetCheckResult:
-    asked = list(results)
-    failed = [result for result in asked if not result.passed]
-    blocking = key.name == keys.CONTRACT_CHECK
-    metadata: dict[str, Any] = {"asked": len(asked), "failed": len(failed)}
-    metadata["promises"] = dg.MetadataValue.md("\n".join(f"- {r.name.removeprefix(f'{r.model}: ')}" for r in asked))
-    if failed:
-        metadata["failing_rows"] = sum(result.failing_rows for result in failed)
-        metadata["what"] = dg.MetadataValue.md("\n".join(f"- {r.name}: {r.failing_rows} rows" for r in failed))
-        metadata["to_see_the_rows"] = dg.MetadataValue.md(f"```sql\n{failed[0].sample_sql}\n```")
-    return dg.AssetCheckResult(
-        passed=not failed,
-        asset_key=key.asset_key,
-        check_name=key.name,
-        severity=dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN,
-        description="; ".join(f"{one.name}: {one.failing_rows} rows ({one.description})" for one in failed)
-        or f"All {len(asked)} hold.",
-        metadata=metadata,
-    )
 
 
 def _now() -> datetime:
@@ -171,6 +166,8 @@ def _publish(context: dg.AssetExecutionContext, state: RunState) -> PublishResul
         published = state.warehouse(context.log.info).publish(run_id=this_run, now=now)
         note_down(state.layout, this_run, "published", [published.published_row], now=_now)
     state.results.published = published
+    size = published.bytes / 1e6
+    context.log.info(f"Published {published.path} ({size:,.1f} MB, {len(published.tables)} tables).")
     return published
 
 
@@ -181,22 +178,3 @@ def _published_metadata(published: PublishResult) -> dict[str, Any]:
         "tables": len(published.tables),
         "storage_version": str(published.published_row.get("storage_version")),
     }
-
-
-def _fresh(state: RunState) -> dg.AssetCheckResult:
-    """Judged by what the published file itself says about its streams."""
-    oldest = datetime.now(UTC) - LATE
-    found = status(state.layout.published_file).streams
-    late = [one for one in found if one.last_success_at is None or one.last_success_at < oldest]
-    metadata: dict[str, Any] = {"streams": len(found), "late": len(late)}
-    if late:
-        lines = [f"- {s.workspace_name}, {s.stream}: {s.last_success_at or 'never read in full'}" for s in late]
-        metadata["which"] = dg.MetadataValue.md("\n".join(lines))
-    return dg.AssetCheckResult(
-        passed=not late,
-        asset_key=keys.PUBLISHED,
-        check_name=keys.FRESH_CHECK,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=f"{len(found) - len(late)} of {len(found)} streams were read in full in time.",
-        metadata=metadata,
-    )

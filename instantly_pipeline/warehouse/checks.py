@@ -6,6 +6,7 @@ warnings are reported. No message holds a value from a row.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,11 @@ class CheckResult:
     failing_rows: int
     description: str
     sample_sql: str
+
+    @property
+    def to_see_the_rows(self) -> str:
+        """A command that shows them, to be typed in a terminal."""
+        return f"instantly-pipeline query --build {shlex.quote(self.sample_sql)}"
 
 
 @dataclass(frozen=True, slots=True)

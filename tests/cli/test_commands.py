@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from instantly_pipeline.cli.failures import BROKEN_PIPE, INTERRUPTED
+from instantly_pipeline.lake.lock import writing
 from instantly_pipeline.settings import PROJECT_ROOT
 from tests.cli.conftest import COMMAND, Shell
 from tests.orchestration.pipeline import LEADS, SMALL, Pipeline, pipeline
@@ -128,6 +129,16 @@ def test_query_shows_a_hundred_rows_and_says_so(synced: Synced) -> None:
     assert len(done.stdout.splitlines()) == 102
     assert "The first 100 rows" in done.stderr
     assert len(shell.run("query", "select id from raw.leads", "--limit", "7").stdout.splitlines()) == 9
+
+
+def test_query_of_the_build_file_answers_and_holds_the_lock_meanwhile(synced: Synced) -> None:
+    pipe, shell = synced
+    done = shell.run("query", "--build", "select count(*) as n from marts.dim_campaign", "--format", "csv")
+    assert (done.stdout, done.returncode) == ("n\n3\n", 0)
+    with writing(pipe.settings.data_dir, command="a test"):
+        held = shell.run("query", "--build", "select 1")
+    assert (held.returncode, held.stdout) == (2, "")
+    assert "is being written by `a test`" in held.stderr
 
 
 def test_query_reads_its_statement_from_standard_input(synced: Synced) -> None:

@@ -138,3 +138,14 @@ def _read(handle: int) -> bytes:
         return os.read(handle, 4096)
     except OSError:  # Linux: the other end was closed
         return b""
+
+
+def test_requests_of_the_plan_that_were_not_needed_are_not_left_once_the_reading_has_ended() -> None:
+    show = Lines(several=False)
+    show(Event("start", "acme", "leads"))
+    show(Event("spent", "acme", done=2, total=3))
+    assert "2 of 3 requests" in show.sign_of_life()
+    show(Event("end", "acme", "leads", outcome=Outcome.OK))
+    show(Event("start", "", "checks"))
+    assert show.sign_of_life().startswith("asking the checks (")
+    assert "requests" not in show.sign_of_life()

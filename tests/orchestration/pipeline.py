@@ -129,6 +129,12 @@ def run_of(run_id: str) -> dg.DagsterRun:
     return run
 
 
+def sentences(run_id: str) -> list[str]:
+    """What the pipeline itself wrote into the log of a run: neither dagster's events nor its debug output."""
+    with open_instance() as instance:
+        return [entry.user_message for entry in instance.all_logs(run_id) if not entry.is_dagster_event]
+
+
 def all_bytes(folder: Path) -> bytes:
     """Everything below a folder, SQLite's own pages put in place first."""
     for path in folder.rglob("*.db"):

@@ -26,6 +26,7 @@ from tests.orchestration.pipeline import (
     metadata_of,
     pipeline,
     run_of,
+    sentences,
     settings_for,
     step_failure,
 )
@@ -63,6 +64,34 @@ def test_materializations_carry_counts_and_lineage(synced: tuple[Pipeline, RunRe
     lineage = metadata_of(report.dagster_run_id, "staging/stg_leads")["dagster/column_lineage"]
     [source] = lineage.deps_by_column["status_label"]
     assert (source.asset_key.to_user_string(), source.column_name) == ("raw/leads", "status")
+
+
+def test_a_run_by_hand_is_one_of_the_code_locations_as_a_scheduled_one_is(synced: tuple[Pipeline, RunReport]) -> None:
+    _, report = synced
+    run = run_of(report.dagster_run_id)
+    assert run.remote_job_origin is not None  # without it the UI leaves a run out of its timeline and its jobs
+    assert (run.remote_job_origin.location_name, run.job_name) == ("instantly_pipeline", "sync")
+
+
+def test_the_log_of_a_run_tells_the_whole_story(synced: tuple[Pipeline, RunReport]) -> None:
+    _, report = synced
+    told = "\n".join(sentences(report.dagster_run_id))
+    for expected in (
+        "default, leads: ok, 120 rows read",
+        "of them were new, changed or gone.",
+        "new versions from the lake",
+        "models anew",
+        "checks passed.",
+        "Published ",
+    ):
+        assert expected in told
+
+
+def test_the_published_file_shows_how_every_stream_stands(synced: tuple[Pipeline, RunReport]) -> None:
+    _, report = synced
+    records = metadata_of(report.dagster_run_id, "publish/warehouse")["streams"].records
+    leads = next(record.data for record in records if record.data["stream"] == "leads")
+    assert (leads["outcome"], leads["rows"], leads["held_deletes"]) == ("ok", 120, 0)
 
 
 def test_the_publication_is_logged_in_the_lake(synced: tuple[Pipeline, RunReport]) -> None:
@@ -104,6 +133,8 @@ def test_a_refused_stream_ends_with_3_and_is_published_all_the_same(synced: tupl
     check = failed_checks(report.dagster_run_id)["lake/leads:read"]
     assert (check["outcome"], check["severity"]) == ("skipped", "WARN")
     assert "403" in check["reason"] or "scope" in check["reason"]
+    [lacking] = failed_checks(report.dagster_run_id)["publish/warehouse:streams_are_complete"]["which"].records
+    assert (lacking.data["stream"], lacking.data["outcome"]) == ("leads", "skipped")
     assert run_of(report.dagster_run_id).tags[keys.INCOMPLETE_TAG] == "leads skipped"
     assert query(pipe.published, "select count(*) from raw.leads").rows == [(120,)]  # old rows stay
     last = query(pipe.published, "select outcome from meta.stream_status where stream = 'leads'")
@@ -123,6 +154,7 @@ def test_a_failed_blocking_check_keeps_the_last_file(synced: tuple[Pipeline, Run
     assert run_of(report.dagster_run_id).status is dg.DagsterRunStatus.FAILURE
     failed = failed_checks(report.dagster_run_id)["marts/dim_campaign:contract"]
     assert "never_true" in failed["what"]
+    assert "instantly-pipeline query --build 'select * from (select campaign_id" in failed["to_see_the_rows"]
     assert "never_true: 3 rows (fails while there are campaigns)" in step_failure(report.dagster_run_id)
     assert "publish/warehouse" not in materialized(report.dagster_run_id)
 
