@@ -243,7 +243,7 @@ def test_days_that_are_open_do_not_count_in_the_tiles(published: Path, tmp_path:
         published,
         tmp_path,
         f"{SENT} sent = 1, is_partial = false",
-        f"{SENT} sent = 1000, is_partial = true where date >= (select max(date) - 1 from marts.rpt_workspace_daily)",
+        f"{SENT} sent = 1000, is_partial = true where date >= (select max(as_of)::date - 1 from marts.dim_workspace)",
     )
     assert "E-mails sent 7 " in parsed(page.html).text
 
