@@ -42,7 +42,7 @@ def problems(report: RunReport) -> Iterator[str]:
                 yield f"{workspace.name}: {workspace.outcome}: {workspace.reason}"
             for result in workspace.streams:
                 if result.outcome not in _FINE and result.reason != workspace.reason:
-                    yield f"{workspace.name}, {result.stream}: {result.outcome}: {result.reason}{_advice(result)}"
+                    yield f"{workspace.name}, {result.stream}: {result.outcome}: {result.reason}"
     warned = [check for check in report.checks or [] if not check.passed and not check.blocking]
     for check in warned[:_MOST_WARNINGS]:
         yield f"Warning: {check.name}: {check.failing_rows:,} rows ({check.description})"
@@ -85,12 +85,3 @@ def _row(result: StreamResult, *, several: bool) -> list[str | int]:
     changes = result.changes
     return [name, result.rows_read, changes.inserted, changes.updated, changes.deleted, result.requests,
             f"{took:,.1f}", result.outcome.value]  # fmt: skip
-
-
-def _advice(result: StreamResult) -> str:
-    if result.held_deletes:
-        return (
-            f" ({result.held_deletes:,} deletions held; if they are right: "
-            f"instantly-pipeline sync --accept-deletes --streams {result.stream})"
-        )
-    return ""

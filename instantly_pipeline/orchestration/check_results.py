@@ -15,6 +15,10 @@ from instantly_pipeline.warehouse.checks import CheckResult
 from instantly_pipeline.warehouse.reader import StreamStatus
 
 _MOST_SHOWN = 5  # queries for failing rows
+_TEXTS, _NUMBERS = ("workspace", "stream", "outcome", "last_read_in_full"), ("rows", "held_deletes")
+_STREAMS = dg.TableSchema(
+    [*(dg.TableColumn(t, "string") for t in _TEXTS), *(dg.TableColumn(n, "int") for n in _NUMBERS)]
+)
 
 
 def outcome_sentence(results: Sequence[CheckResult]) -> str:
@@ -67,21 +71,12 @@ def streams_table(streams: Sequence[StreamStatus]) -> dg.TableMetadataValue:
                     "last_read_in_full": _instant(one.last_success_at),
                     "rows": one.rows,
                     "held_deletes": one.held_deletes,
-                    "reason": one.reason or "",
                 }
             )
             for one in ordered
         ],
-        schema=dg.TableSchema(
-            [
-                dg.TableColumn(name, kind)
-                for name, kind in (
-                    ("workspace", "string"), ("stream", "string"), ("outcome", "string"),
-                    ("last_read_in_full", "string"), ("rows", "int"), ("held_deletes", "int"), ("reason", "string"),
-                )
-            ]
-        ),
-    )  # fmt: skip
+        schema=_STREAMS,
+    )
 
 
 def complete_result(streams: Sequence[StreamStatus]) -> dg.AssetCheckResult:

@@ -117,7 +117,8 @@ def _models(
     with state.step("models"):
         made = state.warehouse(context.log.info).run_models(on_model=on_model)
     anew = sum(one.made for one in made.values())
-    context.log.info(f"Made {anew} of {len(made)} models anew; nothing that the others read has changed.")
+    rest = "; the others read nothing that has changed" if anew < len(made) else ""
+    context.log.info(f"Made {anew} of {len(made)} models{rest}.")
     lineage = lineage_of(models, streams)
     for name, result in made.items():
         if keys.model(models[name]) in context.selected_asset_keys:
@@ -147,7 +148,8 @@ def _checks(context: dg.AssetExecutionContext, state: RunState) -> Made:
         name = keys.CONTRACT_CHECK if result.blocking else keys.WARNING_CHECK
         by_check.setdefault(dg.AssetCheckKey(keys.table(result.model), name), []).append(result)
         if not result.passed:
-            context.log.warning(f"{result.name}: {result.failing_rows:,} rows ({result.description})")
+            log = context.log.error if result.blocking else context.log.warning
+            log(f"{result.name}: {result.failing_rows:,} rows ({result.description})")
     context.log.info(outcome_sentence(results))
     for key in context.selected_asset_check_keys:
         yield check_result(key, by_check.get(key, []))

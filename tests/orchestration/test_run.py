@@ -80,7 +80,7 @@ def test_the_log_of_a_run_tells_the_whole_story(synced: tuple[Pipeline, RunRepor
         "default, leads: ok, 120 rows read",
         "of them were new, changed or gone.",
         "new versions from the lake",
-        "models anew",
+        "models.",
         "checks passed.",
         "Published ",
     ):
