@@ -136,9 +136,10 @@ def test_ctrl_c_is_a_sentence_and_the_next_sync_goes_on(tmp_path: Path) -> None:
         command = Command(at, tmp_path)
         at.post("/switches", {"latency": 0.05})
         child = command.start()
-        time.sleep(5)
+        assert child.stdout is not None
+        seen = next(line for line in child.stdout if line.startswith("campaigns:"))  # it reads
         child.send_signal(signal.SIGINT)
-        said, _ = child.communicate(timeout=60)
+        said = seen + child.communicate(timeout=120)[0]
         assert child.returncode == 130, said
         assert "Traceback" not in said
         at.post("/switches", {"latency": 0.0})
