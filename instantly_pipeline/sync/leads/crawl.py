@@ -12,9 +12,10 @@ with ids behind it. What the server refuses goes back to the range before it, wh
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
 
@@ -26,9 +27,10 @@ from instantly_pipeline.sync.sink import PAGES_PER_BATCH, SECONDS_PER_BATCH, Sin
 MOST_CHAINS = 64
 PAGES_AHEAD = 64  # read and not yet taken, of all chains
 PARTS = 8  # at most, when a range is cut
-WORTH_CUTTING = 8  # pages a part should have left, and pages read before the first cut
+WORTH_CUTTING = 8  # pages a part should have left, and pages read before the first cut; fewer of a large list
 PAGES_BETWEEN_CUTS = 2
 FRUITLESS_CUTS = 2
+LARGE = 500  # pages: to a list this long a second spent on a few chains is dear, and a page read twice is cheap
 
 
 class OutOfOrder(Exception):
@@ -67,8 +69,7 @@ class _Chain:
     recent: Collection[str]  # the keys of its last page
     entered: bool = False  # its first page is there
     ended: bool = False  # nothing more is asked for
-    paced_from: str | None = None  # since when `paced` pages were read; where it stood when it was cut last
-    paced: int = 0
+    places: deque[str] = field(default_factory=lambda: deque(maxlen=WORTH_CUTTING + 1))  # after each of its last pages
     landed: str | None = None
     cursor: str | None = None  # asks for what follows `landed`
     finished: bool = False  # all of it has landed
@@ -77,7 +78,14 @@ class _Chain:
     def of(cls, span: Span) -> _Chain:
         """A chain that begins to read `span`."""
         low, cursor = span.low, span.cursor
-        return cls(span, low, cursor, {low} if low else (), paced_from=low, landed=low, cursor=cursor)
+        chain = cls(span, low, cursor, {low} if low else (), landed=low, cursor=cursor)
+        chain.places.extend([low] if low else [])
+        return chain
+
+    @property
+    def paced(self) -> int:
+        """Of how many pages the pace is known, since the chain was cut last."""
+        return max(len(self.places) - 1, 0)
 
 
 @dataclass(slots=True)
@@ -122,6 +130,9 @@ class Crawl:
         self._queue: asyncio.Queue[Piece | Exception | None] = asyncio.Queue()
         self._places = asyncio.Semaphore(PAGES_AHEAD)
         self._cuts = 0
+        large = body is None and (sink.total or 0) >= LARGE
+        self._worth = WORTH_CUTTING // 2 if large else WORTH_CUTTING
+        self._patience = PAGES_BETWEEN_CUTS if large else WORTH_CUTTING
 
     def left(self) -> list[Span]:
         """What has not landed yet, in order: from here another process can go on."""
@@ -231,10 +242,8 @@ class Crawl:
             keys = [key for key in keys if span.low is None or key > span.low]
         _check_order(keys, low, chain.recent)
         chain.at = max(keys, default=low) if low is None else max([low, *keys])
-        if chain.paced_from is None:
-            chain.paced_from = chain.at
-        else:
-            chain.paced += 1
+        if chain.at is not None:
+            chain.places.append(chain.at)
         chain.entered, chain.recent = True, set(keys)
         at_end = page.next_cursor is None
         chain.ended = at_end or (span.high is not None and chain.at is not None and chain.at >= span.high)
@@ -284,25 +293,27 @@ class Crawl:
         """Cut the range that has most left, if it is worth it and the server may take any id as a cursor."""
         if not self._may_cut or self.any_id is False or (self.any_id is None and self._cuts >= FRUITLESS_CUTS):
             return
-        least = PAGES_BETWEEN_CUTS if self.any_id else WORTH_CUTTING
+        least = PAGES_BETWEEN_CUTS if self.any_id else self._patience
         going = [chain for chain in self._chains if not chain.ended and chain.paced >= least]
         if not going:
             return
         chain = max(going, key=_pages_left)
-        parts = min(PARTS, MOST_CHAINS - len(self._running) + 1, int(_pages_left(chain) / WORTH_CUTTING))
+        parts = min(PARTS, MOST_CHAINS - len(self._running) + 1, int(_pages_left(chain) / self._worth))
         at = cuts(chain.at or "", chain.span.high, parts, self._sink.ctx.now()) if parts > 1 else []
         if not at:
             return
         ends = [*at[1:], chain.span.high]
         self._waiting += [Span(low, high, id_of(low), Entry.TRIED) for low, high in zip(at, ends, strict=True)]
-        chain.span.high, chain.paced_from, chain.paced = at[0], chain.at, 0
+        chain.span.high = at[0]
+        while chain.paced:
+            chain.places.popleft()
         self._cuts += 1
 
 
 def _pages_left(chain: _Chain) -> float:
-    if chain.at is None or chain.paced_from is None or not chain.paced:
+    if not chain.paced:
         return 0.0
-    return pages_left(chain.at, chain.span.high, since=chain.paced_from, pages=chain.paced)
+    return pages_left(chain.places[-1], chain.span.high, since=chain.places[0], pages=chain.paced)
 
 
 def _check_order(keys: list[str], after: str | None, recent: Collection[str]) -> None:
