@@ -136,3 +136,12 @@ class ConnectionFault(Retriable):
 
 class BadBody(Retriable):
     """An answer of 200 whose body is not the JSON that was expected."""
+
+
+def is_interruption(error: BaseException) -> bool:
+    """Whether Ctrl-C is behind an error.
+
+    DuckDB 2.0 swallows what a signal handler raises while a query runs, and raises a bare RuntimeError with this text;
+    the comparison can go when it no longer does.
+    """
+    return isinstance(error, KeyboardInterrupt) or (type(error) is RuntimeError and str(error) == "Query interrupted")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from instantly_pipeline.errors import PipelineError
+from instantly_pipeline.errors import PipelineError, is_interruption
 
 if TYPE_CHECKING:
     from io import TextIOWrapper
@@ -50,7 +50,7 @@ def run_safely(command: click.Command, args: Sequence[str]) -> int:
 
 def _told(error: BaseException) -> int:
     """Say what happened on stderr; the exit code."""
-    if isinstance(error, KeyboardInterrupt | click.Abort):
+    if isinstance(error, click.Abort) or is_interruption(error):
         click.echo("Stopped; nothing is lost. Run the same command to go on.", err=True)
         return INTERRUPTED
     if isinstance(error, click.exceptions.Exit):

@@ -5,6 +5,7 @@ Only click is imported here. What a command does is in a module of its own, impo
 
 from __future__ import annotations
 
+import signal
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +19,8 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 def main() -> None:
-    """The entry point of the command `instantly-pipeline`."""
+    """The entry point of the command `instantly-pipeline`. SIGTERM stops it as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run_safely(cli, sys.argv[1:]))
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from instantly_pipeline.api.redaction import redact
-from instantly_pipeline.errors import LockedError, PipelineError
+from instantly_pipeline.errors import LockedError, PipelineError, is_interruption
 from instantly_pipeline.lake.lock import held_by
 from instantly_pipeline.orchestration import keys
 from instantly_pipeline.orchestration.housekeeping import close_orphans
@@ -58,15 +58,22 @@ def told(context: dg.AssetExecutionContext, state: RunState) -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
-        state.results.interrupted = True
-        context.instance.report_run_canceling(context.run)
+        _note_interruption(context, state)
         raise
     except PipelineError as error:
         state.results.error = error
         raise dg.Failure(redact(str(error)), allow_retries=False) from None
     except Exception as error:  # noqa: BLE001 - whatever it is, its text stays here
+        if is_interruption(error):
+            _note_interruption(context, state)
+            raise dg.DagsterExecutionInterruptedError from None
         state.results.unforeseen = unforeseen(error)
         raise dg.Failure(state.results.unforeseen, allow_retries=False) from None
+
+
+def _note_interruption(context: dg.AssetExecutionContext, state: RunState) -> None:
+    state.results.interrupted = True
+    context.instance.report_run_canceling(context.run)
 
 
 def unforeseen(error: BaseException) -> str:

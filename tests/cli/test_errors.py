@@ -10,6 +10,7 @@ import pytest
 from instantly_pipeline.cli.failures import INTERRUPTED, LOG_NAME, run_safely
 from instantly_pipeline.errors import LockedError, StorageError, UsageError
 from tests.cli.conftest import Shell
+from tests.orchestration.pipeline import interrupted_query
 
 
 def failing(error: BaseException) -> click.Command:
@@ -37,6 +38,11 @@ def test_an_error_is_told_in_a_sentence(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith(said)
+
+
+def test_ctrl_c_while_duckdb_works_stops_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_safely(click.command()(interrupted_query), []) == INTERRUPTED
+    assert "Stopped; nothing is lost." in capsys.readouterr().err
 
 
 def test_an_unexpected_error_is_kept_in_a_log_without_what_it_holds(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import duckdb
 import httpx
 from pydantic import SecretStr
 
@@ -133,6 +136,13 @@ def sentences(run_id: str) -> list[str]:
     """What the pipeline itself wrote into the log of a run: neither dagster's events nor its debug output."""
     with open_instance() as instance:
         return [entry.user_message for entry in instance.all_logs(run_id) if not entry.is_dagster_event]
+
+
+def interrupted_query() -> None:
+    """A query of DuckDB's during which this process gets Ctrl-C; it takes a second or two."""
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    duckdb.connect().execute("select count(*) from range(200_000_000) r where hash(range) = 1").fetchall()
 
 
 def all_bytes(folder: Path) -> bytes:

@@ -11,6 +11,7 @@ import pytest
 
 from instantly_pipeline.errors import UsageError
 from instantly_pipeline.orchestration import keys
+from instantly_pipeline.orchestration.home import open_instance
 from instantly_pipeline.orchestration.run import RunReport, run_sync
 from instantly_pipeline.orchestration.sql import SQL_DIR
 from instantly_pipeline.orchestration.state import Overrides
@@ -21,6 +22,7 @@ from tests.orchestration.pipeline import (
     Pipeline,
     all_bytes,
     failed_checks,
+    interrupted_query,
     make_home,
     materialized,
     metadata_of,
@@ -192,6 +194,18 @@ def test_an_unexpected_error_shows_its_place_and_not_its_text(tmp_path: Path, mo
     assert "RuntimeError" in (report.details or "")
     assert "private" not in (report.details or "")
     assert b"jane@private" not in all_bytes(tmp_path / "dagster_home")
+
+
+def test_ctrl_c_while_duckdb_works_cancels_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(make_home(tmp_path / "dagster_home")))
+
+    async def stopped(*_: object, **__: object) -> None:
+        interrupted_query()
+
+    with pytest.raises(KeyboardInterrupt):
+        run_sync(settings_for(tmp_path / "data"), Request(), overrides=Overrides(sync=stopped))  # type: ignore[arg-type]
+    with open_instance() as instance:
+        assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.CANCELED]
 
 
 def test_a_stream_left_out_by_the_settings_is_not_touched(synced: tuple[Pipeline, RunReport]) -> None:
