@@ -115,8 +115,7 @@ def test_a_rebuild_as_of_takes_the_place_of_no_file(data: Data, place: str) -> N
     assert there.read_bytes() == before
 
 
-@pytest.mark.parametrize("command", ["check", "rebuild"])
-@pytest.mark.parametrize("kilobytes", [150, 400])
+@pytest.mark.parametrize(("command", "kilobytes"), [("check", 150), ("rebuild", 400)])
 def test_a_disk_that_takes_no_more_is_told_in_a_sentence(data: Data, command: str, kilobytes: int) -> None:
     def at_most() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (kilobytes * 1024, kilobytes * 1024))

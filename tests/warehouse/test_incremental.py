@@ -350,7 +350,7 @@ def _edit(chance: random.Random, lake: LakeWriter, sql: Path, hours: float) -> N
 STEPS: tuple[Step, ...] = (_load_more, _load_more, _delete, _verify, _quarantine, _lose, _edit, _edit)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_any_sequence_of_loads_edits_and_kills_gives_what_a_full_build_gives(
     tmp_path_factory: pytest.TempPathFactory, seed: int
