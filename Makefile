@@ -48,7 +48,8 @@ format: setup ## format the code
 	@$(BIN)/ruff format -q .
 
 ui: setup ## open Dagster on http://localhost:3000
-	@DAGSTER_HOME="$${DAGSTER_HOME:-$(CURDIR)/dagster_home}" DAGSTER_DISABLE_TELEMETRY=1 $(BIN)/dagster dev -w workspace.yaml
+	@DAGSTER_HOME="$${DAGSTER_HOME:-$(CURDIR)/dagster_home}" DAGSTER_DISABLE_TELEMETRY=1 PYTHONWARNINGS=ignore::FutureWarning \
+		$(BIN)/dagster dev -w workspace.yaml
 
 notebook: setup ## open the tour of the published file, a notebook, in the browser
 	@$(BIN)/marimo --quiet edit --skip-update-check notebooks/tour.py
