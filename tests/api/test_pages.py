@@ -71,11 +71,9 @@ def test_the_last_page_may_carry_its_own_cursor_again_when_nothing_follows() -> 
     assert ids(pages) == ["a"]
 
 
-def test_has_more_counts_only_when_it_is_false() -> None:
+def test_a_list_ends_where_has_more_is_false() -> None:
     _, requests = read(page("a", after="a", has_more=True), page("b", after="b", has_more=False), page("c"))
     assert len(requests) == 2
-    _, requests = read(page("a", has_more=True), page("b"))
-    assert len(requests) == 1
 
 
 def test_a_short_page_with_a_cursor_is_not_the_end() -> None:
