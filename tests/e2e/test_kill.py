@@ -127,6 +127,7 @@ def test_the_command_killed_anywhere_is_taken_up_and_readers_never_notice(tmp_pa
     assert storm(tmp_path, kills=30, seed=2) >= 15
 
 
+@pytest.mark.slow  # the short one is in tests/cli/test_commands.py
 def test_ctrl_c_is_a_sentence_and_the_next_sync_goes_on(tmp_path: Path) -> None:
     with bench(tmp_path / "data", CONFIG, apart=True) as at:
         command = Command(at, tmp_path)
