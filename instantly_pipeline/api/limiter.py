@@ -50,7 +50,7 @@ class Limiter:
     @property
     def per_minute(self) -> float:
         """Requests a minute that it believes it can sustain."""
-        limit = self._pace.limit
+        limit = None if self._pace.is_guess else self._pace.limit
         return min(self._ceiling * WINDOW, _UNTOLD if limit is None else limit * WINDOW)
 
     async def acquire(self, patience: float = math.inf) -> Turn:
@@ -94,8 +94,8 @@ class Limiter:
         self._answered.set()
 
     def remembered(self) -> dict[str, object]:
-        """What the next run should know; empty where nothing was learned. JSON values."""
-        if self._pace.limit is None:
+        """What the next run should know; empty where nothing was learned, or too little. JSON values."""
+        if self._pace.limit is None or self._pace.is_guess:
             return {}
         return {"per_minute": self.per_minute, "at": self._clock.now().isoformat()}
 

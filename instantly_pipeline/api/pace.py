@@ -98,6 +98,7 @@ class Pace:
     def __init__(self, now: float, *, ceiling: float = math.inf, burst: float = math.inf) -> None:
         self.rate = min(_START, ceiling)
         self.limit: float | None = None
+        self.is_guess = False  # the limit, seen before a minute was over, and refusing for a moment only
         self.refusal: _Refusal | None = None
         self._ceiling = ceiling
         self._most_burst = burst
@@ -105,6 +106,7 @@ class Pace:
         self._unanswered = 0
         self._tokens, self._filled_at = 0.0, now
         self._held_back = False
+        self._began_at = now
         self._top = self.rate  # where the rate comes back to
         self._seconds_back = _SECONDS_BACK
         self._refusals = 1  # what the last refusal cost
@@ -212,8 +214,10 @@ class Pace:
         # no window of a minute refuses for longer than that: it is not our doing, and says nothing
         lasting = refusal.failed_at - refusal.began_at > WINDOW
         minute = max(refusal.accepted, self._recent.count(now)) / WINDOW
+        young = refusal.failed <= 1 and refusal.began_at - self._began_at < WINDOW
         if self.limit is not None:
             careful = now - refusal.began_at > _LONG and not refusal.back
+            self.is_guess = self.is_guess and (lasting or young)
             if lasting:
                 self._refusals = 1
             else:
@@ -224,6 +228,7 @@ class Pace:
         else:
             careful = False
             self.limit = minute
+            self.is_guess = young
             self._top = minute if refusal.failed else min(refusal.rate, max(_BACK * refusal.last_second, minute))
             self._refusals = 1  # learning has a budget of its own
         self.limit = max(_FLOOR, self.limit)
