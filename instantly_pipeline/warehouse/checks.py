@@ -25,6 +25,7 @@ from instantly_pipeline.warehouse.made import Definitions, note_passed, passed_b
 from instantly_pipeline.warehouse.models import Model, tables_of
 from instantly_pipeline.warehouse.reads import is_volatile
 from instantly_pipeline.warehouse.runner import keys_of, macros_text
+from instantly_pipeline.warehouse.sidebyside import side_by_side
 from instantly_pipeline.warehouse.sqltext import columns, digest, first, ident, text
 
 
@@ -46,7 +47,7 @@ class CheckResult:
         return f"instantly-pipeline query --build {shlex.quote(self.sample_sql)}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Question:
     """One check before it is asked; `sql` returns the offending rows.
 
@@ -80,7 +81,7 @@ def run_checks(
         *(q for model in models.values() for q in model_questions(model)),
         *_singular(sql_dir),
     ]
-    results = [passed.result(question) or passed.note(question, _ask(con, question)) for question in questions]
+    results = list(side_by_side(con, dict.fromkeys(questions, ()), passed.result).values())
     passed.save()
     results += [_shape(con, model) for model in models.values() if model.path is not None and model.columns]
     if layout is not None:
@@ -100,16 +101,11 @@ class Passed:
         self._before = passed_before(con)
         self._now: set[str] = set()
 
-    def result(self, question: Question) -> CheckResult | None:
-        """The result of a check that is known to pass."""
+    def result(self, con: duckdb.DuckDBPyConnection, question: Question) -> CheckResult:
+        """The result of a check, asked unless it is known to pass. Threads may call this."""
         asked = self._asked(question)
-        if asked is None or asked not in self._before:
-            return None
-        return self.note(question, _result(question, 0))
-
-    def note(self, question: Question, result: CheckResult) -> CheckResult:
-        """The result, remembered for the next run where it is good."""
-        asked = self._asked(question)
+        known = asked is not None and asked in self._before
+        result = _result(question, 0) if known else _ask(con, question)
         if result.passed and asked is not None:
             self._now.add(asked)
         return result
@@ -127,7 +123,10 @@ class Passed:
         found = [self._about.of(name) for name in names]
         for name, few in question.reads.items():
             for table, every in sorted(self._about.tables([name]).items()):
-                chosen = few if few is not None and table == name else every
+                if self._about.of(table):  # made by a model: whatever changes it makes it anew
+                    found += [table, self._contents.stamp(table)]
+                    continue
+                chosen = few if few is not None and table == name else [column for column, _ in every]
                 found += [table, self._contents.of(table, chosen)]
         return digest(duckdb.__version__, self._macros, question.sql, *found)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Mapping
+from threading import Lock
 
 import duckdb
 import pyarrow as pa
@@ -31,10 +32,14 @@ def forget(con: duckdb.DuckDBPyConnection, table: str, column: str | None = None
 
 
 class Contents:
-    """The fingerprints of tables whose rows are told apart by the columns in `keys`; of other tables as a whole."""
+    """The fingerprints of tables whose rows are told apart by the columns in `keys`; of other tables as a whole.
+
+    Threads may ask for them; `con` is then used by this object alone.
+    """
 
     def __init__(self, con: duckdb.DuckDBPyConnection, keys: Mapping[str, Collection[str]]) -> None:
         self._con = con
+        self._alone = Lock()
         self._keys = keys
         rows = con.execute('select "table", "column", fingerprint from meta.contents').fetchall()
         self._known: dict[tuple[str, str], str] = {(table, column): found for table, column, found in rows}
@@ -44,23 +49,26 @@ class Contents:
         """The fingerprint of these columns of a table, and of which rows it has."""
         key = self._key(table)
         wanted = sorted({*names, *key}) if key else [WHOLE]
-        missing = [name for name in wanted if (table, name) not in self._known]
-        if missing:
-            self._take(table, key, missing)
+        with self._alone:
+            missing = [name for name in wanted if (table, name) not in self._known]
+            if missing:
+                self._take(table, key, missing)
         return digest(*(f"{name}={self._known[table, name]}" for name in wanted))
 
     def stamp(self, table: str) -> str:
         """A text that is another one once the table has changed."""
-        if (table, STAMP) not in self._known:
-            self._note(table, STAMP, secrets.token_hex(8))
-        return self._known[table, STAMP]
+        with self._alone:
+            if (table, STAMP) not in self._known:
+                self._note(table, STAMP, secrets.token_hex(8))
+            return self._known[table, STAMP]
 
-    def forget(self, table: str) -> None:
+    def forget(self, con: duckdb.DuckDBPyConnection, table: str) -> None:
         """As the function of that name."""
-        forget(self._con, table)
-        for known in (self._known, self._taken):
-            for at in [at for at in known if at[0] == table]:
-                del known[at]
+        forget(con, table)
+        with self._alone:
+            for known in (self._known, self._taken):
+                for at in [at for at in known if at[0] == table]:
+                    del known[at]
 
     def save(self) -> None:
         """Keep what was taken for the next run."""

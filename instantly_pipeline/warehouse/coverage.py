@@ -68,10 +68,9 @@ def look(files: Iterable[LakeFile]) -> tuple[Seen, ...]:
 
 
 class Covered:
-    """`meta.loaded_files`, read once and kept in step with what is noted."""
+    """`meta.loaded_files`, read once and kept in step. Threads may share it, each with tables of its own."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
-        self._con = con
         self._known: dict[tuple[str, str], dict[str, tuple[int, int]]] = {}
         rows = con.execute('select area, "table", file, bytes, modified_ns from meta.loaded_files').fetchall()
         for area, table, file, size, modified in rows:
@@ -98,13 +97,13 @@ class Covered:
         noted, found = self._known.get((area, table), {}), _parts(one)
         return bool(found) and all(noted.get(name) == state for name, state in found.items())
 
-    def join(self, area: str, table: str, joined: Iterable[Seen]) -> None:
+    def join(self, con: duckdb.DuckDBPyConnection, area: str, table: str, joined: Iterable[Seen]) -> None:
         """Note compacted files in place of those they were made from. Belongs into a transaction."""
         for one in joined:
             names = list(_parts(one))
             placed = [area, table, one.file.workspace_id, one.file.name, one.bytes, one.modified_ns, names]
-            self._con.execute(_JOIN, placed)
-            self._con.execute(
+            con.execute(_JOIN, placed)
+            con.execute(
                 'delete from meta.loaded_files where area = ? and "table" = ? and file in (select unnest(?))',
                 [area, table, names],
             )
@@ -113,12 +112,14 @@ class Covered:
             for name in names:
                 del known[name]
 
-    def forget(self, area: str, table: str) -> None:
+    def forget(self, con: duckdb.DuckDBPyConnection, area: str, table: str) -> None:
         """Note that nothing of a table is loaded. Belongs into the transaction that empties it."""
-        self._con.execute('delete from meta.loaded_files where area = ? and "table" = ?', [area, table])
+        con.execute('delete from meta.loaded_files where area = ? and "table" = ?', [area, table])
         self._known.pop((area, table), None)
 
-    def note(self, area: str, table: str, seen: Sequence[Seen], reach: dict[str, Reach]) -> None:
+    def note(
+        self, con: duckdb.DuckDBPyConnection, area: str, table: str, seen: Sequence[Seen], reach: dict[str, Reach]
+    ) -> None:
         """Note files as loaded. Belongs into the transaction that writes their rows."""
         if not seen:
             return
@@ -129,9 +130,9 @@ class Covered:
             rows.append((area, table, one.file.workspace_id, one.file.name, one.bytes, one.modified_ns, *_flat(found)))
             self._known.setdefault((area, table), {})[one.file.name] = (one.bytes, one.modified_ns)
         noted = pa.Table.from_pylist([dict(zip(_NOTED.names, row, strict=True)) for row in rows], schema=_NOTED)
-        self._con.register("noted_files", noted)
-        self._con.execute("insert into meta.loaded_files select * from noted_files")
-        self._con.unregister("noted_files")
+        con.register("noted_files", noted)
+        con.execute("insert into meta.loaded_files select * from noted_files")
+        con.unregister("noted_files")
 
 
 _JOIN = """

@@ -127,8 +127,8 @@ class StreamLoader:
         touched = self._con.execute("select count(*) from touched").fetchall()
         self.changed = self.remade or touched != [(0,)]
         if not whole:
-            self._covered.join(CHANGES, self._stream.name, found.joined)
-        self._covered.note(CHANGES, self._stream.name, seen if whole else found.fresh, reach)
+            self._covered.join(self._con, CHANGES, self._stream.name, found.joined)
+        self._covered.note(self._con, CHANGES, self._stream.name, seen if whole else found.fresh, reach)
         return added
 
     def is_current(self, seen: Sequence[Seen]) -> bool:
@@ -146,7 +146,7 @@ class StreamLoader:
 
     def _remake(self) -> None:
         self.remade = True
-        self._covered.forget(CHANGES, self._stream.name)
+        self._covered.forget(self._con, CHANGES, self._stream.name)
         for table, shape in ((self._raw, raw_columns(self._stream)), (self._history, history_columns(self._stream))):
             defined = ", ".join(f"{ident(name)} {kind}" for name, kind in shape.items())
             self._con.execute(f"create or replace table {table} ({defined})")

@@ -17,6 +17,7 @@ from instantly_pipeline.warehouse.contents import forget
 from instantly_pipeline.warehouse.coverage import CHANGES, META, Covered, Seen, broken_file, look
 from instantly_pipeline.warehouse.loader import LoadResult, StreamLoader
 from instantly_pipeline.warehouse.logtables import LOADED_LOGS, count_rows, fold, forget_verified, load_log, make_logs
+from instantly_pipeline.warehouse.sidebyside import side_by_side
 from instantly_pipeline.warehouse.sqltext import first, ident, instant, path_list
 from instantly_pipeline.warehouse.verified import apply_verified
 
@@ -82,10 +83,13 @@ def load_lake(
         raise ErasedError
     changed = {name for name, seen in logs.items() if _load_log(con, name, seen, covered, as_of)}
     unread = {row[0] for row in con.execute("select distinct stream from log.verified where not applied").fetchall()}
-    results = {
-        name: _load_stream(con, stream, changes[name], covered, as_of, ranges_waiting=name in unread)
-        for name, stream in streams.items()
-    }
+    results = side_by_side(
+        con,
+        dict.fromkeys(sorted(streams, key=lambda name: -sum(one.bytes for one in changes[name])), ()),
+        lambda hand, name: _load_stream(
+            hand, streams[name], changes[name], covered, as_of, ranges_waiting=name in unread
+        ),
+    )
     with _transaction(con):
         folded = fold(con, changed)
         moved = [name for name, result in results.items() if result.versions_added or result.remade]

@@ -60,16 +60,16 @@ def load_log(
     """Bring `log.<name>` in step with `seen`, all its files; true where something changed."""
     found = covered.difference(META, name, seen)
     if not found.stale:
-        covered.join(META, name, found.joined)
+        covered.join(con, META, name, found.joined)
         if not found.fresh:
             return False
     if found.stale:
-        covered.forget(META, name)
+        covered.forget(con, META, name)
         con.execute(f"delete from log.{ident(name)}")
     taken = seen if found.stale else found.fresh
     if taken:
         _add(con, name, taken, upto)
-    covered.note(META, name, taken, dict[str, Reach]())
+    covered.note(con, META, name, taken, dict[str, Reach]())
     return True
 
 

@@ -85,7 +85,7 @@ class Definitions:
                 self._volatile.add(name)
 
     def _seen_through(self, name: str) -> bool:
-        return name in self._volatile and self._models[name].materialized == "view"
+        return name in self._volatile and self._is_view(name)
 
     def of(self, name: str) -> str:
         """The definition of a model; "" for a table that no model makes."""
@@ -95,16 +95,26 @@ class Definitions:
         """Whether a model depends on the clock, on chance or on files."""
         return name in self._volatile
 
-    def tables(self, names: Collection[str]) -> dict[str, list[str]]:
-        """The tables that tables and views of these names come down to, with their columns."""
-        found: dict[str, list[str]] = {}
+    def tables(self, names: Collection[str]) -> dict[str, list[tuple[str, str]]]:
+        """The tables that tables and views of these names come down to, with their columns and types."""
+        found: dict[str, list[tuple[str, str]]] = {}
         for name in names:
-            model = self._models.get(name)
-            if model is not None and model.materialized == "view":
-                found |= self.tables(model.depends_on)
+            if self._is_view(name):
+                found |= self.tables(self._models[name].depends_on)
             else:
-                found[name] = [column for column, _ in self.columns.get(name, [])]
+                found[name] = self.columns.get(name, [])
         return found
+
+    def views(self, names: Collection[str]) -> dict[str, str]:
+        """The views among these names and those they read, each after those it reads, with its SELECT."""
+        found: dict[str, str] = {}
+        for name in names:
+            if self._is_view(name):
+                found |= self.views(self._models[name].depends_on) | {name: self._models[name].sql}
+        return found
+
+    def _is_view(self, name: str) -> bool:
+        return name in self._models and self._models[name].materialized == "view"
 
 
 def _columns(con: duckdb.DuckDBPyConnection, models: Collection[str]) -> dict[str, list[tuple[str, str]]]:

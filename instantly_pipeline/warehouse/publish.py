@@ -26,6 +26,7 @@ from instantly_pipeline.warehouse.checks import CheckResult, mart_file
 from instantly_pipeline.warehouse.contents import Contents
 from instantly_pipeline.warehouse.coverage import CHANGES
 from instantly_pipeline.warehouse.logtables import fold_one
+from instantly_pipeline.warehouse.sidebyside import side_by_side
 from instantly_pipeline.warehouse.sqltext import ident, text
 from instantly_pipeline.warehouse.views import views_sql
 
@@ -130,25 +131,30 @@ def write_parquet(
     does not take them; then nothing is left beside.
     """
     contents = Contents(con, {})
-    pairs: list[_Pair] = []
-    files: dict[Path, tuple[str, int]] = {}
+    places = {table: _parquet_place(layout, table) for table in tables}
+    stamps = {table: contents.stamp(table) for table in places}
+    rows = {table: _rows_if_current(place, stamps[table]) for table, place in places.items()}
+    pairs = {table: _Pair(_beside(places[table]), places[table]) for table, found in rows.items() if found is None}
     try:
-        for table in tables:
-            schema, name = table.split(".", 1)
-            place = mart_file(layout, name) if schema == "marts" else layout.publish / "current" / f"{name}.parquet"
-            stamp = contents.stamp(table)
-            rows = _rows_if_current(place, stamp)
-            if rows is None:
-                place.parent.mkdir(parents=True, exist_ok=True)
-                pairs.append(_Pair(_beside(place), place))
-                rows = _write_table(con, table, pairs[-1].beside, stamp)
-            files[place] = (table, rows)
+        for pair in pairs.values():
+            pair.place.parent.mkdir(parents=True, exist_ok=True)
+        written = side_by_side(
+            con,
+            dict.fromkeys(pairs, ()),
+            lambda hand, table: _write_table(hand, table, pairs[table].beside, stamps[table]),
+        )
     except (OSError, duckdb.IOException) as error:
-        discard(pairs)
+        discard(pairs.values())
         cause = error if isinstance(error, OSError) else OSError(str(error).splitlines()[0])
         raise storage_error(layout.publish / "current", cause) from error
     contents.save()
-    return pairs, files
+    counted = {table: written[table] if found is None else found for table, found in rows.items()}
+    return list(pairs.values()), {places[table]: (table, counted[table]) for table in places}
+
+
+def _parquet_place(layout: Layout, table: str) -> Path:
+    schema, name = table.split(".", 1)
+    return mart_file(layout, name) if schema == "marts" else layout.publish / "current" / f"{name}.parquet"
 
 
 def write_views(layout: Layout, files: Mapping[Path, tuple[str, int]]) -> _Pair:
@@ -212,10 +218,11 @@ def put_in_place(pairs: Sequence[_Pair]) -> None:
         fsync_folder(folder)
 
 
-def discard(pairs: Sequence[_Pair]) -> None:
+def discard(pairs: Iterable[_Pair]) -> None:
     """Remove what was written beside and did not reach its place."""
     for pair in pairs:
-        pair.beside.unlink(missing_ok=True)
+        with suppress(NotADirectoryError):  # a file is where its folder should be
+            pair.beside.unlink(missing_ok=True)
 
 
 def remove_others(layout: Layout, kept: Iterable[Path]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -22,8 +22,9 @@ from instantly_pipeline.warehouse.contents import Contents
 from instantly_pipeline.warehouse.contracts import Contract
 from instantly_pipeline.warehouse.made import Definitions, Made, made_before, note_made
 from instantly_pipeline.warehouse.models import FOLDERS, Model, read_seeds, with_needs
-from instantly_pipeline.warehouse.reads import columns_read
+from instantly_pipeline.warehouse.reads import Planner, Reads
 from instantly_pipeline.warehouse.seeds import put_seed
+from instantly_pipeline.warehouse.sidebyside import side_by_side
 from instantly_pipeline.warehouse.sqltext import digest, first, ident
 
 
@@ -61,13 +62,25 @@ def run_models(
         _seed(con, sql_dir / "seeds" / f"{seed.name}.csv", seed, before, contents)
     if names is None:
         _drop_others(con, models)
-    maker = _Maker(con, Definitions(con, models, f"{macros} -- {digest(statistics.source())}"), contents, before)
-    results = {}
-    for model in chosen.values():
-        on_model(model.name)
-        results[model.name] = maker.make(model)
+    texts = Definitions(con, models, f"{macros} -- {digest(statistics.source())}")
+    with closing(Planner(lambda planner: _functions(planner, macros))) as planner:
+        maker = _Maker(con, texts, contents, before, planner)
+        results = side_by_side(con, _needs(chosen), lambda hand, name: maker.make(hand, chosen[name]), on_model)
     contents.save()
     return results
+
+
+def _functions(con: duckdb.DuckDBPyConnection, macros: str) -> None:
+    """Make what the models call."""
+    statistics.register(con)
+    if macros.strip():
+        con.execute(macros)
+
+
+def _needs(models: Mapping[str, Model]) -> dict[str, list[str]]:
+    """The models each of them has to wait for, by name."""
+    by_full_name = {model.full_name: model.name for model in models.values()}
+    return {m.name: [by_full_name[full] for full in m.depends_on if full in by_full_name] for m in models.values()}
 
 
 def keys_of(models: Mapping[str, Model]) -> dict[str, tuple[str, ...]]:
@@ -115,7 +128,7 @@ def _seed(
     try:
         put_seed(con, path, seed)
         comment(con, "table", name, seed.description, seed.columns)
-        contents.forget(name)
+        contents.forget(con, name)
         note_made(con, name, Made(definition, definition, {}, None, []))
         con.commit()
     except ModelError:
@@ -142,28 +155,33 @@ def _there(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str, str]]:
 
 
 class _Maker:
-    """Makes models one after the other, each in a transaction of its own, where they have to be made."""
+    """Makes models where they have to be made, each in a transaction of its own; several at once, in threads."""
 
     def __init__(
-        self, con: duckdb.DuckDBPyConnection, texts: Definitions, contents: Contents, before: Mapping[str, Made]
+        self,
+        con: duckdb.DuckDBPyConnection,
+        texts: Definitions,
+        contents: Contents,
+        before: Mapping[str, Made],
+        planner: Planner,
     ) -> None:
-        self._con = con
+        self._planner = planner
         self._texts = texts
         self._contents = contents
         self._before = before
         self._there = _there(con)
 
-    def make(self, model: Model) -> ModelResult:
+    def make(self, con: duckdb.DuckDBPyConnection, model: Model) -> ModelResult:
         """The model, made or left as it is."""
         started = time.perf_counter()
         try:
-            made, is_new = self._made(model)
+            made, is_new = self._made(con, model)
         except duckdb.Error as error:
-            _give_up(self._con, model.where, error)
+            _give_up(con, model.where, error)
         self._texts.columns[model.full_name] = made.columns
         return ModelResult(made.rows, time.perf_counter() - started if is_new else 0.0, made.columns, is_new)
 
-    def _made(self, model: Model) -> tuple[Made, bool]:
+    def _made(self, con: duckdb.DuckDBPyConnection, model: Model) -> tuple[Made, bool]:
         name = model.full_name
         about = [part for column in model.columns for part in (column.name, column.description)]
         definition = digest(self._texts.of(name), _about(model), *about)
@@ -174,34 +192,35 @@ class _Maker:
         is_there = (model.schema, model.name, model.materialized) in self._there
         if known and known.made_from == made_from and is_there and not self._texts.is_volatile(name):
             return known, False
-        self._con.begin()
-        rows, columns = self._create(model)
+        con.begin()
+        rows, columns = self._create(con, model)
         made = Made(definition, made_from, reads, rows, columns)
-        self._contents.forget(name)
-        note_made(self._con, name, made)
-        self._con.commit()
+        self._contents.forget(con, name)
+        note_made(con, name, made)
+        con.commit()
         return made, True
 
-    def _reads(self, model: Model) -> dict[str, list[str]]:
+    def _reads(self, model: Model) -> Reads:
         """What the rows of a table come from. A view has none of its own."""
         if model.materialized == "view":
             return {}
-        return columns_read(self._con, model.sql, self._texts.tables(model.depends_on))
+        needed = model.depends_on
+        return self._planner.columns_read(model.sql, self._texts.tables(needed), self._texts.views(needed))
 
-    def _create(self, model: Model) -> tuple[int | None, list[tuple[str, str]]]:
+    def _create(self, con: duckdb.DuckDBPyConnection, model: Model) -> tuple[int | None, list[tuple[str, str]]]:
         name = ident(model.full_name)
         other = "view" if model.materialized == "table" else "table"  # the one cannot replace the other
         if (model.schema, model.name, other) in self._there:
-            self._con.execute(f"drop {other} {name} cascade")
-        self._con.execute(f"create or replace {model.materialized} {name} as {model.sql}")
-        columns = [(row[0], row[1]) for row in self._con.execute(f"describe {name}").fetchall()]
+            con.execute(f"drop {other} {name} cascade")
+        con.execute(f"create or replace {model.materialized} {name} as {model.sql}")
+        columns = [(row[0], row[1]) for row in con.execute(f"describe {name}").fetchall()]
         rows = None
         if model.materialized == "table":
-            counted = first(self._con.execute(f"select count(*) from {name}").fetchall())
+            counted = first(con.execute(f"select count(*) from {name}").fetchall())
             rows = int(counted[0]) if counted else 0
         present = {column for column, _ in columns}
         described = [column for column in model.columns if column.name in present]
-        comment(self._con, model.materialized, model.full_name, _about(model), described)
+        comment(con, model.materialized, model.full_name, _about(model), described)
         return rows, columns
 
 

@@ -31,4 +31,3 @@ variables as (
 )
 
 select * from variables
-order by workspace_id, lead_id, name

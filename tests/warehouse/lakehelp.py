@@ -124,7 +124,7 @@ def begin_with_tables(layout: Layout, empty_build: Path | None) -> None:
 
 
 class Opener:
-    """Makes warehouses over one lake; what they say is in `said`."""
+    """Makes warehouses over one lake, the one before is closed then; what they say is in `said`."""
 
     def __init__(self, lake: LakeWriter, empty_build: Path | None = None) -> None:
         self._lake = lake
@@ -137,6 +137,7 @@ class Opener:
 
         With all of them it begins with the build file of an empty lake, to spare each test the making of its tables.
         """
+        self.close()
         chosen = {stream.name: stream for stream in streams} or all_streams()
         if not streams and sql_dir == SQL:
             more.setdefault("models", shipped_models())

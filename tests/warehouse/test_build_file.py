@@ -297,8 +297,9 @@ def test_what_was_erased_before_a_compaction_does_not_linger(lake: LakeWriter, o
 
 def test_a_table_of_meta_is_worked_out_anew_once_its_rule_is_another(lake: LakeWriter, opener: Opener) -> None:
     lake.log("quarantine", [{"stream": "things", "seen_at": at(0), "times": 1}])
+    warehouse = opener(THINGS, load=True)
+    warehouse.connection.execute("delete from meta.quarantine")
+    warehouse.connection.execute("update meta.build set value = 'older' where name = 'fold quarantine'")
+    warehouse.close()
     con = opener(THINGS, load=True).connection
-    con.execute("delete from meta.quarantine")
-    con.execute("update meta.build set value = 'older' where name = 'fold quarantine'")
-    opener(THINGS, load=True)
     assert con.execute("select times from meta.quarantine").fetchall() == [(1,)]

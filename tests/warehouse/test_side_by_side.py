@@ -1,0 +1,68 @@
+"""Statements that share the cores, on one file."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from instantly_pipeline.warehouse.sidebyside import Connection, side_by_side
+
+
+@pytest.fixture
+def con(tmp_path: Path) -> Iterator[Connection]:
+    """A file with two threads, whatever the machine has."""
+    with duckdb.connect(str(tmp_path / "some.duckdb"), config={"threads": 2}) as made:
+        made.execute("set TimeZone = 'Asia/Tokyo'")
+        yield made
+
+
+def test_each_is_done_after_those_it_needs_and_told_in_the_order_asked(con: Connection) -> None:
+    def work(hand: Connection, name: str) -> str:
+        hand.execute(f"create table {name} as select '{name}' as name {'from a, b' if name == 'c' else ''}")
+        return name.upper()
+
+    assert list(side_by_side(con, {"c": ["a", "b"], "a": [], "b": ["a"]}, work).items()) == [
+        ("c", "C"),
+        ("a", "A"),
+        ("b", "B"),
+    ]
+    assert con.execute("select * from c").fetchall() == [("c",)]
+
+
+def test_two_are_under_way_at_once_on_connections_like_the_first(con: Connection) -> None:
+    both = threading.Barrier(2, timeout=30)
+
+    def work(hand: Connection, _name: str) -> list[tuple[str, str]]:
+        both.wait()
+        return hand.execute("select current_database(), current_setting('TimeZone')").fetchall()
+
+    assert side_by_side(con, {"a": (), "b": ()}, work) == {key: [("some", "Asia/Tokyo")] for key in "ab"}
+
+
+def test_the_caller_hears_each_name_in_its_own_thread(con: Connection) -> None:
+    heard: list[tuple[str, int]] = []
+    side_by_side(
+        con, {"a": (), "b": ["a"]}, lambda _, name: name, lambda name: heard.append((name, threading.get_ident()))
+    )
+    assert heard == [("a", threading.get_ident()), ("b", threading.get_ident())]
+
+
+def test_an_error_ends_what_runs_beside_and_nothing_more_is_begun(con: Connection) -> None:
+    begun: list[str] = []
+    running = threading.Event()
+
+    def work(hand: Connection, name: str) -> None:
+        if name == "wrong":
+            assert running.wait(30)
+            hand.execute("select * from nowhere")
+        running.set()
+        hand.execute("select count(*) from range(1_000_000_000_000) r where hash(range) = 1").fetchall()
+
+    with pytest.raises(duckdb.CatalogException, match="nowhere"):
+        side_by_side(con, {"long": (), "wrong": (), "later": ()}, work, begun.append)
+    assert begun == ["long", "wrong"]
+    assert con.execute("select 1").fetchall() == [(1,)]
