@@ -238,9 +238,7 @@ def _relationship(table: str, of: Mapping[str, object]) -> _Form:
         raise TypeError
     matches = " and ".join(f"p.{ident(f)} = c.{ident(n)}" for n, f in zip(names, fields, strict=True))
     present = " and ".join(f"c.{ident(name)} is not null" for name in names)
-    sql = (
-        f"select c.* from {ident(table)} c where {present} and not exists (select 1 from {ident(to)} p where {matches})"
-    )
+    sql = f"select c.* from {ident(table)} c anti join {ident(to)} p on {matches} where {present}"
     reads = {table: names, to: fields} if table != to else {table: [*names, *fields]}
     return f"{', '.join(names)} found in {to}", sql, reads
 

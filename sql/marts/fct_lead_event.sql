@@ -33,6 +33,7 @@ compared as (
     select
         *,
         row_number() over each_lead = 1 as is_first_version,
+        row_number() over each_lead = 1 and lead(seen_at) over each_lead is null as is_only_version,
         lag(status) over each_lead as status_before,
         lag(lt_interest_status) over each_lead as interest_before,
         coalesce(lag(opens) over each_lead, 0) as opens_before,
@@ -62,7 +63,8 @@ events as (
         null::bigint as times,
         null::bigint as lt_interest_status,
         null::bigint as lt_interest_status_before,
-        seen_at
+        seen_at,
+        is_only_version
     from compared
     where contact_moved
     union all
@@ -80,7 +82,8 @@ events as (
         greatest(opens - opens_before, 0),
         null,
         null,
-        seen_at
+        seen_at,
+        is_only_version
     from compared
     where open_moved or opens > opens_before
     union all
@@ -98,7 +101,8 @@ events as (
         greatest(clicks - clicks_before, 0),
         null,
         null,
-        seen_at
+        seen_at,
+        is_only_version
     from compared
     where click_moved or clicks > clicks_before
     union all
@@ -116,7 +120,8 @@ events as (
         greatest(replies - replies_before, 0),
         null,
         null,
-        seen_at
+        seen_at,
+        is_only_version
     from compared
     where reply_moved or replies > replies_before
     union all
@@ -134,7 +139,8 @@ events as (
         null,
         lt_interest_status,
         interest_before,
-        seen_at
+        seen_at,
+        is_only_version
     from compared
     where lt_interest_status is distinct from interest_before or (interest_moved and lt_interest_status is not null)
     union all
@@ -153,7 +159,8 @@ events as (
         null,
         null,
         null,
-        seen_at
+        seen_at,
+        is_only_version
     from compared
     where status = -1 and status_before is distinct from -1
     union all
@@ -172,17 +179,26 @@ events as (
         null,
         null,
         null,
-        seen_at
+        seen_at,
+        is_only_version
     from compared
     where status = -2 and status_before is distinct from -2
 ),
 
 -- a value that left and came back is one event, from when it was first seen
-once as (
+several as (
     select * from events
+    where not is_only_version
     qualify row_number() over (
         partition by workspace_id, lead_id, event, occurred_at, lt_interest_status order by seen_at
     ) = 1
+),
+
+once as (
+    select * from events
+    where is_only_version
+    union all
+    select * from several
 ),
 
 joined as (
