@@ -85,6 +85,12 @@ def ours_tables(box: Sandbox, out: Path) -> Contender:
     return Contender("ours, tables from the lake", [*_cli(), "rebuild"], _our_leads(out), 1, _settings(box, out))
 
 
+def our_steps(box: Sandbox, out: Path) -> Contender:
+    """DuckDB's part of a sync, each step timed; standard output is what was measured."""
+    command = [str(python("ours")), str(SCRIPTS / "tables.py")]
+    return Contender("ours, step by step", command, _our_leads(out), 1, _settings(box, out), out / "steps.json")
+
+
 def _cli() -> list[str]:
     return [str(python("ours")), "-c", "from instantly_pipeline.cli.main import main; main()"]
 

@@ -31,6 +31,7 @@ VENDOR_LATENCY = 0.4
 SAMPLE_PAGES = 100
 CHAINS_TO_SHOW = 8  # of the second bare script, where ours itself has one request under way
 SHARES = (0, 1, 5, 20, 100)
+YEAR, CHANGED = 365, 5
 CAMPAIGNS = 200  # so that one per cent of them is two
 # Steps by day are filled in bit by bit over days, one request a campaign-day; they would drown what is measured here.
 WITHOUT_STEPS = tuple(name for name in all_streams() if name != "step_analytics")
@@ -136,6 +137,19 @@ def changes(bench: Bench, rows: int) -> None:
             ours = lineup.ours_to_lake(box, out, streams=WITHOUT_STEPS)
             bench.once("changes", box, ours, out, time=2, share=share, changed=changed)
     shutil.rmtree(first)
+    shutil.rmtree(out)
+
+
+def models(bench: Bench, rows: int) -> None:
+    """DuckDB's part for a year of a workspace: made anew, with nothing changed, with new leads in some campaigns."""
+    out = bench.fresh("models")
+    with running(rows, campaigns=CAMPAIGNS, days=YEAR) as box:
+        for state in ("made anew", "nothing changed", f"{CHANGED} % of the campaigns changed"):
+            if state != "nothing changed":
+                changed = 0 if state == "made anew" else _change(box, CHANGED)
+                bench.once("models", box, lineup.ours_to_lake(box, out, streams=()), out, state=state, changed=changed)
+            bench.once("models", box, lineup.our_steps(box, out), out, state=state)
+            bench.keep({"part": "steps", "leads": rows, "state": state, **json.loads((out / "steps.json").read_text())})
     shutil.rmtree(out)
 
 

@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks import lineup, prose
-from benchmarks.parts import VENDOR_LATENCY, WITHIN
+from benchmarks.parts import CAMPAIGNS, VENDOR_LATENCY, WITHIN
 
 Record = dict[str, Any]
 Results = dict[str, dict[str, Any]]
@@ -19,7 +19,8 @@ def written(results: Results) -> str:
     sections = {
         "contenders": lambda part: _compared(part, "The contenders in turn", prose.IN_TURN),
         "large": lambda part: _compared(part, "The same, larger", prose.LARGE),
-        "growth": _growth, "changes": _changes, "headline": _headline,
+        "growth": _growth, "changes": _changes, "models": _models,
+        "headline": _headline,
     }  # fmt: skip
     text = [prose.TOP, "## Targets", "", targets(results), ""]
     for part, section in sections.items():
@@ -38,7 +39,7 @@ def short(results: Results) -> str:
 
 def targets(results: Results) -> str:
     """A line for each target with what was measured."""
-    rows = [*_speed(results), *_memory(results), *_vendor(results)]
+    rows = [*_speed(results), *_memory(results), *_tables(results), *_vendor(results)]
     return _table(["target", "measured", "met"], rows) if rows else "Nothing was measured that the targets speak of."
 
 
@@ -87,6 +88,13 @@ def _memory(results: Results) -> Iterable[list[str]]:
         yield from (
             ["the same with all of it read again: under 600 MB", f"{peak:.0f} MB", _met(peak < 600)] for peak in again
         )
+
+
+def _tables(results: Results) -> Iterable[list[str]]:
+    for record, most in zip(_parts(results.get("models", {}).get("records", []), "steps"), (5, 2), strict=False):
+        seconds = sum(record[step] for step in ("models", "checks", "publish"))
+        name = f"models, checks and publication of {record['leads']:,} leads and a year, {record['state']}"
+        yield [f"{name}: at most {most} s", f"{seconds:.1f} s", _met(seconds <= most)]
 
 
 def _vendor(results: Results) -> Iterable[list[str]]:
@@ -177,6 +185,17 @@ def _changes(part: dict[str, Any]) -> str:
 
 def _share(record: Record) -> str:
     return "first sync" if record["share"] is None else f"{record['share']} % ({record['changed']})"
+
+
+def _models(part: dict[str, Any]) -> str:
+    steps = ("load", "models", "checks", "publish", "tables_cpu")
+    rows = [
+        [r["state"], *(f"{r[step]:.1f}" for step in steps), f"{r['made']} of {r['of']}"]
+        for r in _parts(part["records"], "steps")
+    ]
+    table = _table(["", "load", "models", "checks", "publish", "processor s", "models made"], rows)
+    said = [f"## Tables: {_leads(part['records']):,} leads, {CAMPAIGNS} campaigns, a year", "", prose.MODELS, "", table]
+    return "\n".join([*said, "", _when(part), ""])
 
 
 def _headline(part: dict[str, Any]) -> str:

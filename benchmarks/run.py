@@ -1,6 +1,6 @@
 """`make bench`: measure, then write `results.md` and its plots.
 
-    python -m benchmarks.run [--rows 100000] [--rounds 3] [--parts contenders,large,growth,changes,headline]
+    python -m benchmarks.run [--rows 100000] [--rounds 3] [--parts contenders,large,growth,changes,models,headline]
 
 The other sizes follow from `--rows`: 500,000 leads for the large comparison, 10,000 to 2,000,000 for growth, 1,000,000
 at the vendor's limits where it is 100,000. What an earlier run measured of other parts stays in the report.
@@ -28,7 +28,7 @@ from benchmarks.sandbox import ROOT
 WORK = HERE / ".work"
 RAW = WORK / "measurements.json"
 GROWTH = (0.1, 0.5, 2, 5, 20)  # times --rows
-PARTS = ("contenders", "large", "growth", "changes", "headline")
+PARTS = ("contenders", "large", "growth", "changes", "models", "headline")
 
 
 def main() -> int:
@@ -64,6 +64,7 @@ def _measures(wanted: Sequence[str], rows: int, rounds: int) -> list[tuple[str, 
         "large": partial(parts.large, rows=5 * rows),
         "growth": partial(parts.growth, sizes=[int(rows * times) for times in GROWTH], tables_up_to=5 * rows),
         "changes": partial(parts.changes, rows=rows),
+        "models": partial(parts.models, rows=rows),
         "headline": partial(parts.headline, rows=10 * rows),
     }
     return [(part, every[part]) for part in PARTS if part in wanted]

@@ -61,12 +61,18 @@ class Sandbox:
 
 @contextmanager
 def running(
-    leads: int, *, campaigns: int = 12, port: int = 0, limited: bool = False, latency: float = 0.0
+    leads: int,
+    *,
+    campaigns: int = 12,
+    days: int = 90,
+    port: int = 0,
+    limited: bool = False,
+    latency: float = 0.0,
 ) -> Iterator[Sandbox]:
     """A sandbox with every lead rendered beforehand. It ends with the block, and with this process."""
     config = {
-        "port": port, "leads": leads, "campaigns": campaigns, "now": NOW, "warm": True, "rate_limited": limited,
-        "switches": {"latency": latency}, "extra_keys": [], "scopes": ["all:all"],
+        "port": port, "leads": leads, "campaigns": campaigns, "days": days, "now": NOW, "warm": True,
+        "rate_limited": limited, "switches": {"latency": latency}, "extra_keys": [], "scopes": ["all:all"],
     }  # fmt: skip
     command = [sys.executable, "-m", "instantly_pipeline.sandbox", "--config", json.dumps(config)]
     child = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -1,0 +1,43 @@
+"""DuckDB's part of a sync, step by step: load, models, checks, publication of the data directory in the environment.
+
+Prints a JSON object: seconds by step, what all of it took of the processor, and how many models were made.
+"""
+
+import json
+import time
+from datetime import UTC, datetime
+
+from instantly_pipeline.lake.layout import Layout
+from instantly_pipeline.lake.lock import writing
+from instantly_pipeline.settings import PROJECT_ROOT, load
+from instantly_pipeline.streams.registry import all_streams
+from instantly_pipeline.warehouse.models import load_models
+from instantly_pipeline.warehouse.warehouse import Warehouse
+
+
+def main() -> None:
+    """Each step once."""
+    settings, sql_dir = load(), PROJECT_ROOT / "sql"
+    models = load_models(sql_dir, all_streams())
+    steps: dict[str, float] = {}
+    cpu = time.process_time()
+    with (
+        writing(settings.data_dir, command="rebuild"),
+        Warehouse(Layout(settings.data_dir), all_streams(), sql_dir=sql_dir, models=models) as warehouse,
+    ):
+        for name, step in (
+            ("load", warehouse.load),
+            ("models", warehouse.run_models),
+            ("checks", warehouse.run_checks),
+            ("publish", lambda: warehouse.publish(run_id="bench", now=datetime.now(UTC))),
+        ):
+            began = time.perf_counter()
+            done = step()
+            steps[name] = time.perf_counter() - began
+            if name == "models":
+                made = sum(one.made for one in done.values())
+    print(json.dumps(steps | {"tables_cpu": time.process_time() - cpu, "made": made, "of": len(models)}))
+
+
+if __name__ == "__main__":
+    main()
