@@ -119,17 +119,22 @@ def _models(
     anew = sum(one.made for one in made.values())
     rest = "; the others read nothing that has changed" if anew < len(made) else ""
     context.log.info(f"Made {anew} of {len(made)} models{rest}.")
-    lineage = lineage_of(models, streams)
+    lineage = lineage_of(models, streams, kept=state.layout.work / "lineage.json")
     for name, result in made.items():
-        if keys.model(models[name]) in context.selected_asset_keys:
-            metadata = _model_metadata(models[name], result) | lineage.get(name, {})
-            yield dg.MaterializeResult(asset_key=keys.model(models[name]), metadata=metadata)
+        key = keys.model(models[name])
+        if key in context.selected_asset_keys:
+            # in the result it would be written twice, since Dagster copies that into the step's output too
+            context.add_asset_metadata(_columns_metadata(models[name], result, lineage.get(name)), asset_key=key)
+            yield dg.MaterializeResult(asset_key=key, metadata=_made_metadata(result))
 
 
-def _model_metadata(model: Model, made: ModelResult) -> dict[str, Any]:
-    metadata: dict[str, Any] = {"seconds": round(made.seconds, 3)}
-    if made.rows is not None:
-        metadata["dagster/row_count"] = made.rows
+def _made_metadata(made: ModelResult) -> dict[str, Any]:
+    rows = {} if made.rows is None else {"dagster/row_count": made.rows}
+    return {"seconds": round(made.seconds, 3), **rows}
+
+
+def _columns_metadata(model: Model, made: ModelResult, lineage: dg.TableColumnLineage | None) -> dict[str, Any]:
+    metadata: dict[str, Any] = {} if lineage is None else {"dagster/column_lineage": lineage}
     if not model.columns:
         metadata["dagster/column_schema"] = dg.TableSchema([dg.TableColumn(name, kind) for name, kind in made.columns])
     return metadata
