@@ -14,6 +14,7 @@ import click
 
 from instantly_pipeline import __version__
 from instantly_pipeline.cli.failures import Commands, run_safely
+from instantly_pipeline.cli.quick import leave, loading
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -21,7 +22,7 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 def main() -> None:
     """The entry point of the command `instantly-pipeline`. SIGTERM stops it as Ctrl-C does."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sys.exit(run_safely(cli, sys.argv[1:]))
+    leave(run_safely(cli, sys.argv[1:]))
 
 
 @click.group(cls=Commands, context_settings=_CONTEXT)
@@ -54,7 +55,8 @@ def sync(streams: str | None, workspaces: tuple[str, ...], full: bool, accept_de
       instantly-pipeline sync
       instantly-pipeline sync --streams campaigns,leads --wait
     """
-    from instantly_pipeline.cli.sync_command import sync_command
+    with loading():
+        from instantly_pipeline.cli.sync_command import sync_command
 
     return sync_command(
         streams=streams, workspaces=workspaces, full=full, accept_deletes=accept_deletes, wait=wait

@@ -9,6 +9,7 @@ import click
 from instantly_pipeline.cli.failures import keep
 from instantly_pipeline.cli.logfile import log_to_file
 from instantly_pipeline.cli.progress import preparing, reporter
+from instantly_pipeline.cli.quick import loading
 from instantly_pipeline.cli.summary import next_steps, problems, published_line, sync_table
 from instantly_pipeline.settings import Settings, load
 from instantly_pipeline.streams.registry import chosen
@@ -33,7 +34,8 @@ def run(settings: Settings, request: Request, *, wait: bool = False) -> RunRepor
     keys = settings.keys()
     log_to_file(settings.data_dir)
     with reporter(several=len(keys) > 1) as show, preparing(show) as on_event:
-        from instantly_pipeline.orchestration.run import run_sync  # dagster: two seconds, so only now
+        with loading():
+            from instantly_pipeline.orchestration.run import run_sync  # dagster: a second, so only now
 
         return run_sync(settings, request, on_event=on_event, wait=wait)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 
+from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.lock import writing
 from instantly_pipeline.orchestration import keys
 from instantly_pipeline.orchestration.definitions import build_defs
@@ -21,6 +22,7 @@ from instantly_pipeline.orchestration.state import Overrides, Results
 from instantly_pipeline.settings import Settings
 from instantly_pipeline.sync.report import Event, OnEvent, Request, SyncReport, silent
 from instantly_pipeline.warehouse.checks import CheckResult
+from instantly_pipeline.warehouse.parsed import recall, remember
 from instantly_pipeline.warehouse.publish import PublishResult
 
 _FAILURE_REASON_TAG = "dagster/failure_reason"
@@ -60,6 +62,8 @@ def run_sync(
     where it was interrupted; everything else is in the report.
     """
     settings.keys()  # said before anything is written
+    tables = Layout(settings.data_dir).work / "tables.json"
+    recall(tables)
     selection = wanted(settings, request)
     results = Results()
     given = overrides or Overrides()
@@ -75,7 +79,9 @@ def run_sync(
         config = run_config(
             full=request.full, accept_deletes=request.accept_deletes, workspaces=request.workspaces or ()
         )
-        return _report(run_here(instance, job, run_config=_QUIET | config, selection=selection), results)
+        run = run_here(instance, job, run_config=_QUIET | config, selection=selection)
+        remember(tables)
+        return _report(run, results)
 
 
 def _report(run: dg.DagsterRun, results: Results) -> RunReport:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from instantly_pipeline.errors import PipelineError
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.lock import writing
-from instantly_pipeline.orchestration.sql import SQL_DIR
+from instantly_pipeline.orchestration.sql import SQL_DIR, models_in
 from instantly_pipeline.settings import Settings
 from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.sync.engine import sync
@@ -87,6 +87,7 @@ class RunState:
                 Warehouse(
                     self.layout, all_streams(), sql_dir=self.overrides.sql_dir,
                     storage_version=settings.storage_version, memory_limit=settings.memory_limit, say=say,
+                    models=models_in(self.overrides.sql_dir),
                 )
             )  # fmt: skip
         return self._warehouse

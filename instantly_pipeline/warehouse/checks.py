@@ -22,7 +22,8 @@ from instantly_pipeline.warehouse.build import refused_by_machine
 from instantly_pipeline.warehouse.contents import Contents
 from instantly_pipeline.warehouse.contracts import Check, Contract, read_contracts
 from instantly_pipeline.warehouse.made import Definitions, note_passed, passed_before
-from instantly_pipeline.warehouse.models import Model, tables_of
+from instantly_pipeline.warehouse.models import Model
+from instantly_pipeline.warehouse.parsed import tables_of
 from instantly_pipeline.warehouse.reads import is_volatile
 from instantly_pipeline.warehouse.runner import keys_of, macros_text
 from instantly_pipeline.warehouse.sidebyside import side_by_side

@@ -16,11 +16,10 @@ import orjson
 from instantly_pipeline.errors import StorageError
 from instantly_pipeline.lake.layout import write_durably
 from instantly_pipeline.streams.model import Stream
-from instantly_pipeline.warehouse import lineage
 from instantly_pipeline.warehouse.models import Model, given_tables
 from instantly_pipeline.warehouse.sqltext import digest
 
-Columns = dict[str, list[lineage.Source]]
+Columns = dict[str, list[tuple[str, str]]]  # column -> (full table name, column)
 
 
 def followed(models: Mapping[str, Model], streams: Mapping[str, Stream], *, kept: Path) -> dict[str, Columns]:
@@ -32,7 +31,9 @@ def followed(models: Mapping[str, Model], streams: Mapping[str, Stream], *, kept
     made_from = _digest(models, streams)
     found = _kept(kept, made_from)
     if found is None:
-        every = lineage.Lineage(models, given_tables(streams, {}))
+        from instantly_pipeline.warehouse.lineage import Lineage  # sqlglot
+
+        every = Lineage(models, given_tables(streams, {}))
         found = {name: every.of(name) for name in models}
         with suppress(StorageError):
             write_durably(kept, orjson.dumps({"made_from": made_from, "models": found}))
@@ -41,7 +42,7 @@ def followed(models: Mapping[str, Model], streams: Mapping[str, Stream], *, kept
 
 def _digest(models: Mapping[str, Model], streams: Mapping[str, Stream]) -> str:
     texts = [text for model in models.values() for text in (model.full_name, model.sql)]
-    code = Path(lineage.__file__).read_text(encoding="utf-8")
+    code = Path(__file__).with_name("lineage.py").read_text(encoding="utf-8")
     return digest(version("sqlglot"), code, repr(given_tables(streams, {})), *texts)
 
 

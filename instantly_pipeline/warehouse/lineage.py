@@ -15,7 +15,8 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, build_scope
 
 from instantly_pipeline.errors import ModelError
-from instantly_pipeline.warehouse.models import Model, parse
+from instantly_pipeline.warehouse.models import Model
+from instantly_pipeline.warehouse.parsed import parse
 
 Source = tuple[str, str]  # full table name, column
 Found = dict[Source, None]  # in the order found

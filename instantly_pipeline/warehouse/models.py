@@ -8,18 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-
-import sqlglot
-from sqlglot import exp
-from sqlglot.errors import SqlglotError
 
 from instantly_pipeline.errors import ModelError
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.warehouse.contracts import Check, Contract, ContractColumn, read_contracts
 from instantly_pipeline.warehouse.loader import history_columns, raw_columns
 from instantly_pipeline.warehouse.logtables import META_COLUMNS
+from instantly_pipeline.warehouse.parsed import tables_of
 from instantly_pipeline.warehouse.staging import staging_columns, staging_name, staging_sql
 
 FOLDERS = ("staging", "intermediate", "marts")
@@ -131,33 +127,6 @@ def _described(model: Model, contract: Contract) -> Model:
         materialized=model.materialized,
         path=model.path,
     )
-
-
-def parse(sql: str, where: Path | str) -> exp.Query:
-    """The one SELECT of a file. ModelError where it is none, or several."""
-    try:
-        statements = [s for s in sqlglot.parse(sql, read="duckdb") if s is not None]
-    except SqlglotError as error:
-        raise ModelError(f"{where} is not valid SQL: {error}") from error
-    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
-        raise ModelError(f"{where} must hold exactly one SELECT.")
-    return statements[0]
-
-
-@lru_cache(maxsize=512)
-def tables_of(sql: str, where: Path) -> tuple[str, ...]:
-    """The tables a SELECT reads, by their full names. ModelError where it is none, or names one without a schema."""
-    tree = parse(sql, where)
-    defined = {cte.alias for cte in tree.find_all(exp.CTE)}
-    found: dict[str, None] = {}
-    for table in tree.find_all(exp.Table):
-        if isinstance(table.this, exp.Func):
-            continue  # a table function
-        if not table.db and table.name not in defined:
-            raise ModelError(f"{where} reads {table.name!r} without a schema. Write it as schema.table.")
-        if table.db:
-            found[f"{table.db}.{table.name}"] = None
-    return tuple(found)
 
 
 def _in_order(models: Mapping[str, Model], given: Collection[str]) -> dict[str, Model]:
