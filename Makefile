@@ -2,6 +2,9 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
+# Compiled modules are kept even where the environment says otherwise (images often do): a sync loads two thousand
+# modules, and compiling them anew each time takes it three seconds.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup demo test test-all lint types bench format ui notebook docs lock clean
 
@@ -21,6 +24,7 @@ setup: .venv/.ready ## make .venv from requirements.lock (done by the others whe
 	  || $(BIN)/pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m ensurepip -q 2> /dev/null || true
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -c 'import instantly_pipeline.orchestration.run, instantly_pipeline.orchestration.eventlog'
 	@touch $@
 
 demo: setup ## from nothing to marts: a local Instantly API, two syncs, models, a published file

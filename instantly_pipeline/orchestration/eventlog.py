@@ -8,6 +8,7 @@ so either class can read what the other wrote. This one can go when dagster keep
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,7 +33,9 @@ class QuickEventLogStorage(SqliteEventLogStorage):
         self._engines: OrderedDict[str, db.Engine] = OrderedDict()
         self._there: set[tuple[str, str]] = set()
         self._written: dict[str, tuple[str, dg.EventLogRecord]] = {}
+        self._batch: dict[str, db.Connection] = {}
         super().__init__(str(Path(base_dir) / "history" / "runs"), inst_data)
+        self._db_lock = threading.RLock()  # type: ignore[assignment]  # a batch asks for the connections that it holds
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
@@ -41,8 +44,22 @@ class QuickEventLogStorage(SqliteEventLogStorage):
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[db.Connection]:
-        with self._db_lock, self._engine(shard).connect() as connection, connection.begin():
-            yield connection
+        with self._db_lock:
+            if shard in self._batch:
+                yield self._batch[shard]
+                return
+            with self._engine(shard).connect() as connection, connection.begin():
+                yield connection
+
+    def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
+        """Store events of one run in one transaction; `inprocess.py` has dagster hand over what it plans in a batch."""
+        run_id = events[0].run_id
+        with self.run_connection(run_id) as run, self.index_connection() as index:
+            self._batch = {run_id: run, INDEX_SHARD_NAME: index}
+            try:
+                super().store_event_batch(events)
+            finally:
+                self._batch = {}
 
     def has_table(self, table_name: str) -> bool:
         """Whether the index has a table. What was there once is not looked for again, here and below."""

@@ -6,6 +6,7 @@ its timeline, its list of jobs and the job's own page. This can go when it takes
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 
 import dagster as dg
@@ -26,6 +27,7 @@ def run_here(
 ) -> dg.DagsterRun:
     """Run `job`, or the selected assets of it; the run as it ended. A failed step raises nothing."""
     chosen = job.get_subset(asset_selection=set(selection)) if selection else job
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")  # what is planned is written down at once
     repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(keys.LOCATION), SINGLETON_REPOSITORY_NAME)
     run = instance.create_run_for_job(
         job_def=chosen,
