@@ -30,10 +30,9 @@ class QuickEventLogStorage(SqliteEventLogStorage):
     """Keeps one connection to the index and one to each of the last few runs."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        self._engines: OrderedDict[str, db.Engine] = OrderedDict()
+        self._connections: OrderedDict[str, db.Connection] = OrderedDict()
         self._there: set[tuple[str, str]] = set()
         self._written: dict[str, tuple[str, dg.EventLogRecord]] = {}
-        self._batch: dict[str, db.Connection] = {}
         super().__init__(str(Path(base_dir) / "history" / "runs"), inst_data)
         self._db_lock = threading.RLock()  # type: ignore[assignment]  # a batch asks for the connections that it holds
 
@@ -45,21 +44,17 @@ class QuickEventLogStorage(SqliteEventLogStorage):
     @contextmanager
     def _connect(self, shard: str) -> Iterator[db.Connection]:
         with self._db_lock:
-            if shard in self._batch:
-                yield self._batch[shard]
+            connection = self._connection(shard)
+            if connection.in_transaction():  # of a batch: the lock is this thread's
+                yield connection
                 return
-            with self._engine(shard).connect() as connection, connection.begin():
+            with connection.begin():
                 yield connection
 
     def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
         """Store events of one run in one transaction; `inprocess.py` has dagster hand over what it plans in a batch."""
-        run_id = events[0].run_id
-        with self.run_connection(run_id) as run, self.index_connection() as index:
-            self._batch = {run_id: run, INDEX_SHARD_NAME: index}
-            try:
-                super().store_event_batch(events)
-            finally:
-                self._batch = {}
+        with self.run_connection(events[0].run_id), self.index_connection():
+            super().store_event_batch(events)
 
     def has_table(self, table_name: str) -> bool:
         """Whether the index has a table. What was there once is not looked for again, here and below."""
@@ -118,21 +113,21 @@ class QuickEventLogStorage(SqliteEventLogStorage):
     def dispose(self) -> None:
         """Close every file."""
         with self._db_lock:
-            for shard in list(self._engines):
+            for shard in list(self._connections):
                 self._close(shard)
         super().dispose()
 
-    def _engine(self, shard: str) -> db.Engine:
-        engine = self._engines.get(shard)
-        if engine is None:
-            engine = self._engines[shard] = self._open(shard)
-        self._engines.move_to_end(shard)
-        runs = [name for name in self._engines if name != INDEX_SHARD_NAME]
+    def _connection(self, shard: str) -> db.Connection:
+        connection = self._connections.get(shard)
+        if connection is None:
+            connection = self._connections[shard] = self._open(shard)
+        self._connections.move_to_end(shard)
+        runs = [name for name in self._connections if name != INDEX_SHARD_NAME]
         for name in runs[:-_OPEN_RUNS]:
             self._close(name)
-        return engine
+        return connection
 
-    def _open(self, shard: str) -> db.Engine:
+    def _open(self, shard: str) -> db.Connection:
         engine = db.create_engine(
             self.conn_string_for_shard(shard),
             poolclass=StaticPool,  # one connection, guarded by `_db_lock`
@@ -142,13 +137,14 @@ class QuickEventLogStorage(SqliteEventLogStorage):
         if shard not in self._initialized_dbs:
             self._initdb(engine)
             self._initialized_dbs.add(shard)
-        return engine
+        return engine.connect()
 
     def _close(self, shard: str) -> None:
-        engine = self._engines.pop(shard, None)
+        connection = self._connections.pop(shard, None)
         self._initialized_dbs.discard(shard)
-        if engine is not None:
-            engine.dispose()
+        if connection is not None:
+            connection.close()
+            connection.engine.dispose()
 
 
 def _no_fsync_per_event(connection: Any, _record: Any) -> None:
