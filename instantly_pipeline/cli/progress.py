@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -167,4 +168,7 @@ def _so_far(event: Event) -> str:
 
 
 def _line(text: str) -> None:
-    click.echo(text, err=True)
+    try:
+        click.echo(text, err=True)
+    except BrokenPipeError:  # whoever looked on has gone (`2>&1 | head`); the run goes on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())

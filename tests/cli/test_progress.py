@@ -57,6 +57,15 @@ def test_bars_are_shown_on_a_terminal() -> None:
         assert expected in shown
 
 
+def test_a_run_goes_on_when_nobody_looks_on_any_more() -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    script = f"{BARS}\nprint('to the end')"
+    done = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=theirs, check=False)
+    os.close(theirs)
+    assert (done.returncode, done.stdout) == (0, b"to the end\n")
+
+
 def test_lines_name_the_workspace_where_there_are_several(capsys: pytest.CaptureFixture[str]) -> None:
     with Lines(several=True) as show:
         show(Event("start", "acme", "leads"))
