@@ -47,8 +47,7 @@ def _run_state(settings: Callable[[], Settings], overrides: Overrides) -> dg.Res
         state = RunState(settings(), overrides)
         instance = context.instance
         if instance is not None and context.run is not None:
-            tags = {keys.PROCESS_TAG: process.token(), keys.DATA_DIR_TAG: str(state.settings.data_dir)}
-            instance.add_run_tags(context.run.run_id, tags)
+            instance.add_run_tags(context.run.run_id, process.tags(state.settings.data_dir))
         try:
             yield state
         finally:

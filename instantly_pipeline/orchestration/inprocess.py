@@ -24,6 +24,7 @@ def run_here(
     *,
     run_config: Mapping[str, object],
     selection: Sequence[dg.AssetKey] | None,
+    tags: Mapping[str, str],
 ) -> dg.DagsterRun:
     """Run `job`, or the selected assets of it; the run as it ended. A failed step raises nothing."""
     chosen = job.get_subset(asset_selection=set(selection)) if selection else job
@@ -32,7 +33,7 @@ def run_here(
     run = instance.create_run_for_job(
         job_def=chosen,
         run_config=run_config,
-        tags=chosen.run_tags,
+        tags={**chosen.run_tags, **tags},  # from the first: a run can be cut off before it begins
         asset_selection=frozenset(selection) if selection else None,
         remote_job_origin=RemoteJobOrigin(repository, job.name),
     )

@@ -7,11 +7,18 @@ import os
 import socket
 from pathlib import Path
 
+from instantly_pipeline.orchestration import keys
+
 
 def token() -> str:
     """This process: host, process id and, where the system tells it, when it began (process ids come again)."""
     pid = os.getpid()
     return f"{socket.gethostname()} {pid} {_began(pid)}"
+
+
+def tags(data_dir: Path) -> dict[str, str]:
+    """What a run of this process is marked with."""
+    return {keys.PROCESS_TAG: token(), keys.DATA_DIR_TAG: str(data_dir)}
 
 
 def is_there(of: str) -> bool | None:

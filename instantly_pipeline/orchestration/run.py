@@ -11,7 +11,7 @@ import dagster as dg
 
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.lock import writing
-from instantly_pipeline.orchestration import keys
+from instantly_pipeline.orchestration import keys, process
 from instantly_pipeline.orchestration.definitions import build_defs
 from instantly_pipeline.orchestration.home import dagster_records, open_instance
 from instantly_pipeline.orchestration.housekeeping import close_orphans
@@ -79,7 +79,8 @@ def run_sync(
         config = run_config(
             full=request.full, accept_deletes=request.accept_deletes, workspaces=request.workspaces or ()
         )
-        run = run_here(instance, job, run_config=_QUIET | config, selection=selection)
+        tags = process.tags(settings.data_dir)
+        run = run_here(instance, job, run_config=_QUIET | config, selection=selection, tags=tags)
         remember(tables)
         return _report(run, results)
 

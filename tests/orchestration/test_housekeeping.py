@@ -19,6 +19,7 @@ from instantly_pipeline.errors import StorageError
 from instantly_pipeline.orchestration import housekeeping, keys, process
 from instantly_pipeline.orchestration.definitions import build_defs
 from instantly_pipeline.orchestration.home import open_instance
+from instantly_pipeline.orchestration.inprocess import run_here
 from instantly_pipeline.orchestration.launcher import LocalRunLauncher
 from instantly_pipeline.orchestration.schedules import run_config
 from instantly_pipeline.settings import Settings
@@ -89,6 +90,13 @@ def test_a_run_whose_process_is_gone_is_closed_and_a_living_one_is_not(home: Pat
         assert run_status(instance, gone) is dg.DagsterRunStatus.FAILURE
         assert run_status(instance, lives) is dg.DagsterRunStatus.STARTED
         assert run_status(instance, silent) is dg.DagsterRunStatus.STARTED
+
+
+def test_a_run_by_hand_says_whose_it_is_before_anything_begins(home: Path) -> None:
+    with open_instance() as instance:
+        run = run_here(instance, _idle, run_config={}, selection=None, tags=process.tags(home / "data"))
+        assert run.tags[keys.PROCESS_TAG] == process.token()
+        assert run.tags[keys.DATA_DIR_TAG] == str(home / "data")
 
 
 def test_a_process_id_that_came_again_is_another_process() -> None:
