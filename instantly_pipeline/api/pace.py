@@ -25,7 +25,9 @@ from dataclasses import dataclass
 from instantly_pipeline.api.recent import WINDOW, Recent
 
 _START = 10.0  # requests a second, before anything is known
-_STEP = 2.0  # requests a second more for each accepted one, before anything is known
+_STEP = 2.0  # requests a second more for each accepted one, before anything is known, ...
+_STEP_SHARE = 0.2  # ... but no more than this share of the rate
+_SLOWER = 4  # so many times, after a refusal that came before anything could be learned from it
 _SHARE = 0.14  # of what was accepted within a minute may be unanswered ...
 _UNANSWERED = 2  # ... but always so many
 _FLOOR = 1 / 6  # requests a second
@@ -35,17 +37,21 @@ _BACK_DOUBLED = 0.9  # and where it was doubling, which overshoots, ...
 _SECONDS_BACK = 45.0  # ... within so many seconds, ...
 _FAR = 1.2  # where it comes back to, by where it starts, from which on the way back is ...
 _SECONDS_BACK_FAR = 12.0  # ... so short: the limit is one per second, or the next refusal comes soon
-_REQUESTS_BACK = 250  # ... and so many requests ...
-_REQUESTS_PER_REFUSAL = 150  # ... and so many more for each refusal, which keeps refusals below 1 % ...
+_REQUESTS_BACK = 100  # ... and so many requests ...
+_REQUESTS_PER_REFUSAL = 120  # ... and so many more for each refusal, which keeps refusals below 1 % ...
 _MOST_REFUSALS = 20  # ... of which no more are counted
 _CLIMB = 0.0025  # of the rate, each second beyond
 _PROOF = 65.0  # seconds: no window of a minute stays silent for longer
 _DOUBLING = 8.0  # seconds (or ten requests, if that is longer)
 _SOON = 20.0  # seconds (or ten requests): a refusal so soon after the last one says that the estimate was wrong
+_AGAIN = 0.75  # of the refused rate: no less is left by a second refusal soon after the first, ...
+_BACK_AGAIN = 0.85  # ... and where it comes back to, if so many were accepted in the 60 s before: room comes and goes
 _SEEN = 0.72  # of what was accepted in the second before, which a burst may have let through
-_LONG = 20.0  # seconds of refusal after which the start is careful
+_LONG = 20.0  # seconds of refusal after which the start is careful ...
 _CAREFUL = 0.25
-_PAUSE = 1.0  # seconds (or two requests): after this a limit per second has passed
+_REST = 10  # ... and for so many times as long nothing is tried beyond what was accepted: it may be a punishment
+_A_SECOND = 1.0  # requests a second: below it there is no limit per second
+_PAUSE = 1.0  # seconds (or three requests): after this a limit per second has passed
 _TOO_FEW = 10  # accepted before the first refusal, to learn from
 _LONGEST_PAUSE = 30.0
 _LONGEST_NAMED = 900.0  # seconds: a longer wait that a server names is for one request, not for all
@@ -74,8 +80,7 @@ class _Refusal:
     back: bool  # on the way back to where it was refused before
     soon: bool
     busy: bool  # the rate was what held the requests back
-    went: float  # requests a second accepted since the refusal before
-    ran: float  # and since the probe before
+    ran: float  # requests a second accepted since the probe before
     pause: float
     probe_at: float
     probe: Turn | None = None
@@ -111,7 +116,8 @@ class Pace:
         self._seconds_back = _SECONDS_BACK
         self._refusals = 1  # what the last refusal cost
         self._soon = 0  # how often in a row
-        self._closed_at, self._accepted = now, 0  # the last refusal, and what was accepted since
+        self._accepted = 0  # since the last refusal
+        self._rest = 0.0  # seconds after the last one without a search
         self._restart(now, self.rate)
         self._tokens = 1.0
 
@@ -196,34 +202,35 @@ class Pace:
         since = now - self._opened_at
         back = self.limit is not None and turn.rate < self._top
         soon = back and since < max(_SOON, 10 / (self.limit or 1))
-        pause = max(_PAUSE, 2 / self.rate)
+        pause = max(_PAUSE, 3 / self.rate)
         self._soon = self._soon + 1 if soon else 0
         self._refusals = self._refusals + 1 if soon else 1
         self.refusal = _Refusal(
             sent_at=turn.sent_at, began_at=now, rate=turn.rate, accepted=self._recent.count(turn.sent_at),
             last_second=self._recent.last_second(turn.sent_at), back=back, soon=soon,
             busy=self._seconds > 0.7 * (turn.sent_at - self._opened_at),
-            went=self._accepted / max(1.0, now - self._closed_at),
             ran=self._accepted / max(1.0, since), pause=pause,
             probe_at=now + (pause if named is None else max(named, _PAUSE)),
         )  # fmt: skip
-        self._closed_at, self._accepted = now, 0
+        self._accepted = 0
 
     def _open(self, refusal: _Refusal, now: float) -> None:
         self.refusal = None
         # no window of a minute refuses for longer than that: it is not our doing, and says nothing
         lasting = refusal.failed_at - refusal.began_at > WINDOW
         minute = max(refusal.accepted, self._recent.count(now)) / WINDOW
+        lasted = now - refusal.began_at
         young = refusal.failed <= 1 and refusal.began_at - self._began_at < WINDOW
         if self.limit is not None:
-            careful = now - refusal.began_at > _LONG and not refusal.back
+            careful = lasted > _LONG and not refusal.back
+            self._rest = _REST * lasted if lasted > _LONG and not (lasting or refusal.soon) else 0.0
             self.is_guess = self.is_guess and (lasting or young)
             if lasting:
                 self._refusals = 1
             else:
                 self._judge(self.limit, refusal, minute)
         elif lasting or refusal.accepted < _TOO_FEW:
-            self._restart(now, _START)
+            self._restart(now, _START if lasting else min(_START, refusal.rate / _SLOWER))
             return
         else:
             careful = False
@@ -244,10 +251,12 @@ class Pace:
         elif refusal.soon and self._soon == 1:
             self.limit = self._top = min(0.95 * rate, max(rate / 2, minute, refusal.ran, _SEEN * refusal.last_second))
         elif refusal.soon:
-            self.limit = self._top = max(rate / 2, min(minute, refusal.went))
+            self.limit = max((_AGAIN if self._soon == 2 else 0.5) * rate, min(minute, refusal.ran))
+            self._top = max(self.limit, min(_BACK_AGAIN * rate, minute))
         else:
             self.limit = max(limit * (0.5 if refusal.busy else 0.95), min(rate, minute))
-            self._top = self.limit if window else rate * (_BACK if self._beyond < _PROOF else _BACK_DOUBLED)
+            back = rate * (_BACK if self._beyond < _PROOF else _BACK_DOUBLED)
+            self._top = self.limit if window or self.limit < _A_SECOND else back
 
     def _restart(self, now: float, rate: float) -> None:
         self.rate = self._base = min(self._ceiling, rate)
@@ -259,14 +268,17 @@ class Pace:
 
     def _grow(self) -> None:
         if self.limit is None:
-            self.rate = min(self._ceiling, self.rate + _STEP)
+            self.rate = min(self._ceiling, self.rate + min(_STEP, self.rate * _STEP_SHARE))
             return
         self._requests += 1
         self._seconds += 1 / self.rate
         requests = _REQUESTS_BACK + _REQUESTS_PER_REFUSAL * min(self._refusals, _MOST_REFUSALS)
         done = min(self._requests / requests, self._seconds / self._seconds_back)
-        if done < 1:
-            rate = self._top - (self._top - self._base) * (1 - done) ** 3
+        if done < 1 or self._seconds < self._rest:
+            sure = _BELOW * self.limit
+            rate = min(sure, self._base + (sure - self._base) * self._seconds / _SECONDS_BACK)
+            if self._seconds >= self._rest:
+                rate = max(rate, self._top - (self._top - self._base) * (1 - done) ** 2)
         else:
             self._beyond += 1 / self.rate
             doublings = max(0.0, self._beyond - _PROOF) / max(_DOUBLING, 10 / self.limit)
