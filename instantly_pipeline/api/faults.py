@@ -100,20 +100,25 @@ def of_transport(error: Exception, *, where: str, host: str) -> ConnectionFault:
 def wait_named(headers: Mapping[str, str], *, now: datetime) -> float | None:
     """Seconds the server asks to wait, from `Retry-After` or `X-RateLimit-Reset`; None if it names none.
 
-    Live sends neither on the routes read here. `X-RateLimit-Reset` is Unix seconds in the older description; smaller
-    numbers are taken for seconds to wait, larger ones for milliseconds. It counts only where `X-RateLimit-Remaining`
-    does not say that the window it speaks of has room, and within a quarter of an hour; a `Retry-After` within a day.
+    Live sends neither on the routes read here; `RateLimit-*`, as a draft standard has it, is read like `X-RateLimit-*`.
+    `X-RateLimit-Reset` is Unix seconds in the older description; smaller numbers are taken for seconds to wait, larger
+    ones for milliseconds. It counts only where `X-RateLimit-Remaining` does not say that the window it speaks of has room, and within a quarter of an hour; a `Retry-After` within a day.
     An instant is one of the server's clock, which its `Date` tells; `now`, where it sends none, may be far from it.
     """
     named = _retry_after(headers, now)
     if named is not None and named <= _A_DAY:
         return named
-    reset = _number(headers.get("x-ratelimit-reset"))
-    if reset is None or (_number(headers.get("x-ratelimit-remaining")) or 0.0) > 0:
+    reset = _rate_limit(headers, "reset")
+    if reset is None or (_rate_limit(headers, "remaining") or 0.0) > 0:
         return None
     if reset >= _A_YEAR:
         reset = (reset / 1000 if reset > 1e11 else reset) - _clock_of(headers, now).timestamp()
     return reset if 0 <= reset <= _A_WINDOW else None
+
+
+def _rate_limit(headers: Mapping[str, str], name: str) -> float | None:
+    """A number of the `X-RateLimit-*` headers, or of those that a draft standard calls `RateLimit-*`."""
+    return _number(headers.get(f"x-ratelimit-{name}") or headers.get(f"ratelimit-{name}"))
 
 
 def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -29,6 +29,7 @@ _STEP = 2.0  # requests a second more for each accepted one, before anything is 
 _STEP_SHARE = 0.2  # ... but no more than this share of the rate
 _SLOWER = 4  # so many times, after a refusal that came before anything could be learned from it
 _SHARE = 0.14  # of what was accepted within a minute may be unanswered ...
+_SHARE_REMEMBERED = 0.5  # ... where the rate is one of an earlier run and not refused yet ...
 _UNANSWERED = 2  # ... but always so many
 _FLOOR = 1 / 6  # requests a second
 _BELOW = 0.97  # of what was accepted: where the rate starts again
@@ -109,6 +110,7 @@ class Pace:
         self._most_burst = burst
         self._recent = Recent()
         self._unanswered = 0
+        self._share = _SHARE
         self._tokens, self._filled_at = 0.0, now
         self._held_back = False
         self._began_at = now
@@ -126,7 +128,7 @@ class Pace:
         if self.refusal is not None:
             return math.inf if self.refusal.probe else max(0.0, self.refusal.probe_at - now)
         accepted = self._recent.count(now)
-        if self._unanswered >= max(_UNANSWERED, int(_SHARE * accepted)):
+        if self._unanswered >= max(_UNANSWERED, int(self._share * accepted)):
             return math.inf
         if self.limit is not None and accepted + self._unanswered >= WINDOW * max(self.rate, self._top) + 1:
             return self._recent.until_fewer(now) if accepted else math.inf
@@ -196,6 +198,7 @@ class Pace:
         """Start from a limit that was learned before, unless this one has learned already."""
         if self.limit is None and self.refusal is None:
             self.limit = self._top = min(limit, self._ceiling)
+            self._share, self._refusals = _SHARE if careful else _SHARE_REMEMBERED, 0
             self._restart(now, self.limit * (_CAREFUL if careful else _BELOW))
 
     def _close(self, turn: Turn, now: float, named: float | None) -> None:
@@ -212,7 +215,7 @@ class Pace:
             ran=self._accepted / max(1.0, since), pause=pause,
             probe_at=now + (pause if named is None else max(named, _PAUSE)),
         )  # fmt: skip
-        self._accepted = 0
+        self._accepted, self._share = 0, _SHARE
 
     def _open(self, refusal: _Refusal, now: float) -> None:
         self.refusal = None

@@ -34,6 +34,7 @@ class RetryPolicy:
     rate_base: float = 1.0
     rate_cap: float = 30.0  # no longer than the limiter's own pauses: who waits here does not see that it lifted
     rate_budget: float = 900.0
+    rate_doubt: float = 60.0  # before a server is believed that names a longer wait than `rate_budget`
 
 
 DEFAULT_RETRY = RetryPolicy()
@@ -73,8 +74,10 @@ class Attempts:
         policy = self._policy
         wait = min(policy.rate_cap, policy.rate_base * 2.0 ** min(self._refusals, 30))
         wait *= self._rng.uniform(1.0, 1.25)
-        if fault.retry_after is not None:
-            wait = fault.retry_after + self._rng.uniform(0.0, 1.0)
+        named = fault.retry_after
+        # hours may be milliseconds: they are believed when a minute was not enough
+        if named is not None and (named <= policy.rate_budget or self._refusal_seconds > policy.rate_doubt):
+            wait = named + self._rng.uniform(0.0, 1.0)
         self._refusals += 1
         self._refusal_seconds += took
         if self._refusal_seconds + wait > policy.rate_budget:

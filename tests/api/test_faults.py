@@ -172,6 +172,8 @@ def test_the_errors_say_what_to_do_next() -> None:
         ({"x-ratelimit-reset": "45", "x-ratelimit-remaining": "12"}, None),
         ({"retry-after": "1e9"}, None),
         ({"x-ratelimit-reset": "later"}, None),
+        ({"ratelimit-reset": "45", "ratelimit-remaining": "0"}, 45.0),
+        ({"ratelimit-reset": "45", "ratelimit-remaining": "12"}, None),
         ({"retry-after": "7", "x-ratelimit-reset": "45"}, 7.0),
         ({"date": format_datetime(A_DAY_ON), "x-ratelimit-reset": str(int(A_DAY_ON.timestamp()) + 45)}, 45.0),
         ({"date": format_datetime(A_DAY_ON), "retry-after": format_datetime(A_DAY_ON + timedelta(seconds=9))}, 9.0),
