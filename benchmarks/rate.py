@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks import environments
 from instantly_pipeline.api.pace import Pace
-from tests.api.simulated import KINDS, VENDOR, Log, Server, limits, play, resize
+from tests.api.simulated import KINDS, OTHERS, VENDOR, Log, Server, limits, play, resize
 
 OUT = Path(__file__).resolve().parent.parent / "docs" / "decisions" / "0005-learned-rate.png"
 END = 1500.0
@@ -67,6 +67,14 @@ def changed(now: float) -> float:
     return 600.0 if 500 <= now < 1000 else 6000.0
 
 
+def doubled(now: float) -> float:
+    return 600.0 if now < 900 else 1200.0
+
+
+def double(server: Server, now: float) -> None:
+    resize(server, int(doubled(now)))
+
+
 def shared(now: float) -> float:
     return 300.0 if 500 <= now < 1000 else 600.0
 
@@ -91,7 +99,20 @@ def cases() -> list[Case]:
         for kind in KINDS
         for latency in (LATENCY, (0.05, 2.0))
     ]  # fmt: skip
+    found += [
+        Case(f"{most} a minute, {kind}", lambda k=kind, m=most: Server(limits(k, (m, 60.0))), steady(most))  # type: ignore[misc]
+        for most in (100, 600)
+        for kind in OTHERS
+    ]
+    found.append(
+        Case("100 a second and 6,000 a minute, sliding, always 2 s", lambda: Server(limits("sliding", *VENDOR)),
+             steady(60 * 64 / 2.02), (2.0, 2.0)),
+    )  # fmt: skip
     for kind in KINDS:
+        found.append(
+            Case(f"600, then 1,200 (900 s on), {kind}",
+                 lambda k=kind: Server(limits(k, (600, 60.0)), change=double), doubled),  # type: ignore[misc]
+        )  # fmt: skip
         found.append(
             Case(f"6,000, then 600 (500-1,000 s), then 6,000, {kind}",
                  lambda k=kind: Server(limits(k, *VENDOR), change=change), changed),  # type: ignore[misc]

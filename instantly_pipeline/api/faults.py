@@ -102,7 +102,8 @@ def wait_named(headers: Mapping[str, str], *, now: datetime) -> float | None:
 
     Live sends neither on the routes read here; `RateLimit-*`, as a draft standard has it, is read like `X-RateLimit-*`.
     `X-RateLimit-Reset` is Unix seconds in the older description; smaller numbers are taken for seconds to wait, larger
-    ones for milliseconds. It counts only where `X-RateLimit-Remaining` does not say that the window it speaks of has room, and within a quarter of an hour; a `Retry-After` within a day.
+    ones for milliseconds. It counts only where `X-RateLimit-Remaining` does not say that the window it speaks of has
+    room, and within a quarter of an hour; a `Retry-After` within a day.
     An instant is one of the server's clock, which its `Date` tells; `now`, where it sends none, may be far from it.
     """
     named = _retry_after(headers, now)

@@ -75,7 +75,65 @@ class Bucket:
         self.tokens -= 1
 
 
+class First(Fixed):
+    """In the `seconds` that begin with the first request after the last ones have passed."""
+
+    def left(self, now: float) -> bool:
+        if self.slot < 0 or now >= self.began + self.seconds:
+            self.slot, self.began, self.used = 0, now, 0
+        return self.used < self.most
+
+    began = 0.0
+
+
+class Even(Bucket):
+    """A bucket that holds a twentieth of it (GCRA): hardly anything can be saved up."""
+
+    def left(self, now: float) -> bool:
+        super().left(now)
+        self.tokens = min(self.tokens, max(2.0, self.most / 20))
+        return self.tokens >= 1
+
+
+class Weighted(Fixed):
+    """In each `seconds` of the calendar, with as much of the last one as a sliding window would still hold."""
+
+    before = 0
+
+    def left(self, now: float) -> bool:
+        slot, past = divmod((now + 17.3) / self.seconds, 1)
+        if int(slot) != self.slot:
+            self.before = self.used if int(slot) == self.slot + 1 else 0
+            self.slot, self.used = int(slot), 0
+        return self.before * (1 - past) + self.used < self.most
+
+
+class Counting(Sliding):
+    """In any `seconds`, those that were refused too."""
+
+    def left(self, now: float) -> bool:
+        if super().left(now):
+            return True
+        self.take(now)
+        return False
+
+
+class Punishing(Sliding):
+    """In any `seconds`; who asks for more is refused everything for a minute."""
+
+    until = -math.inf
+
+    def left(self, now: float) -> bool:
+        if now >= self.until and not super().left(now):
+            self.until = now + 60
+        return now >= self.until
+
+
 KINDS: dict[str, Callable[[int, float], Limit]] = {"sliding": Sliding, "fixed": Fixed, "bucket": Bucket}
+OTHERS: dict[str, Callable[[int, float], Limit]] = {
+    "from the first request": First, "even": Even, "weighted": Weighted, "counting refused ones": Counting,
+    "punishing for a minute": Punishing,
+}  # fmt: skip
 
 
 @dataclass
@@ -173,7 +231,7 @@ def play(
 
 
 def limits(kind: str, *which: tuple[int, float]) -> list[Limit]:
-    return [KINDS[kind](most, seconds) for most, seconds in which]
+    return [(KINDS | OTHERS)[kind](most, seconds) for most, seconds in which]
 
 
 def resize(server: Server, per_minute: int) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from instantly_pipeline.api.pace import Pace
 
-from .simulated import KINDS, VENDOR, Log, Server, limits, play, resize
+from .simulated import KINDS, OTHERS, VENDOR, Log, Server, limits, play, resize
 
 LEARNED = 300.0  # seconds after which it has to know
 TEN_MINUTES = 600.0
@@ -41,6 +41,42 @@ def test_it_finds_and_keeps_to_a_limit_it_was_not_told(
     assert first[1] <= max(7, REFUSED_AT_FIRST * sum(first))
 
 
+@pytest.mark.parametrize("kind", OTHERS)
+@pytest.mark.parametrize("most", [100, pytest.param(600, marks=SLOW)])
+def test_servers_that_count_otherwise_are_used_as_well(kind: str, most: int) -> None:
+    log = play(Pace(0.0), Server(limits(kind, (most, 60.0))), LEARNED + TEN_MINUTES)
+    # where every search costs a minute of silence, one in ten minutes is the most
+    assert used(log, most * 10) >= (0.75 if kind.startswith("punishing") else USED)
+    assert log.refused(LEARNED, LEARNED + TEN_MINUTES) <= REFUSED
+    assert log.refused(0, TEN_MINUTES) <= REFUSED_AT_FIRST
+
+
+def test_a_remembered_rate_is_used_within_seconds() -> None:
+    pace = Pace(0.0)
+    pace.begin_at(95.0, 0.0, careful=False)
+    log = play(pace, Server(limits("sliding", *VENDOR)), 60)
+    assert log.between(0, 10)[0] >= 0.6 * 10 * 95
+    assert log.between(10, 60)[0] >= USED * 50 * 95
+    assert log.refused(0, 60) <= REFUSED
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_remembered_rate_that_is_ten_times_too_high_falls_at_once(kind: str) -> None:
+    pace = Pace(0.0)
+    pace.begin_at(100.0, 0.0, careful=False)
+    log = play(pace, Server(limits(kind, (600, 60.0))), TEN_MINUTES)
+    assert log.between(0, TEN_MINUTES)[0] >= USED * 6000
+    assert log.refused(0, TEN_MINUTES) <= REFUSED_AT_FIRST
+
+
+def test_a_remembered_rate_that_is_far_too_low_is_left_within_minutes() -> None:
+    pace = Pace(0.0)
+    pace.begin_at(100 / 60, 0.0, careful=False)
+    log = play(pace, Server(limits("sliding", *VENDOR)), 300)
+    assert log.between(240, 300)[0] >= USED * 6000
+    assert log.refused(0, 300) <= REFUSED
+
+
 def test_the_first_second_at_the_vendors_limit_costs_no_refusal() -> None:
     for latency in [(0.05, 0.06), (0.3, 0.5)]:
         log = play(Pace(0.0), Server(limits("fixed", *VENDOR)), 30, latency=latency)
@@ -63,9 +99,20 @@ def test_a_limit_that_rises_tenfold_is_used_again_within_minutes() -> None:
     def rise(server: Server, now: float) -> None:
         resize(server, 600 if now < LEARNED else 6000)
 
-    log = play(Pace(0.0), Server(limits("sliding", *VENDOR), change=rise), LEARNED + 360)
-    assert log.between(LEARNED + 300, LEARNED + 360)[0] >= USED * 6000
-    assert log.refused(LEARNED, LEARNED + 360) <= REFUSED
+    log = play(Pace(0.0), Server(limits("sliding", *VENDOR), change=rise), LEARNED + 240)
+    assert log.between(LEARNED + 180, LEARNED + 240)[0] >= USED * 6000
+    assert log.refused(LEARNED, LEARNED + 240) <= REFUSED
+
+
+@pytest.mark.parametrize("kind", ["sliding", "bucket", "even"])
+def test_a_limit_that_doubles_is_used_two_minutes_later(kind: str) -> None:
+    def rise(server: Server, now: float) -> None:
+        resize(server, 600 if now < 660 else 1200)
+
+    log = play(Pace(0.0), Server(limits(kind, (600, 60.0)), change=rise), 660 + TEN_MINUTES)
+    assert log.between(660, 660 + TEN_MINUTES)[0] >= 0.85 * 12000
+    assert log.between(780, 660 + TEN_MINUTES)[0] >= USED * 1200 * 8
+    assert log.refused(660, 660 + TEN_MINUTES) <= REFUSED
 
 
 @pytest.mark.parametrize("kind", KINDS)
