@@ -50,7 +50,7 @@ class Limiter:
     @property
     def per_minute(self) -> float:
         """Requests a minute that it believes it can sustain."""
-        limit = None if self._pace.is_guess else self._pace.limit
+        limit = None if self._pace.is_guess else self._pace.sustained
         return min(self._ceiling * WINDOW, _UNTOLD if limit is None else limit * WINDOW)
 
     async def acquire(self, patience: float = math.inf) -> Turn:

@@ -8,9 +8,9 @@ Requests are spaced evenly at `rate`. What is kept is one number, `limit`, the r
 - At a refusal everything stops. One request probes, after pauses that grow, until one is accepted. Answers to requests
   sent before tell nothing new.
 - Then the rate starts a little below what was accepted in the 60 s before the refusal (multiplicative decrease), comes
-  back, fast first, to where it was refused, and stays there the longer the more refusals that cost. From then on it
-  climbs by a fixed amount a second (additive increase). A whole minute above the old limit without a refusal shows that
-  the limit is gone: only then it doubles.
+  back, fast first, to where it was refused, and stays there the longer the more refusals that cost, or the longer they
+  lasted. From then on it climbs by a fixed amount a second (additive increase). A whole minute above the old limit
+  without a refusal shows that the limit is gone: only then it doubles.
 
 Two horizons: a limit per second refuses at a rate, a limit per minute at a number of requests within 60 s. What the
 last minute holds is counted, and never let beyond what a refusal showed; where pace and count disagree, the refusal
@@ -122,6 +122,13 @@ class Pace:
         self._rest = 0.0  # seconds after the last one without a search
         self._restart(now, self.rate)
         self._tokens = 1.0
+
+    @property
+    def sustained(self) -> float | None:
+        """The limit, or the rate where it has come back further without a refusal; None while nothing is known."""
+        if self.limit is None or self.refusal is not None:
+            return self.limit
+        return max(self.limit, min(self.rate, self._top))
 
     def wait(self, now: float) -> float:
         """Seconds until a request may go out; infinite where an answer has to come first."""
