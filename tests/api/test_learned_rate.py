@@ -51,6 +51,14 @@ def test_servers_that_count_otherwise_are_used_as_well(kind: str, most: int) -> 
     assert log.refused(0, TEN_MINUTES) <= REFUSED_AT_FIRST
 
 
+def test_what_is_to_be_remembered_is_how_far_the_rate_came_back() -> None:
+    pace = Pace(0.0)
+    play(pace, Server(limits("sliding", *VENDOR)), 60)
+    assert pace.limit is not None
+    assert pace.limit < 70  # what the first minute saw, its beginning included
+    assert 90 < (pace.sustained or 0.0) < 100
+
+
 def test_a_remembered_rate_is_used_within_seconds() -> None:
     pace = Pace(0.0)
     pace.begin_at(95.0, 0.0, careful=False)

@@ -163,20 +163,6 @@ def test_what_one_run_learned_the_next_one_knows() -> None:
     assert again.per_minute == limiter.per_minute < 600
 
 
-def test_how_far_the_rate_came_back_without_a_refusal_is_remembered() -> None:
-    clock = FakeClock()
-    limiter = known(600, clock)
-
-    async def main() -> None:
-        limiter.refused(await limiter.acquire(), None)
-        limiter.accepted(await limiter.acquire())
-
-    run(main())
-    at_first = limiter.per_minute
-    times(limiter, clock, 300)
-    assert at_first < limiter.per_minute < 600
-
-
 def test_nothing_learned_is_nothing_to_remember() -> None:
     assert Limiter(FakeClock()).remembered() == {}
 
