@@ -282,6 +282,7 @@ class Pace:
             return
         self._requests += 1
         self._seconds += 1 / self.rate
+        self.is_guess = self.is_guess and self._seconds < WINDOW  # then this rate was held for a minute
         requests = _REQUESTS_BACK + _REQUESTS_PER_REFUSAL * min(self._refusals, _MOST_REFUSALS)
         done = min(self._requests / requests, self._seconds / self._seconds_back)
         if done < 1 or self._seconds < self._rest:

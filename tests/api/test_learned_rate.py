@@ -59,6 +59,17 @@ def test_what_is_to_be_remembered_is_how_far_the_rate_came_back() -> None:
     assert 90 < (pace.sustained or 0.0) < 100
 
 
+def test_a_rate_that_was_held_for_a_minute_is_no_guess() -> None:
+    def never_again(server: Server, now: float) -> None:
+        server.limits[0].most = 100 if now < 20 else 10_000
+
+    for seconds in (50, 90):
+        pace = Pace(0.0)
+        play(pace, Server(limits("sliding", (100, 1.0)), change=never_again), seconds)
+        assert pace.limit is not None
+        assert pace.is_guess == (seconds == 50)
+
+
 def test_a_remembered_rate_is_used_within_seconds() -> None:
     pace = Pace(0.0)
     pace.begin_at(95.0, 0.0, careful=False)
