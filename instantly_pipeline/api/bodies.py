@@ -23,13 +23,15 @@ class Page:
     """One page of a list.
 
     `cursor` is the one this page was asked with (None for the first), `next_cursor` the one for the next page (None at
-    the end), `dropped` the number of entries that are no objects.
+    the end), `dropped` the number of entries that are no objects. `seconds` went by between the request that was
+    answered and this page, the wait for its turn and earlier tries apart.
     """
 
     items: list[dict[str, object]]
     cursor: str | None
     next_cursor: str | None
     dropped: int = 0
+    seconds: float = 0.0
 
 
 def decode(body: bytes, where: str) -> object:

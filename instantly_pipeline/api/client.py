@@ -12,7 +12,7 @@ import random
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
@@ -146,11 +146,11 @@ class ApiClient:
 
     async def get(self, path: str, params: Params | None = None) -> object:
         """The decoded JSON of a 200. A parameter with several values is repeated (`ids=a&ids=b`)."""
-        return await self._answer(_Call("GET", path, params), _as_it_is)
+        return (await self._answer(_Call("GET", path, params), _as_it_is))[0]
 
     async def post(self, path: str, body: Mapping[str, object]) -> object:
         """The decoded JSON of a 200; the body is sent as JSON."""
-        return await self._answer(_Call("POST", path, body=dict(body)), _as_it_is)
+        return (await self._answer(_Call("POST", path, body=dict(body)), _as_it_is))[0]
 
     async def pages(
         self,
@@ -170,20 +170,23 @@ class ApiClient:
         cursor, seen = start, {start}
         while True:
             call = _page_call(_Call(method, path, params, body), cursor)
-            page = await self._answer(call, partial(page_of, cursor=cursor, where=call.where))
+            page, seconds = await self._answer(call, partial(page_of, cursor=cursor, where=call.where))
             if page.next_cursor is not None and page.next_cursor in seen:
                 raise LoopingCursor(
                     f"{call.where} gave a cursor for the second time after {len(seen)} pages; the list was left "
                     "unfinished and nothing is taken for deleted. Run the sync again."
                 )
-            yield page
+            yield replace(page, seconds=seconds)
             if page.next_cursor is None:
                 return
             cursor = page.next_cursor
             seen.add(cursor)
 
-    async def _answer(self, call: _Call, read: Callable[[object], _T]) -> _T:
-        """Try until there is an answer that can be read, an error that another try would not change, or no budget."""
+    async def _answer(self, call: _Call, read: Callable[[object], _T]) -> tuple[_T, float]:
+        """Try until there is an answer that can be read, an error that another try would not change, or no budget.
+
+        What was read, and how many seconds the try took that brought it.
+        """
         attempts = Attempts(self._retry, self._rng)
         while True:
             async with self._slots:
@@ -191,7 +194,8 @@ class ApiClient:
                 turn = await self._turn(limiter, call)
                 started = self._clock.monotonic()
                 try:
-                    return read(await self._exchange(call, limiter, turn))
+                    answer = read(await self._exchange(call, limiter, turn))
+                    return answer, self._clock.monotonic() - started
                 except Retriable as fault:
                     failed = fault
             wait = attempts.wait_after(failed, took=self._clock.monotonic() - started, reached=self._reached)

@@ -1,9 +1,11 @@
 """Reading a list of leads in several ranges of ids side by side.
 
 A range is read by a chain of pages of its own; page i owns the ids after the last id of page i-1 up to its own last id.
-There are as many chains as keep whoever takes the pages busy: where it waits, a chain is added, which takes a range
-that waits or, where the server takes any id as a cursor, a part of the range that has most left. So the chains balance
-however the ids lie, a fast server is read by few chains and a slow one by many.
+There are as many chains as bring more pages (see `tempo`): where whoever takes the pages waits, and one more would not
+only stand in line, a chain is added. It takes a range that waits or, where the server takes any id as a cursor, half of
+the range that has most left. So the chains balance however the ids lie, a fast server is read by few chains and a slow
+one by many. A range is cut in two at a time: ids lie in lumps, and of several cuts most would fall into one gap, where
+each costs a page and brings none.
 
 Whether a server takes any id as a cursor is found out by trying: a chain that begins at an id nobody has must answer
 with ids behind it. What the server refuses goes back to the range before it, which knows a cursor that was given.
@@ -22,13 +24,15 @@ from enum import Enum, auto
 from instantly_pipeline.api.client import Page
 from instantly_pipeline.errors import BadRequest
 from instantly_pipeline.sync.leads.ids import cuts, id_of, pages_left
+from instantly_pipeline.sync.leads.tempo import Tempo
 from instantly_pipeline.sync.sink import PAGES_PER_BATCH, SECONDS_PER_BATCH, Sink
 
 MOST_CHAINS = 64
 PAGES_AHEAD = 64  # read and not yet taken, of all chains
-PARTS = 8  # at most, when a range is cut
-WORTH_CUTTING = 8  # pages a part should have left, and pages read before the first cut; fewer of a large list
+PACED = 8  # pages, the last ones of a chain, by which its pace is known
+WORTH_CUTTING = 6  # pages each half should have left
 PAGES_BETWEEN_CUTS = 2
+PATIENCE = 8  # pages read before the first cut of a list that is not large
 FRUITLESS_CUTS = 2
 LARGE = 500  # pages: to a list this long a second spent on a few chains is dear, and a page read twice is cheap
 
@@ -69,7 +73,7 @@ class _Chain:
     recent: Collection[str]  # the keys of its last page
     entered: bool = False  # its first page is there
     ended: bool = False  # nothing more is asked for
-    places: deque[str] = field(default_factory=lambda: deque(maxlen=WORTH_CUTTING + 1))  # after each of its last pages
+    places: deque[str] = field(default_factory=lambda: deque(maxlen=PACED + 1))  # after each of its last pages
     landed: str | None = None
     cursor: str | None = None  # asks for what follows `landed`
     finished: bool = False  # all of it has landed
@@ -130,9 +134,9 @@ class Crawl:
         self._queue: asyncio.Queue[Piece | Exception | None] = asyncio.Queue()
         self._places = asyncio.Semaphore(PAGES_AHEAD)
         self._cuts = 0
+        self._tempo = Tempo()
         large = body is None and (sink.total or 0) >= LARGE
-        self._worth = WORTH_CUTTING // 2 if large else WORTH_CUTTING
-        self._patience = PAGES_BETWEEN_CUTS if large else WORTH_CUTTING
+        self._patience = PAGES_BETWEEN_CUTS if large else PATIENCE
 
     def left(self) -> list[Span]:
         """What has not landed yet, in order: from here another process can go on."""
@@ -181,13 +185,13 @@ class Crawl:
             chain.landed, chain.cursor, chain.finished = piece.high, piece.cursor, piece.finished
 
     def _is_going(self) -> bool:
-        """Whether there is more to wait for; where nothing waits to be taken, a chain is added."""
+        """Whether there is more to wait for; where nothing waits to be taken, a chain is added if that helps."""
         if self._queue.empty():
             self._grow()
         return bool(self._running) or not self._queue.empty()
 
     def _grow(self) -> None:
-        if len(self._running) >= MOST_CHAINS:
+        if self._running and (len(self._running) >= MOST_CHAINS or self._tempo.is_crowded()):
             return
         if self._refused and (not self._running or not self._waiting):
             self._give_back()
@@ -210,13 +214,14 @@ class Crawl:
 
     async def _pages(self, chain: _Chain) -> None:
         sink, stream = self._sink, self._sink.stream
-        asked_at = sink.ctx.now()
+        asked_at, since = sink.ctx.now(), sink.ctx.time.monotonic()
         pages = sink.client.pages(
             stream.method, stream.path, params=stream.params, body=self._body, start=chain.span.cursor
         )
         try:
             async with aclosing(pages) as listed:
                 async for page in listed:
+                    self._tempo.took(page.seconds, of=sink.ctx.time.monotonic() - since)
                     piece = self._piece(chain, page, asked_at)
                     if piece is None:
                         return
@@ -225,7 +230,7 @@ class Crawl:
                     if chain.ended:
                         return
                     chain.asked = page.next_cursor
-                    asked_at = sink.ctx.now()
+                    asked_at, since = sink.ctx.now(), sink.ctx.time.monotonic()
         except BadRequest:
             if chain.entered or chain.span.cursor is None:
                 raise
@@ -246,9 +251,20 @@ class Crawl:
             chain.places.append(chain.at)
         chain.entered, chain.recent = True, set(keys)
         at_end = page.next_cursor is None
+        self._go_on(chain)
         chain.ended = at_end or (span.high is not None and chain.at is not None and chain.at >= span.high)
         high = span.high if chain.ended else chain.at
         return Piece(low, high, asked_at, [page], keys, at_end, chain.ended, page.next_cursor, chain)
+
+    def _go_on(self, chain: _Chain) -> None:
+        """A chain at the end of its range takes the next one along where nobody has begun it: the page reaches in."""
+        span = chain.span
+        while span.high is not None and chain.at is not None and chain.at >= span.high:
+            following = next((other for other in self._waiting if other.low == span.high), None)
+            if following is None:
+                return
+            self._waiting.remove(following)
+            span.high = following.high
 
     def _is_believed(self, span: Span, keys: list[str]) -> bool:
         """Whether the first page of a chain begins where it was told to.
@@ -298,9 +314,8 @@ class Crawl:
         if not going:
             return
         chain = max(going, key=_pages_left)
-        parts = min(PARTS, MOST_CHAINS - len(self._running) + 1, int(_pages_left(chain) / self._worth))
-        at = cuts(chain.at or "", chain.span.high, parts, self._sink.ctx.now()) if parts > 1 else []
-        if not at:
+        at = cuts(chain.at or "", chain.span.high, self._sink.ctx.now())
+        if not at or _pages_left(chain) < 2 * WORTH_CUTTING:
             return
         ends = [*at[1:], chain.span.high]
         self._waiting += [Span(low, high, id_of(low), Entry.TRIED) for low, high in zip(at, ends, strict=True)]

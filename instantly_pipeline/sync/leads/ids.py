@@ -45,20 +45,17 @@ def timed(at: datetime) -> int:
     return int(at.timestamp() * 1000) << 80
 
 
-def cuts(after: str, up_to: str | None, parts: int, now: datetime) -> list[str]:
-    """Up to `parts` - 1 keys that cut (after, up_to], ascending; none where the ends are no UUIDs.
+def cuts(after: str, up_to: str | None, now: datetime) -> list[str]:
+    """Keys that cut (after, up_to], ascending: its middle; none where the ends are no UUIDs.
 
-    The ends of the time in which ids of version 7 were made are cuts of their own: they hold a crowd, and what lies on
-    either side of them does not.
+    The ends of the time in which ids of version 7 were made come first, where they lie within: they hold a crowd, and
+    what lies on either side of them does not.
     """
     low, high = place(after), _END if up_to is None else place(up_to)
-    if low is None or high is None or high - low < parts:
+    if low is None or high is None or high - low < 2:
         return []
     crowd = [edge for edge in (timed(FIRST_TIMED), timed(now)) if low < edge < high]
-    within = len(crowd) == 1  # a crowd we are in is cut up; what follows it is left whole
-    end = crowd[0] if within else high
-    even = max(parts - len(crowd), 1)
-    return [key_at(number) for number in sorted({*crowd, *(low + (end - low) * n // even for n in range(1, even))})]
+    return [key_at(number) for number in crowd or [(low + high) // 2]]
 
 
 def pages_left(after: str, up_to: str | None, *, since: str, pages: int) -> float:
