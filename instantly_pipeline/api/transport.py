@@ -32,7 +32,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         timeout = aiohttp.ClientTimeout(
             total=None, connect=limits.get("pool"), sock_connect=limits.get("connect"), sock_read=limits.get("read")
         )
-        address = request.url.copy_with(userinfo=b"")  # the key is in a header
+        address = request.url.copy_with(userinfo=b"") if request.url.userinfo else request.url  # the key is in a header
         with _told_as_httpx_does(request):
             async with self._opened().request(
                 request.method, URL(str(address), encoded=True), data=request.content or None,

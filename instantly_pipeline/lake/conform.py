@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from sys import intern
 from typing import Any
 
 import pyarrow as pa
@@ -103,22 +102,27 @@ class Conformer:
 
     def keys(self, records: Sequence[Record]) -> list[str | None]:
         """The key of each record; None for a record without one."""
-        return [self._key.make(self._renamed(record)) for record in records]
+        as_it_is = self._is_plain(records)
+        return [self._key.make(record if as_it_is else self._renamed(record)) for record in records]
 
     def batch(self, records: Sequence[Record]) -> Batch:
         """The records as one batch. Of several records with one key the last counts; an oddity says if they differ."""
         rows: dict[str, tuple[Record, str]] = {}
         found = _Found()
+        as_it_is = self._is_plain(records)
         for record in records:
             try:
-                self._take(record, rows, found)
+                self._take(record if as_it_is else self._renamed(self._open(record, found)), rows, found)
             except RecursionError:
                 shown = self._renamed(self._open(cut(record, _SHOWN_LEVELS), found))
                 found.rejected.append(Rejected(to_json(shown), TOO_DEEP))
-        return self._assemble(rows, found)
+        return self._assemble(rows, found, as_it_is=as_it_is)
 
-    def _take(self, record: Record, rows: dict[str, tuple[Record, str]], found: _Found) -> None:
-        clean = self._renamed(self._open(record, found))
+    def _is_plain(self, records: Sequence[Record]) -> bool:
+        """Whether no record has a field to rename, to drop or to keep in `extra`: nothing but columns."""
+        return not self.stream.secrets and not self._nullable_key and set().union(*records) <= self._known
+
+    def _take(self, clean: Record, rows: dict[str, tuple[Record, str]], found: _Found) -> None:
         key = self._key.make(clean)
         if key is None:
             found.rejected.append(Rejected(to_json(clean), NO_KEY))
@@ -134,9 +138,9 @@ class Conformer:
             )
         rows[key] = row
 
-    def _assemble(self, rows: dict[str, tuple[Record, str]], found: _Found) -> Batch:
+    def _assemble(self, rows: dict[str, tuple[Record, str]], found: _Found, *, as_it_is: bool) -> Batch:
         keys, kept, hashes = list(rows), [row for row, _ in rows.values()], [digest for _, digest in rows.values()]
-        extras = [self._unknown(record, found.drift) for record in kept]
+        extras = [{} if as_it_is else self._unknown(record, found.drift) for record in kept]
         plain = plain_columns(kept, self.stream.columns)
         arrays = [
             plain[column.name] if column.name in plain else self._column(column, keys, kept, extras, found)
@@ -238,10 +242,11 @@ def scopes_of(stream: Stream, table: pa.Table) -> list[str | None]:
     names = [name for name in scope_columns(stream) if name in table.column_names]
     if not names:
         return [None] * table.num_rows
-    rows = zip(*(table[name].to_pylist() for name in names), strict=True)
+    rows = list(zip(*(table[name].to_pylist() for name in names), strict=True))
     if stream.absent is Absent.FLAGGED:
         return ["figures" if any(row) else "zero" for row in rows]
-    return [next((intern(f"{n}={v}") for n, v in zip(names, row, strict=True) if v), None) for row in rows]
+    scopes = {row: next((f"{n}={v}" for n, v in zip(names, row, strict=True) if v), None) for row in set(rows)}
+    return [scopes[row] for row in rows]
 
 
 def scope_columns(stream: Stream) -> tuple[str, ...]:
