@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from itertools import compress, count, repeat
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -163,9 +163,9 @@ class ChangeLog:
         upserts = self._stamp(rows, UPSERT, at)
         table = pa.concat_tables([upserts, self._tombstones(gone, at)]) if gone else upserts
         file = self._files.write(table, "changes", self._stream.name, at)
-        new = zip(batch.keys, batch.hashes, batch.scopes, changed, strict=True)
         micros = in_micros(at)
-        entries = [(key, Entry(digest, True, scope, micros)) for key, digest, scope, differs in new if differs]
+        new = map(Entry, batch.hashes, repeat(True), batch.scopes, repeat(micros))
+        entries = list(compress(zip(batch.keys, new, strict=True), changed))
         entries += [(key, Entry(None, False, known[key].scope, micros)) for key in gone]
         self.index.put(entries, file)
 

@@ -8,6 +8,7 @@ column re-versions nothing.
 from __future__ import annotations
 
 import json
+import re
 from hashlib import blake2b
 from typing import Any
 
@@ -18,6 +19,7 @@ from instantly_pipeline.streams.model import Column, Stream, Type
 HASH_VERSION = "1"
 DEEPEST = 250  # levels; what is nested deeper is refused, since few JSON readers take it
 _PLAIN = frozenset({str, int, bool})
+_WRITTEN_AS_IT_IS = re.compile(r"[ !#-\[\]-~]+")  # by JSON: ASCII without what must be escaped
 Record = dict[str, Any]
 
 
@@ -35,12 +37,17 @@ def _clean(value: Any) -> Any:
     """The value in canonical form: itself, where it is that already."""
     kind = type(value)
     if kind is dict:
-        odd = {k: _clean(v) for k, v in value.items() if type(v) not in _PLAIN}
+        odd = {}
+        for name, inner in value.items():
+            if type(inner) not in _PLAIN:
+                clean = _clean(inner)
+                if clean is not inner or inner is None:
+                    odd[name] = clean
         if None in odd.values():
-            return {k: odd.get(k, v) for k, v in value.items() if v is not None}
+            return {name: odd.get(name, inner) for name, inner in value.items() if inner is not None}
         return {**value, **odd} if odd else value
     if kind is list:
-        return [_clean(v) for v in value]
+        return [_clean(inner) for inner in value]
     if kind is float and value.is_integer():
         return int(value)
     return value
@@ -95,17 +102,12 @@ class KeyMaker:
         """The key of `record`, or None where a part that must be there is not."""
         if self._id_only:
             value = record.get("id")
-            if type(value) is str and value and _is_plain(value):
+            if type(value) is str and _WRITTEN_AS_IT_IS.fullmatch(value):
                 return f'["{value}"]'  # the common case, a uuid
         parts = [_part(column, record.get(column.name)) for column in self._columns]
         if any(part is None and column.always for part, column in zip(parts, self._columns, strict=True)):
             return None
         return to_json(parts)
-
-
-def _is_plain(text: str) -> bool:
-    """Whether JSON writes the text as it is; a tab or a line break must be escaped."""
-    return text.isascii() and text.isprintable() and '"' not in text and "\\" not in text
 
 
 def _part(column: Column, value: Any) -> str | None:
