@@ -58,7 +58,7 @@ from instantly_pipeline.sync.report import (
 )
 from instantly_pipeline.sync.sink import Sink
 
-FEW_COLLECTIONS = (20_000, 20, 20)  # thresholds of the three generations; Python's own are 700, 10, 10
+FEW_COLLECTIONS = (10_000, 10, 10)  # thresholds of the three generations; Python's own are 700, 10, 10
 
 _log = logging.getLogger(__name__)
 

@@ -97,6 +97,17 @@ def test_unknown_fields_are_kept_whole_and_counted_as_drift() -> None:
     assert batch.drift[Drift("mood", "new field")] == 2
 
 
+@pytest.mark.parametrize("lead", [{"id": "1", "email": "a@b.example", "status": "odd"}, {"id": "1"}, {"email": "x"}])
+def test_a_record_of_known_fields_is_the_same_row_beside_one_with_unknown_fields(lead: dict[str, Any]) -> None:
+    leads = Conformer(all_streams()["leads"])
+    alone, beside = leads.batch([lead]), leads.batch([lead, {"id": "2", "mood": 1}])
+    assert alone.table.to_pylist() == beside.table.to_pylist()[:-1]
+    assert (alone.keys, alone.scopes) == (beside.keys[:-1], beside.scopes[:-1])
+    assert (alone.oddities, alone.rejected) == (beside.oddities, beside.rejected)
+    assert alone.drift.keys() <= beside.drift.keys()
+    assert leads.keys([lead, {"id": "2", "mood": 1}])[0] == leads.keys([lead])[0]
+
+
 def test_new_enum_numbers_and_missing_fields_are_drift() -> None:
     batch = Conformer(THINGS).batch([{"id": "1", "status": 9}, {"id": "2", "status": 1}, {"name": "no id"}])
     assert batch.drift[Drift("status", "new value 9")] == 1

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 
 from instantly_pipeline.sandbox.config import SandboxConfig
 from instantly_pipeline.streams.registry import all_streams
+from instantly_pipeline.sync.engine import FEW_COLLECTIONS
 from tests.sync.harness import NOON, Bench, assert_mirrors, bench, stream_result
 
 
@@ -147,6 +149,16 @@ def test_an_empty_workspace_syncs(tmp_path: Path) -> None:
         assert at.sync().exit_code == 0
         assert at.sync().exit_code == 0
         assert at.alive("leads") == {}
+
+
+def test_a_sync_looks_for_garbage_seldom_and_leaves_the_collector_as_it_was(tmp_path: Path) -> None:
+    config = SandboxConfig(leads=0, campaigns=0, accounts=0, days=1, rate_limited=False, now=NOON)
+    before, seen = gc.get_threshold(), set()
+    with bench(tmp_path / "data", config) as at:
+        at.watch = lambda _: seen.add(gc.get_threshold())
+        at.sync("campaigns")
+    assert seen == {FEW_COLLECTIONS}
+    assert (gc.get_threshold(), gc.get_freeze_count()) == (before, 0)
 
 
 def test_two_workspaces_side_by_side_do_not_mix(tmp_path: Path) -> None:
