@@ -24,8 +24,8 @@ from dataclasses import dataclass
 
 from instantly_pipeline.api.recent import WINDOW, Recent
 
-_START = 10.0  # requests a second, before anything is known
-_STEP = 2.0  # requests a second more for each accepted one, before anything is known, ...
+_START = 30.0  # requests a second, before anything is known: what bounds the overshoot is what may be unanswered
+_STEP = 6.0  # requests a second more for each accepted one, before anything is known, ...
 _STEP_SHARE = 0.2  # ... but no more than this share of the rate
 _SLOWER = 4  # so many times, after a refusal that came before anything could be learned from it
 _SHARE = 0.14  # of what was accepted within a minute may be unanswered ...
