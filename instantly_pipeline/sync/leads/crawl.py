@@ -221,7 +221,8 @@ class Crawl:
         try:
             async with aclosing(pages) as listed:
                 async for page in listed:
-                    self._tempo.took(page.seconds, of=sink.ctx.time.monotonic() - since)
+                    now = sink.ctx.time.monotonic()
+                    self._tempo.took(page.seconds, of=now - since, at=now)
                     piece = self._piece(chain, page, asked_at)
                     if piece is None:
                         return

@@ -14,7 +14,7 @@ from collections import deque
 _PAGES = 8  # the last ones are looked at
 _WAITING = 0.3  # of the time spent waiting for a turn: enough for the limiter to find out whether it may go faster
 _SLOWER = 2.0  # times as long as when it went best ...
-_REMEMBERED = 256  # ... of so many times: a server may have become slower by itself
+_REMEMBERED = 15.0  # ... within so many seconds: a server may have become slower by itself
 
 
 class Tempo:
@@ -23,21 +23,26 @@ class Tempo:
     def __init__(self) -> None:
         self._recent: deque[tuple[float, float]] = deque(maxlen=_PAGES)
         self._pages = 0
-        self._means: deque[float] = deque(maxlen=_REMEMBERED)  # seconds an answer, of as many pages each
+        self._means: deque[tuple[float, float]] = deque()  # when, and seconds an answer, of as many pages each
 
-    def took(self, answering: float, *, of: float) -> None:
-        """A page took `of` seconds from wanting to having it, `answering` of them from its request to its answer."""
+    def took(self, answering: float, *, of: float, at: float) -> None:
+        """A page took `of` seconds from wanting to having it, `answering` of them from its request to its answer.
+
+        `at` is when it came, in seconds of any clock.
+        """
         self._recent.append((answering, of))
         self._pages += 1
         if self._pages % _PAGES == 0:
-            self._means.append(self._mean())
+            self._means.append((at, self._mean()))
+        while self._means and self._means[0][0] < at - _REMEMBERED:
+            self._means.popleft()
 
     def is_crowded(self) -> bool:
         """Whether one more request under way would wait rather than bring something."""
         if not self._recent:
             return False
         waiting = sum(of - answering for answering, of in self._recent)
-        best = min(self._means, default=math.inf)
+        best = min((mean for _, mean in self._means), default=math.inf)
         return waiting > _WAITING * sum(of for _, of in self._recent) or self._mean() > _SLOWER * best
 
     def _mean(self) -> float:
