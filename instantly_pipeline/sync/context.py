@@ -95,6 +95,8 @@ class Context:
         """The answer to `ask`, asked once a run for all who need it under the same `name`."""
         if name not in self._shared:
             self._shared[name] = asyncio.ensure_future(ask())
+            # where all who wait are cancelled, nobody is left to hear of an error, and asyncio would print it
+            self._shared[name].add_done_callback(lambda done: done.cancelled() or done.exception())
         return await asyncio.shield(self._shared[name])
 
     def knows(self, name: str) -> bool:
