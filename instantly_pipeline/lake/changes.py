@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import compress, count, repeat
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,7 +24,8 @@ from instantly_pipeline.lake.record import Record
 from instantly_pipeline.lake.schema import DELETE, UPSERT, change_schema
 from instantly_pipeline.streams.model import Stream
 
-OnVersion = Callable[[str, Entry | None, str | None], None]
+Values = Callable[[str], Any]  # a column's value in a version
+OnVersion = Callable[[str, Entry | None, str | None, Values | None], None]
 
 
 class WriterClock:
@@ -134,7 +137,8 @@ class ChangeLog:
         """Write the rows of `batch` that are new or changed, and tombstones for `deleted` keys that are alive.
 
         The file has landed, and the index knows it, when this returns. Nothing is written where nothing changed.
-        `on_version` is told of each version: its key, the entry before it, its scope (None for a tombstone).
+        `on_version` is told of each version: its key, the entry before it, its scope and its values (None for a
+        tombstone).
         """
         gone = sorted(set(deleted) - set(batch.keys))
         known = self.index.lookup([*batch.keys, *gone])
@@ -145,11 +149,11 @@ class ChangeLog:
         if gone or any(changed):
             self._write(batch, changed, gone, known, result.at)
         if on_version is not None:
-            for key, scope, differs in zip(batch.keys, batch.scopes, changed, strict=True):
+            for row, (key, scope, differs) in enumerate(zip(batch.keys, batch.scopes, changed, strict=True)):
                 if differs:
-                    on_version(key, known.get(key), scope)
+                    on_version(key, known.get(key), scope, partial(_value, batch.table, row))
             for key in gone:
-                on_version(key, known[key], None)
+                on_version(key, known[key], None, None)
         return result
 
     def close(self) -> None:
@@ -182,6 +186,10 @@ class ChangeLog:
         columns["_key"] = pa.array(keys, pa.string())
         rows = pa.Table.from_arrays([columns[f.name] for f in self._schema], names=self._schema.names)
         return self._stamp(rows, DELETE, at)
+
+
+def _value(table: pa.Table, row: int, name: str) -> Any:
+    return table[name][row].as_py()
 
 
 def _same(entry: Entry | None, digest: str) -> bool:

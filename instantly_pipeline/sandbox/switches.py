@@ -34,7 +34,9 @@ class Switches:
     step_text_null and step_numbers (`"null"`, and numbers, in steps), null_steps.
     Paging: trailing_cursor (`full`: only after a full page, `always`, `never`), limit_above_100 (`400` or `empty`),
     short_pages, duplicate_rows, repeat_cursor, cursor_loop, insert_during_crawl, delete_during_crawl,
-    any_lead_cursor (off: a cursor that is no lead's id is a 400), account_order (`desc` or `asc`).
+    any_lead_cursor (off: a cursor that is no lead's id is a 400), account_order (`desc` or `asc`),
+    lead_queries (what `queries` of /leads/list comes to: `exact`, `ignored`, `refused`: a 400, `partial`: a third of
+    the leads is left out, `calendar`: the days are those of the UTC calendar, `hours`: the days are taken for hours).
     Analytics: end_date_inclusive (date-only ends of /analytics, /overview and /steps), full_timestamps (off: a 400),
     sparse_days, book_on (`event`, or `send`: late answers restate the day of the e-mail), list_deleted_campaigns,
     deleted_daily (a deleted campaign still answers), reply_count_includes_automatic, max_account_days,
@@ -62,6 +64,7 @@ class Switches:
     delete_during_crawl: Where = False
     any_lead_cursor: bool = True
     account_order: str = "desc"
+    lead_queries: str = "exact"
     end_date_inclusive: bool = True
     full_timestamps: bool = True
     sparse_days: bool = True

@@ -8,7 +8,7 @@ import orjson
 from instantly_pipeline.sandbox.endpoints.call import Call
 from instantly_pipeline.sandbox.http import ApiError, Response
 from instantly_pipeline.sandbox.paging import limit_of, page
-from instantly_pipeline.sandbox.world.chance import parse_uuid
+from instantly_pipeline.sandbox.world.chance import DAY, parse_uuid
 from instantly_pipeline.sandbox.world.lead_query import KEYS, query
 from instantly_pipeline.sandbox.world.lead_store import LeadStore, View
 
@@ -51,6 +51,8 @@ def leads_list(call: Call) -> Response:
     ):
         raise ApiError(400, "Invalid starting_after")
     filters = {k: body[k] for k in KEYS if body.get(k) is not None}
+    if "queries" in filters:
+        filters["queries"] = _switched(call.switches.lead_queries, filters["queries"], store.now)
     view = query(store, filters, _key(filters)) if filters else store.everything()
     return page(LeadSource(store, view), cursor, limit, call.switches, call.profile)
 
@@ -76,6 +78,27 @@ def _checked(call: Call, body: Body) -> Body:
         if body.get(name) is not None and not isinstance(body[name], bool):
             raise ApiError(400, f"body/{name} must be boolean")
     return body
+
+
+def _switched(how: str, queries: list[object], now: int) -> list[object]:
+    """The queries as a server takes them that deals with them in its own way."""
+    if how == "refused":
+        raise ApiError(400, "body/queries must NOT be given")
+    if how == "ignored":
+        return []
+    return [_taken(how, one, now) if isinstance(one, dict) else one for one in queries]
+
+
+def _taken(how: str, one: Body, now: int) -> Body:
+    values = one.get("values")
+    if not isinstance(values, dict) or not isinstance(values.get("occurrence-days"), int | float):
+        return one
+    days = values["occurrence-days"]
+    if how == "hours":
+        days = days / 24
+    if how == "calendar":
+        days = max(days - 1, 0) + now % DAY / DAY
+    return {**one, "values": {**values, "occurrence-days": days}, "partial": how == "partial"}
 
 
 def _seed_filters(filters: Body) -> Body:

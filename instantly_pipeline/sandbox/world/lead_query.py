@@ -191,6 +191,8 @@ def _recency(store: LeadStore, state: LeadState, one: Any) -> Bools:
     if isinstance(values.get("lead-status"), dict):
         same = state.status == values["lead-status"].get("status")
         chosen = chosen & (same if values["lead-status"].get("condition") != "is-not" else ~same)
+    if one.get("partial"):
+        chosen = chosen & (np.arange(len(chosen)) % 3 > 0)
     return np.asarray(chosen)
 
 

@@ -1,35 +1,42 @@
 """What a sync reads of the leads, when it is not asked to read all.
 
 - A campaign whose counters and own row are as they were before its leads were last read completely is not read.
-- A campaign that moved is *touched*: its leads are read and taken; what is missing is asked for by id.
+- A campaign that moved is *touched*: its leads are read and taken; what is missing is asked for by id. Of a large
+  one only what happened lately is read, where this workspace's recency queries have proven right (`recent`).
 - New leads outside campaigns are found at the *tail*: ids made from the time come after those known (section 5.4).
 - A part of the whole is swept in turn, so that within `INSTANTLY_SWEEP_DAYS` everything is read again.
 
 The counters do not show everything: an edited name, an interest set by hand. Whenever a sweep finds a change in a
 campaign whose counters had not moved, the gate has been shown not to hold for this workspace: from then on every sync
-sweeps everything, until the stream is reset.
+sweeps everything, until the stream is reset. Where the campaign had only been read by what happened lately, it is that
+which has been shown not to hold, unless the change is younger: from then on campaigns that moved are read whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import TypedDict
 
 import orjson
 
+from instantly_pipeline.lake.changes import Values
 from instantly_pipeline.lake.index import Entry
+from instantly_pipeline.streams.model import Type
 from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.counters import Counters, counters_now
 from instantly_pipeline.sync.leads.ids import FIRST_TIMED, is_timed, key_at, timed
+from instantly_pipeline.sync.leads.recent import ACTIONS, SWEPT, WORTH, Lately, Reading, rises
 
 CAMPAIGN = "campaign="
 WORTH_A_SWEEP = 0.8  # of all pages: where the touches would cost as much, everything is swept
 PER_PAGE = 100
 SLICES = 112  # parts of the whole, swept in turn
+CLOCKS_DIFFER = timedelta(minutes=10)  # or a server takes a while to show what happened
 
-SWEPT, TOKENS, DISTRUST, SLICED, SERVER = "leads.swept", "leads.gate", "leads.distrust", "leads.slices", "leads.server"
+TOKENS, DISTRUST, SLICED = "leads.gate", "leads.distrust", "leads.slices"
 SWEEP, SWEEP_TOKENS, TOUCHED = "leads", "leads.sweep_tokens", "leads.touched"
 
 
@@ -49,8 +56,16 @@ class Choice:
     sweep: bool
     why: str
     touch: tuple[str, ...] = ()
+    recent: tuple[str, ...] = ()  # touched by what happened in them lately, if that is enough
     slices: tuple[Slice, ...] = ()
     pages: int = 0  # so many, unless leads come or go meanwhile
+    most: int = 0  # pages, if nothing that happened lately is enough; 0 where `pages` is all there is to it
+    probe: str = ""  # the campaign by which recency queries are put to the test
+
+
+class _Probing(TypedDict):
+    most: int
+    probe: str
 
 
 @dataclass(slots=True)
@@ -61,7 +76,11 @@ class Gate:
     stream: str
     counters: Counters | None
     tokens: dict[str, str] = field(default_factory=dict)
+    lately: Lately = field(init=False)
     _ours: dict[str, int] | None = None
+
+    def __post_init__(self) -> None:
+        self.lately = Lately(self.ctx)
 
     @classmethod
     async def of(cls, ctx: Context, stream: str) -> Gate:
@@ -72,34 +91,57 @@ class Gate:
     def made(cls, ctx: Context, stream: str, counters: Counters | None) -> Gate:
         """The gate for given counters."""
         hashes, rows = counters.hashes if counters else {}, _rows(ctx)
-        known = {*hashes, *rows, *ctx.states.read(TOKENS)}
-        return cls(ctx, stream, counters, {c: f"{hashes.get(c, '')}|{rows.get(c, '')}" for c in sorted(known)})
+        figures = counters.figures if counters else {}
+        told = {c: ",".join("" if n is None else str(n) for n in found) for c, found in figures.items()}
+        known = sorted({*hashes, *rows, *ctx.states.read(TOKENS)})
+        return cls(
+            ctx, stream, counters, {c: f"{hashes.get(c, '')}|{rows.get(c, '')}|{told.get(c, '')}" for c in known}
+        )
 
     def choose(self, *, full: bool) -> Choice:
         """What this run should read."""
-        states, moved = self.ctx.states, self.moved()
+        moved = self.moved()
         pages = self.leads() // PER_PAGE + 1
-        reason = self._must_sweep(full=full) or ("there are few" if self.is_small() else "")
-        if reason:
-            return Choice(sweep=True, why=reason, pages=pages)
-        sizes = {campaign: self.leads_of(campaign) for campaign in moved}
-        done = states.read(TOUCHED)
-        todo = tuple(c for c in moved if done.get(c) != self.tokens[c])
-        if sum(size // PER_PAGE + 1 for size in sizes.values()) > WORTH_A_SWEEP * pages:
-            return Choice(sweep=True, why=f"{len(moved)} campaigns moved, nearly all there is", pages=pages)
+        must = self._must_sweep() or ("there are few" if self.is_small() else "")
+        if must or full:
+            probing = self._probing("" if must else self._probe(moved), pages)
+            return Choice(sweep=True, why=must or "asked for with --full", pages=pages, **probing)
+        held, done = self.ctx.states.read(TOKENS), self.ctx.states.read(TOUCHED)
+        sizes = {campaign: self.pages_of(campaign) for campaign in moved}
+        enough = {c for c in moved if self.lately.is_enough(c, held.get(c), self.tokens[c], sizes[c])}
+        asked = {c: len(self.lately.asked(self.tokens[c])) for c in enough}
+        costs = {c: asked[c] + self.lately.further(c) if c in enough else sizes[c] for c in moved}
+        if sum(costs.values()) > WORTH_A_SWEEP * pages:
+            why = f"{len(moved)} campaigns moved, nearly all there is"
+            return Choice(sweep=True, why=why, pages=pages, **self._probing(self._probe(moved), pages))
+        todo = [c for c in moved if done.get(c) != self.tokens[c]]
+        touch, recent = tuple(c for c in todo if c not in enough), tuple(c for c in todo if c in enough)
         slices, parts = self.due(), len(self._slices())
-        why = f"{len(moved)} of {len(self.tokens)} campaigns moved and are touched"
-        if slices:
-            why += f", {len(slices)} of {parts} parts are due to be swept"
-        touched = sum(sizes[c] // PER_PAGE + 1 for c in todo)
         swept = len(slices) * -(-self.leads() // (PER_PAGE * max(parts, 1)))
-        tail = newest_timed(self.ctx, self.stream) is not None
-        return Choice(False, why, todo, tuple(slices), pages=touched + swept + tail)
+        spent = sum(costs[c] for c in todo) + swept + (newest_timed(self.ctx, self.stream) is not None)
+        probing = self._probing(self._probe(touch), spent + round(sum(sizes[c] * (1 + WORTH) + asked[c] for c in recent)))
+        return Choice(False, self._why(moved, recent, slices), touch, recent, tuple(slices), pages=spent, **probing)
 
     def moved(self) -> list[str]:
         """The campaigns whose counters or own row are other ones than when their leads were last read completely."""
         held = self.ctx.states.read(TOKENS)
         return [campaign for campaign, token in self.tokens.items() if held.get(campaign) != token]
+
+    def pages_of(self, campaign: str) -> int:
+        """About how many pages the leads of a campaign are."""
+        return self.leads_of(campaign) // PER_PAGE + 1
+
+    def agrees(self, campaign: str) -> bool:
+        """Whether a campaign counts as many leads as the lake has of it now (`recount` first)."""
+        return self.counters is not None and self.counters.leads.get(campaign) == self.ours().get(campaign, 0)
+
+    def recount(self) -> None:
+        """The lake has got other leads."""
+        self._ours = None
+
+    def rises(self, campaign: str) -> dict[str, int]:
+        """By how much the counters of a campaign rose since it was read last."""
+        return rises(self.ctx.states.read(TOKENS).get(campaign), self.tokens[campaign]) or {}
 
     def leads_of(self, campaign: str) -> int:
         """About how many leads a campaign has."""
@@ -157,12 +199,20 @@ class Gate:
         cuts = [None, *index.spread(every), None]
         self._write_slices([Slice(low, high, now) for low, high in pairwise(cuts)], rolled_at=now)
         states.write(TOKENS, tokens)
-        states.write(SWEPT, {"at": now.isoformat()})
+        began = states.read(SWEEP).get("sweep", {}).get("started_at")
+        self.lately.swept()
+        states.write(SWEPT, {"at": now.isoformat(), "began": began})
         states.forget(TOUCHED)
 
-    def touched(self, campaigns: Sequence[str]) -> None:
-        """The leads of these campaigns were read completely; what was missing is yet to be judged."""
-        self.ctx.states.write(TOUCHED, self.ctx.states.read(TOUCHED) | {c: self.tokens[c] for c in campaigns})
+    def touched(self, campaigns: Sequence[str], at: datetime) -> None:
+        """The leads of these campaigns were read completely, from `at` on; what was missing is yet to be judged."""
+        self.lately.read_whole(campaigns, at)
+        self._note_touched(campaigns)
+
+    def touched_lately(self, readings: Mapping[str, Reading]) -> None:
+        """What happened lately in these campaigns was read: the counters have no more to tell."""
+        self.lately.read_lately(readings)
+        self._note_touched(readings)
 
     def has_touched(self) -> bool:
         """Whether touches of a run that was cut off wait to be settled."""
@@ -173,6 +223,27 @@ class Gate:
         self.ctx.states.write(TOKENS, self.ctx.states.read(TOKENS) | self.ctx.states.read(TOUCHED))
         self.ctx.states.forget(TOUCHED)
 
+    def _note_touched(self, campaigns: Iterable[str]) -> None:
+        self.ctx.states.write(TOUCHED, self.ctx.states.read(TOUCHED) | {c: self.tokens[c] for c in campaigns})
+
+    def _probe(self, read: Sequence[str]) -> str:
+        """Of the campaigns that moved and will be read whole the one that tells most; empty where it does not pay."""
+        large = [c for c in read if self.lately.is_large(self.pages_of(c)) and c in self.ctx.states.read(TOKENS)]
+        return max(large, key=self.leads_of, default="") if self.lately.untested() else ""
+
+    def _probing(self, probe: str, most: int) -> _Probing:
+        """The choice of a probe, and what it may cost at most."""
+        asked = round(len(ACTIONS) * (1 + WORTH * self.pages_of(probe))) if probe else 0
+        return _Probing(most=most + asked, probe=probe)
+
+    def _why(self, moved: Sequence[str], recent: Sequence[str], slices: Sequence[Slice]) -> str:
+        why = f"{len(moved)} of {len(self.tokens)} campaigns moved and are touched"
+        if recent:
+            why += f", {len(recent)} of them by what happened lately"
+        if slices:
+            why += f", {len(slices)} of {len(self._slices())} parts are due to be swept"
+        return why
+
     def distrust(self, why: str) -> None:
         """The gate does not hold for this workspace: from now on everything is swept."""
         self.ctx.states.write(DISTRUST, {"why": why, "at": self.ctx.now().isoformat()})
@@ -182,11 +253,9 @@ class Gate:
             reason=f"{why}; every sync sweeps all leads from now on", times=1,
         )  # fmt: skip
 
-    def _must_sweep(self, *, full: bool) -> str:
+    def _must_sweep(self) -> str:
         """Why everything has to be swept; empty where it has not."""
         states = self.ctx.states
-        if full:
-            return "asked for with --full"
         if states.read(SWEEP).get("sweep"):
             return "a sweep that was cut off goes on"
         if not states.read(SWEPT) or not self._slices():
@@ -208,39 +277,64 @@ class Gate:
 
 
 class Watch:
-    """Looks on while a sweep takes its records, for changes that the gate would have missed."""
+    """Looks on while records are taken, for changes that the gate, or a recent touch, would have missed.
+
+    The gate is judged from `sweeps` on, recent touches also by later touches of a campaign whose counters stood still.
+    """
 
     def __init__(self, gate: Gate) -> None:
         known = gate.ctx.states.read(TOKENS)
         self._gate = gate
         self._quiet = {f"{CAMPAIGN}{c}" for c, token in gate.tokens.items() if known.get(c) == token}
-        self._tail = newest_timed(gate.ctx, gate.stream)
+        self._recent = {
+            f"{CAMPAIGN}{c}": at
+            for c, at in gate.lately.touched().items()
+            if _counters_in(known.get(c)) == _counters_in(gate.tokens.get(c))
+        }
+        self._times = [column.name for column in gate.ctx.streams[gate.stream].columns if column.type is Type.INSTANT]
         swept, distrust = gate.ctx.states.read(SWEPT), gate.ctx.states.read(DISTRUST)
         self._is_on = bool(swept) and not distrust and not gate.is_small()
+        self._tail: str | None = None
+        self._is_sweep = False
         self._suspects: set[str] = set()
+        self._missed: set[str] = set()
         self._missed_at_tail = False
 
-    def see(self, key: str, before: Entry | None, scope: str | None) -> None:
+    def sweeps(self) -> None:
+        """From here on it is a sweep that takes the records, and the tail has been read."""
+        self._is_sweep = True
+        self._tail = newest_timed(self._gate.ctx, self._gate.stream)
+
+    def see(self, key: str, before: Entry | None, scope: str | None, values: Values | None) -> None:
         """A version of `key` was written; `before` is the one before it."""
         if not self._is_on:
             return
-        for where in {scope, before.scope if before else None}:
-            if where in self._quiet and where is not None:
+        for where in {scope, before.scope if before else None} - {None}:
+            if where in self._recent and values is not None and not self._is_later(values, self._recent[where]):
+                self._missed.add(where.removeprefix(CAMPAIGN))
+            elif self._is_sweep and where in self._quiet:
                 self._suspects.add(where.removeprefix(CAMPAIGN))
         outside = scope is None or not scope.startswith(CAMPAIGN)
-        if before is None and outside and not (is_timed(key) and key > (self._tail or "")):
+        if self._is_sweep and before is None and outside and not (is_timed(key) and key > (self._tail or "")):
             self._missed_at_tail = True
 
+    def _is_later(self, values: Values, at: datetime) -> bool:
+        """Whether something about a lead is younger than a recent touch that began `at`: so the change may be."""
+        return any((values(name) or at) > at - CLOCKS_DIFFER for name in self._times if values(name) is not None)
+
     async def judge(self) -> None:
-        """Whether what was seen shows that the gate does not hold: the counters, asked again, still have not moved."""
+        """Whether what was seen shows that something does not hold: the counters, asked again, still have not moved."""
         if self._missed_at_tail:
             self._gate.distrust("A sweep found new leads outside campaigns that do not come at the tail")
-        elif self._suspects:
+        elif self._suspects or self._missed:
             now = await counters_now(self._gate.ctx, fresh=True)
             hashes = now.hashes if now else {}
-            still = sum(hashes.get(c, "") == self._gate.tokens[c].split("|")[0] for c in self._suspects)
-            if still:
-                self._gate.distrust(f"A sweep found changed leads in {still} campaigns whose counters had not moved")
+            still = {c for c, token in self._gate.tokens.items() if hashes.get(c, "") == _counters_in(token)}
+            if count := len(self._suspects & still):
+                self._gate.distrust(f"A sweep found changed leads in {count} campaigns whose counters had not moved")
+            if count := len(self._missed & still):
+                why = f"Recency queries had not shown changed leads of {count} campaigns"
+                self._gate.lately.turn_off(why, self._gate.stream)
 
 
 def newest_timed(ctx: Context, stream: str) -> str | None:
@@ -252,6 +346,11 @@ def newest_timed(ctx: Context, stream: str) -> str | None:
 def _rows(ctx: Context) -> dict[str, str]:
     """The hash of each listed campaign's own row."""
     return {orjson.loads(key)[0]: digest for key, digest in ctx.hashes("campaigns").items()}
+
+
+def _counters_in(token: str | None) -> str | None:
+    """The hash of the counters in a campaign's token."""
+    return None if token is None else token.split("|")[0]
 
 
 def _is_within(part: Slice, spans: Sequence[tuple[str | None, str | None]]) -> bool:

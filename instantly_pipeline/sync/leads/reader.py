@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from instantly_pipeline.sync.held import hold, release, was_held
 from instantly_pipeline.sync.leads.absences import Absences
 from instantly_pipeline.sync.leads.gate import PER_PAGE, Choice, Gate, Watch
+from instantly_pipeline.sync.leads.lately import touch_lately
+from instantly_pipeline.sync.leads.probe import Probe
 from instantly_pipeline.sync.leads.sweep import confirm, forget_sweep, sweep, sweep_slices
 from instantly_pipeline.sync.leads.touch import FilterIgnored, touch, touch_tail
 from instantly_pipeline.sync.sink import Sink
@@ -16,20 +20,27 @@ async def read_leads(sink: Sink) -> None:
     choice = gate.choose(full=sink.ctx.request.full)
     sink.total = choice.pages
     absences = Absences(sink)
+    probe = Probe(sink, gate.lately, choice.probe, gate.lately.untested()) if choice.probe else None
+    sink.on_taken = probe.see if probe else None
     if not choice.sweep:
         try:
             await _in_part(sink, gate, choice, absences)
         except FilterIgnored as ignored:
             sink.forget_batch()
+            sink.on_version = None
             gate.distrust(str(ignored).rstrip("."))
-        else:
-            return
-    await _in_whole(sink, gate, absences)
+            choice = replace(choice, sweep=True)
+    if choice.sweep:
+        await _in_whole(sink, gate, absences)
+    sink.on_taken = None
+    if probe:
+        await probe.decide()
 
 
 async def _in_whole(sink: Sink, gate: Gate, absences: Absences) -> None:
     sink.total = gate.leads() // PER_PAGE + 1
     watch = Watch(gate)
+    watch.sweeps()
     sink.on_version = watch.see
     tokens = await sweep(sink, gate, absences)
     await _judge(sink, absences)
@@ -45,10 +56,15 @@ async def _in_part(sink: Sink, gate: Gate, choice: Choice, absences: Absences) -
         sink.ctx.say(f"{choice.why}.", sink.stream.name)
     if not gate.has_touched():
         absences.forget()
-    await touch_tail(sink)
-    await touch(sink, choice.touch, gate, absences)
     watch = Watch(gate)
+    await touch_tail(sink)
+    await sink.land()
     sink.on_version = watch.see
+    await touch(sink, choice.touch, gate, absences)
+    left = await touch_lately(sink, choice.recent, gate)
+    sink.on_version = watch.see
+    await touch(sink, left, gate, absences)
+    watch.sweeps()
     if choice.slices:
         await sweep_slices(sink, choice.slices, gate, absences)
     await confirm(sink, sorted(was_held(sink)), absences)

@@ -15,8 +15,9 @@ from datetime import datetime, timedelta
 from instantly_pipeline.errors import StreamError
 from instantly_pipeline.sync.leads.absences import ASKED_AT_ONCE, Absences, Answer, ask
 from instantly_pipeline.sync.leads.crawl import MOST_CHAINS, Crawl, Entry, OutOfOrder, Piece, Span, StaleCursor
-from instantly_pipeline.sync.leads.gate import PER_PAGE, SERVER, SWEEP, SWEEP_TOKENS, Gate, Slice
+from instantly_pipeline.sync.leads.gate import PER_PAGE, SWEEP, SWEEP_TOKENS, Gate, Slice
 from instantly_pipeline.sync.leads.ids import id_of
+from instantly_pipeline.sync.leads.recent import SERVER
 from instantly_pipeline.sync.sink import Sink
 
 LEAST_PAGES = 2  # of a part
@@ -139,7 +140,7 @@ async def _through(
             crawl.landed(batch)
             await sink.land(checkpoint=lambda: checkpoint(crawl), at=min(piece.asked_at for piece in batch))
     if crawl.any_id is not None and crawl.any_id != any_id:
-        sink.ctx.states.write(SERVER, {"any_id": crawl.any_id})
+        sink.ctx.states.write(SERVER, sink.ctx.states.read(SERVER) | {"any_id": crawl.any_id})
 
 
 async def _decide(sink: Sink, piece: Piece, absences: Absences) -> None:

@@ -1,0 +1,108 @@
+"""Finding out whether a server's recency queries tell the truth: asked right after a campaign was read whole.
+
+What they answer is held against what the leads themselves say. An answer has to hold every lead with a time within
+fewer days than asked for, and none without one within more: how days are counted is not known. An answer that leaves
+something out, or that does not look at the question, proves the action wrong; where the campaign has nothing to tell
+by, nothing is asked and nothing decided.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from instantly_pipeline.errors import StreamError
+from instantly_pipeline.lake.record import Record
+from instantly_pipeline.sync.leads.absences import ASKED_AT_ONCE, ask
+from instantly_pipeline.sync.leads.recent import DAY, WORTH, Action, Lately, question
+from instantly_pipeline.sync.sink import Sink
+
+HORIZON = timedelta(days=30)
+
+
+class Probe:
+    """Looks on while the leads of one campaign are read, then asks for `actions` and decides on each."""
+
+    def __init__(self, sink: Sink, lately: Lately, campaign: str, actions: Sequence[Action]) -> None:
+        self._sink = sink
+        self._lately = lately
+        self._campaign = campaign
+        self._actions = actions
+        self._columns = {column.name: (column.name, *column.aliases) for column in sink.stream.columns}
+        self._oldest = sink.ctx.now() - HORIZON
+        self._leads = 0
+        self._found: dict[str, dict[str, datetime]] = defaultdict(dict)  # by action: key and time
+
+    def see(self, records: Sequence[Record]) -> None:
+        """Leads that were read, of whatever campaign."""
+        mine = [record for record in records if self._is_mine(record)]
+        self._leads += len(mine)
+        for key, record in zip(self._keys(mine), mine, strict=True):
+            for action in self._actions:
+                at = self._when(record, action)
+                if key is not None and at is not None and at > self._oldest:
+                    self._found[action.name][key] = at
+
+    async def decide(self) -> None:
+        """Ask and decide. What is left open is tried again with the next campaign."""
+        for action in self._actions:
+            try:
+                ok = await (self._is_right(action) if action.stamp else self._is_a_filter(action))
+            except StreamError:
+                ok = False
+            if ok is not None:
+                self._lately.decide(action, ok=ok)
+
+    async def _is_right(self, action: Action) -> bool | None:
+        times, now = self._found[action.name], self._sink.ctx.now()
+        if not times:
+            return None
+        days = max(-((max(times.values()) - now) // DAY), 1) + 1
+        inside, outside = now - (days - 1) * DAY, now - (days + 1) * DAY
+        due = {key for key, at in times.items() if at >= inside}
+        if not due or sum(at >= outside for at in times.values()) > WORTH * self._leads:
+            return None
+        got: set[str | None] = set()
+        async for page in self._answer(action, days):
+            if not all(self._is_mine(one) and (self._when(one, action) or outside) > outside for one in page):
+                return False
+            got.update(self._keys(page))
+        return await self._are_excused(sorted(due - got)[:ASKED_AT_ONCE], action, inside)
+
+    async def _are_excused(self, missing: Sequence[str], action: Action, inside: datetime) -> bool:
+        """Whether leads that were left out have gone or moved meanwhile."""
+        if not missing:
+            return True
+        there, _ = await ask(self._sink, missing, None)
+        return not any(self._is_mine(one) and (self._when(one, action) or inside) > inside for one in there.values())
+
+    async def _is_a_filter(self, action: Action) -> bool | None:
+        """Whether the answer is at least a part of the campaign: of an action that no time of a lead tells of."""
+        count = 0
+        async for page in self._answer(action, action.least_days):
+            count += len(page)
+            if count > WORTH * self._leads or not all(map(self._is_mine, page)):
+                return False
+        return True
+
+    async def _answer(self, action: Action, days: int) -> AsyncIterator[Sequence[Record]]:
+        stream = self._sink.stream
+        body = question(self._campaign, action, days)
+        async for page in self._sink.client.pages(stream.method, stream.path, body=body):
+            yield page.items
+
+    def _keys(self, records: Sequence[Record]) -> list[str | None]:
+        return self._sink.ctx.log(self._sink.stream.name).keys(records)
+
+    def _is_mine(self, record: Record) -> bool:
+        return record.get("campaign", record.get("campaign_id")) == self._campaign
+
+    def _when(self, record: Record, action: Action) -> datetime | None:
+        names = self._columns.get(action.stamp, ())
+        text = next((record[name] for name in names if record.get(name) is not None), None)
+        try:
+            at = datetime.fromisoformat(text) if isinstance(text, str) else None
+        except ValueError:
+            return None
+        return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
