@@ -199,7 +199,8 @@ def _recency(store: LeadStore, state: LeadState, one: Any) -> Bools:
 def _status_changed(store: LeadStore, since: int) -> Bools:
     log = store.state.log
     moved = np.isin(log.kind, (ev.COMPLETED, ev.BOUNCED, ev.UNSUBSCRIBED, ev.INTEREST)) & (log.at >= since)
-    found = np.zeros(len(store.leads), bool)
+    skipped = store.leads.skipped
+    found = np.asarray((skipped >= since) & (skipped <= store.state.now))
     found[log.row[moved]] = True
     return found
 

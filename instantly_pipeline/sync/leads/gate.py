@@ -28,7 +28,7 @@ from instantly_pipeline.streams.model import Type
 from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.counters import Counters, counters_now
 from instantly_pipeline.sync.leads.ids import FIRST_TIMED, is_timed, key_at, timed
-from instantly_pipeline.sync.leads.recent import ACTIONS, SWEPT, WORTH, Lately, Reading, rises
+from instantly_pipeline.sync.leads.recent import ACTIONS, PROBE_PAGES, SWEPT, WORTH, Lately, Reading, rises
 
 CAMPAIGN = "campaign="
 WORTH_A_SWEEP = 0.8  # of all pages: where the touches would cost as much, everything is swept
@@ -119,7 +119,8 @@ class Gate:
         slices, parts = self.due(), len(self._slices())
         swept = len(slices) * -(-self.leads() // (PER_PAGE * max(parts, 1)))
         spent = sum(costs[c] for c in todo) + swept + (newest_timed(self.ctx, self.stream) is not None)
-        probing = self._probing(self._probe(touch), spent + round(sum(sizes[c] * (1 + WORTH) + asked[c] for c in recent)))
+        most = spent + round(sum(sizes[c] * (1 + WORTH) + asked[c] for c in recent))
+        probing = self._probing(self._probe(touch), most)
         return Choice(False, self._why(moved, recent, slices), touch, recent, tuple(slices), pages=spent, **probing)
 
     def moved(self) -> list[str]:
@@ -229,11 +230,12 @@ class Gate:
     def _probe(self, read: Sequence[str]) -> str:
         """Of the campaigns that moved and will be read whole the one that tells most; empty where it does not pay."""
         large = [c for c in read if self.lately.is_large(self.pages_of(c)) and c in self.ctx.states.read(TOKENS)]
-        return max(large, key=self.leads_of, default="") if self.lately.untested() else ""
+        is_wanted = self.lately.untested() and not self.lately.is_off()
+        return max(large, key=self.leads_of, default="") if is_wanted else ""
 
     def _probing(self, probe: str, most: int) -> _Probing:
         """The choice of a probe, and what it may cost at most."""
-        asked = round(len(ACTIONS) * (1 + WORTH * self.pages_of(probe))) if probe else 0
+        asked = len(ACTIONS) * (PROBE_PAGES + 1) if probe else 0
         return _Probing(most=most + asked, probe=probe)
 
     def _why(self, moved: Sequence[str], recent: Sequence[str], slices: Sequence[Slice]) -> str:

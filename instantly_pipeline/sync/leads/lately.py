@@ -14,9 +14,11 @@ from instantly_pipeline.errors import StreamError
 from instantly_pipeline.lake.changes import Values
 from instantly_pipeline.lake.index import Entry
 from instantly_pipeline.sync.leads.gate import CAMPAIGN, Gate
-from instantly_pipeline.sync.leads.recent import EXPLAINED, WORTH, Reading, question
+from instantly_pipeline.sync.leads.recent import BESIDES, EXPLAINED, WORTH, Reading, question
 from instantly_pipeline.sync.leads.touch import AT_ONCE, side_by_side, take
 from instantly_pipeline.sync.sink import Sink
+
+FEW_PAGES = 5  # that the action nothing relies on may take beyond what the others took
 
 
 async def touch_lately(sink: Sink, campaigns: Sequence[str], gate: Gate) -> list[str]:
@@ -48,24 +50,37 @@ async def _wave(sink: Sink, wave: Sequence[str], gate: Gate) -> set[str]:
 
 async def _campaign(sink: Sink, campaign: str, gate: Gate) -> int | None:
     """Take what happened lately; how many pages that were beyond the first of each action, None where it failed."""
-    lately, stream, now = gate.lately, sink.stream, sink.ctx.now()
-    since, most, further = lately.read_at(campaign) or now, WORTH * gate.pages_of(campaign), 0
+    lately, now = gate.lately, sink.ctx.now()
+    since, most, further = lately.read_at(campaign) or now, int(WORTH * gate.pages_of(campaign)), 0
     for action in lately.asked(gate.tokens[campaign]):
-        body, first = question(campaign, action, action.days(since, now)), True
+        allowed = most - further if action is not BESIDES else min(most - further, further + FEW_PAGES)
         try:
-            async for page in sink.client.pages(stream.method, stream.path, body=body):
-                take(sink, [page], campaign)
-                if sink.is_full():
-                    await sink.land()
-                further += not first
-                first = False
-                if further > most:
-                    lately.too_dear(campaign)
-                    return None
+            pages = await _ask(sink, campaign, question(campaign, action, action.days(since, now)), allowed)
         except StreamError:  # it was right when it was probed: let the next probe see
             lately.decide(action, ok=False)
+            if action is not BESIDES:
+                return None
+            continue
+        further += pages
+        if pages > allowed and action is BESIDES:
+            lately.decide(action, ok=False)
+        elif pages > allowed:
+            lately.too_dear(campaign)
             return None
     return further
+
+
+async def _ask(sink: Sink, campaign: str, body: Mapping[str, object], allowed: int) -> int:
+    """Take the leads of an answer; its pages beyond the first, one more than `allowed` where it was left there."""
+    further = -1
+    async for page in sink.client.pages(sink.stream.method, sink.stream.path, body=body):
+        take(sink, [page], campaign)
+        if sink.is_full():
+            await sink.land()
+        further += 1
+        if further > allowed:
+            break
+    return max(further, 0)
 
 
 class _Changes:

@@ -9,13 +9,13 @@ by, nothing is asked and nothing decided.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from instantly_pipeline.errors import StreamError
 from instantly_pipeline.lake.record import Record
 from instantly_pipeline.sync.leads.absences import ASKED_AT_ONCE, ask
-from instantly_pipeline.sync.leads.recent import DAY, WORTH, Action, Lately, question
+from instantly_pipeline.sync.leads.recent import DAY, PROBE_PAGES, WORTH, Action, Lately, question
 from instantly_pipeline.sync.sink import Sink
 
 HORIZON = timedelta(days=30)
@@ -48,7 +48,7 @@ class Probe:
         """Ask and decide. What is left open is tried again with the next campaign."""
         for action in self._actions:
             try:
-                ok = await (self._is_right(action) if action.stamp else self._is_a_filter(action))
+                ok = await self._is_right(action)
             except StreamError:
                 ok = False
             if ok is not None:
@@ -63,12 +63,22 @@ class Probe:
         due = {key for key, at in times.items() if at >= inside}
         if not due or sum(at >= outside for at in times.values()) > WORTH * self._leads:
             return None
-        got: set[str | None] = set()
-        async for page in self._answer(action, days):
-            if not all(self._is_mine(one) and (self._when(one, action) or outside) > outside for one in page):
-                return False
-            got.update(self._keys(page))
-        return await self._are_excused(sorted(due - got)[:ASKED_AT_ONCE], action, inside)
+        got, end = await self._answer(action, days)
+        if not all(self._is_mine(one) and (self._when(one, action) or outside) > outside for one in got.values()):
+            return False
+        missing = sorted(key for key in due - got.keys() if end is None or key < end)
+        return await self._are_excused(missing[:ASKED_AT_ONCE], action, inside)
+
+    async def _answer(self, action: Action, days: int) -> tuple[dict[str, Record], str | None]:
+        """The first pages of the answer, and the key they end at, None where that is all."""
+        stream, got, pages = self._sink.stream, dict[str, Record](), 0
+        body = question(self._campaign, action, days)
+        async for page in self._sink.client.pages(stream.method, stream.path, body=body):
+            got |= {key or "": one for key, one in zip(self._keys(page.items), page.items, strict=True)}
+            pages += 1
+            if pages == PROBE_PAGES and page.next_cursor is not None:
+                return got, max(got)
+        return got, None
 
     async def _are_excused(self, missing: Sequence[str], action: Action, inside: datetime) -> bool:
         """Whether leads that were left out have gone or moved meanwhile."""
@@ -76,21 +86,6 @@ class Probe:
             return True
         there, _ = await ask(self._sink, missing, None)
         return not any(self._is_mine(one) and (self._when(one, action) or inside) > inside for one in there.values())
-
-    async def _is_a_filter(self, action: Action) -> bool | None:
-        """Whether the answer is at least a part of the campaign: of an action that no time of a lead tells of."""
-        count = 0
-        async for page in self._answer(action, action.least_days):
-            count += len(page)
-            if count > WORTH * self._leads or not all(map(self._is_mine, page)):
-                return False
-        return True
-
-    async def _answer(self, action: Action, days: int) -> AsyncIterator[Sequence[Record]]:
-        stream = self._sink.stream
-        body = question(self._campaign, action, days)
-        async for page in self._sink.client.pages(stream.method, stream.path, body=body):
-            yield page.items
 
     def _keys(self, records: Sequence[Record]) -> list[str | None]:
         return self._sink.ctx.log(self._sink.stream.name).keys(records)

@@ -25,20 +25,18 @@ MARGIN_DAYS = 2  # one because days may be those of a calendar, one because open
 AGAIN = timedelta(days=1)  # until an action found wrong, or a campaign that was too busy, is tried again
 WORTH = 0.8  # of a campaign's pages: where a recent touch would take more it is read whole
 DAY = timedelta(days=1)
+PROBE_PAGES = 5  # at most, of each action: some hundred leads show whether it is right
 
 RECENT, OFF, SERVER, SWEPT, QUERIES = "leads.recent", "leads.recent_off", "leads.server", "leads.swept", "queries"
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One `actionType`: the column that tells when it last happened to a lead, and the counter that moves with it.
-
-    A change of status has neither: it is asked for besides, and nothing relies on it.
-    """
+    """One `actionType`: the column that tells when it last happened to a lead, and the counter that moves with it."""
 
     name: str
-    stamp: str = ""
-    figure: str = ""
+    stamp: str
+    figure: str
     least_days: int = LEAST_DAYS
 
     def days(self, since: datetime, now: datetime) -> int:
@@ -51,9 +49,9 @@ ACTIONS = (
     Action("email-open", "timestamp_last_open", "open_count"),
     Action("reply", "timestamp_last_reply", "reply_count", REPLY_DAYS),
     Action("link-click", "timestamp_last_click", "link_click_count"),
-    Action("lead-status-change"),
 )
 ALWAYS = ACTIONS[0]
+BESIDES = Action("lead-status-change", "", "")  # no lead says when: it cannot be proven, and nothing relies on it
 
 # what else counters tell: so many of the leads that a recent touch finds changed have to be like this
 EXPLAINED: Mapping[str, Callable[[Values], bool]] = {
@@ -116,15 +114,13 @@ class Lately:
     def asked(self, token: str) -> list[Action]:
         """The actions to ask for: without those that, by its counters, never happened in the campaign."""
         figures = dict(zip(FIGURES, token.split("|")[-1].split(","), strict=False))
-        return [action for action in self.proven() if figures.get(action.figure) != "0"]
+        proven = [action for action in self.proven() if figures.get(action.figure) != "0"]
+        return [*proven, BESIDES] if self._may_be_tried(BESIDES) else proven
 
     def untested(self) -> list[Action]:
-        """The actions to probe: never tried, or wrong the last time and that is a while ago."""
-        if self.is_off():
-            return []
-        found, before = self._verdicts(), self._ctx.now() - AGAIN
-        return [action for action in ACTIONS if (_instant(_of(found, action.name).get("at")) or before) <= before
-                and _of(found, action.name).get("ok") is not True]  # fmt: skip
+        """The actions to probe."""
+        proven = self.proven()
+        return [action for action in ACTIONS if action not in proven and self._may_be_tried(action)]
 
     def decide(self, action: Action, *, ok: bool) -> None:
         """Remember whether an action was found right."""
@@ -197,6 +193,12 @@ class Lately:
             "quarantine", stream=stream, key=None, column="", expected="", found="", seen_at=self._ctx.now(),
             reason=f"{why}; campaigns that move are read whole from now on", times=1,
         )  # fmt: skip
+
+    def _may_be_tried(self, action: Action) -> bool:
+        """Whether an action was not found wrong, or that is a while ago."""
+        verdict = _of(self._verdicts(), action.name)
+        at = _instant(verdict.get("at"))
+        return verdict.get("ok") is not False or at is None or self._ctx.now() - at >= AGAIN
 
     def _verdicts(self) -> dict[str, object]:
         return _of(self._states.read(SERVER), QUERIES)
