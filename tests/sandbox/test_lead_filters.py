@@ -71,6 +71,20 @@ def test_campaign_id_is_no_key_and_gives_the_whole_workspace(still: Api) -> None
     assert still.leads(campaign_id=campaign) == still.leads()
 
 
+def test_recency_queries_can_be_dealt_with_in_other_ways(api: Api) -> None:
+    query, exact = days("last-contacted"), api.leads(queries=days("last-contacted"))
+    api.switch(lead_queries="ignored")
+    assert api.leads(queries=query) == api.leads()
+    api.switch(lead_queries="partial")
+    assert 0 < len(api.leads(queries=query)) < len(exact)
+    api.switch(lead_queries="hours")
+    assert api.leads(queries=query) == [one for one in exact if one["timestamp_last_contact"] >= "2026-09-16T12:30"]
+    api.switch(lead_queries="calendar")
+    assert api.leads(queries=query) == [one for one in exact if one["timestamp_last_contact"] >= "2026-09-15T00:00"]
+    api.switch(lead_queries="refused")
+    assert api.http.post("/api/v2/leads/list", json={"queries": query}).status_code == 400
+
+
 def test_unknown_keys_can_be_refused(api: Api) -> None:
     api.switch(ignore_unknown=False)
     assert api.http.post("/api/v2/leads/list", json={"campaign_id": "x"}).status_code == 400

@@ -53,6 +53,7 @@ SWITCHES = st.sampled_from(
         {"trailing_cursor": "always"}, {"trailing_cursor": "never"},
         {"unknown_field": ["leads", "campaigns"]}, {"unknown_enum": ["leads", "campaigns"]},
         {"end_date_inclusive": False}, {"any_lead_cursor": False}, {"limit_above_100": "empty"}, {},
+        {"lead_queries": "partial"}, {"lead_queries": "calendar"},
     ]
 )  # fmt: skip
 DISTURBANCES = st.sampled_from(
@@ -77,7 +78,7 @@ class Machine(RuleBasedStateMachine):
     @initialize(
         seed=st.integers(0, 99), leads=st.sampled_from([0, 3, 130, 460]), campaigns=st.integers(1, 3),
         workspaces=st.sampled_from([1, 2]), profile=st.sampled_from(["live", "live", "seed"]),
-        sizes=st.sampled_from([DEFAULT_SIZES, Sizes(0, 60), Sizes(0, 200)]),
+        sizes=st.sampled_from([DEFAULT_SIZES, Sizes(0, 60, 0), Sizes(0, 200, 0)]),
     )  # fmt: skip
     def begin(self, profile: Profile, sizes: Sizes, **world: Any) -> None:
         config = SandboxConfig(accounts=3, days=12, rate_limited=False, now=NOON, profile=profile, **world)
@@ -85,7 +86,7 @@ class Machine(RuleBasedStateMachine):
         self.opened = bench(self.root / "0", config)
         self.at: Bench = self.opened.__enter__()
         self.at.time = self.pace = Pace()
-        self.at.sizes = sizes  # the usual ones have so few leads swept each time; with the others the gate is on
+        self.at.sizes = sizes  # by the usual ones so few leads are swept each time: the others turn the gate on
         found = self.at.control.get("/state").json()["workspaces"]
         self.spaces = [space["id"] for space in found]
         self.keys = {"api_keys": json.dumps({space["name"]: space["key"] for space in found})}
@@ -173,6 +174,15 @@ class Machine(RuleBasedStateMachine):
         assert_mirrored(now, tables)
         self.chronicle.assert_told(now, tables)
         self.sound = True
+
+    @rule()
+    def hours_go_by(self) -> None:
+        """Syncs by the hour, as a schedule has them: campaigns move and are touched, by what happened lately too."""
+        for _ in range(3):
+            self.at.advance(hours=1)
+            self.moved = True
+            self._may_be_read()
+            self._sync("campaigns", "campaign_analytics", "leads")
 
     @rule()
     def a_fortnight_goes_by(self) -> None:

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 from instantly_pipeline.errors import StreamError
 from instantly_pipeline.lake.changes import Values
 from instantly_pipeline.lake.index import Entry
 from instantly_pipeline.sync.leads.gate import CAMPAIGN, Gate
-from instantly_pipeline.sync.leads.recent import BESIDES, EXPLAINED, WORTH, Reading, question
+from instantly_pipeline.sync.leads.recent import ACTIONS, BESIDES, DAY, EXPLAINED, MARGIN_DAYS, WORTH, Reading, question
 from instantly_pipeline.sync.leads.touch import AT_ONCE, side_by_side, take
 from instantly_pipeline.sync.sink import Sink
 
+BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 FEW_PAGES = 5  # that the action nothing relies on may take beyond what the others took
 
 
@@ -41,8 +43,9 @@ async def _wave(sink: Sink, wave: Sequence[str], gate: Gate) -> set[str]:
     await sink.land()
     readings: dict[str, Reading] = {}
     for campaign, pages in zip(wave, further, strict=True):
-        over = changes.beyond(campaign, gate.rises(campaign), gate.lately.over(campaign))
-        if pages is not None and over is not None:
+        rises, since = gate.rises(campaign), (gate.lately.read_at(campaign) or at) - MARGIN_DAYS * DAY
+        over = changes.beyond(campaign, rises, gate.lately.over(campaign))
+        if pages is not None and over is not None and changes.show(campaign, rises, since):
             readings[campaign] = Reading(at, pages, over)
     gate.touched_lately(readings)
     return set(readings)
@@ -88,6 +91,7 @@ class _Changes:
 
     def __init__(self) -> None:
         self._like: dict[str, Counter[str]] = defaultdict(Counter)
+        self._newest: dict[tuple[str, str], datetime] = {}
         self._came_or_went: set[str | None] = set()
 
     def see(self, _key: str, before: Entry | None, scope: str | None, values: Values | None) -> None:
@@ -96,6 +100,17 @@ class _Changes:
             self._came_or_went |= {scope, before.scope if before else None}
         if scope is not None and values is not None:
             self._like[scope].update(name for name, is_like in EXPLAINED.items() if is_like(values))
+            for action in ACTIONS:
+                if (at := values(action.stamp)) is not None:
+                    self._newest[scope, action.figure] = max(at, self._newest.get((scope, action.figure), at))
+
+    def show(self, campaign: str, rises: Mapping[str, int], since: datetime) -> bool:
+        """Whether each action whose counter rose happened, since then, to a lead that was found changed."""
+        return all(
+            self._newest.get((f"{CAMPAIGN}{campaign}", action.figure), BEFORE_ALL) >= since
+            for action in ACTIONS
+            if rises.get(action.figure)
+        )
 
     def beyond(self, campaign: str, rises: Mapping[str, int], before: Mapping[str, int]) -> dict[str, int] | None:
         """Changes of each kind beyond those the counters tell of.
