@@ -1,6 +1,6 @@
 """What a sync reads of the leads, when it is not asked to read all.
 
-- A campaign whose counters and own row are as they were before its leads were last read completely is not read.
+- A campaign whose counters and own row are as they were when its leads were last read is not read.
 - A campaign that moved is *touched*: its leads are read and taken; what is missing is asked for by id. Of a large
   one only what happened lately is read, where this workspace's recency queries have proven right (`recent`).
 - New leads outside campaigns are found at the *tail*: ids made from the time come after those known (section 5.4).
@@ -59,7 +59,7 @@ class Choice:
     recent: tuple[str, ...] = ()  # touched by what happened in them lately, if that is enough
     slices: tuple[Slice, ...] = ()
     pages: int = 0  # so many, unless leads come or go meanwhile
-    most: int = 0  # pages, if nothing that happened lately is enough; 0 where `pages` is all there is to it
+    most: int = 0  # pages, where nothing that happened lately is enough, and with the probe
     probe: str = ""  # the campaign by which recency queries are put to the test
 
 
@@ -110,7 +110,7 @@ class Gate:
         sizes = {campaign: self.pages_of(campaign) for campaign in moved}
         enough = {c for c in moved if self.lately.is_enough(c, held.get(c), self.tokens[c], sizes[c])}
         asked = {c: len(self.lately.asked(self.tokens[c])) for c in enough}
-        costs = {c: asked[c] + self.lately.further(c) if c in enough else sizes[c] for c in moved}
+        costs = {c: asked[c] + self.lately.further(c, sizes[c]) if c in enough else sizes[c] for c in moved}
         if sum(costs.values()) > WORTH_A_SWEEP * pages:
             why = f"{len(moved)} campaigns moved, nearly all there is"
             return Choice(sweep=True, why=why, pages=pages, **self._probing(self._probe(moved), pages))
@@ -124,7 +124,7 @@ class Gate:
         return Choice(False, self._why(moved, recent, slices), touch, recent, tuple(slices), pages=spent, **probing)
 
     def moved(self) -> list[str]:
-        """The campaigns whose counters or own row are other ones than when their leads were last read completely."""
+        """The campaigns whose counters or own row are other ones than when their leads were last read."""
         held = self.ctx.states.read(TOKENS)
         return [campaign for campaign, token in self.tokens.items() if held.get(campaign) != token]
 
@@ -140,9 +140,10 @@ class Gate:
         """The lake has got other leads."""
         self._ours = None
 
-    def rises(self, campaign: str) -> dict[str, int]:
-        """By how much the counters of a campaign rose since it was read last."""
-        return rises(self.ctx.states.read(TOKENS).get(campaign), self.tokens[campaign]) or {}
+    def rises(self, campaigns: Sequence[str]) -> dict[str, dict[str, int]]:
+        """By how much the counters of some campaigns rose since they were read last."""
+        held = self.ctx.states.read(TOKENS)
+        return {campaign: rises(held.get(campaign), self.tokens[campaign]) or {} for campaign in campaigns}
 
     def leads_of(self, campaign: str) -> int:
         """About how many leads a campaign has."""
@@ -229,7 +230,8 @@ class Gate:
 
     def _probe(self, read: Sequence[str]) -> str:
         """Of the campaigns that moved and will be read whole the one that tells most; empty where it does not pay."""
-        large = [c for c in read if self.lately.is_large(self.pages_of(c)) and c in self.ctx.states.read(TOKENS)]
+        known = self.ctx.states.read(TOKENS)
+        large = [c for c in read if self.lately.is_large(self.pages_of(c)) and c in known]
         is_wanted = self.lately.untested() and not self.lately.is_off()
         return max(large, key=self.leads_of, default="") if is_wanted else ""
 

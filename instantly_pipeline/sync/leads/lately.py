@@ -42,10 +42,11 @@ async def _wave(sink: Sink, wave: Sequence[str], gate: Gate) -> set[str]:
     further = await side_by_side([_campaign(sink, campaign, gate) for campaign in wave])
     await sink.land()
     readings: dict[str, Reading] = {}
+    rises = gate.rises(wave)
     for campaign, pages in zip(wave, further, strict=True):
-        rises, since = gate.rises(campaign), (gate.lately.read_at(campaign) or at) - MARGIN_DAYS * DAY
-        over = changes.beyond(campaign, rises, gate.lately.over(campaign))
-        if pages is not None and over is not None and changes.show(campaign, rises, since):
+        since = (gate.lately.read_at(campaign) or at) - MARGIN_DAYS * DAY
+        over = changes.beyond(campaign, rises[campaign], gate.lately.over(campaign))
+        if pages is not None and over is not None and changes.show(campaign, rises[campaign], since):
             readings[campaign] = Reading(at, pages, over)
     gate.touched_lately(readings)
     return set(readings)

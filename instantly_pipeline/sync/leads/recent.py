@@ -24,6 +24,7 @@ REPLY_DAYS = 14  # whoever replied lately is who a person marks as interested, o
 MARGIN_DAYS = 2  # one because days may be those of a calendar, one because opens and replies arrive late
 AGAIN = timedelta(days=1)  # until an action found wrong, or a campaign that was too busy, is tried again
 WORTH = 0.8  # of a campaign's pages: where a recent touch would take more it is read whole
+GUESS = 0.2  # of a campaign's pages are what happened lately, where that was never read
 DAY = timedelta(days=1)
 PROBE_PAGES = 5  # at most, of each action: some hundred leads show whether it is right
 
@@ -101,6 +102,7 @@ class Lately:
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._states = ctx.states
+        self._read: dict[str, object] = ctx.states.read(RECENT)
 
     def is_off(self) -> bool:
         """Whether a sweep has caught recent touches missing a change."""
@@ -130,15 +132,16 @@ class Lately:
 
     def is_enough(self, campaign: str, held: str | None, token: str, pages: int) -> bool:
         """Whether a recent touch may do for a campaign that moved from `held` to `token`, and is worth it."""
-        rose, proven = rises(held, token), self.proven()
-        if self.is_off() or rose is None or self.read_at(campaign) is None or ALWAYS not in proven:
+        rose, since, now = rises(held, token), self.read_at(campaign), self._ctx.now()
+        if self.is_off() or rose is None or since is None or since > now:
             return False
-        if not self.is_large(pages) or self.further(campaign) + self._ctx.sizes.recent_pages > WORTH * pages:
+        if self.further(campaign, pages) + self._ctx.sizes.recent_pages > WORTH * pages:
             return False
         dear = _instant(self._entry(campaign).get("dear"))
-        if dear is not None and self._ctx.now() - dear < AGAIN:
+        if dear is not None and now - dear < AGAIN:
             return False
-        return all(action in proven for action in ACTIONS if rose.get(action.figure, 0))
+        proven = self.proven()
+        return ALWAYS in proven and all(action in proven for action in ACTIONS if rose[action.figure])
 
     def is_large(self, pages: int) -> bool:
         """Whether a campaign of so many pages is ever worth a recent touch."""
@@ -149,10 +152,10 @@ class Lately:
         swept = _instant(self._states.read(SWEPT).get("began"))
         return _instant(self._entry(campaign).get("at")) or swept
 
-    def further(self, campaign: str) -> int:
-        """How many pages beyond the first of each action the last recent touch took."""
+    def further(self, campaign: str, pages: int) -> int:
+        """How many pages beyond the first of each action a recent touch takes: as many as the last one."""
         found = self._entry(campaign).get("further")
-        return found if isinstance(found, int) else 0
+        return found if isinstance(found, int) else int(GUESS * pages)
 
     def over(self, campaign: str) -> Mapping[str, int]:
         """By counter: changes the last recent touch showed before the counters did."""
@@ -160,30 +163,29 @@ class Lately:
 
     def touched(self) -> dict[str, datetime]:
         """The campaigns whose last reading was a recent touch, and when it began."""
-        found = {c: _instant(_of(self._all(), c).get("at")) for c, e in self._all().items() if _is_recent(e)}
+        found = {c: _instant(self._entry(c).get("at")) for c in self._read if self._entry(c).get("recent") is True}
         return {campaign: at for campaign, at in found.items() if at is not None}
 
     def read_lately(self, readings: Mapping[str, Reading]) -> None:
         """Recent touches that were enough."""
-        rows = {
-            campaign: {"at": one.at.isoformat(), "recent": True, "further": one.further, "over": dict(one.over)}
-            for campaign, one in readings.items()
-        }
-        self._states.write(RECENT, self._all() | rows)
+        self._write(
+            {
+                campaign: {"at": one.at.isoformat(), "recent": True, "further": one.further, "over": dict(one.over)}
+                for campaign, one in readings.items()
+            }
+        )
 
     def read_whole(self, campaigns: Collection[str], at: datetime) -> None:
         """All leads of these campaigns were read."""
-        rows = {campaign: self._kept(campaign) | {"at": at.isoformat()} for campaign in campaigns}
-        self._states.write(RECENT, self._all() | rows)
+        self._write({campaign: self._kept(campaign) | {"at": at.isoformat()} for campaign in campaigns})
 
     def too_dear(self, campaign: str) -> None:
         """A recent touch was given up, since it took as much as reading the campaign whole."""
-        row = self._entry(campaign) | {"dear": self._ctx.now().isoformat()}
-        self._states.write(RECENT, self._all() | {campaign: row})
+        self._write({campaign: self._entry(campaign) | {"dear": self._ctx.now().isoformat()}})
 
     def swept(self) -> None:
         """Everything was swept."""
-        self._states.write(RECENT, {campaign: kept for campaign in self._all() if (kept := self._kept(campaign))})
+        self._write({campaign: self._kept(campaign) for campaign in self._read})
 
     def turn_off(self, why: str, stream: str) -> None:
         """No recent touches in this workspace from now on."""
@@ -203,18 +205,15 @@ class Lately:
     def _verdicts(self) -> dict[str, object]:
         return _of(self._states.read(SERVER), QUERIES)
 
-    def _all(self) -> dict[str, object]:
-        return self._states.read(RECENT)
+    def _write(self, rows: Mapping[str, object]) -> None:
+        self._read |= rows
+        self._states.write(RECENT, self._read)
 
     def _entry(self, campaign: str) -> dict[str, object]:
-        return _of(self._all(), campaign)
+        return _of(self._read, campaign)
 
     def _kept(self, campaign: str) -> dict[str, object]:
         return {name: value for name, value in self._entry(campaign).items() if name in ("further", "dear")}
-
-
-def _is_recent(entry: object) -> bool:
-    return isinstance(entry, dict) and entry.get("recent") is True
 
 
 def _of(state: Mapping[str, object], name: str) -> dict[str, object]:
