@@ -111,7 +111,7 @@ class Gate:
         enough = {c for c in moved if self.lately.is_enough(c, held.get(c), self.tokens[c], sizes[c])}
         asked = {c: len(self.lately.asked(self.tokens[c])) for c in enough}
         costs = {c: asked[c] + self.lately.further(c, sizes[c]) if c in enough else sizes[c] for c in moved}
-        if sum(costs.values()) > WORTH_A_SWEEP * pages:
+        if sum(min(costs[c], WORTH * sizes[c]) if c in enough else sizes[c] for c in moved) > WORTH_A_SWEEP * pages:
             why = f"{len(moved)} campaigns moved, nearly all there is"
             return Choice(sweep=True, why=why, pages=pages, **self._probing(self._probe(moved), pages))
         todo = [c for c in moved if done.get(c) != self.tokens[c]]
