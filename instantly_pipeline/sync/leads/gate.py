@@ -132,9 +132,10 @@ class Gate:
         """About how many pages the leads of a campaign are."""
         return self.leads_of(campaign) // PER_PAGE + 1
 
-    def agrees(self, campaign: str) -> bool:
-        """Whether a campaign counts as many leads as the lake has of it now (`recount` first)."""
-        return self.counters is not None and self.counters.leads.get(campaign) == self.ours().get(campaign, 0)
+    def beyond(self, campaign: str) -> int | None:
+        """How many more leads the lake has of a campaign (`recount` first) than it counts; None where it does not."""
+        counted = self.counters.leads.get(campaign) if self.counters else None
+        return None if counted is None else self.ours().get(campaign, 0) - counted
 
     def recount(self) -> None:
         """The lake has got other leads."""

@@ -28,7 +28,7 @@ async def touch_lately(sink: Sink, campaigns: Sequence[str], gate: Gate) -> list
     if not campaigns:
         return []
     gate.recount()
-    agreeing = [campaign for campaign in campaigns if gate.agrees(campaign)]
+    agreeing = [campaign for campaign in campaigns if gate.beyond(campaign) == 0]
     enough: set[str] = set()
     for start in range(0, len(agreeing), AT_ONCE):
         enough |= await _wave(sink, agreeing[start : start + AT_ONCE], gate)

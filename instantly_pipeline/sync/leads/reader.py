@@ -60,8 +60,11 @@ async def _in_part(sink: Sink, gate: Gate, choice: Choice, absences: Absences) -
     await touch_tail(sink)
     await sink.land()
     sink.on_version = watch.see
-    await touch(sink, choice.touch, gate, absences)
-    left = await touch_lately(sink, choice.recent, gate)
+    if choice.recent:
+        gate.recount()
+    shrunk = [campaign for campaign in choice.recent if (gate.beyond(campaign) or 0) > 0]
+    await touch(sink, [*choice.touch, *shrunk], gate, absences)  # shows where leads have moved to
+    left = await touch_lately(sink, [campaign for campaign in choice.recent if campaign not in shrunk], gate)
     sink.on_version = watch.see
     await touch(sink, left, gate, absences)
     watch.sweeps()

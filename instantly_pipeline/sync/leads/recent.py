@@ -39,14 +39,15 @@ class Action:
     stamp: str
     figure: str
     least_days: int = LEAST_DAYS
+    margin_days: int = MARGIN_DAYS
 
     def days(self, since: datetime, now: datetime) -> int:
         """How many days to ask for, to see everything `since` then."""
-        return max(-((since - now) // DAY) + MARGIN_DAYS, self.least_days)
+        return max(-((since - now) // DAY) + self.margin_days, self.least_days)
 
 
 ACTIONS = (
-    Action("last-contacted", "timestamp_last_contact", "emails_sent_count"),
+    Action("last-contacted", "timestamp_last_contact", "emails_sent_count", 2, 1),  # e-mails sent do not arrive late
     Action("email-open", "timestamp_last_open", "open_count"),
     Action("reply", "timestamp_last_reply", "reply_count", REPLY_DAYS),
     Action("link-click", "timestamp_last_click", "link_click_count"),
