@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from instantly_pipeline.lake.layout import Layout
 from tests.orchestration.pipeline import Pipeline, make_home, pipeline
+from tests.warehouse.lakehelp import begin_with_tables
+from tests.whole import whole_run
 
 COMMAND = [sys.executable, "-c", "from instantly_pipeline.cli.main import main; main()"]
 
@@ -44,8 +47,9 @@ def shell(tmp_path: Path) -> Shell:
 
 
 @pytest.fixture(scope="session")
-def synced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Pipeline, Shell]]:
+def synced(tmp_path_factory: pytest.TempPathFactory, empty_build: Path) -> Iterator[tuple[Pipeline, Shell]]:
     """A pipeline that was synced once, and a shell on it."""
     with pipeline(tmp_path_factory.mktemp("cli")) as pipe:
-        assert pipe.sync().exit_code == 0
+        begin_with_tables(Layout(pipe.settings.data_dir), empty_build)
+        assert whole_run(pipe.settings).exit_code == 0
         yield pipe, Shell(pipe.root, INSTANTLY_API_KEY=pipe.key, INSTANTLY_BASE_URL=pipe.url)

@@ -8,31 +8,25 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from instantly_pipeline.cli.failures import BROKEN_PIPE, INTERRUPTED
+from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.lock import writing
 from instantly_pipeline.settings import PROJECT_ROOT
 from tests.cli.conftest import COMMAND, Shell
 from tests.orchestration.pipeline import LEADS, SMALL, Pipeline, pipeline
+from tests.warehouse.lakehelp import begin_with_tables
+from tests.whole import whole_run
 
 Synced = tuple[Pipeline, Shell]
-
-
-def test_sync_sums_up_on_stdout_and_shows_progress_on_stderr(synced: Synced) -> None:
-    pipe, shell = synced
-    done = shell.run("sync", "--streams", "campaigns,leads")
-    assert done.returncode == 0, done.stderr
-    for expected in ("leads", "Synced 1 workspace", "warehouse.duckdb", "Next:", "instantly-pipeline query"):
-        assert expected in done.stdout
-    assert "leads: 120 rows in" in done.stderr
-    assert "building the models" in done.stderr
-    assert "dagster" not in done.stderr
-    assert pipe.key not in done.stdout + done.stderr
+Done = subprocess.CompletedProcess[str]
 
 
 def test_a_wrong_key_ends_with_1_in_a_sentence(synced: Synced) -> None:
@@ -83,20 +77,6 @@ def test_a_value_cannot_steer_the_terminal(synced: Synced) -> None:
     assert shown.splitlines()[2] == "\ufffd[2J\ufffd\ufffd"
 
 
-def test_status_says_in_full_why_a_stream_was_not_read(synced: Synced) -> None:
-    pipe, shell = synced
-    pipe.switch(stream_status={"/api/v2/custom-tags": 403})
-    try:
-        assert shell.run("sync", "--streams", "custom_tags").returncode == 3
-    finally:
-        pipe.switch(stream_status={})
-    shown = shell.run("status").stdout
-    assert shell.run("sync", "--streams", "custom_tags").returncode == 0
-    [line] = [line for line in shown.splitlines() if line.startswith("custom_tags: ")]
-    assert line.startswith("custom_tags: skipped: GET /api/v2/custom-tags answered 403")
-    assert line.endswith("leave the stream out of INSTANTLY_STREAMS.")
-
-
 def test_status_compares_with_instantlys_own_counters(synced: Synced) -> None:
     _, shell = synced
     found = json.loads(shell.run("status", "--json").stdout)["reconciliation"]
@@ -108,19 +88,39 @@ def test_status_compares_with_instantlys_own_counters(synced: Synced) -> None:
     )
 
 
-def test_a_workspace_whose_key_no_longer_opens_it_shows_in_status(tmp_path: Path) -> None:
-    with pipeline(tmp_path, config=replace(SMALL, workspaces=2)) as pipe:
+@pytest.fixture(scope="module")
+def in_part(tmp_path_factory: pytest.TempPathFactory, empty_build: Path) -> Iterator[tuple[Shell, Done]]:
+    """A sync of two workspaces of which one rejects its key, and the other refuses a stream; all was well before."""
+    with pipeline(tmp_path_factory.mktemp("part"), config=replace(SMALL, workspaces=2)) as pipe:
         keys = {"one": pipe.key, "two": f"{pipe.key}-2"}
         shell = Shell(pipe.root, INSTANTLY_BASE_URL=pipe.url)
-        good = shell.run("sync", INSTANTLY_API_KEYS=json.dumps(keys))
-        assert good.returncode == 0, good.stderr
-        wrong = shell.run("sync", INSTANTLY_API_KEYS=json.dumps(keys | {"two": "rejected-0815"}))
-        assert wrong.returncode == 3
-        shown = shell.run("status").stdout
-        assert [line for line in shown.splitlines() if line.startswith("two: failed: ") and "answered 401" in line]
-        runs = json.loads(shell.run("status", "--json").stdout)["runs"]
-        assert [run["outcome"] for run in runs if run["workspace_name"] == "two"] == ["failed", "ok"]
-        assert "rejected-0815" not in shown
+        begin_with_tables(Layout(shell.data_dir), empty_build)
+        good = pipe.settings.model_copy(update={"api_key": None, "api_keys": SecretStr(json.dumps(keys))})
+        assert whole_run(good).exit_code == 0
+        pipe.switch(stream_status={"/api/v2/custom-tags": 403})
+        yield shell, shell.run("sync", INSTANTLY_API_KEYS=json.dumps(keys | {"two": "rejected-0815"}))
+
+
+def test_a_sync_that_read_a_part_only_ends_with_3(in_part: tuple[Shell, Done]) -> None:
+    _, done = in_part
+    assert done.returncode == 3, done.stderr
+
+
+def test_a_workspace_whose_key_no_longer_opens_it_shows_in_status(in_part: tuple[Shell, Done]) -> None:
+    shell, _ = in_part
+    shown = shell.run("status").stdout
+    assert [line for line in shown.splitlines() if line.startswith("two: failed: ") and "answered 401" in line]
+    runs = json.loads(shell.run("status", "--json").stdout)["runs"]
+    assert [run["outcome"] for run in runs if run["workspace_name"] == "two"] == ["failed", "ok"]
+    assert "rejected-0815" not in shown
+
+
+def test_status_says_in_full_why_a_stream_was_not_read(in_part: tuple[Shell, Done]) -> None:
+    shell, _ = in_part
+    shown = shell.run("status").stdout
+    [line] = [line for line in shown.splitlines() if "custom_tags: " in line]
+    assert line.startswith("one, custom_tags: skipped: GET /api/v2/custom-tags answered 403")
+    assert line.endswith("leave the stream out of INSTANTLY_STREAMS.")
 
 
 def test_query_shows_a_hundred_rows_and_says_so(synced: Synced) -> None:
@@ -185,7 +185,9 @@ def test_a_closed_stdout_will_do(synced: Synced) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_sync_can_be_stopped_or_killed_and_the_next_goes_on(synced: Synced) -> None:
+@pytest.fixture(scope="module")
+def stopped(synced: Synced) -> tuple[Done, Done, str, Done]:
+    """A sync that met another one, that other one, stopped by Ctrl-C, what one said that was killed, and the next."""
     pipe, shell = synced
     pipe.switch(latency_by_path={LEADS: 20.0})
     try:
@@ -198,16 +200,34 @@ def test_a_sync_can_be_stopped_or_killed_and_the_next_goes_on(synced: Synced) ->
         began = killed.communicate()[1]
     finally:
         pipe.switch(latency_by_path={})
+    interrupted = subprocess.CompletedProcess(child.args, child.returncode, out, err)
+    return busy, interrupted, began, shell.run("sync", "--streams", "campaigns,leads")
+
+
+def test_a_sync_can_be_stopped_or_killed_and_the_next_goes_on(stopped: tuple[Done, Done, str, Done]) -> None:
+    busy, interrupted, began, after = stopped
     assert busy.returncode == 2
     assert "is being written by `sync`" in busy.stderr
     assert_no_traceback(busy)
-    assert child.returncode == INTERRUPTED
-    assert "Stopped; nothing is lost. Run the same command to go on." in err
-    assert "Traceback" not in out + err
+    assert interrupted.returncode == INTERRUPTED
+    assert "Stopped; nothing is lost. Run the same command to go on." in interrupted.stderr
+    assert "Traceback" not in interrupted.stdout + interrupted.stderr
     assert "was closed" not in began  # the stopped run ended as canceled, by itself
-    after = shell.run("sync", "--streams", "leads")
     assert after.returncode == 0
     assert "An earlier run did not end by itself and was closed" in after.stderr
+
+
+def test_sync_sums_up_on_stdout_and_shows_progress_on_stderr(
+    synced: Synced, stopped: tuple[Done, Done, str, Done]
+) -> None:
+    done = stopped[-1]
+    assert done.returncode == 0, done.stderr
+    for expected in ("leads", "Synced 1 workspace", "warehouse.duckdb", "Next:", "instantly-pipeline query"):
+        assert expected in done.stdout
+    assert "leads: 120 rows in" in done.stderr
+    assert "building the models" in done.stderr
+    assert "dagster" not in done.stderr
+    assert synced[0].key not in done.stdout + done.stderr
 
 
 def test_the_sandbox_says_when_it_is_ready_and_ends_on_ctrl_c(shell: Shell) -> None:
@@ -225,7 +245,7 @@ def test_the_sandbox_says_when_it_is_ready_and_ends_on_ctrl_c(shell: Shell) -> N
     assert child.returncode == 0
 
 
-def assert_no_traceback(done: subprocess.CompletedProcess[str]) -> None:
+def assert_no_traceback(done: Done) -> None:
     assert "Traceback" not in done.stdout + done.stderr
     assert done.stderr.startswith(("Error: ", "getting ready", "Usage: "))
 

@@ -9,6 +9,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,19 +17,23 @@ from typing import Any
 import duckdb
 import pytest
 
+from instantly_pipeline import settings
 from instantly_pipeline.sandbox.config import SandboxConfig
 from tests.sync.harness import Bench, bench
+from tests.warehouse.lakehelp import begin_with_tables
+from tests.whole import whole_run
 
+Tables = dict[str, list[tuple[Any, ...]]]
 CONFIG = SandboxConfig(leads=150, campaigns=3, accounts=3, days=12, rate_limited=False)
 
 
 class Data:
-    """Two published syncs, and the command."""
+    """What two syncs published, and the command."""
 
     def __init__(self, at: Bench, home: Path) -> None:
         self.at = at
         self.file = at.layout.published_file
-        self.first: dict[str, list[tuple[Any, ...]]] = {}  # what the first sync published
+        self.first: Tables = {}  # what the first sync published
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("INSTANTLY_", "DAGSTER_"))} | {
             "INSTANTLY_API_KEY": at.key, "INSTANTLY_BASE_URL": at.url, "INSTANTLY_DATA_DIR": str(at.data_dir),
             "INSTANTLY_ENV_FILE": str(home / "none"), "DAGSTER_HOME": str(home / "dagster"),
@@ -40,7 +45,16 @@ class Data:
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout if code == 0 else done.stderr
 
-    def tables(self, file: Path | None = None) -> dict[str, list[tuple[Any, ...]]]:
+    def run_in_little_room(self, command: str, kilobytes: int) -> subprocess.CompletedProcess[str]:
+        """The command where no file can grow above that."""
+
+        def at_most() -> None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (kilobytes * 1024, kilobytes * 1024))
+
+        words = [str(Path(sys.executable).with_name("instantly-pipeline")), command]
+        return subprocess.run(words, env=self.environment, capture_output=True, text=True, preexec_fn=at_most)
+
+    def tables(self, file: Path | None = None) -> Tables:
         """Everything a reader can see, but for when it was published and how the pipeline keeps book of its tables."""
         with duckdb.connect(str(file or self.file), read_only=True) as con:
             con.execute("set timezone = 'UTC'")
@@ -53,24 +67,52 @@ class Data:
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Data]:
+def data(tmp_path_factory: pytest.TempPathFactory, empty_build: Path) -> Iterator[Data]:
     root = tmp_path_factory.mktemp("upkeep")
     with bench(root / "data", CONFIG) as at:
         made = Data(at, root)
-        made.run("sync")
+        begin_with_tables(at.layout, empty_build)
+        whole_run(settings.load(base_url=at.url, api_key=at.key, data_dir=at.data_dir))
         made.first = made.tables()
         at.advance(days=2)
         made.run("sync")
         yield made
 
 
-def test_a_rebuild_from_the_lake_alone_equals_what_was_published(data: Data) -> None:
-    before = data.tables()
+@dataclass
+class Rebuilt:
+    """What was published before and after a rebuild, and the commands before it that the disk had no room for."""
+
+    before: bytes
+    between: list[bytes]
+    refused: list[subprocess.CompletedProcess[str]]
+    tables: tuple[Tables, Tables]
+
+
+@pytest.fixture(scope="module")
+def rebuilt(data: Data) -> Rebuilt:
+    before, tables = data.file.read_bytes(), data.tables()
+    data.at.layout.build_file.unlink()  # so that `check` has something to write, too
+    refused, between = [], []
+    for command, kilobytes in (("check", 150), ("rebuild", 400)):
+        refused.append(data.run_in_little_room(command, kilobytes))
+        between.append(data.file.read_bytes())
     data.run("rebuild")
-    after = data.tables()
+    return Rebuilt(before, between, refused, (tables, data.tables()))
+
+
+def test_a_rebuild_from_the_lake_alone_equals_what_was_published(rebuilt: Rebuilt) -> None:
+    before, after = rebuilt.tables
     assert after.keys() == before.keys()
     for name in before:
         assert after[name] == before[name], name
+
+
+def test_a_disk_that_takes_no_more_is_told_in_a_sentence(rebuilt: Rebuilt) -> None:
+    for done in rebuilt.refused:
+        assert done.returncode == 1
+        assert re.search("free (some space|space of the disk)", done.stderr), done.stderr
+    assert rebuilt.between == [rebuilt.before] * 2
 
 
 def test_a_rebuild_as_of_a_past_run_equals_what_that_run_published(data: Data) -> None:
@@ -113,21 +155,6 @@ def test_a_rebuild_as_of_takes_the_place_of_no_file(data: Data, place: str) -> N
     said = data.run("rebuild", "--as-of", "2026-01-01", "--out", str(there), code=2)
     assert f"{there} is there already" in said
     assert there.read_bytes() == before
-
-
-@pytest.mark.parametrize(("command", "kilobytes"), [("check", 150), ("rebuild", 400)])
-def test_a_disk_that_takes_no_more_is_told_in_a_sentence(data: Data, command: str, kilobytes: int) -> None:
-    def at_most() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (kilobytes * 1024, kilobytes * 1024))
-
-    before = data.file.read_bytes()
-    data.at.layout.build_file.unlink()  # so that `check` has something to write, too
-    words = [str(Path(sys.executable).with_name("instantly-pipeline")), command]
-    done = subprocess.run(words, env=data.environment, capture_output=True, text=True, preexec_fn=at_most)
-    assert done.returncode == 1
-    assert re.search("free (some space|space of the disk)", done.stderr), done.stderr
-    assert data.file.read_bytes() == before
-    data.run("check")
 
 
 def test_every_check_can_be_asked_without_publishing(data: Data) -> None:

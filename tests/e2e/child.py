@@ -6,25 +6,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from instantly_pipeline import settings
 from instantly_pipeline.api.clock import SystemClock
 from instantly_pipeline.lake.layout import Layout
-from instantly_pipeline.lake.lock import writing
-from instantly_pipeline.lake.notes import note_down
-from instantly_pipeline.streams.registry import all_streams
-from instantly_pipeline.sync.engine import World, sync
+from instantly_pipeline.sync.engine import World
 from instantly_pipeline.sync.report import Event, Request
-from instantly_pipeline.warehouse.warehouse import Warehouse
+from tests.whole import whole_run
 
 AREAS = {"changes": "rename", "state": "checkpoint", "index": "index", "meta": "notes"}
-SQL = Path(__file__).resolve().parents[2] / "sql"
 
 
 class Hurried(SystemClock):
@@ -63,28 +57,10 @@ def show(event: Event) -> None:
 def main(url: str, key: str, data_dir: str) -> int:
     """Its exit code."""
     given = settings.load(base_url=url, api_key=key, data_dir=Path(data_dir))
-    layout = Layout(given.data_dir)
-    watch(layout.lake)
-    with writing(given.data_dir, command="sync"), Warehouse(layout, all_streams(), sql_dir=SQL) as warehouse:
-        report = asyncio.run(sync(given, Request(full=True), on_event=show, world=World(time=Hurried())))
-        say("load")
-        warehouse.load()
-        say("models")
-        warehouse.run_models()
-        say("checks")
-        compared = warehouse.reconcile(run_id=report.run_id, now=now())
-        note_down(layout, report.run_id, "reconciliation", compared, now=now)
-        warehouse.run_checks()
-        say("publish")
-        done = warehouse.publish(run_id=report.run_id, now=now())
-        note_down(layout, report.run_id, "published", [done.published_row], now=now)
+    watch(Layout(given.data_dir).lake)
+    report = whole_run(given, Request(full=True), on_event=show, world=World(time=Hurried()), begins=say)
     say("end")
     return report.exit_code
-
-
-def now() -> datetime:
-    """The current instant."""
-    return datetime.now(UTC)
 
 
 if __name__ == "__main__":

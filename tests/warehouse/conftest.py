@@ -16,16 +16,6 @@ def lake(tmp_path: Path) -> LakeWriter:
     return LakeWriter(tmp_path)
 
 
-@pytest.fixture(scope="session")
-def empty_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The build file of an empty lake, with the tables of all streams and models."""
-    made = Opener(LakeWriter(tmp_path_factory.mktemp("empty")))
-    warehouse = made(load=True)
-    warehouse.run_models()
-    made.close()
-    return warehouse.layout.build_file
-
-
 @pytest.fixture
 def opener(lake: LakeWriter, empty_build: Path) -> Iterator[Opener]:
     """Makes warehouses over the lake."""
