@@ -13,6 +13,7 @@ from instantly_pipeline.orchestration.home import open_instance
 from instantly_pipeline.sandbox.config import SandboxConfig
 from tests.e2e.test_kill import Command, published
 from tests.sync.harness import assert_equal, bench
+from tests.warehouse.lakehelp import begin_with_tables
 
 CONFIG = SandboxConfig(leads=300, campaigns=2, accounts=2, days=8, rate_limited=False)
 OPEN = (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.QUEUED)
@@ -28,18 +29,19 @@ def until(child: subprocess.Popen[str], word: str) -> None:
 
 
 def test_of_several_syncs_at_once_one_writes_and_after_a_kill_the_waiting_one_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_build: Path
 ) -> None:
     with bench(tmp_path / "data", CONFIG, apart=True) as at:
+        begin_with_tables(at.layout, empty_build)
         command = Command(at, tmp_path)
         at.post("/switches", {"latency_by_path": {"/api/v2/leads/list": 600.0}})
-        first = command.start()
-        until(first, "campaigns:")
-        refused = [command.start(wait=False) for _ in range(2)]
+        first = command.start("--streams", "leads")
+        until(first, "... leads")
+        refused = [command.start("--streams", "leads", wait=False) for _ in range(2)]
         said = [child.communicate(timeout=120)[0] for child in refused]
         assert [child.returncode for child in refused] == [2, 2]
         assert all(f"process {first.pid}" in text for text in said)
-        waiting = [command.start() for _ in range(2)]
+        waiting = [command.start("--streams", "leads") for _ in range(2)]
         for child in waiting:
             until(child, "Waiting for it to end")
         at.post("/switches", {"latency_by_path": {}})

@@ -1,4 +1,4 @@
-"""One synced pipeline for the tests that only look, new ones for those that change something."""
+"""A pipeline for the tests of a module, synced once without Dagster."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from instantly_pipeline.lake.layout import Layout
 from tests.orchestration.pipeline import Pipeline, pipeline
+from tests.warehouse.lakehelp import begin_with_tables
+from tests.whole import whole_run
 
 
-@pytest.fixture
-def pipe(tmp_path: Path) -> Iterator[Pipeline]:
-    with pipeline(tmp_path) as made:
+@pytest.fixture(scope="module")
+def pipe(tmp_path_factory: pytest.TempPathFactory, empty_build: Path) -> Iterator[Pipeline]:
+    with pipeline(tmp_path_factory.mktemp("pipe")) as made:
+        begin_with_tables(Layout(made.settings.data_dir), empty_build)
+        assert whole_run(made.settings).exit_code == 0
         yield made

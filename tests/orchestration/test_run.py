@@ -127,7 +127,7 @@ def test_a_refused_stream_ends_with_3_and_is_published_all_the_same(synced: tupl
     pipe, _ = synced
     pipe.switch(stream_status={LEADS: 403})
     try:
-        report = pipe.sync()
+        report = pipe.sync(Request(streams=("campaigns", "leads")))
     finally:
         pipe.switch(stream_status={})
     assert (report.exit_code, report.problem) == (3, None)
@@ -147,7 +147,7 @@ def test_a_failed_blocking_check_keeps_the_last_file(synced: tuple[Pipeline, Run
     pipe, _ = synced
     sql_dir = _with_a_check_that_fails(tmp_path / "sql")
     before = pipe.published.read_bytes()
-    report = pipe.sync(sql_dir=sql_dir)
+    report = pipe.sync(Request(streams=("campaigns",)), sql_dir=sql_dir)
     assert report.exit_code == 1
     assert report.publish is None
     assert report.problem is not None

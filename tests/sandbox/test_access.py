@@ -13,12 +13,12 @@ from tests.sandbox.conftest import AGENT, Api
 
 def test_a_missing_and_a_wrong_key_are_401(still: Api) -> None:
     url, agent = f"{still.url}/api/v2/campaigns", {"user-agent": AGENT}
-    missing = httpx.get(url, headers=agent)
+    missing = httpx.get(url, verify=False, headers=agent)
     assert missing.status_code == 401
     assert missing.json() == {"statusCode": 401, "error": "Unauthorized", "message": "Missing authorization header"}
-    wrong = httpx.get(url, headers={**agent, "authorization": "Bearer nope"})
+    wrong = httpx.get(url, verify=False, headers={**agent, "authorization": "Bearer nope"})
     assert wrong.json() == {"statusCode": 401, "error": "Unauthorized", "message": "Invalid API key"}
-    assert httpx.get(url, headers={**agent, "authorization": f"Basic {still.key}"}).status_code == 401
+    assert httpx.get(url, verify=False, headers={**agent, "authorization": f"Basic {still.key}"}).status_code == 401
 
 
 @pytest.mark.parametrize("agent", ["python-httpx/0.28.1", "python-requests/2.32", "Python-urllib/3.11"])

@@ -24,7 +24,7 @@ def test_a_sandbox_in_a_thread_ends_with_its_block() -> None:
         assert sandbox.pid == os.getpid()
         api.http.close()
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{sandbox.url}/_sandbox/clock")
+        httpx.get(f"{sandbox.url}/_sandbox/clock", verify=False)
 
 
 def test_a_sandbox_in_a_child_has_an_interpreter_of_its_own_and_the_same_world() -> None:

@@ -14,8 +14,6 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from instantly_pipeline.sandbox.config import SandboxConfig
 from instantly_pipeline.streams import enums
 from instantly_pipeline.streams.registry import all_streams
@@ -109,7 +107,7 @@ class LeadWorld:
                     self.bench.state("events", workspace=space.id))  # fmt: skip
 
     def _overview(self, space: Space, campaign_id: str) -> Row:
-        answer = httpx.get(
+        answer = self.bench.control.get(
             f"{self.bench.url}/api/v2/campaigns/analytics/overview",
             params={"id": campaign_id},
             headers={"Authorization": f"Bearer {space.key}", "User-Agent": "tests/1"},

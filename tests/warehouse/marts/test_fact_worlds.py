@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.warehouse.marts.worlds import Row, Space, Synced
@@ -203,7 +202,7 @@ def _warmup(world: Synced, space: Space) -> dict[Key, tuple[int, int, int]]:
     emails = [account["email"] for account in space.accounts]
     if not emails:
         return {}
-    answer = httpx.post(
+    answer = world.bench.control.post(
         f"{world.bench.url}/api/v2/accounts/warmup-analytics",
         json={"emails": emails},
         headers={"Authorization": f"Bearer {space.key}", "User-Agent": "instantly-pipeline-tests/1"},
