@@ -5,8 +5,30 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from tests.warehouse.lakehelp import LakeWriter, Opener
+
+# Files that read the same synced data, by folder: on one worker it is made once.
+TOGETHER = {
+    "cli": ("commands", "doctor", "export", "notebook", "plan", "report"),
+    "warehouse/marts": ("contracts", "fact_worlds", "worlds"),
+}
+_FOLDER = {f"tests/{folder}/test_{name}.py": folder for folder, names in TOGETHER.items() for name in names}
+
+
+class Together(LoadFileScheduling):
+    """The tests of a file, and of the files that go with it, on one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        return _FOLDER.get(file, file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileScheduling | None:
+    """For `--dist loadfile`."""
+    return Together(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

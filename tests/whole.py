@@ -1,4 +1,4 @@
-"""A whole run without Dagster, for the tests that are about something else: what a sync leaves, at a third of its cost."""
+"""A whole run without Dagster, at a third of the cost, for the tests that are about something else."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def play(examples: int, steps: int) -> None:
 
 
 def test_lake_and_warehouse_equal_the_world_after_every_sync() -> None:
-    play(examples=6, steps=10)
+    play(examples=5, steps=10)
 
 
 @pytest.mark.slow

@@ -350,13 +350,8 @@ def _edit(chance: random.Random, lake: LakeWriter, sql: Path, hours: float) -> N
 STEPS: tuple[Step, ...] = (_load_more, _load_more, _delete, _verify, _quarantine, _lose, _edit, _edit)
 
 
-@settings(max_examples=6, deadline=None)
-@given(seed=st.integers(0, 2**32))
-def test_any_sequence_of_loads_edits_and_kills_gives_what_a_full_build_gives(
-    tmp_path_factory: pytest.TempPathFactory, seed: int
-) -> None:
+def _any_sequence(folder: Path, seed: int) -> None:
     chance = random.Random(seed)
-    folder = tmp_path_factory.mktemp("lake")
     lake, sql = LakeWriter(folder), write_sql(folder / "sql")
     opener = Opener(lake)
     for number in range(5):
@@ -369,7 +364,20 @@ def test_any_sequence_of_loads_edits_and_kills_gives_what_a_full_build_gives(
         _results_agree(warehouse, warehouse.run_models())
         assert everything(warehouse.connection) == of_a_full_build(warehouse, sql)
         warehouse.close()
-    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("examples", [3, pytest.param(40, marks=pytest.mark.slow)])
+def test_any_sequence_of_loads_edits_and_kills_gives_what_a_full_build_gives(
+    tmp_path_factory: pytest.TempPathFactory, examples: int
+) -> None:
+    @settings(max_examples=examples, deadline=None)
+    @given(seed=st.integers(0, 2**32))
+    def play(seed: int) -> None:
+        folder = tmp_path_factory.mktemp("lake")
+        _any_sequence(folder, seed)
+        shutil.rmtree(folder)
+
+    play()
 
 
 def _broken_off(warehouse: Warehouse, where: str) -> None:
