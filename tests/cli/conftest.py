@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
+from instantly_pipeline.cli.failures import run_safely
+from instantly_pipeline.cli.main import cli
 from instantly_pipeline.lake.layout import Layout
 from tests.orchestration.pipeline import Pipeline, make_home, pipeline
 from tests.warehouse.lakehelp import begin_with_tables
@@ -32,6 +37,14 @@ class Shell:
     def run(self, *args: str, folder: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
         env = self.environment | environment
         return subprocess.run([*COMMAND, *args], cwd=folder, env=env, capture_output=True, text=True, timeout=120)
+
+    def here(self, *args: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """The same in this process, which spares the start of another: for what reads only, or is refused."""
+        out, err = io.StringIO(), io.StringIO()
+        given = patch.dict(os.environ, self.environment | environment, clear=True)
+        with given, redirect_stdout(out), redirect_stderr(err):
+            code = run_safely(cli, args)
+        return subprocess.CompletedProcess(args, code, out.getvalue(), err.getvalue())
 
     def start(self, *args: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

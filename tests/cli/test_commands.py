@@ -44,7 +44,7 @@ def test_status_shows_every_stream_and_the_last_runs(synced: Synced) -> None:
     assert done.returncode == 0
     assert "leads" in done.stdout
     assert "Last runs" in done.stdout
-    found = json.loads(shell.run("status", "--json").stdout)
+    found = json.loads(shell.here("status", "--json").stdout)
     assert {"file", "bytes", "published_at", "streams", "runs"} <= found.keys()
     assert {stream["stream"] for stream in found["streams"]} >= {"campaigns", "leads"}
 
@@ -52,12 +52,12 @@ def test_status_shows_every_stream_and_the_last_runs(synced: Synced) -> None:
 def test_query_answers_as_table_csv_and_json(synced: Synced) -> None:
     _, shell = synced
     sql = "select 'caf\u00e9' as name, count(*) as n, null as nothing from raw.leads"
-    shown = shell.run("query", sql).stdout.splitlines()
+    shown = shell.here("query", sql).stdout.splitlines()
     assert shown[0].split() == ["name", "n", "nothing"]
     assert shown[2].split() == ["caf\u00e9", "120"]
-    rows = list(csv.reader(io.StringIO(shell.run("query", sql, "--format", "csv").stdout)))
+    rows = list(csv.reader(io.StringIO(shell.here("query", sql, "--format", "csv").stdout)))
     assert rows == [["name", "n", "nothing"], ["caf\u00e9", "120", ""]]
-    assert json.loads(shell.run("query", sql, "--format", "json").stdout) == [
+    assert json.loads(shell.here("query", sql, "--format", "json").stdout) == [
         {"name": "caf\u00e9", "n": 120, "nothing": None}
     ]
 
@@ -65,7 +65,7 @@ def test_query_answers_as_table_csv_and_json(synced: Synced) -> None:
 def test_json_stays_json_whatever_is_asked(synced: Synced) -> None:
     _, shell = synced
     sql = "select 'nan'::double as a, ['inf'::double, 1] as b, {'c': date '2026-01-02', 'd': 'x'::blob} as e"
-    shown = shell.run("query", sql, "--format", "json").stdout
+    shown = shell.here("query", sql, "--format", "json").stdout
     assert json.loads(shown, parse_constant=pytest.fail) == [
         {"a": None, "b": [None, 1.0], "e": {"c": "2026-01-02", "d": "78"}}
     ]
@@ -73,18 +73,18 @@ def test_json_stays_json_whatever_is_asked(synced: Synced) -> None:
 
 def test_a_value_cannot_steer_the_terminal(synced: Synced) -> None:
     _, shell = synced
-    shown = shell.run("query", "select chr(27) || '[2J' || chr(7) || chr(155) as x").stdout
+    shown = shell.here("query", "select chr(27) || '[2J' || chr(7) || chr(155) as x").stdout
     assert shown.splitlines()[2] == "\ufffd[2J\ufffd\ufffd"
 
 
 def test_status_compares_with_instantlys_own_counters(synced: Synced) -> None:
     _, shell = synced
-    found = json.loads(shell.run("status", "--json").stdout)["reconciliation"]
+    found = json.loads(shell.here("status", "--json").stdout)["reconciliation"]
     assert found["checked_at"] is not None
     assert (found["equal"], found["near"], found["largest"]) == (found["counters"], 0, [])
     assert found["counters"] > 6
     assert (
-        f"{found['equal']} of {found['counters']} of Instantly's own counters equal ours" in shell.run("status").stdout
+        f"{found['equal']} of {found['counters']} of Instantly's own counters equal ours" in shell.here("status").stdout
     )
 
 
@@ -108,16 +108,16 @@ def test_a_sync_that_read_a_part_only_ends_with_3(in_part: tuple[Shell, Done]) -
 
 def test_a_workspace_whose_key_no_longer_opens_it_shows_in_status(in_part: tuple[Shell, Done]) -> None:
     shell, _ = in_part
-    shown = shell.run("status").stdout
+    shown = shell.here("status").stdout
     assert [line for line in shown.splitlines() if line.startswith("two: failed: ") and "answered 401" in line]
-    runs = json.loads(shell.run("status", "--json").stdout)["runs"]
+    runs = json.loads(shell.here("status", "--json").stdout)["runs"]
     assert [run["outcome"] for run in runs if run["workspace_name"] == "two"] == ["failed", "ok"]
     assert "rejected-0815" not in shown
 
 
 def test_status_says_in_full_why_a_stream_was_not_read(in_part: tuple[Shell, Done]) -> None:
     shell, _ = in_part
-    shown = shell.run("status").stdout
+    shown = shell.here("status").stdout
     [line] = [line for line in shown.splitlines() if "custom_tags: " in line]
     assert line.startswith("one, custom_tags: skipped: GET /api/v2/custom-tags answered 403")
     assert line.endswith("leave the stream out of INSTANTLY_STREAMS.")
@@ -125,10 +125,10 @@ def test_status_says_in_full_why_a_stream_was_not_read(in_part: tuple[Shell, Don
 
 def test_query_shows_a_hundred_rows_and_says_so(synced: Synced) -> None:
     _, shell = synced
-    done = shell.run("query", "select id from raw.leads")
+    done = shell.here("query", "select id from raw.leads")
     assert len(done.stdout.splitlines()) == 102
     assert "The first 100 rows" in done.stderr
-    assert len(shell.run("query", "select id from raw.leads", "--limit", "7").stdout.splitlines()) == 9
+    assert len(shell.here("query", "select id from raw.leads", "--limit", "7").stdout.splitlines()) == 9
 
 
 def test_query_of_the_build_file_answers_and_holds_the_lock_meanwhile(synced: Synced) -> None:
@@ -151,7 +151,7 @@ def test_query_reads_its_statement_from_standard_input(synced: Synced) -> None:
 @pytest.mark.parametrize("sql", ["select nothing from nowhere", "delete from raw.leads", "selekt"])
 def test_a_wrong_statement_is_a_sentence_and_2(synced: Synced, sql: str) -> None:
     _, shell = synced
-    done = shell.run("query", sql)
+    done = shell.here("query", sql)
     assert (done.returncode, done.stdout) == (2, "")
     assert_no_traceback(done)
 

@@ -29,7 +29,7 @@ def switched(pipe: Pipeline, **values: Any) -> Iterator[None]:
 
 def examined(shell: Shell, code: int, **environment: str) -> list[tuple[str, str, str]]:
     """Health, subject and sentence of every line."""
-    done = shell.run("doctor", "--json", **environment)
+    done = shell.here("doctor", "--json", **environment)
     assert done.returncode == code, done.stdout + done.stderr
     assert done.stderr == ""
     return [(one["health"], one["about"], one["said"]) for one in json.loads(done.stdout)["findings"]]

@@ -72,14 +72,14 @@ def test_without_a_key_sync_says_how_to_get_one(shell: Shell) -> None:
 
 
 def test_a_wrong_setting_is_named(shell: Shell) -> None:
-    done = shell.run("sync", INSTANTLY_LOOKBACK_DAYS="many")
+    done = shell.here("sync", INSTANTLY_LOOKBACK_DAYS="many")
     assert done.returncode == 2
     assert "INSTANTLY_LOOKBACK_DAYS" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_an_unknown_stream_is_named_before_anything_is_written(shell: Shell) -> None:
-    done = shell.run("sync", "--streams", "lead", INSTANTLY_API_KEY="k")
+    done = shell.here("sync", "--streams", "lead", INSTANTLY_API_KEY="k")
     assert done.returncode == 2
     assert "There is no stream 'lead'. The streams are:" in done.stderr
     assert not shell.data_dir.exists()
@@ -95,7 +95,7 @@ def test_no_network_ends_with_1_in_a_sentence(shell: Shell) -> None:
 
 @pytest.mark.parametrize("command", [["status"], ["status", "--json"], ["query", "select 1"]])
 def test_before_the_first_sync_it_is_said_what_to_type(shell: Shell, command: list[str]) -> None:
-    done = shell.run(*command)
+    done = shell.here(*command)
     assert (done.returncode, done.stdout) == (2, "")
     assert "run `instantly-pipeline sync` first" in done.stderr
 
@@ -103,7 +103,7 @@ def test_before_the_first_sync_it_is_said_what_to_type(shell: Shell, command: li
 def test_a_broken_published_file_is_told_in_a_sentence(shell: Shell) -> None:
     (shell.data_dir / "publish").mkdir(parents=True)
     (shell.data_dir / "publish" / "warehouse.duckdb").write_bytes(b"not a database" * 1000)
-    done = shell.run("status")
+    done = shell.here("status")
     assert done.returncode == 1
     assert "cannot be read" in done.stderr
     assert "Traceback" not in done.stderr
@@ -111,7 +111,7 @@ def test_a_broken_published_file_is_told_in_a_sentence(shell: Shell) -> None:
 
 def test_a_data_directory_that_cannot_be_made_is_told_in_a_sentence(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    done = shell.run("sync", INSTANTLY_API_KEY="k", INSTANTLY_DATA_DIR=str(tmp_path / "file" / "data"))
+    done = shell.here("sync", INSTANTLY_API_KEY="k", INSTANTLY_DATA_DIR=str(tmp_path / "file" / "data"))
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(f"Error: {tmp_path / 'file' / 'data'}")
     assert "or set INSTANTLY_DATA_DIR to another folder" in done.stderr
@@ -122,7 +122,7 @@ def test_a_data_directory_that_cannot_be_made_is_told_in_a_sentence(shell: Shell
     [("INSTANTLY_MEMORY_LIMIT", "lots"), ("INSTANTLY_STORAGE_VERSION", "9"), ("INSTANTLY_STREAMS", "campaigns,lead")],
 )
 def test_a_setting_that_would_fail_late_is_named_at_once(shell: Shell, variable: str, value: str) -> None:
-    done = shell.run("sync", INSTANTLY_API_KEY="k", **{variable: value})
+    done = shell.here("sync", INSTANTLY_API_KEY="k", **{variable: value})
     assert done.returncode == 2
     assert f"Error: {variable}: " in done.stderr
     assert not (shell.data_dir / "lake").exists()
@@ -132,7 +132,7 @@ def test_a_setting_that_would_fail_late_is_named_at_once(shell: Shell, variable:
 def test_wrong_settings_of_dagster_are_told_in_a_sentence(shell: Shell, content: str) -> None:
     config = shell.root / "dagster_home" / "dagster.yaml"
     config.write_text(content)
-    done = shell.run("sync", INSTANTLY_API_KEY="k")
+    done = shell.here("sync", INSTANTLY_API_KEY="k")
     assert done.returncode == 2
     assert f"Error: {config} cannot be used" in done.stderr
     assert "An unexpected" not in done.stderr

@@ -30,7 +30,7 @@ def test_it_shows_requests_time_and_reasons_by_stream_while_another_command_writ
 
 def test_json_is_for_programs_and_holds_the_sums(synced: Synced) -> None:
     _, shell = synced
-    done = shell.run("plan", "--json", "--streams", "campaigns,leads")
+    done = shell.here("plan", "--json", "--streams", "campaigns,leads")
     assert (done.returncode, done.stderr) == (0, "")
     [one] = json.loads(done.stdout)["workspaces"]
     assert [cost["stream"] for cost in one["streams"][1:]] == ["campaigns", "leads"]
@@ -41,7 +41,7 @@ def test_json_is_for_programs_and_holds_the_sums(synced: Synced) -> None:
 def test_a_new_data_directory_is_not_made(synced: Synced, tmp_path: Path) -> None:
     _, shell = synced
     folder = tmp_path / "new"
-    done = shell.run("plan", INSTANTLY_DATA_DIR=str(folder))
+    done = shell.here("plan", INSTANTLY_DATA_DIR=str(folder))
     assert (done.returncode, done.stderr) == (0, "")
     assert "what was never read, or has moved, is an estimate" in done.stdout
     assert not folder.exists()
@@ -49,7 +49,7 @@ def test_a_new_data_directory_is_not_made(synced: Synced, tmp_path: Path) -> Non
 
 def test_a_rejected_key_is_1_and_said(synced: Synced) -> None:
     _, shell = synced
-    done = shell.run("plan", INSTANTLY_API_KEY="wrong-key-0815")
+    done = shell.here("plan", INSTANTLY_API_KEY="wrong-key-0815")
     assert done.returncode == 1
     assert done.stdout.startswith("default: failed: ")
     assert "401" in done.stdout
@@ -62,6 +62,6 @@ def test_wrong_usage_is_2(synced: Synced) -> None:
         (["--streams", "nonsense"], "no stream 'nonsense'"),
         (["--workspace", "x"], "no workspace 'x'"),
     ):
-        done = shell.run("plan", *words)
+        done = shell.here("plan", *words)
         assert done.returncode == 2
         assert said in done.stderr

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import resource
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ import pytest
 
 from instantly_pipeline import settings
 from instantly_pipeline.sandbox.config import SandboxConfig
+from tests.cli.conftest import COMMAND, Shell
 from tests.sync.harness import Bench, bench
 from tests.warehouse.lakehelp import begin_with_tables
 from tests.whole import whole_run
@@ -32,18 +31,19 @@ class Data:
 
     def __init__(self, at: Bench, home: Path) -> None:
         self.at = at
+        self.shell = Shell(home, INSTANTLY_API_KEY=at.key, INSTANTLY_BASE_URL=at.url)
         self.file = at.layout.published_file
         self.first: Tables = {}  # what the first sync published
-        self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("INSTANTLY_", "DAGSTER_"))} | {
-            "INSTANTLY_API_KEY": at.key, "INSTANTLY_BASE_URL": at.url, "INSTANTLY_DATA_DIR": str(at.data_dir),
-            "INSTANTLY_ENV_FILE": str(home / "none"), "DAGSTER_HOME": str(home / "dagster"),
-        }  # fmt: skip
 
-    def run(self, *words: str, code: int = 0) -> str:
-        command = [str(Path(sys.executable).with_name("instantly-pipeline")), *words]
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=120)
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout if code == 0 else done.stderr
+    def run(self, *words: str) -> str:
+        done = self.shell.run(*words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def refused(self, *words: str) -> str:
+        done = self.shell.here(*words)
+        assert done.returncode == 2, done.stdout + done.stderr
+        return done.stderr
 
     def run_in_little_room(self, command: str, kilobytes: int) -> subprocess.CompletedProcess[str]:
         """The command where no file can grow above that."""
@@ -51,8 +51,9 @@ class Data:
         def at_most() -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (kilobytes * 1024, kilobytes * 1024))
 
-        words = [str(Path(sys.executable).with_name("instantly-pipeline")), command]
-        return subprocess.run(words, env=self.environment, capture_output=True, text=True, preexec_fn=at_most)
+        return subprocess.run(
+            [*COMMAND, command], env=self.shell.environment, capture_output=True, text=True, preexec_fn=at_most
+        )
 
     def tables(self, file: Path | None = None) -> Tables:
         """Everything a reader can see, but for when it was published and how the pipeline keeps book of its tables."""
@@ -117,9 +118,9 @@ def test_a_disk_that_takes_no_more_is_told_in_a_sentence(rebuilt: Rebuilt) -> No
 
 def test_a_rebuild_as_of_a_past_run_equals_what_that_run_published(data: Data) -> None:
     known = json.loads(data.run("query", "from meta.published order by published_at", "--format", "json"))
-    at = datetime.fromisoformat(known[0]["published_at"]).strftime("%Y-%m-%dT%H:%M:%S")
-    later = str(int(at[-2:]) + 1).zfill(2) if at[-2:] != "59" else "59"
-    printed = data.run("rebuild", "--as-of", at[:-2] + later, "--out", str(data.at.data_dir / "then.duckdb")).strip()
+    later = datetime.fromisoformat(known[0]["published_at"]) + timedelta(seconds=1)
+    out = str(data.at.data_dir / "then.duckdb")
+    printed = data.run("rebuild", "--as-of", later.strftime("%Y-%m-%dT%H:%M:%S"), "--out", out).strip()
     then = data.tables(Path(printed))
     for name, rows in data.first.items():
         if not name.startswith("meta."):
@@ -127,19 +128,19 @@ def test_a_rebuild_as_of_a_past_run_equals_what_that_run_published(data: Data) -
 
 
 def test_a_time_before_the_first_publication_is_refused_in_words(data: Data) -> None:
-    assert "Nothing was published by" in data.run("rebuild", "--as-of", "2020-01-01", code=2)
+    assert "Nothing was published by" in data.refused("rebuild", "--as-of", "2020-01-01")
 
 
 def test_out_without_as_of_is_refused(data: Data) -> None:
-    assert "--as-of" in data.run("rebuild", "--out", "x.duckdb", code=2)
+    assert "--as-of" in data.refused("rebuild", "--out", "x.duckdb")
 
 
 def test_a_time_ahead_is_refused(data: Data) -> None:
-    assert "2999-12-31T00:00:00 UTC lies ahead" in data.run("rebuild", "--as-of", "2999-12-31", code=2)
+    assert "2999-12-31T00:00:00 UTC lies ahead" in data.refused("rebuild", "--as-of", "2999-12-31")
 
 
 def test_the_first_instant_it_names_can_be_typed(data: Data) -> None:
-    said = data.run("rebuild", "--as-of", "2020-01-01", code=2)
+    said = data.refused("rebuild", "--as-of", "2020-01-01")
     first = said.rpartition("ask for is ")[2].strip().removesuffix(".")
     printed = data.run("rebuild", "--as-of", first).strip()
     assert Path(printed).is_file()
@@ -152,7 +153,7 @@ def test_a_rebuild_as_of_takes_the_place_of_no_file(data: Data, place: str) -> N
     if place == ".env":
         there.write_text("INSTANTLY_API_KEY=mine")
     before = there.read_bytes()
-    said = data.run("rebuild", "--as-of", "2026-01-01", "--out", str(there), code=2)
+    said = data.refused("rebuild", "--as-of", "2026-01-01", "--out", str(there))
     assert f"{there} is there already" in said
     assert there.read_bytes() == before
 
@@ -169,11 +170,10 @@ def test_compacting_says_what_it_did(data: Data) -> None:
 
 def test_a_reset_names_what_to_type_next(data: Data) -> None:
     assert "sync --streams lead_lists" in data.run("reset", "--streams", "lead_lists")
-    assert "no stream" in data.run("reset", "--streams", "nonsense", code=2)
+    assert "no stream" in data.refused("reset", "--streams", "nonsense")
 
 
 @pytest.mark.parametrize("command", [("rebuild",), ("check",), ("compact",), ("reset", "--streams", "leads")])
 def test_without_data_it_is_said_what_to_type(data: Data, tmp_path: Path, command: tuple[str, ...]) -> None:
     empty = Data(data.at, tmp_path)
-    empty.environment["INSTANTLY_DATA_DIR"] = str(tmp_path / "empty")
-    assert "instantly-pipeline sync" in empty.run(*command, code=2)
+    assert "instantly-pipeline sync" in empty.refused(*command)
