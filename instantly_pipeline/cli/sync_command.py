@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from instantly_pipeline.api.clock import SYSTEM, Clock
 from instantly_pipeline.cli.failures import keep
 from instantly_pipeline.cli.logfile import log_to_file
 from instantly_pipeline.cli.progress import preparing, reporter
@@ -29,15 +30,16 @@ def sync_command(
     return tell(report)
 
 
-def run(settings: Settings, request: Request, *, wait: bool = False) -> RunReport:
-    """One sync with its progress on stderr."""
+def run(settings: Settings, request: Request, *, wait: bool = False, clock: Clock = SYSTEM) -> RunReport:
+    """One sync with its progress on stderr; `clock` is that of the API."""
     keys = settings.keys()
     log_to_file(settings.data_dir)
     with reporter(several=len(keys) > 1) as show, preparing(show) as on_event:
         with loading():
             from instantly_pipeline.orchestration.run import run_sync  # dagster: a second, so only now
+            from instantly_pipeline.orchestration.state import Overrides
 
-        return run_sync(settings, request, on_event=on_event, wait=wait)
+        return run_sync(settings, request, on_event=on_event, wait=wait, overrides=Overrides(clock=clock))
 
 
 def tell(report: RunReport) -> int:

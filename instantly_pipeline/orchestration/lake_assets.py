@@ -20,6 +20,7 @@ from instantly_pipeline.orchestration.state import RunState
 from instantly_pipeline.orchestration.steps import API_POOL, RESOURCE, may_write, state_of, told
 from instantly_pipeline.orchestration.stream_results import FINE, incomplete, read_check, read_metadata, read_sentence
 from instantly_pipeline.streams.model import Stream
+from instantly_pipeline.sync.engine import World
 from instantly_pipeline.sync.report import Event, Request, SyncReport
 
 STEP = "read_api"
@@ -86,7 +87,8 @@ async def _read(context: dg.AssetExecutionContext, state: RunState, request: Req
             context.log.info(f"{where}: {event.text}")
         state.overrides.on_event(event)
 
-    return await state.overrides.sync(state.settings, request, on_event=on_event)
+    world = World(time=state.overrides.clock)
+    return await state.overrides.sync(state.settings, request, on_event=on_event, world=world)
 
 
 def _refuse_if_nothing(report: SyncReport) -> None:

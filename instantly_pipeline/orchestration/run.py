@@ -5,7 +5,7 @@ So both show in Dagster's UI. The data directory's lock is held from before the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import dagster as dg
 
@@ -66,8 +66,7 @@ def run_sync(
     recall(tables)
     selection = wanted(settings, request)
     results = Results()
-    given = overrides or Overrides()
-    passed = Overrides(on_event=on_event, sync=given.sync, sql_dir=given.sql_dir, results=results)
+    passed = replace(overrides or Overrides(), on_event=on_event, results=results)
 
     def say(text: str) -> None:
         on_event(Event("say", "", text=text))

@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from instantly_pipeline.api.clock import SYSTEM, Clock
 from instantly_pipeline.errors import PipelineError
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.lock import writing
 from instantly_pipeline.orchestration.sql import SQL_DIR, models_in
 from instantly_pipeline.settings import Settings
 from instantly_pipeline.streams.registry import all_streams
-from instantly_pipeline.sync.engine import sync
+from instantly_pipeline.sync.engine import World, sync
 from instantly_pipeline.sync.report import Event, OnEvent, Request, SyncReport, silent
 from instantly_pipeline.warehouse.checks import CheckResult
 from instantly_pipeline.warehouse.publish import PublishResult
@@ -30,7 +31,7 @@ class Sync(Protocol):
     """The engine, or what stands for it in a test."""
 
     def __call__(
-        self, settings: Settings, request: Request, *, on_event: OnEvent
+        self, settings: Settings, request: Request, *, on_event: OnEvent, world: World
     ) -> Coroutine[Any, Any, SyncReport]: ...
 
 
@@ -52,13 +53,14 @@ class Results:
 class Overrides:
     """What a caller or a test passes into the definitions.
 
-    `results` is filled while the run goes on; None makes new ones for each run.
+    `results` is filled while the run goes on; None makes new ones for each run. `clock` is that of the API.
     """
 
     on_event: OnEvent = silent
     sync: Sync = sync
     sql_dir: Path = SQL_DIR
     results: Results | None = None
+    clock: Clock = SYSTEM
 
 
 class RunState:

@@ -7,7 +7,6 @@ Annotations are evaluated here, since dagster looks at them.
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +85,7 @@ def warehouse_assets(
             yield dg.MaterializeResult(asset_key=keys.PUBLISHED, metadata=metadata)
             asked_for = state.settings.stream_names()
             judged = [one for one in found if asked_for is None or one.stream in asked_for]
-            yield fresh_result(judged, now=_now())
+            yield fresh_result(judged, now=state.overrides.clock.now())
             yield complete_result(judged)
 
     return [build_tables, publish]
@@ -143,9 +142,9 @@ def _columns_metadata(model: Model, made: ModelResult, lineage: dg.TableColumnLi
 def _checks(context: dg.AssetExecutionContext, state: RunState) -> Made:
     with state.step("checks"):
         if state.results.sync is not None:  # compared with the counters of this run, no older ones
-            this_run = state.results.sync.run_id
-            compared = state.warehouse(context.log.info).reconcile(run_id=this_run, now=_now())
-            note_down(state.layout, this_run, "reconciliation", compared, now=_now)
+            this_run, clock = state.results.sync.run_id, state.overrides.clock
+            compared = state.warehouse(context.log.info).reconcile(run_id=this_run, now=clock.now())
+            note_down(state.layout, this_run, "reconciliation", compared, now=clock.now)
         results = state.warehouse(context.log.info).run_checks()
     state.results.checks = results
     by_check: dict[dg.AssetCheckKey, list[CheckResult]] = {}
@@ -162,16 +161,13 @@ def _checks(context: dg.AssetExecutionContext, state: RunState) -> Made:
     refuse_if_failed([one for key in context.selected_asset_check_keys for one in by_check.get(key, [])])
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 def _publish(context: dg.AssetExecutionContext, state: RunState) -> PublishResult:
-    now = _now()
+    clock = state.overrides.clock
+    now = clock.now()
     this_run = state.results.sync.run_id if state.results.sync else new_run_id(state.layout, now)
     with state.step("publish"):
         published = state.warehouse(context.log.info).publish(run_id=this_run, now=now)
-        note_down(state.layout, this_run, "published", [published.published_row], now=_now)
+        note_down(state.layout, this_run, "published", [published.published_row], now=clock.now)
     state.results.published = published
     size = published.bytes / 1e6
     context.log.info(f"Published {published.path} ({size:,.1f} MB, {len(published.tables)} tables).")
