@@ -21,9 +21,9 @@ PUBLIC = ("marts", "raw", "history", "meta", "seeds")
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+def published(tmp_path_factory: pytest.TempPathFactory, empty_build: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The published file of an empty lake, as a reader opens it."""
-    opener = Opener(LakeWriter(tmp_path_factory.mktemp("published")))
+    opener = Opener(LakeWriter(tmp_path_factory.mktemp("published")), empty_build)
     warehouse = opener(load=True)
     warehouse.run_models()
     path = warehouse.publish(run_id="run", now=at(1)).path
