@@ -45,7 +45,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> PublishResult:
+def published(tmp_path_factory: pytest.TempPathFactory, empty_build: Path) -> PublishResult:
     """Every table that there is, with enough leads to be compressed, in a folder with a name that means something."""
     lake = LakeWriter(tmp_path_factory.mktemp("it's=[1]*"))
     words = ["Zürich", "new york", "東京", ""]
@@ -58,7 +58,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> PublishResult:
             for n in range(3000)
         ],
     )  # fmt: skip
-    opener = Opener(lake)
+    opener = Opener(lake, empty_build)
     warehouse = opener(load=True)
     warehouse.run_models()
     result = warehouse.publish(run_id="run", now=at(1))

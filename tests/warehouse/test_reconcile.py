@@ -11,7 +11,6 @@ from tests.warehouse import world
 from tests.warehouse.lakehelp import LakeWriter, Opener, at
 from tests.warehouse.test_marts import put
 
-
 MODELS = ["int_reconciliation", "rpt_campaign_summary"]
 
 
