@@ -30,12 +30,16 @@ setup: .venv/.ready ## make .venv from requirements.lock (done by the others whe
 demo: setup ## from nothing to marts: a local Instantly API, two syncs, models, a published file
 	@$(BIN)/instantly-pipeline demo
 
-# files in their own order: those with few and long tests must not be left for the end
+# on a disk of memory, where there is one with room: the tests wait for thousands of small writes to be safe
+ROOM = $(shell df --output=avail /dev/shm 2> /dev/null | tail -1)
+TEMP = $(shell test "$(ROOM)" -gt 4000000 2> /dev/null && echo TMPDIR=/dev/shm)
+
+# files in their own order: those with few and long tests must not be left for the end; conftest.py keeps some together
 test: setup ## the tests (under five minutes)
-	@$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+	@$(TEMP) $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 test-all: setup ## the tests with the long ones, and the coverage
-	@$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "" --cov --cov-report=term
+	@$(TEMP) $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "" --cov --cov-report=term
 
 lint: setup ## ruff, import-linter
 	@$(BIN)/ruff check .

@@ -37,10 +37,10 @@ def test_of_several_syncs_at_once_one_writes_and_after_a_kill_the_waiting_one_do
         at.post("/switches", {"latency_by_path": {"/api/v2/leads/list": 600.0}})
         first = command.start("--streams", "leads")
         until(first, "... leads")
-        refused = [command.start("--streams", "leads", wait=False) for _ in range(2)]
-        said = [child.communicate(timeout=120)[0] for child in refused]
-        assert [child.returncode for child in refused] == [2, 2]
-        assert all(f"process {first.pid}" in text for text in said)
+        refused = command.start("--streams", "leads", wait=False)
+        said = refused.communicate(timeout=120)[0]
+        assert refused.returncode == 2
+        assert f"process {first.pid}" in said
         waiting = [command.start("--streams", "leads") for _ in range(2)]
         for child in waiting:
             until(child, "Waiting for it to end")
