@@ -208,14 +208,22 @@ class LeadStore:
             self._records[row] = orjson.dumps(self._final(row, record))[:-1] + b"}"
 
     def _final(self, row: int, record: Record) -> Record:
-        record = self.by_hand.inserted.get(row, record)
-        if self.shape is not None and row not in self.by_hand.inserted:
+        if row in self.by_hand.inserted:
+            record = self._placed(self.by_hand.inserted[row], record)
+        elif self.shape is not None:
             record = self.shape(record)
         if row in self.by_hand.values:
             record = {**record, **self.by_hand.values[row]}
         if row in self.by_hand.unset:
             record = {k: v for k, v in record.items() if k not in self.by_hand.unset[row]}
         return record
+
+    def _placed(self, inserted: Record, now: Record) -> Record:
+        """An inserted record in the campaign and the list it is in by now; one that is not of this world it keeps."""
+        known = {"campaign": self.names.campaign_ids, "list_id": self.names.list_ids}
+        left = {name for name, ids in known.items() if now.get(name) is None and inserted.get(name) in ids}
+        there = {name: now[name] for name in known if now.get(name) is not None}
+        return {name: value for name, value in inserted.items() if name not in left} | there
 
     def warm(self) -> None:
         """Render everything now (without the collector, which would walk millions of records that all stay)."""
