@@ -19,6 +19,7 @@ from typing import Any, cast
 
 from instantly_pipeline.api.bodies import Page
 from instantly_pipeline.api.limiter import Limiter
+from instantly_pipeline.errors import BadRequest
 from instantly_pipeline.sync.leads.crawl import Crawl, Span
 from instantly_pipeline.sync.leads.ids import id_of, key_at, timed
 from instantly_pipeline.sync.sink import Sink
@@ -79,6 +80,7 @@ class Far:
     serving: float = 0.0003
     working: float = 0.005
     limited: bool = False
+    gone: frozenset[str] = frozenset()  # cursors it does not take; where there are some it takes none twice
 
 
 class _Client:
@@ -89,12 +91,17 @@ class _Client:
         self.processor = asyncio.Lock()
         self._ids, self._far, self._serving = ids, far, asyncio.Lock()
         self._limiter, self._slots = Limiter(_Clock()), asyncio.Semaphore(64)
+        self._taken = set(far.gone)
         self._server = Server(limits("sliding", *VENDOR)) if far.limited else None
 
     async def pages(self, *_: object, start: str | None = None, **__: object) -> AsyncGenerator[Page]:
         cursor: str | None = start
         while True:
             seconds = await self._answer()
+            if self._far.gone and cursor is not None:
+                if cursor in self._taken:
+                    raise BadRequest("no such cursor")
+                self._taken.add(cursor)
             at = 0 if cursor is None else bisect_right(self._ids, cursor)
             found = self._ids[at : at + PER_PAGE]
             following = found[-1] if at + PER_PAGE < len(self._ids) else None

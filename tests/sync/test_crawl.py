@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from instantly_pipeline.sync.leads.crawl import Span
+from instantly_pipeline.sync.leads.crawl import Span, StaleCursor
 from instantly_pipeline.sync.leads.ids import id_of
 from tests.sync.simulated import PER_PAGE, Far, crawled, lumpy_ids
 
@@ -41,3 +41,13 @@ def test_ranges_that_a_fast_server_lets_wait_are_read_by_the_chain_before_them(i
     found = crawled(ids, Far(), spans=spans)
     assert found.seen == set(ids)
     assert found.requests <= PAGES + len(spans) / 4
+
+
+def test_a_server_that_takes_neither_the_place_of_a_range_nor_the_one_before_it_is_not_asked_for_ever(
+    ids: list[str],
+) -> None:
+    starts = ids[250 :: 5 * PER_PAGE]
+    keys = [f'["{one}"]' for one in starts]
+    spans = [Span(low, high, id_of(low) if low else None) for low, high in pairwise([None, *keys, None])]
+    with pytest.raises(StaleCursor):
+        crawled(ids, Far(latency=0.2, gone=frozenset(starts)), spans=spans)

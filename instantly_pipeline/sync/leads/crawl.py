@@ -292,13 +292,13 @@ class Crawl:
         self._refused.append(chain.span)
 
     def _give_back(self) -> None:
-        """Join what was refused to the range before it; StaleCursor where there is none."""
+        """Join what was refused to the range before it; StaleCursor where there is none, or it was tried that way."""
         for span in sorted(self._refused, key=lambda span: span.low or ""):
             before = next((chain for chain in self._chains if chain.span.high == span.low), None)
             waits = next((other for other in self._waiting if other.high == span.low), None)
             if waits is not None:
                 waits.high = span.high
-            elif before is None:
+            elif before is None or span.entry is Entry.EARLIER:
                 raise StaleCursor
             elif before.ended:
                 self._waiting.append(Span(span.low, span.high, before.asked, Entry.EARLIER))

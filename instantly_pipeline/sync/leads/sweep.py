@@ -37,7 +37,7 @@ async def sweep(sink: Sink, gate: Gate, absences: Absences) -> dict[str, str]:
             sink.ctx.say("The server does not know the place any more: sweeping from the beginning.", sink.stream.name)
             sink.forget_batch()
             spans, tokens = _begin(sink, gate, absences, spans=[Span()])
-            await _through(sink, spans, absences, checkpoint=_checkpoint(sink, absences))
+            await _from_beginning(sink, spans, absences)
     except OutOfOrder:
         sink.ctx.say("The ids came out of order: sweeping again, keeping a set of what was seen.", sink.stream.name)
         sink.forget_batch()
@@ -100,6 +100,18 @@ def _begin(
         lows = [None, *cuts]
         spans = [Span(low, high, id_of(low) if low else None) for low, high in zip(lows, [*cuts, None], strict=True)]
     return spans, gate.tokens
+
+
+async def _from_beginning(sink: Sink, spans: list[Span], absences: Absences) -> None:
+    """StreamError where the server refuses a place that it has just given."""
+    try:
+        await _through(sink, spans, absences, checkpoint=_checkpoint(sink, absences))
+    except StaleCursor as end:
+        sink.forget_batch()
+        raise StreamError(
+            "The server did not take a place in the list of leads that it had given itself. What was read is kept; the "
+            "next sync goes on."
+        ) from end
 
 
 def _every(gate: Gate, most: int) -> int:

@@ -14,7 +14,7 @@ from typing import TypeVar
 from instantly_pipeline.api.client import Page
 from instantly_pipeline.errors import BadRequest, NotFound, StreamError
 from instantly_pipeline.sync.leads.absences import Absences
-from instantly_pipeline.sync.leads.crawl import Crawl, OutOfOrder, Span
+from instantly_pipeline.sync.leads.crawl import Crawl, OutOfOrder, Span, StaleCursor
 from instantly_pipeline.sync.leads.gate import CAMPAIGN, Gate, newest_timed
 from instantly_pipeline.sync.leads.ids import id_of, key_at, timed
 from instantly_pipeline.sync.leads.recent import SERVER
@@ -102,7 +102,7 @@ async def _leads_of(sink: Sink, campaign: str, seen: set[str], *, may_cut: bool)
                     seen.update(piece.keys)
                 if sink.is_full():
                     await sink.land()
-    except OutOfOrder:
+    except (OutOfOrder, StaleCursor):
         stream = sink.stream
         async for page in sink.client.pages(stream.method, stream.path, body={"campaign": campaign}):
             take(sink, [page], campaign)
