@@ -12,9 +12,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from instantly_pipeline.errors import StreamError
+from instantly_pipeline.errors import Exhausted, PlanRequired, StreamError
 from instantly_pipeline.lake.record import Record
-from instantly_pipeline.sync.leads.absences import ASKED_AT_ONCE, ask
+from instantly_pipeline.sync.leads.absences import ASKED_AT_ONCE, Answer, ask
 from instantly_pipeline.sync.leads.recent import DAY, PROBE_PAGES, WORTH, Action, Lately, question
 from instantly_pipeline.sync.sink import Sink
 
@@ -32,6 +32,7 @@ class Probe:
         self._columns = {column.name: (column.name, *column.aliases) for column in sink.stream.columns}
         self._oldest = sink.ctx.now() - HORIZON
         self._leads = 0
+        self._last = ""  # the key of the lead seen last
         self._found: dict[str, dict[str, datetime]] = defaultdict(dict)  # by action: key and time
 
     def see(self, records: Sequence[Record]) -> None:
@@ -39,17 +40,25 @@ class Probe:
         mine = [record for record in records if self._is_mine(record)]
         self._leads += len(mine)
         for key, record in zip(self._keys(mine), mine, strict=True):
+            self._last = key or self._last
             for action in self._actions:
                 at = self._when(record, action)
                 if key is not None and at is not None and at > self._oldest:
                     self._found[action.name][key] = at
 
     async def decide(self) -> None:
-        """Ask and decide. What is left open is tried again with the next campaign."""
-        for action in self._actions:
+        """Ask and decide. What is left open is tried again with the next campaign.
+
+        After an answer that never came nothing is asked any more: each would be waited for as long.
+        """
+        for number, action in enumerate(self._actions):
             try:
                 ok = await self._is_right(action)
-            except StreamError:
+            except Exhausted:
+                for one in self._actions[number:]:
+                    self._lately.decide(one, ok=False)
+                return
+            except (StreamError, PlanRequired):
                 ok = False
             if ok is not None:
                 self._lately.decide(action, ok=ok)
@@ -67,7 +76,10 @@ class Probe:
         if not all(self._is_mine(one) and (self._when(one, action) or outside) > outside for one in got.values()):
             return False
         missing = sorted(key for key in due - got.keys() if end is None or key < end)
-        return await self._are_excused(missing[:ASKED_AT_ONCE], action, inside)
+        if not missing or len(missing) > ASKED_AT_ONCE:
+            return not missing
+        control = next((key for key in (*got, *times, self._last) if key and key not in missing), None)
+        return await self._are_excused(missing, control, action, inside)
 
     async def _answer(self, action: Action, days: int) -> tuple[dict[str, Record], str | None]:
         """The first pages of the answer, and the key they end at, None where that is all."""
@@ -80,12 +92,12 @@ class Probe:
                 return got, max(got)
         return got, None
 
-    async def _are_excused(self, missing: Sequence[str], action: Action, inside: datetime) -> bool:
-        """Whether leads that were left out have gone or moved meanwhile."""
-        if not missing:
-            return True
-        there, _ = await ask(self._sink, missing, None)
-        return not any(self._is_mine(one) and (self._when(one, action) or inside) > inside for one in there.values())
+    async def _are_excused(self, missing: Sequence[str], control: str | None, action: Action, inside: datetime) -> bool:
+        """Whether leads that were left out have gone or moved meanwhile, by an answer that can be believed."""
+        there, worth = await ask(self._sink, missing, control)
+        return worth is Answer.CONFIRMED and not any(
+            self._is_mine(one) and (self._when(one, action) or inside) > inside for one in there.values()
+        )
 
     def _keys(self, records: Sequence[Record]) -> list[str | None]:
         return self._sink.ctx.log(self._sink.stream.name).keys(records)
