@@ -100,6 +100,31 @@ def test_what_a_probe_finds_wrong_is_not_asked_again_for_a_day(known: Bench, how
     assert verdicts(known)["last-contacted"] is True
 
 
+@pytest.mark.parametrize("by_id", [{"status": 400}, {"status": 200, "body": {"items": []}}], ids=["refused", "silent"])
+def test_what_is_missing_in_an_answer_is_no_proof_where_it_cannot_be_asked_for(known: Bench, by_id: Any) -> None:
+    known.fault(LEADS, "status", **by_id, times=100, match={"contains": '"ids"'})
+    known.post("/switches", {"lead_queries": "partial"})
+    known.sync(*STREAMS)
+    assert verdicts(known)["last-contacted"] is False
+
+
+def test_queries_that_the_plan_does_not_allow_do_not_cost_the_leads(known: Bench) -> None:
+    known.fault(LEADS, "status", status=402, times=100, match={"contains": "occurrence"})
+    queries, whole = asked(known)
+    assert queries > 0 < whole
+    assert set(verdicts(known).values()) == {False}
+
+
+def test_a_probe_that_is_not_answered_is_given_up_at_once(known: Bench) -> None:
+    known.fault(LEADS, "status", status=500, times=100, match={"contains": "occurrence"})
+    known.fault(LEADS, "status", status=500, times=100, match={"contains": "last-contacted"})
+    asked(known)
+    bodies = [request for request in known.requests() if "queries_count" in request]
+    known.control.request("DELETE", "/faults")
+    assert set(verdicts(known).values()) == {False}
+    assert len(bodies) < 10  # the tries of one
+
+
 def test_days_of_the_calendar_will_do(known: Bench) -> None:
     known.post("/switches", {"lead_queries": "calendar"})
     known.sync(*STREAMS)
@@ -121,6 +146,12 @@ def test_changes_that_the_answers_do_not_account_for_have_the_campaign_read_whol
     queries, whole = asked(proven)
     assert queries > 0 < whole
     assert_mirrors(proven, ("leads",))
+    proven.control.request("DELETE", "/faults")
+    later = []
+    for _ in range(3):
+        proven.advance(hours=1)
+        later.append(asked(proven)[0])
+    assert not any(later)  # it was in vain: for a day it is not tried again
 
 
 def test_answers_as_long_as_the_campaign_are_left_for_a_day(proven: Bench) -> None:
@@ -142,6 +173,57 @@ def test_queries_refused_later_on_are_left_and_the_campaign_is_read_whole(proven
     assert_mirrors(proven, ("leads",))
 
 
+@pytest.mark.parametrize("status", [402, 404, 413])
+def test_queries_that_fail_later_on_do_not_cost_the_leads(proven: Bench, status: int) -> None:
+    proven.fault(LEADS, "status", status=status, times=100, match={"contains": "occurrence"})
+    queries, whole = asked(proven)
+    assert queries > 0 < whole
+    assert_mirrors(proven, ("leads",))
+
+
+def test_what_one_campaign_finds_wrong_is_not_relied_on_for_the_next(tmp_path: Path) -> None:
+    config = SandboxConfig(leads=6000, campaigns=60, accounts=60, days=20, rate_limited=False, now=NOON)
+    with bench(tmp_path / "data", config) as at:
+        at.sizes = Sizes(few_pages=0, leads_per_slice=400, recent_pages=0)
+        at.sync(*STREAMS)
+        for _ in range(2):
+            at.advance(hours=1)
+            at.sync(*STREAMS)
+        at.advance(hours=1)
+        at.fault(LEADS, "status", status=400, times=100, match={"contains": "last-contacted"})
+        queries, whole = asked(at)
+        tried = {request["campaign"] for request in at.requests() if "queries_count" in request}
+        assert len(tried) == queries < whole  # after the first of them nothing else was asked
+        now = at.time.start.isoformat()
+        readings = states(at).read("leads.recent")
+        assert not {c for c in last_was_recent(at) if readings[c]["at"] == now}
+
+
+def test_counters_that_moved_in_another_way_have_the_campaign_read_whole(proven: Bench) -> None:
+    proven.sync(*STREAMS)
+    rows = [{**row, "total_opportunity_value": 777_777} for row in proven.state("campaign_analytics")]
+    proven.fault("/api/v2/campaigns/analytics", "status", status=200, body=rows, times=100)
+    assert asked(proven)[0] == 0
+
+
+def test_a_campaign_of_which_much_happened_is_tried_again_after_a_day(proven: Bench) -> None:
+    proven.sync(*STREAMS)
+    kept = states(proven)
+    kept.write("leads.recent", {c: one | {"further": 99} for c, one in kept.read("leads.recent").items()})
+    proven.advance(hours=1)
+    assert asked(proven)[0] == 0
+    proven.advance(hours=24)
+    assert asked(proven)[0] > 0
+
+
+def test_a_reading_noted_without_its_offset_counts_as_none(proven: Bench) -> None:
+    proven.sync(*STREAMS)
+    kept = states(proven)
+    kept.write("leads.recent", {c: {"at": "2026-06-01T12:00:00"} for c in kept.read("leads.recent")})
+    proven.advance(hours=1)
+    assert proven.sync(*STREAMS).exit_code == 0
+
+
 def test_a_sweep_that_finds_what_they_missed_turns_recent_touches_off_and_leaves_the_gate_on(proven: Bench) -> None:
     proven.sync(*STREAMS)
     [campaign, *_] = sorted(last_was_recent(proven))
@@ -157,6 +239,20 @@ def test_a_sweep_that_finds_what_they_missed_turns_recent_touches_off_and_leaves
     assert queries == 0 < whole
     reset(proven.layout, ["leads"])
     assert not states(proven).names("leads.")
+
+
+def test_a_lead_that_took_the_place_of_a_deleted_one_unseen_is_not_held_against_the_gate(proven: Bench) -> None:
+    campaign = max(proven.state("campaign_analytics"), key=lambda row: row["leads_count"])["campaign_id"]
+    leads = [one for one in proven.state("leads") if one.get("campaign") == campaign]
+    old = next(one for one in leads if "timestamp_last_touch" not in one)
+    new = {**old, "id": "00000000-0000-4000-8000-0000000000aa", "email": "new@place.example"}
+    proven.mutate({"op": "delete_lead", "id": old["id"]}, {"op": "insert", "collection": "leads", "record": new})
+    asked(proven)
+    assert campaign in last_was_recent(proven)
+    proven.sync(*STREAMS, full=True)
+    assert_mirrors(proven, ("leads",))
+    assert states(proven).read("leads.recent_off")
+    assert not states(proven).read("leads.distrust")
 
 
 def test_a_change_younger_than_the_recent_touch_is_not_held_against_it(proven: Bench) -> None:

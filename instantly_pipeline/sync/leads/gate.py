@@ -28,7 +28,7 @@ from instantly_pipeline.streams.model import Type
 from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.counters import Counters, counters_now
 from instantly_pipeline.sync.leads.ids import FIRST_TIMED, is_timed, key_at, timed
-from instantly_pipeline.sync.leads.recent import ACTIONS, PROBE_PAGES, SWEPT, WORTH, Lately, Reading, rises
+from instantly_pipeline.sync.leads.recent import ACTIONS, PROBE_PAGES, SWEPT, WORTH, Lately, Reading, instant, rises
 
 CAMPAIGN = "campaign="
 WORTH_A_SWEEP = 0.8  # of all pages: where the touches would cost as much, everything is swept
@@ -146,6 +146,11 @@ class Gate:
         held = self.ctx.states.read(TOKENS)
         return {campaign: rises(held.get(campaign), self.tokens[campaign]) or {} for campaign in campaigns}
 
+    def still_enough(self, campaigns: Sequence[str]) -> list[str]:
+        """Those of some campaigns for which a recent touch may do, by what this run has found out meanwhile."""
+        held = self.ctx.states.read(TOKENS)
+        return [c for c in campaigns if self.lately.is_enough(c, held.get(c), self.tokens[c], self.pages_of(c))]
+
     def leads_of(self, campaign: str) -> int:
         """About how many leads a campaign has."""
         return max(self.counters.leads.get(campaign, 0) if self.counters else 0, self.ours().get(campaign, 0))
@@ -178,7 +183,7 @@ class Gate:
         if not slices:
             return []
         whole = timedelta(days=self.ctx.windows.sweep_days)
-        since = _instant(self.ctx.states.read(SLICED).get("rolled_at")) or max(one.swept_at for one in slices)
+        since = instant(self.ctx.states.read(SLICED).get("rolled_at")) or max(one.swept_at for one in slices)
         share = int(len(slices) * ((now - since) / whole))
         oldest = sorted(slices, key=lambda one: one.swept_at)
         late = sum(now - one.swept_at >= whole for one in slices)
@@ -186,7 +191,7 @@ class Gate:
 
     def rolled(self, spans: Sequence[tuple[str | None, str | None]], *, done: bool = False) -> None:
         """Note that the slices within some spans were swept; `done` where these were all that were due."""
-        now, before = self.ctx.now(), _instant(self.ctx.states.read(SLICED).get("rolled_at"))
+        now, before = self.ctx.now(), instant(self.ctx.states.read(SLICED).get("rolled_at"))
         slices = [Slice(s.low, s.high, now) if _is_within(s, spans) else s for s in self._slices()]
         self._write_slices(slices, rolled_at=now if done or before is None else before)
 
@@ -328,14 +333,17 @@ class Watch:
         return any((values(name) or at) > at - CLOCKS_DIFFER for name in self._times if values(name) is not None)
 
     async def judge(self) -> None:
-        """Whether what was seen shows that something does not hold: the counters, asked again, still have not moved."""
+        """Whether what was seen shows that something does not hold: the counters, asked again, still have not moved.
+
+        Where a recent touch has missed a change, what else changed in that campaign is no fault of the gate.
+        """
         if self._missed_at_tail:
             self._gate.distrust("A sweep found new leads outside campaigns that do not come at the tail")
         elif self._suspects or self._missed:
             now = await counters_now(self._gate.ctx, fresh=True)
             hashes = now.hashes if now else {}
             still = {c for c, token in self._gate.tokens.items() if hashes.get(c, "") == _counters_in(token)}
-            if count := len(self._suspects & still):
+            if count := len((self._suspects - self._missed) & still):
                 self._gate.distrust(f"A sweep found changed leads in {count} campaigns whose counters had not moved")
             if count := len(self._missed & still):
                 why = f"Recency queries had not shown changed leads of {count} campaigns"
@@ -364,10 +372,3 @@ def _is_within(part: Slice, spans: Sequence[tuple[str | None, str | None]]) -> b
         and (high is None or (part.high is not None and part.high <= high))
         for low, high in spans
     )
-
-
-def _instant(text: object) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        return None

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from instantly_pipeline.errors import StreamError
+from instantly_pipeline.errors import PlanRequired, StreamError
 from instantly_pipeline.lake.changes import Values
 from instantly_pipeline.lake.index import Entry
 from instantly_pipeline.sync.leads.gate import CAMPAIGN, Gate
@@ -31,7 +31,7 @@ async def touch_lately(sink: Sink, campaigns: Sequence[str], gate: Gate) -> list
     agreeing = [campaign for campaign in campaigns if gate.beyond(campaign) == 0]
     enough: set[str] = set()
     for start in range(0, len(agreeing), AT_ONCE):
-        enough |= await _wave(sink, agreeing[start : start + AT_ONCE], gate)
+        enough |= await _wave(sink, gate.still_enough(agreeing[start : start + AT_ONCE]), gate)
     return [campaign for campaign in campaigns if campaign not in enough]
 
 
@@ -49,6 +49,7 @@ async def _wave(sink: Sink, wave: Sequence[str], gate: Gate) -> set[str]:
         if pages is not None and over is not None and changes.show(campaign, rises[campaign], since):
             readings[campaign] = Reading(at, pages, over)
     gate.touched_lately(readings)
+    gate.lately.in_vain(set(wave) - readings.keys())
     return set(readings)
 
 
@@ -60,7 +61,7 @@ async def _campaign(sink: Sink, campaign: str, gate: Gate) -> int | None:
         allowed = most - further if action is not BESIDES else min(most - further, further + FEW_PAGES)
         try:
             pages = await _ask(sink, campaign, question(campaign, action, action.days(since, now)), allowed)
-        except StreamError:  # it was right when it was probed: let the next probe see
+        except (StreamError, PlanRequired):  # it was right when it was probed: let the next probe see
             lately.decide(action, ok=False)
             if action is not BESIDES:
                 return None
@@ -69,7 +70,6 @@ async def _campaign(sink: Sink, campaign: str, gate: Gate) -> int | None:
         if pages > allowed and action is BESIDES:
             lately.decide(action, ok=False)
         elif pages > allowed:
-            lately.too_dear(campaign)
             return None
     return further
 

@@ -22,11 +22,13 @@ from instantly_pipeline.sync.counters import FIGURES
 LEAST_DAYS = 3
 REPLY_DAYS = 14  # whoever replied lately is who a person marks as interested, or not
 MARGIN_DAYS = 2  # one because days may be those of a calendar, one because opens and replies arrive late
-AGAIN = timedelta(days=1)  # until an action found wrong, or a campaign that was too busy, is tried again
+AGAIN = timedelta(days=1)  # until an action found wrong, or a campaign where it did not pay, is tried again
 WORTH = 0.8  # of a campaign's pages: where a recent touch would take more it is read whole
 GUESS = 0.2  # of a campaign's pages are what happened lately, where that was never read
 DAY = timedelta(days=1)
 PROBE_PAGES = 5  # at most, of each action: some hundred leads show whether it is right
+
+KEPT = ("further", "took_at", "dear")  # of a campaign, when it is read otherwise
 
 RECENT, OFF, SERVER, SWEPT, QUERIES = "leads.recent", "leads.recent_off", "leads.server", "leads.swept", "queries"
 
@@ -136,13 +138,21 @@ class Lately:
         rose, since, now = rises(held, token), self.read_at(campaign), self._ctx.now()
         if self.is_off() or rose is None or since is None or since > now:
             return False
-        if self.further(campaign, pages) + self._ctx.sizes.recent_pages > WORTH * pages:
+        if not any(rose.values()):  # something else moved that no lead could account for
             return False
-        dear = _instant(self._entry(campaign).get("dear"))
-        if dear is not None and now - dear < AGAIN:
+        if not self._is_worth_it(campaign, pages, now):
             return False
         proven = self.proven()
         return ALWAYS in proven and all(action in proven for action in ACTIONS if rose[action.figure])
+
+    def _is_worth_it(self, campaign: str, pages: int, now: datetime) -> bool:
+        """Whether a recent touch costs less than reading a campaign whole; what did not is tried again a day later."""
+        entry = self._entry(campaign)
+        left, took = instant(entry.get("dear")), instant(entry.get("took_at"))
+        if not self.is_large(pages) or (left is not None and now - left < AGAIN):
+            return False
+        much = self.further(campaign, pages) + self._ctx.sizes.recent_pages > WORTH * pages
+        return not much or (took is not None and now - took >= AGAIN)
 
     def is_large(self, pages: int) -> bool:
         """Whether a campaign of so many pages is ever worth a recent touch."""
@@ -150,8 +160,8 @@ class Lately:
 
     def read_at(self, campaign: str) -> datetime | None:
         """Since when what happened in a campaign may not be in the lake."""
-        swept = _instant(self._states.read(SWEPT).get("began"))
-        return _instant(self._entry(campaign).get("at")) or swept
+        swept = instant(self._states.read(SWEPT).get("began"))
+        return instant(self._entry(campaign).get("at")) or swept
 
     def further(self, campaign: str, pages: int) -> int:
         """How many pages beyond the first of each action a recent touch takes: as many as the last one."""
@@ -164,14 +174,20 @@ class Lately:
 
     def touched(self) -> dict[str, datetime]:
         """The campaigns whose last reading was a recent touch, and when it began."""
-        found = {c: _instant(self._entry(c).get("at")) for c in self._read if self._entry(c).get("recent") is True}
+        found = {c: instant(self._entry(c).get("at")) for c in self._read if self._entry(c).get("recent") is True}
         return {campaign: at for campaign, at in found.items() if at is not None}
 
     def read_lately(self, readings: Mapping[str, Reading]) -> None:
         """Recent touches that were enough."""
         self._write(
             {
-                campaign: {"at": one.at.isoformat(), "recent": True, "further": one.further, "over": dict(one.over)}
+                campaign: {
+                    "at": one.at.isoformat(),
+                    "recent": True,
+                    "further": one.further,
+                    "took_at": one.at.isoformat(),
+                    "over": dict(one.over),
+                }
                 for campaign, one in readings.items()
             }
         )
@@ -180,9 +196,10 @@ class Lately:
         """All leads of these campaigns were read."""
         self._write({campaign: self._kept(campaign) | {"at": at.isoformat()} for campaign in campaigns})
 
-    def too_dear(self, campaign: str) -> None:
-        """A recent touch was given up, since it took as much as reading the campaign whole."""
-        self._write({campaign: self._entry(campaign) | {"dear": self._ctx.now().isoformat()}})
+    def in_vain(self, campaigns: Collection[str]) -> None:
+        """Recent touches were not enough, or took as much as reading the campaigns whole."""
+        dear = {"dear": self._ctx.now().isoformat()}
+        self._write({campaign: self._entry(campaign) | dear for campaign in campaigns})
 
     def swept(self) -> None:
         """Everything was swept."""
@@ -200,7 +217,7 @@ class Lately:
     def _may_be_tried(self, action: Action) -> bool:
         """Whether an action was not found wrong, or that is a while ago."""
         verdict = _of(self._verdicts(), action.name)
-        at = _instant(verdict.get("at"))
+        at = instant(verdict.get("at"))
         return verdict.get("ok") is not False or at is None or self._ctx.now() - at >= AGAIN
 
     def _verdicts(self) -> dict[str, object]:
@@ -214,7 +231,7 @@ class Lately:
         return _of(self._read, campaign)
 
     def _kept(self, campaign: str) -> dict[str, object]:
-        return {name: value for name, value in self._entry(campaign).items() if name in ("further", "dear")}
+        return {name: value for name, value in self._entry(campaign).items() if name in KEPT}
 
 
 def _of(state: Mapping[str, object], name: str) -> dict[str, object]:
@@ -222,8 +239,10 @@ def _of(state: Mapping[str, object], name: str) -> dict[str, object]:
     return found if isinstance(found, dict) else {}
 
 
-def _instant(text: object) -> datetime | None:
+def instant(text: object) -> datetime | None:
+    """An instant as a checkpoint has it; None for anything else, such as one without its offset."""
     try:
-        return datetime.fromisoformat(text) if isinstance(text, str) else None
+        at = datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:
         return None
+    return at if at is not None and at.tzinfo is not None else None
