@@ -216,12 +216,14 @@ def test_a_campaign_of_which_much_happened_is_tried_again_after_a_day(proven: Be
     assert asked(proven)[0] > 0
 
 
-def test_a_reading_noted_without_its_offset_counts_as_none(proven: Bench) -> None:
+@pytest.mark.parametrize(("name", "value"), [("leads.recent", {"at": "2026-06-01T12:00:00"}), ("leads.gate", [1])])
+def test_a_damaged_note_of_the_last_reading_counts_as_none(proven: Bench, name: str, value: object) -> None:
     proven.sync(*STREAMS)
     kept = states(proven)
-    kept.write("leads.recent", {c: {"at": "2026-06-01T12:00:00"} for c in kept.read("leads.recent")})
+    kept.write(name, dict.fromkeys(kept.read(name), value))
     proven.advance(hours=1)
     assert proven.sync(*STREAMS).exit_code == 0
+    assert_mirrors(proven, ("leads",))
 
 
 def test_a_sweep_that_finds_what_they_missed_turns_recent_touches_off_and_leaves_the_gate_on(proven: Bench) -> None:

@@ -106,7 +106,7 @@ class Gate:
         if must or full:
             probing = self._probing("" if must else self._probe(moved), pages)
             return Choice(sweep=True, why=must or "asked for with --full", pages=pages, **probing)
-        held, done = self.ctx.states.read(TOKENS), self.ctx.states.read(TOUCHED)
+        held, done = self.held(), self.ctx.states.read(TOUCHED)
         sizes = {campaign: self.pages_of(campaign) for campaign in moved}
         enough = {c for c in moved if self.lately.is_enough(c, held.get(c), self.tokens[c], sizes[c])}
         asked = {c: len(self.lately.asked(self.tokens[c])) for c in enough}
@@ -123,9 +123,13 @@ class Gate:
         probing = self._probing(self._probe(touch), most)
         return Choice(False, self._why(moved, recent, slices), touch, recent, tuple(slices), pages=spent, **probing)
 
+    def held(self) -> dict[str, str]:
+        """The tokens of the campaigns as they were when their leads were last read."""
+        return {c: token for c, token in self.ctx.states.read(TOKENS).items() if isinstance(token, str)}
+
     def moved(self) -> list[str]:
         """The campaigns whose counters or own row are other ones than when their leads were last read."""
-        held = self.ctx.states.read(TOKENS)
+        held = self.held()
         return [campaign for campaign, token in self.tokens.items() if held.get(campaign) != token]
 
     def pages_of(self, campaign: str) -> int:
@@ -143,12 +147,12 @@ class Gate:
 
     def rises(self, campaigns: Sequence[str]) -> dict[str, dict[str, int]]:
         """By how much the counters of some campaigns rose since they were read last."""
-        held = self.ctx.states.read(TOKENS)
+        held = self.held()
         return {campaign: rises(held.get(campaign), self.tokens[campaign]) or {} for campaign in campaigns}
 
     def still_enough(self, campaigns: Sequence[str]) -> list[str]:
         """Those of some campaigns for which a recent touch may do, by what this run has found out meanwhile."""
-        held = self.ctx.states.read(TOKENS)
+        held = self.held()
         return [c for c in campaigns if self.lately.is_enough(c, held.get(c), self.tokens[c], self.pages_of(c))]
 
     def leads_of(self, campaign: str) -> int:
@@ -236,7 +240,7 @@ class Gate:
 
     def _probe(self, read: Sequence[str]) -> str:
         """Of the campaigns that moved and will be read whole the one that tells most; empty where it does not pay."""
-        known = self.ctx.states.read(TOKENS)
+        known = self.held()
         large = [c for c in read if self.lately.is_large(self.pages_of(c)) and c in known]
         is_wanted = self.lately.untested() and not self.lately.is_off()
         return max(large, key=self.leads_of, default="") if is_wanted else ""
@@ -293,7 +297,7 @@ class Watch:
     """
 
     def __init__(self, gate: Gate) -> None:
-        known = gate.ctx.states.read(TOKENS)
+        known = gate.held()
         self._gate = gate
         self._quiet = {f"{CAMPAIGN}{c}" for c, token in gate.tokens.items() if known.get(c) == token}
         self._recent = {
