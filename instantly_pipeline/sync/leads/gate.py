@@ -108,7 +108,7 @@ class Gate:
             return Choice(sweep=True, why=must or "asked for with --full", pages=pages, **probing)
         held, done = self.held(), self.ctx.states.read(TOUCHED)
         sizes = {campaign: self.pages_of(campaign) for campaign in moved}
-        enough = {c for c in moved if self.lately.is_enough(c, held.get(c), self.tokens[c], sizes[c])}
+        enough = {c for c in self.readable_lately(moved) if self._is_accountable(c, held.get(c))}
         asked = {c: len(self.lately.asked(self.tokens[c])) for c in enough}
         costs = {c: asked[c] + self.lately.further(c, sizes[c]) if c in enough else sizes[c] for c in moved}
         if sum(min(costs[c], WORTH * sizes[c]) if c in enough else sizes[c] for c in moved) > WORTH_A_SWEEP * pages:
@@ -150,8 +150,12 @@ class Gate:
         held = self.held()
         return {campaign: rises(held.get(campaign), self.tokens[campaign]) or {} for campaign in campaigns}
 
-    def still_enough(self, campaigns: Sequence[str]) -> list[str]:
-        """Those of some campaigns for which a recent touch may do, by what this run has found out meanwhile."""
+    def _is_accountable(self, campaign: str, held: str | None) -> bool:
+        """Whether leads can account for what moved: what happens to them happened more often, or leads came."""
+        return any((rises(held, self.tokens[campaign]) or {}).values()) or self.beyond(campaign) != 0
+
+    def readable_lately(self, campaigns: Sequence[str]) -> list[str]:
+        """Those of some campaigns for which a recent touch may do, by what is known by now."""
         held = self.held()
         return [c for c in campaigns if self.lately.is_enough(c, held.get(c), self.tokens[c], self.pages_of(c))]
 

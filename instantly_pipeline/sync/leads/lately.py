@@ -31,7 +31,7 @@ async def touch_lately(sink: Sink, campaigns: Sequence[str], gate: Gate) -> list
     agreeing = [campaign for campaign in campaigns if gate.beyond(campaign) == 0]
     enough: set[str] = set()
     for start in range(0, len(agreeing), AT_ONCE):
-        enough |= await _wave(sink, gate.still_enough(agreeing[start : start + AT_ONCE]), gate)
+        enough |= await _wave(sink, gate.readable_lately(agreeing[start : start + AT_ONCE]), gate)
     return [campaign for campaign in campaigns if campaign not in enough]
 
 

@@ -138,8 +138,6 @@ class Lately:
         rose, since, now = rises(held, token), self.read_at(campaign), self._ctx.now()
         if self.is_off() or rose is None or since is None or since > now:
             return False
-        if not any(rose.values()):  # something else moved that no lead could account for
-            return False
         if not self._is_worth_it(campaign, pages, now):
             return False
         proven = self.proven()
