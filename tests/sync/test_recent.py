@@ -281,6 +281,21 @@ def test_a_campaign_whose_own_row_changed_is_read_whole_and_shows_what_was_misse
     assert states(proven).read("leads.recent_off")
 
 
+def test_that_recent_touches_are_off_is_said_once(proven: Bench) -> None:
+    proven.sync(*STREAMS)
+    first, second = sorted(last_was_recent(proven))
+    for campaign in (first, second):
+        mine = [one for one in proven.state("leads") if one.get("campaign") == campaign]
+        lead = next(one for one in mine if one["status"] == 1 and "timestamp_last_touch" not in one)
+        proven.mutate({"op": "update", "collection": "leads", "id": lead["id"], "set": {"status": -3}, "touch": False})
+    proven.mutate({"op": "update", "collection": "campaigns", "id": first, "set": {"daily_limit": 77}})
+    proven.sync(*STREAMS)
+    proven.sync(*STREAMS, full=True)
+    assert_mirrors(proven, ("leads",))
+    assert sum("Recency queries" in row["reason"] for row in proven.log("quarantine")) == 1
+    assert not states(proven).read("leads.distrust")
+
+
 def test_a_recent_touch_cut_off_is_repeated(proven: Bench, tmp_path: Path) -> None:
     killed = 0
     for after in (1, 3, 6, 10, 15):

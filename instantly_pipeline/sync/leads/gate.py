@@ -353,7 +353,7 @@ class Watch:
             still = {c for c, token in self._gate.tokens.items() if hashes.get(c, "") == _counters_in(token)}
             if count := len((self._suspects - self._missed) & still):
                 self._gate.distrust(f"A sweep found changed leads in {count} campaigns whose counters had not moved")
-            if count := len(self._missed & still):
+            if (count := len(self._missed & still)) and not self._gate.lately.is_off():
                 why = f"Recency queries had not shown changed leads of {count} campaigns"
                 self._gate.lately.turn_off(why, self._gate.stream)
 
