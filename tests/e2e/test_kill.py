@@ -46,8 +46,9 @@ class Command:
         )
 
     def finish(self) -> float:
+        """A sync of everything, to its end; its seconds."""
         begun = time.monotonic()
-        child = self.start()
+        child = self.start("--full")
         said, _ = child.communicate(timeout=240)
         assert child.returncode == 0, said
         return time.monotonic() - begun
