@@ -6,8 +6,9 @@ checks of most workspaces are many statements over fewer rows, so it is these th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from graphlib import TopologicalSorter
 from typing import TypeVar
 
@@ -29,7 +30,8 @@ def side_by_side(
 ) -> dict[K, T]:
     """`work(connection, name)` for every name in `needs`, each after the names it needs; results in that order.
 
-    `begun` hears each name first, in the caller's thread. The first error is raised once what else runs has ended.
+    `begun` hears each name first, in the caller's thread. The first error is raised once what else runs has ended, on
+    these connections or, one at a time, on `con`.
     """
     order = TopologicalSorter({name: [need for need in found if need in needs] for name, found in needs.items()})
     order.prepare()
@@ -53,16 +55,25 @@ def side_by_side(
                 results[name] = future.result()
                 order.done(name)
     except BaseException:
-        while wait(running, timeout=0).not_done:  # one that is between two statements does not hear it
-            for _, hand in running.values():
-                hand.interrupt()
-            wait(running, timeout=0.1)
+        _end(running, [con, *hands])
         raise
     finally:
         pool.shutdown()
         for hand in hands:
             hand.close()
     return {name: results[name] for name in needs}
+
+
+def _end(running: Collection[Future[T]], hands: Sequence[Connection]) -> None:
+    """Interrupt what is under way on any of these connections until nothing is: between two statements none hears it.
+
+    A second Ctrl-C changes nothing: only what has ended leaves the file to others.
+    """
+    while wait(running, timeout=0).not_done:
+        with suppress(BaseException):
+            for hand in hands:
+                hand.interrupt()
+            wait(running, timeout=0.1)
 
 
 def _hands(con: Connection, at_most: int) -> list[Connection]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,4 +67,38 @@ def test_an_error_ends_what_runs_beside_and_nothing_more_is_begun(con: Connectio
     with pytest.raises(duckdb.CatalogException, match="nowhere"):
         side_by_side(con, {"long": (), "wrong": (), "later": ()}, work, begun.append)
     assert begun == ["long", "wrong"]
+    assert con.execute("select 1").fetchall() == [(1,)]
+
+
+def test_an_error_also_ends_what_the_work_does_on_the_first_connection(con: Connection) -> None:
+    """Fingerprints are taken on it. Ctrl-C would wait for one of five million rows."""
+    running = threading.Event()
+
+    def work(hand: Connection, name: str) -> None:
+        if name == "wrong":
+            assert running.wait(30)
+            hand.execute("select * from nowhere")
+        running.set()
+        con.execute("select count(*) from range(1_000_000_000_000) r where hash(range) = 1").fetchall()
+
+    with pytest.raises(duckdb.CatalogException, match="nowhere"):
+        side_by_side(con, {"long": (), "wrong": ()}, work)
+    assert con.execute("select 1").fetchall() == [(1,)]
+
+
+def test_what_begins_after_a_second_ctrl_c_is_ended_too(con: Connection) -> None:
+    stopped = threading.Event()
+
+    def work(hand: Connection, name: str) -> None:
+        if name == "stop":
+            for _ in range(2):
+                signal.raise_signal(signal.SIGINT)
+                time.sleep(0.2)
+            stopped.set()
+            return
+        assert stopped.wait(30)
+        hand.execute("select count(*) from range(1_000_000_000_000) r where hash(range) = 1").fetchall()
+
+    with pytest.raises(KeyboardInterrupt):
+        side_by_side(con, {"long": (), "stop": ()}, work)
     assert con.execute("select 1").fetchall() == [(1,)]
