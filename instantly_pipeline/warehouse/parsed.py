@@ -45,22 +45,26 @@ def tables_of(sql: str, where: Path) -> tuple[str, ...]:
 
 
 def recall(path: Path) -> None:
-    """Take over what an earlier process wrote down. The file is a cache: missing, damaged or of another sqlglot, it
-    tells nothing.
+    """Take over what an earlier process wrote down. The file is a cache: missing, damaged or made by another sqlglot
+    or other code than this, it tells nothing.
     """
     with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
         found = orjson.loads(path.read_bytes())
-        if found["sqlglot"] == version("sqlglot"):
+        if found["made_by"] == _made_by():
             _known.update({str(of): tuple(map(str, tables)) for of, tables in found["tables"].items()})
 
 
 def remember(path: Path) -> None:
     """Write down what was asked in this process. A disk that does not take it is no error."""
     tables = {of: _known[of] for of in sorted(_asked)}
-    content = orjson.dumps({"sqlglot": version("sqlglot"), "tables": tables})
+    content = orjson.dumps({"made_by": _made_by(), "tables": tables})
     with suppress(OSError, StorageError):
         if not path.exists() or path.read_bytes() != content:
             write_durably(path, content)
+
+
+def _made_by() -> str:
+    return digest(version("sqlglot"), Path(__file__).read_text(encoding="utf-8"))
 
 
 def _tables(sql: str, where: Path) -> tuple[str, ...]:

@@ -89,7 +89,7 @@ def test_the_tables_of_a_text_are_found_by_one_process_and_remembered_by_the_nex
     kept = tmp_path / "tables.json"
     assert remembered(kept) == ["('raw.leads',)", "True"]
     assert remembered(kept) == ["('raw.leads',)", "False"]
-    kept.write_bytes(kept.read_bytes().replace(b'"sqlglot":"', b'"sqlglot":"0.'))
+    kept.write_bytes(kept.read_bytes().replace(b'"made_by":"', b'"made_by":"0'))
     assert remembered(kept) == ["('raw.leads',)", "True"]
-    kept.write_bytes(b'{"sqlglot": 1')
+    kept.write_bytes(b'{"made_by": 1')
     assert remembered(kept) == ["('raw.leads',)", "True"]
