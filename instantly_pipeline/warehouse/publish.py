@@ -128,7 +128,7 @@ def write_parquet(
     """Write `raw.*` and `marts.*` tables that have changed beside their places.
 
     What to rename, and by place all files there are to be, with their table and its rows. StorageError where the disk
-    does not take them; then nothing is left beside.
+    does not take them. After any error nothing is left beside.
     """
     contents = Contents(con, {})
     places = {table: _parquet_place(layout, table) for table in tables}
@@ -143,8 +143,10 @@ def write_parquet(
             dict.fromkeys(pairs, ()),
             lambda hand, table: _write_table(hand, table, pairs[table].beside, stamps[table]),
         )
-    except (OSError, duckdb.IOException) as error:
+    except BaseException as error:
         discard(pairs.values())
+        if not isinstance(error, OSError | duckdb.IOException):
+            raise
         cause = error if isinstance(error, OSError) else OSError(str(error).splitlines()[0])
         raise storage_error(layout.publish / "current", cause) from error
     contents.save()

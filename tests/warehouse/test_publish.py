@@ -152,6 +152,21 @@ def test_a_place_that_cannot_be_written_is_said_and_nothing_is_left_beside(
     assert blocker.exists()
 
 
+def test_nothing_is_left_beside_where_one_of_the_tables_cannot_be_read(
+    lake: LakeWriter, opener: Opener, sql: Path
+) -> None:
+    for number in range(5):
+        (sql / f"marts/n{number}.sql").write_text("select id from staging.stg_things")
+    lake.upsert(THINGS, [thing("a")])
+    warehouse = opener(THINGS, sql_dir=sql, load=True)
+    warehouse.run_models()
+    warehouse.run_checks()
+    warehouse.connection.execute("drop table marts.n4")
+    with pytest.raises(duckdb.CatalogException, match="n4"):
+        warehouse.publish(run_id="r1", now=at(1))
+    assert not list(lake.layout.publish.rglob("*.tmp"))
+
+
 def test_a_reader_keeps_the_file_it_has_open_and_the_next_one_gets_the_new_one(
     lake: LakeWriter, opener: Opener, sql: Path
 ) -> None:
