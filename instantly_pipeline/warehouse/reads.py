@@ -58,7 +58,7 @@ class Planner:
 
     def _connection(self) -> duckdb.DuckDBPyConnection:
         if self._opened is None:
-            self._opened = duckdb.connect()
+            self._opened = duckdb.connect(config={"autoinstall_known_extensions": "false"})  # as the build file
             self._prepare(self._opened)
             known = [row[0] for row in self._opened.execute("select name from duckdb_optimizers()").fetchall()]
             without = ",".join(name for name in known if name not in _USED)
