@@ -119,7 +119,8 @@ class Passed:
     def _asked(self, question: Question) -> str | None:
         """The question and what it is asked of; None where the answer follows from more than tables."""
         names = list(question.reads)
-        if is_volatile(question.sql, self._about.functions) or any(self._about.is_volatile(name) for name in names):
+        calls = question.sql + self._macros
+        if is_volatile(calls, self._about.functions) or any(self._about.is_volatile(name) for name in names):
             return None
         found = [self._about.of(name) for name in names]
         for name, few in question.reads.items():

@@ -259,6 +259,20 @@ def test_a_check_that_is_edited_is_asked_again(warehouse: Warehouse, opener: Ope
     assert [result.failing_rows for result in edited.run_checks() if result.name == "few"] == [2]
 
 
+def test_a_check_that_asks_the_session_through_a_macro_is_always_asked(
+    warehouse: Warehouse, opener: Opener, sql: Path
+) -> None:
+    warehouse.close()
+    with (sql / "macros.sql").open("a") as macros:
+        macros.write("\ncreate or replace macro zone() as current_setting('TimeZone');")
+    (sql / "checks/few.sql").write_text("select * from raw.things where zone() <> 'UTC'")
+    opened = again(opener, sql)
+    opened.run_models()
+    assert [result.name for result in opened.run_checks() if not result.passed] == []
+    opened.connection.execute("set TimeZone = 'Asia/Tokyo'")
+    assert [result.name for result in opened.run_checks() if not result.passed] == ["few"]
+
+
 def test_a_refused_publication_stays_refused_until_the_rows_are_right(
     warehouse: Warehouse, opener: Opener, sql: Path
 ) -> None:
