@@ -8,7 +8,7 @@ from contextlib import closing
 import duckdb
 import pytest
 
-from instantly_pipeline.warehouse.reads import Planner
+from instantly_pipeline.warehouse.reads import Planner, is_volatile, volatile_functions
 
 TABLES = {
     "raw.x": [
@@ -68,3 +68,22 @@ def test_nothing_is_fetched_to_plan_with() -> None:
     with closing(Planner(prepare)) as made:
         made.columns_read("select 1", {}, {})
     assert found == [(False,)]
+
+
+@pytest.mark.parametrize(
+    ("sql", "volatile"),
+    [
+        ("select id, t + interval 1 day from raw.x", False),
+        ("select unnest(range(3)) from generate_series(1, 2)", False),
+        ("select id from raw.x where t < current_date", True),
+        ("select NOW () from raw.x", True),
+        ("select age(t) from raw.x", True),
+        ("select current_localtimestamp() from raw.x", True),
+        ("select gen_random_uuid() from raw.x", True),
+        ("select current_setting('TimeZone')", True),
+        ("from read_csv('some.csv')", True),
+    ],
+)
+def test_what_asks_the_clock_chance_files_or_settings_is_volatile(sql: str, volatile: bool) -> None:
+    with duckdb.connect() as con:
+        assert is_volatile(sql, volatile_functions(con)) is volatile
