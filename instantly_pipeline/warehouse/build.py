@@ -7,6 +7,7 @@ made again, and said so.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -85,10 +86,18 @@ def _connect(
         except duckdb.Error as error:
             raise _why(path, error) from error
         _prepare(con, storage_version)
+        _remove_spilled(Path(str(config["temp_directory"])))
     except BaseException:
         con.close()
         raise
     return con
+
+
+def _remove_spilled(folder: Path) -> None:
+    """Remove what a killed process left, and with it people who may be erased since. Nobody else has the build file."""
+    for path in folder.iterdir():
+        with suppress(OSError):
+            path.unlink()
 
 
 def _why(path: Path, error: duckdb.Error) -> Exception:

@@ -89,6 +89,25 @@ def test_a_file_that_another_process_has_open_is_left_alone(lake: LakeWriter, op
         assert con.execute("select count(*) from t").fetchone() == (1,)
 
 
+SPILL = """
+import os, sys
+from pathlib import Path
+from instantly_pipeline.warehouse.build import open_build
+build, spill = map(Path, sys.argv[1:])
+con = open_build(build, storage_version="v1.2.0", memory_limit="40MB", spill=spill, say=print)
+con.execute("create temp table many as select range::varchar || ' of a person' as text from range(2_000_000)")
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_a_killed_process_spilled_is_removed(lake: LakeWriter, opener: Opener) -> None:
+    spill = lake.layout.work / "spill"
+    subprocess.run([sys.executable, "-c", SPILL, lake.layout.build_file, spill], check=False)
+    assert sum(path.stat().st_size for path in spill.iterdir()) > 1_000_000
+    opener(THINGS).connection.execute("select 1")
+    assert list(spill.iterdir()) == []
+
+
 def test_removing_it_and_loading_again_gives_the_same_tables(lake: LakeWriter, opener: Opener) -> None:
     for hours, name in enumerate("ABA"):
         lake.upsert(THINGS, [{"id": "a", "name": name}, {"id": "b"}], hours)
