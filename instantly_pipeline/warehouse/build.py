@@ -78,7 +78,10 @@ def _connect(
     path: Path, storage_version: str, config: dict[str, str | bool | int | float | list[str]]
 ) -> duckdb.DuckDBPyConnection:
     """The file is attached, not opened: only so can its row groups be made smaller."""
-    con = duckdb.connect(config=config)
+    try:
+        con = duckdb.connect(config=config)
+    except duckdb.Error as error:
+        raise StorageError(_refused(path, error)) from error
     options = f"storage_version {text(storage_version)}, row_group_size {ROW_GROUP}"
     try:
         try:
@@ -111,8 +114,12 @@ def _why(path: Path, error: duckdb.Error) -> Exception:
     if "Permission denied" in message or "No space left" in message:
         return StorageError(f"{path} cannot be opened. Check the folder's rights and the free space of the disk.")
     if isinstance(error, duckdb.InvalidInputException) and not path.exists():
-        return StorageError(f"DuckDB refuses the settings for {path}: {message.splitlines()[0]}")
+        return StorageError(_refused(path, error))
     return UnusableFileError("cannot be read")
+
+
+def _refused(path: Path, error: duckdb.Error) -> str:
+    return f"DuckDB refuses the settings for {path}: {str(error).splitlines()[0]}"
 
 
 def _prepare(con: duckdb.DuckDBPyConnection, storage_version: str) -> None:

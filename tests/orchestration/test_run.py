@@ -202,8 +202,9 @@ def test_ctrl_c_while_duckdb_works_cancels_the_run(tmp_path: Path, monkeypatch: 
     async def stopped(*_: object, **__: object) -> None:
         interrupted_query()
 
+    overrides = Overrides(sync=stopped)  # type: ignore[arg-type]  # it never comes to a report
     with pytest.raises(KeyboardInterrupt):
-        run_sync(settings_for(tmp_path / "data"), Request(), overrides=Overrides(sync=stopped))  # type: ignore[arg-type]
+        run_sync(settings_for(tmp_path / "data"), Request(), overrides=overrides)
     with open_instance() as instance:
         assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.CANCELED]
 

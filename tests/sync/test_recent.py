@@ -76,7 +76,9 @@ def test_a_campaign_that_moved_is_read_by_what_happened_lately(proven: Bench) ->
 
 
 def test_what_it_costs_lies_within_the_plan(proven: Bench) -> None:
-    said = next(cost for cost in proven.plan(*STREAMS).workspaces[0].plan.costs if cost.stream == "leads")  # type: ignore[union-attr]
+    plan = proven.plan(*STREAMS).workspaces[0].plan
+    assert plan is not None
+    said = next(cost for cost in plan.costs if cost.stream == "leads")
     proven.forget_requests()
     proven.sync(*STREAMS)
     spent = sum(request["path"] == LEADS for request in proven.requests())

@@ -72,6 +72,11 @@ def test_a_storage_version_duckdb_does_not_know_is_refused_in_words(opener: Open
         opener(THINGS, storage_version="v0.wrong").load()
 
 
+def test_a_memory_limit_duckdb_does_not_know_is_refused_in_words(opener: Opener) -> None:
+    with pytest.raises(StorageError, match="refuses the settings"):
+        opener(THINGS, memory_limit="much").load()
+
+
 def test_a_file_that_another_process_has_open_is_left_alone(lake: LakeWriter, opener: Opener) -> None:
     lake.layout.work.mkdir()
     script = (

@@ -5,13 +5,15 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from instantly_pipeline.warehouse.sidebyside import Connection, side_by_side
+
+LONG = "select count(*) from range(1_000_000_000_000) r where hash(range) = 1"  # hours, if nobody ends it
 
 
 @pytest.fixture
@@ -53,8 +55,8 @@ def test_the_caller_hears_each_name_in_its_own_thread(con: Connection) -> None:
     assert heard == [("a", threading.get_ident()), ("b", threading.get_ident())]
 
 
-def test_an_error_ends_what_runs_beside_and_nothing_more_is_begun(con: Connection) -> None:
-    begun: list[str] = []
+def goes_wrong_beside_long_work(on: Connection | None = None) -> Callable[[Connection, str], None]:
+    """Work that lasts, on a connection of its own or on a given one; "wrong" fails once that goes on."""
     running = threading.Event()
 
     def work(hand: Connection, name: str) -> None:
@@ -62,27 +64,23 @@ def test_an_error_ends_what_runs_beside_and_nothing_more_is_begun(con: Connectio
             assert running.wait(30)
             hand.execute("select * from nowhere")
         running.set()
-        hand.execute("select count(*) from range(1_000_000_000_000) r where hash(range) = 1").fetchall()
+        (on or hand).execute(LONG).fetchall()
 
+    return work
+
+
+def test_an_error_ends_what_runs_beside_and_nothing_more_is_begun(con: Connection) -> None:
+    begun: list[str] = []
     with pytest.raises(duckdb.CatalogException, match="nowhere"):
-        side_by_side(con, {"long": (), "wrong": (), "later": ()}, work, begun.append)
+        side_by_side(con, {"long": (), "wrong": (), "later": ()}, goes_wrong_beside_long_work(), begun.append)
     assert begun == ["long", "wrong"]
     assert con.execute("select 1").fetchall() == [(1,)]
 
 
 def test_an_error_also_ends_what_the_work_does_on_the_first_connection(con: Connection) -> None:
     """Fingerprints are taken on it. Ctrl-C would wait for one of five million rows."""
-    running = threading.Event()
-
-    def work(hand: Connection, name: str) -> None:
-        if name == "wrong":
-            assert running.wait(30)
-            hand.execute("select * from nowhere")
-        running.set()
-        con.execute("select count(*) from range(1_000_000_000_000) r where hash(range) = 1").fetchall()
-
     with pytest.raises(duckdb.CatalogException, match="nowhere"):
-        side_by_side(con, {"long": (), "wrong": ()}, work)
+        side_by_side(con, {"long": (), "wrong": ()}, goes_wrong_beside_long_work(on=con))
     assert con.execute("select 1").fetchall() == [(1,)]
 
 
@@ -97,7 +95,7 @@ def test_what_begins_after_a_second_ctrl_c_is_ended_too(con: Connection) -> None
             stopped.set()
             return
         assert stopped.wait(30)
-        hand.execute("select count(*) from range(1_000_000_000_000) r where hash(range) = 1").fetchall()
+        hand.execute(LONG).fetchall()
 
     with pytest.raises(KeyboardInterrupt):
         side_by_side(con, {"long": (), "stop": ()}, work)
