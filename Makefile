@@ -35,7 +35,7 @@ ROOM = $(shell df --output=avail /dev/shm 2> /dev/null | tail -1)
 TEMP = $(shell test "$(ROOM)" -gt 4000000 2> /dev/null && echo TMPDIR=/dev/shm)
 
 # files in their own order: those with few and long tests must not be left for the end; conftest.py keeps some together
-test: setup ## the tests (under five minutes)
+test: setup ## the tests (about five minutes on two cores)
 	@$(TEMP) $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 test-all: setup ## the tests with the long ones, and the coverage
