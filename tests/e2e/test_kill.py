@@ -76,11 +76,15 @@ class Reader(threading.Thread):
 
     def run(self) -> None:
         while not self.over.wait(self.pause):
-            if self.file.exists():
-                try:
-                    self._read()
-                except duckdb.Error as error:
-                    self.problems.append(str(error))
+            self._look()
+        self._look()  # the file as it stays; a short storm may be over before the first pause is
+
+    def _look(self) -> None:
+        if self.file.exists():
+            try:
+                self._read()
+            except duckdb.Error as error:
+                self.problems.append(str(error))
 
     def _read(self) -> None:
         with duckdb.connect(str(self.file), read_only=True) as con:
