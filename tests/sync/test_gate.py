@@ -103,6 +103,30 @@ def test_a_gate_that_a_sweep_finds_wanting_is_off_until_it_is_reset(gated: Bench
     assert lead_requests(gated) == TAIL
 
 
+@pytest.mark.parametrize(
+    ("values", "holds"),
+    [
+        ({"first_name": "Edited"}, True),
+        ({"lt_interest_status": -1, "timestamp_last_interest_change": "now"}, True),
+        ({"lt_interest_status": 1, "timestamp_last_interest_change": "now"}, False),  # an opportunity: a counter
+        ({"email_reply_count": 9, "timestamp_last_reply": "now"}, False),
+    ],
+    ids=["edited", "not interested", "interested", "replied"],
+)
+def test_what_people_do_by_hand_is_not_held_against_the_gate(
+    gated: Bench, values: dict[str, Any], *, holds: bool
+) -> None:
+    gated.time.start += timedelta(hours=1)
+    at = gated.time.start.isoformat().replace("+00:00", "Z")
+    values = {name: at if value == "now" else value for name, value in values.items()} | {"timestamp_updated": at}
+    lead = next(one for one in in_campaigns(gated) if "lt_interest_status" not in one)["id"]
+    gated.mutate({"op": "update", "collection": "leads", "id": lead, "set": values})
+    gated.sync(*STREAMS, full=True)
+    assert_mirrors(gated, ("leads",))
+    assert any("by hand" in text for text in gated.said) == holds
+    assert (lead_requests(gated) == TAIL) == holds
+
+
 def test_a_filter_the_server_does_not_look_at_turns_the_gate_off_and_everything_is_read(gated: Bench) -> None:
     one, other = (next(x for x in in_campaigns(gated) if x["campaign"] == c) for c in campaigns(gated)[:2])
     gated.mutate({"op": "delete_lead", "id": one["id"]})

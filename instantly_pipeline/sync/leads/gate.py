@@ -6,10 +6,11 @@
 - New leads outside campaigns are found at the *tail*: ids made from the time come after those known (section 5.4).
 - A part of the whole is swept in turn, so that within `INSTANTLY_SWEEP_DAYS` everything is read again.
 
-The counters do not show everything: an edited name, an interest set by hand. Whenever a sweep finds a change in a
-campaign whose counters had not moved, the gate has been shown not to hold for this workspace: from then on every sync
-sweeps everything, until the stream is reset. Where the campaign had only been read by what happened lately, it is that
-which has been shown not to hold, unless the change is younger: from then on campaigns that moved are read whole.
+The counters do not show what people do by hand: edit a lead, set an interest (section 5.4 of the API's reference).
+Whenever a sweep finds any other change in a campaign whose counters had not moved, the gate has been shown not to hold
+for this workspace: from then on every sync sweeps everything, until the stream is reset. Where the campaign had only
+been read by what happened lately, it is that which has been shown not to hold, unless the change is younger: from then
+on campaigns that moved are read whole.
 """
 
 from __future__ import annotations
@@ -23,12 +24,22 @@ from typing import TypedDict
 import orjson
 
 from instantly_pipeline.lake.changes import Values
-from instantly_pipeline.lake.index import Entry
+from instantly_pipeline.lake.index import Entry, in_micros
 from instantly_pipeline.streams.model import Type
 from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.counters import Counters, counters_now
 from instantly_pipeline.sync.leads.ids import FIRST_TIMED, is_timed, key_at, timed
-from instantly_pipeline.sync.leads.recent import ACTIONS, PROBE_PAGES, SWEPT, WORTH, Lately, Reading, instant, rises
+from instantly_pipeline.sync.leads.recent import (
+    ACTIONS,
+    EXPLAINED,
+    PROBE_PAGES,
+    SWEPT,
+    WORTH,
+    Lately,
+    Reading,
+    instant,
+    rises,
+)
 
 CAMPAIGN = "campaign="
 WORTH_A_SWEEP = 0.8  # of all pages: where the touches would cost as much, everything is swept
@@ -36,6 +47,8 @@ PER_PAGE = 100
 SLICES = 112  # parts of the whole, swept in turn
 CLOCKS_DIFFER = timedelta(minutes=10)  # or a server takes a while to show what happened
 
+EDITED, JUDGED = "timestamp_updated", "timestamp_last_interest_change"  # of these the first moves with edits alone
+IS_OPPORTUNITY = EXPLAINED["total_opportunities"]
 TOKENS, DISTRUST, SLICED = "leads.gate", "leads.distrust", "leads.slices"
 SWEEP, SWEEP_TOKENS, TOUCHED = "leads", "leads.sweep_tokens", "leads.touched"
 
@@ -317,6 +330,7 @@ class Watch:
         self._suspects: set[str] = set()
         self._missed: set[str] = set()
         self._missed_at_tail = False
+        self._by_hand = 0
 
     def sweeps(self) -> None:
         """From here on it is a sweep that takes the records, and the tail has been read."""
@@ -327,7 +341,9 @@ class Watch:
         """A version of `key` was written; `before` is the one before it."""
         if not self._is_on:
             return
-        for where in {scope, before.scope if before else None} - {None}:
+        by_hand = self._is_by_hand(before, scope, values)
+        self._by_hand += by_hand and self._is_sweep and scope in self._quiet
+        for where in {scope, before.scope if before else None} - {None} if not by_hand else ():
             if where in self._recent and values is not None and not self._is_later(values, self._recent[where]):
                 self._missed.add(where.removeprefix(CAMPAIGN))
             elif self._is_sweep and where in self._quiet:
@@ -340,11 +356,21 @@ class Watch:
         """Whether something about a lead is younger than a recent touch that began `at`: so the change may be."""
         return any((values(name) or at) > at - CLOCKS_DIFFER for name in self._times if values(name) is not None)
 
+    def _is_by_hand(self, before: Entry | None, scope: str | None, values: Values | None) -> bool:
+        """Whether all that shows to have happened since the version before is what people do and no counter shows."""
+        if before is None or not before.alive or before.scope != scope or values is None:
+            return False
+        since = {name for name in self._times if (at := values(name)) is not None and in_micros(at) > before.at}
+        return since == {EDITED} or (since in ({JUDGED}, {EDITED, JUDGED}) and not IS_OPPORTUNITY(values))
+
     async def judge(self) -> None:
         """Whether what was seen shows that something does not hold: the counters, asked again, still have not moved.
 
         Where a recent touch has missed a change, what else changed in that campaign is no fault of the gate.
         """
+        if self._by_hand:
+            done = f"{self._by_hand} leads were edited or judged by hand"
+            self._gate.ctx.say(f"{done}, which no counter shows: the sweep found them.", self._gate.stream)
         if self._missed_at_tail:
             self._gate.distrust("A sweep found new leads outside campaigns that do not come at the tail")
         elif self._suspects or self._missed:
