@@ -131,6 +131,15 @@ def test_a_question_by_id_that_is_too_large_is_put_in_parts(at: Bench) -> None:
     assert_mirrors(at, ("leads",))
 
 
+def test_a_server_for_which_every_question_by_id_is_too_large_is_not_asked_for_each_lead(at: Bench) -> None:
+    at.sync("leads")
+    lost(at, 40)
+    at.fault(LEADS, "status", status=413, match={"contains": '"ids"'})
+    at.forget_requests()
+    assert outcome(at.sync("leads"), "leads") == (Outcome.HELD, 3)
+    assert sum(request["status"] == 413 for request in at.requests()) < 10
+
+
 @pytest.mark.parametrize("refusal", [{"status": 400}, {"status": 413}, {"status": 404}])
 def test_what_the_server_will_not_say_by_id_is_held_until_accepted(at: Bench, refusal: dict[str, Any]) -> None:
     at.sync("leads")

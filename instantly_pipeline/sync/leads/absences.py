@@ -51,6 +51,8 @@ async def ask(sink: Sink, keys: Collection[str], control: str | None) -> tuple[d
         return {}, Answer.IGNORED
     ordered, half = sorted(keys), len(keys) // 2
     found, worth = await ask(sink, ordered[:half], control)
+    if worth is Answer.IGNORED:  # the smallest question was too large: the other half would go the same way
+        return found, worth
     more, other = await ask(sink, ordered[half:], control)
     return found | more, max(worth, other, key=list(Answer).index)
 
