@@ -1,10 +1,13 @@
 -- one row per lead and variable of its payload
+-- The three lists have the variables of an object in the same order.
 with leads as (
     select
         workspace_id,
         id as lead_id,
         campaign as campaign_id,
-        unnest(map_entries(from_json(payload, '"MAP(VARCHAR, JSON)"'))) as entry
+        unnest(json_keys(payload)) as name,
+        unnest(payload ->> '$.*') as value,
+        unnest(json_type(payload, '$.*')) as json_type
     from staging.stg_leads
     where not is_deleted and json_type(payload) = 'OBJECT'
 ),
@@ -15,15 +18,14 @@ variables as (
         w.workspace_name,
         l.lead_id,
         l.campaign_id,
-        l.entry.key as name,
-        l.entry.value ->> '$' as value,
+        l.name,
+        l.value,
         case
-            when l.entry.value is null then 'null'
-            when json_type(l.entry.value) = 'VARCHAR' then 'string'
-            when json_type(l.entry.value) in ('BIGINT', 'UBIGINT', 'DOUBLE') then 'number'
-            else lower(json_type(l.entry.value))
+            when l.json_type = 'VARCHAR' then 'string'
+            when l.json_type in ('BIGINT', 'UBIGINT', 'DOUBLE') then 'number'
+            else lower(l.json_type)
         end as type,
-        l.entry.key in (
+        l.name in (
             'email', 'firstName', 'lastName', 'companyName', 'jobTitle', 'website', 'phone', 'personalization'
         ) as is_copy
     from leads as l
