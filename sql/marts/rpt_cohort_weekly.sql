@@ -37,6 +37,33 @@ moments as (
         on l.workspace_id = f.workspace_id and l.campaign_id = f.campaign_id and l.lead_id = f.lead_id
 ),
 
+first_read as (
+    select
+        workspace_id,
+        min(first_seen_at) as first_read_at
+    from staging.stg_leads
+    group by workspace_id
+),
+
+cohorts as (
+    select
+        m.workspace_id,
+        m.campaign_id,
+        m.cohort_week,
+        count(m.lead_id) as leads,
+        greatest(
+            cohort_age(m.cohort_week, any_value(w.as_of)),
+            max(greatest(m.contacted_in, m.replied_in, m.positive_in, 0))
+        ) as last_week,
+        any_value(w.as_of) as as_of,
+        any_value(w.workspace_name) as workspace_name,
+        any_value(r.first_read_at) as first_read_at
+    from moments as m
+    left join marts.dim_workspace as w on m.workspace_id = w.workspace_id
+    left join first_read as r on m.workspace_id = r.workspace_id
+    group by m.workspace_id, m.campaign_id, m.cohort_week
+),
+
 counted as (
     select
         workspace_id,
@@ -70,6 +97,17 @@ counted as (
         positive_in
     from moments
     where positive_in is not null
+    union all
+    -- each cohort has its first week
+    select
+        workspace_id,
+        campaign_id,
+        cohort_week,
+        0,
+        null,
+        null,
+        null
+    from cohorts
 ),
 
 summed as (
@@ -85,66 +123,48 @@ summed as (
     group by workspace_id, campaign_id, cohort_week, weeks_since
 ),
 
-first_read as (
+-- only weeks in which something happened: the sums stay the same until the next of them
+changes as (
     select
-        workspace_id,
-        min(first_seen_at) as first_read_at
-    from staging.stg_leads
-    group by workspace_id
-),
-
-cohorts as (
-    select
-        m.workspace_id,
-        m.campaign_id,
-        m.cohort_week,
-        count(m.lead_id) as leads,
-        greatest(
-            cohort_age(m.cohort_week, any_value(w.as_of)),
-            max(greatest(m.contacted_in, m.replied_in, m.positive_in, 0))
-        ) as last_week,
-        any_value(w.as_of) as as_of,
-        any_value(w.workspace_name) as workspace_name,
-        any_value(r.first_read_at) as first_read_at
-    from moments as m
-    left join marts.dim_workspace as w on m.workspace_id = w.workspace_id
-    left join first_read as r on m.workspace_id = r.workspace_id
-    group by m.workspace_id, m.campaign_id, m.cohort_week
+        c.*,
+        n.weeks_since as changed_in,
+        lead(n.weeks_since) over each_cohort as next_change_in,
+        n.contacted,
+        n.replied,
+        n.positive,
+        sum(n.contacted) over each_cohort as contacted_so_far,
+        sum(n.replied) over each_cohort as replied_so_far,
+        sum(n.positive) over each_cohort as positive_so_far
+    from summed as n
+    inner join cohorts as c
+        on n.workspace_id = c.workspace_id and n.campaign_id = c.campaign_id and n.cohort_week = c.cohort_week
+    window each_cohort as (partition by n.workspace_id, n.campaign_id, n.cohort_week order by n.weeks_since)
 ),
 
 spine as (
     select
         *,
-        unnest(range(last_week + 1)) as weeks_since
-    from cohorts
+        unnest(range(changed_in, coalesce(next_change_in, last_week + 1))) as weeks_since
+    from changes
 ),
 
 filled as (
     select
-        s.workspace_id,
-        s.workspace_name,
-        s.campaign_id,
-        s.cohort_week,
-        s.weeks_since,
-        s.leads,
-        coalesce(n.contacted, 0)::bigint as contacted,
-        coalesce(n.replied, 0)::bigint as replied,
-        coalesce(n.positive, 0)::bigint as positive,
-        coalesce(sum(n.contacted) over so_far, 0)::bigint as contacted_so_far,
-        coalesce(sum(n.replied) over so_far, 0)::bigint as replied_so_far,
-        coalesce(sum(n.positive) over so_far, 0)::bigint as positive_so_far,
-        s.weeks_since = 26 or s.cohort_week + 7 * (s.weeks_since + 1)::integer > s.as_of as is_right_censored,
-        s.cohort_week + 7 * s.weeks_since::integer < s.first_read_at as is_before_first_read
-    from spine as s
-    left join summed as n
-        on s.workspace_id = n.workspace_id
-        and s.campaign_id = n.campaign_id
-        and s.cohort_week = n.cohort_week
-        and s.weeks_since = n.weeks_since
-    window so_far as (
-        partition by s.workspace_id, s.campaign_id, s.cohort_week
-        order by s.weeks_since rows between unbounded preceding and current row
-    )
+        workspace_id,
+        workspace_name,
+        campaign_id,
+        cohort_week,
+        weeks_since,
+        leads,
+        if(weeks_since = changed_in, contacted, 0) as contacted,
+        if(weeks_since = changed_in, replied, 0) as replied,
+        if(weeks_since = changed_in, positive, 0) as positive,
+        contacted_so_far::bigint as contacted_so_far,
+        replied_so_far::bigint as replied_so_far,
+        positive_so_far::bigint as positive_so_far,
+        weeks_since = 26 or cohort_week + 7 * (weeks_since + 1)::integer > as_of as is_right_censored,
+        cohort_week + 7 * weeks_since::integer < first_read_at as is_before_first_read
+    from spine
 ),
 
 joined as (
