@@ -51,11 +51,12 @@ def variant_posteriors(groups: Sequence[str], sent: Sequence[int], repliers: Seq
     n = np.asarray(sent, dtype=np.float64)
     x = np.minimum(np.asarray(repliers, dtype=np.float64), n)
     a, b = prior(x, n)
-    names = np.asarray(groups)
+    places: dict[str, list[int]] = {}
+    for i, group in enumerate(groups):
+        places.setdefault(group, []).append(i)
     found: list[dict[str, Any]] = [{}] * len(n)
-    for group in np.unique(names):
-        at = np.flatnonzero(names == group)
-        for i, values in zip(at, compared(str(group), a + x[at], b + n[at] - x[at]), strict=True):
+    for group, at in places.items():
+        for i, values in zip(at, compared(group, a + x[at], b + n[at] - x[at]), strict=True):
             found[i] = dict(zip(FIELDS, (a, b, *values), strict=True))
     return found
 
@@ -79,8 +80,17 @@ def compared(group: str, a: Floats, b: Floats) -> list[tuple[float, ...]]:
     """Mean, 2.5 % and 97.5 % quantile, chance of being best and expected loss of each Beta(a, b) of a group."""
     rng = np.random.default_rng(zlib.crc32(group.encode()))
     draws = rng.beta(a, b, size=(DRAWS, len(a)))
-    best = draws.max(axis=1, keepdims=True)
-    low, high = np.quantile(draws, (0.025, 0.975), axis=0)
+    arms = np.ascontiguousarray(draws.T)  # numpy goes through a column of many rows slowly
+    best = arms.max(axis=0)[:, np.newaxis]
+    ordered = np.sort(arms, axis=1)
+    low, high = quantile(ordered, 0.025), quantile(ordered, 0.975)
     chance = np.bincount(draws.argmax(axis=1), minlength=len(a)) / DRAWS
     loss = (best - draws).mean(axis=0)
     return [tuple(map(float, row)) for row in zip(a / (a + b), low, high, chance, loss, strict=True)]
+
+
+def quantile(ordered: Floats, share: float) -> Floats:
+    """Between the two draws that are next to it, of each sorted row; sorting takes a quarter of `np.quantile`."""
+    before, part = divmod(share * (ordered.shape[1] - 1), 1)
+    low, high = ordered[:, int(before)], ordered[:, int(before) + 1]
+    return low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part)
