@@ -7,7 +7,6 @@ with leads as (
         domain_of(contact_of(email)) as domain,
         timestamp_created
     from staging.stg_leads
-    where contact_of(email) is not null
 ),
 
 addresses as (

@@ -7,17 +7,6 @@ with clock as (
     from marts.dim_workspace
 ),
 
-leads as (
-    select
-        workspace_id,
-        contact_of(email) as email,
-        count(id) as leads,
-        count(distinct campaign) as campaigns
-    from staging.stg_leads
-    where not is_deleted and contact_of(email) is not null
-    group by workspace_id, contact_of(email)
-),
-
 active as (
     select
         l.workspace_id,
@@ -52,6 +41,18 @@ contacts as (
         r.last_contacted_at
     from active as a
     full join recent as r on a.workspace_id = r.workspace_id and a.email = r.email
+),
+
+leads as (
+    select
+        n.workspace_id,
+        n.email,
+        count(l.id) as leads,
+        count(distinct l.campaign) as campaigns
+    from staging.stg_leads as l
+    inner join contacts as n on l.workspace_id = n.workspace_id and contact_of(l.email) = n.email
+    where not l.is_deleted
+    group by n.workspace_id, n.email
 ),
 
 judged as (

@@ -7,17 +7,28 @@ with leads as (
     from staging.stg_leads
 ),
 
--- in how many rows of a list, and in how many of the workspace, an address stands
-addresses as (
+-- addresses that stand in several rows of the workspace
+several as (
     select
         workspace_id,
-        list_id,
         contact,
-        count(contact) as in_list,
-        sum(count(contact)) over (partition by workspace_id, contact) as in_workspace
+        count(*) as in_workspace
     from leads
     where contact is not null and not is_deleted
-    group by workspace_id, list_id, contact
+    group by workspace_id, contact
+    having count(*) > 1
+),
+
+addresses as (
+    select
+        l.workspace_id,
+        l.list_id,
+        count(*) as in_list,
+        any_value(s.in_workspace) as in_workspace
+    from leads as l
+    inner join several as s on l.workspace_id = s.workspace_id and l.contact = s.contact
+    where l.list_id is not null and not l.is_deleted
+    group by l.workspace_id, l.list_id, l.contact
 ),
 
 repeated as (
@@ -27,7 +38,6 @@ repeated as (
         sum(in_list - 1) as duplicates,
         sum(in_list) filter (where in_workspace > in_list) as elsewhere
     from addresses
-    where list_id is not null
     group by workspace_id, list_id
 ),
 
