@@ -9,25 +9,46 @@ with rules as (
     where mart = 'rpt_anomalies'
 ),
 
-with_history as (
+weekdays as (
+    select
+        workspace_id,
+        entity,
+        entity_id,
+        metric,
+        list(date order by date) as dates,
+        list(value order by date) as figures,
+        max(max(date)) over (partition by workspace_id) as last_date
+    from intermediate.int_daily_series
+    group by workspace_id, entity, entity_id, metric, isodow(date)
+),
+
+places as (
     select
         *,
-        max(date) over (partition by workspace_id) as last_date,
-        list(value) over (
-            partition by workspace_id, entity, entity_id, metric, isodow(date)
-            order by date rows between 8 preceding and 1 preceding
-        ) as weeks_before
-    from intermediate.int_daily_series
+        unnest(range(1, len(dates) + 1)) as place
+    from weekdays
+),
+
+with_history as (
+    select
+        workspace_id,
+        entity,
+        entity_id,
+        metric,
+        dates[place] as date,
+        figures[place] as value,
+        figures[greatest(place - 8, 1):place - 1] as weeks_before
+    from places
+    where dates[place] > last_date - 28
 ),
 
 measured as (
     select
         * exclude (weeks_before),
-        coalesce(len(weeks_before), 0) as weeks_known,
+        len(weeks_before) as weeks_known,
         list_median(weeks_before) as usual_value,
-        list_median([abs(v - list_median(weeks_before)) for v in weeks_before]) as usual_deviation
+        list_median([abs(v - usual_value) for v in weeks_before]) as usual_deviation
     from with_history
-    where date > last_date - 28
 ),
 
 scored as (
