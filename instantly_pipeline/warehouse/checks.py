@@ -24,7 +24,6 @@ from instantly_pipeline.warehouse.contracts import Check, Contract, read_contrac
 from instantly_pipeline.warehouse.made import Definitions, note_passed, passed_before
 from instantly_pipeline.warehouse.models import Model
 from instantly_pipeline.warehouse.parsed import tables_of
-from instantly_pipeline.warehouse.reads import is_volatile
 from instantly_pipeline.warehouse.runner import keys_of, macros_text
 from instantly_pipeline.warehouse.sidebyside import side_by_side
 from instantly_pipeline.warehouse.sqltext import columns, digest, first, ident, text
@@ -119,8 +118,7 @@ class Passed:
     def _asked(self, question: Question) -> str | None:
         """The question and what it is asked of; None where the answer follows from more than tables."""
         names = list(question.reads)
-        calls = question.sql + self._macros
-        if is_volatile(calls, self._about.functions) or any(self._about.is_volatile(name) for name in names):
+        if self._about.calls_volatile(question.sql) or any(self._about.is_volatile(name) for name in names):
             return None
         found = [self._about.of(name) for name in names]
         for name, few in question.reads.items():

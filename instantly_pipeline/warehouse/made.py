@@ -75,14 +75,19 @@ class Definitions:
     def __init__(self, con: duckdb.DuckDBPyConnection, models: Mapping[str, Model], macros: str) -> None:
         self._models = {model.full_name: model for model in models.values()}
         self.columns = _columns(con, self._models)
-        self.functions = volatile_functions(con)
+        self._functions = volatile_functions(con)
+        self._macros_are_volatile = is_volatile(macros, self._functions)
         self._texts: dict[str, str] = {}
         self._volatile: set[str] = set()
         for name, model in self._models.items():
             parts = [self._texts.get(d) or repr(self.columns.get(d)) for d in model.depends_on]
             self._texts[name] = digest(duckdb.__version__, macros, model.materialized, model.sql, *parts)
-            if is_volatile(model.sql + macros, self.functions) or any(self._seen_through(d) for d in model.depends_on):
+            if self.calls_volatile(model.sql) or any(self._seen_through(d) for d in model.depends_on):
                 self._volatile.add(name)
+
+    def calls_volatile(self, sql: str) -> bool:
+        """Whether a SELECT, or one of the macros, depends on the clock, on chance or on files."""
+        return self._macros_are_volatile or is_volatile(sql, self._functions)
 
     def _seen_through(self, name: str) -> bool:
         return name in self._volatile and self._is_view(name)
