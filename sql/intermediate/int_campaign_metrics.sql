@@ -39,6 +39,10 @@ costs as (
     group by workspace_id
 ),
 
+leads as (
+    select * from intermediate.int_campaign_leads
+),
+
 -- a campaign that never sent has no row in campaign_analytics: zero, if the stream was read at all; of one that did send,
 -- or that is known by its id alone, the counters are not known
 never_sent as (
@@ -50,7 +54,7 @@ never_sent as (
     inner join read_once as r on c.workspace_id = r.workspace_id and r.has_figures
     anti join staging.stg_campaign_analytics as a
         on c.workspace_id = a.workspace_id and c.campaign_id = a.campaign_id
-    left join intermediate.int_campaign_leads as l
+    left join leads as l
         on c.workspace_id = l.workspace_id and c.campaign_id = l.campaign_id
     left join days as d
         on c.workspace_id = d.workspace_id and c.campaign_id = d.campaign_id
@@ -93,7 +97,7 @@ metrics as (
         on c.workspace_id = a.workspace_id and c.campaign_id = a.campaign_id
     left join staging.stg_campaign_analytics_overview as o
         on c.workspace_id = o.workspace_id and c.campaign_id = o.campaign_id
-    left join intermediate.int_campaign_leads as l
+    left join leads as l
         on c.workspace_id = l.workspace_id and c.campaign_id = l.campaign_id
     left join days as d
         on c.workspace_id = d.workspace_id and c.campaign_id = d.campaign_id
