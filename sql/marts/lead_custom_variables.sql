@@ -1,5 +1,5 @@
 -- one row per lead and variable of its payload
--- The three lists have the variables of an object in the same order.
+-- The three lists have the variables of an object in the same order; what is no object has none.
 with leads as (
     select
         workspace_id,
@@ -9,7 +9,7 @@ with leads as (
         unnest(payload ->> '$.*') as value,
         unnest(json_type(payload, '$.*')) as json_type
     from staging.stg_leads
-    where not is_deleted and json_type(payload) = 'OBJECT'
+    where not is_deleted
 ),
 
 variables as (
