@@ -63,12 +63,14 @@ class Contents:
             return self._known[table, STAMP]
 
     def forget(self, con: duckdb.DuckDBPyConnection, table: str) -> None:
-        """As the function of that name."""
-        forget(con, table)
+        """As the function of that name; what nobody asked about is nowhere noted."""
         with self._alone:
-            for known in (self._known, self._taken):
-                for at in [at for at in known if at[0] == table]:
-                    del known[at]
+            noted = [at for at in self._known if at[0] == table]
+            for at in noted:
+                del self._known[at]
+                self._taken.pop(at, None)
+        if noted:
+            forget(con, table)
 
     def save(self) -> None:
         """Keep what was taken for the next run."""

@@ -25,7 +25,7 @@ from instantly_pipeline.warehouse.models import FOLDERS, Model, read_seeds, with
 from instantly_pipeline.warehouse.reads import Planner, Reads
 from instantly_pipeline.warehouse.seeds import put_seed
 from instantly_pipeline.warehouse.sidebyside import side_by_side
-from instantly_pipeline.warehouse.sqltext import digest, first, ident
+from instantly_pipeline.warehouse.sqltext import digest, ident
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,12 +212,9 @@ class _Maker:
         other = "view" if model.materialized == "table" else "table"  # the one cannot replace the other
         if (model.schema, model.name, other) in self._there:
             con.execute(f"drop {other} {name} cascade")
-        con.execute(f"create or replace {model.materialized} {name} as {model.sql}")
+        answer = con.execute(f"create or replace {model.materialized} {name} as {model.sql}").fetchall()
+        rows = int(answer[0][0]) if model.materialized == "table" else None
         columns = [(row[0], row[1]) for row in con.execute(f"describe {name}").fetchall()]
-        rows = None
-        if model.materialized == "table":
-            counted = first(con.execute(f"select count(*) from {name}").fetchall())
-            rows = int(counted[0]) if counted else 0
         present = {column for column, _ in columns}
         described = [column for column in model.columns if column.name in present]
         comment(con, model.materialized, model.full_name, _about(model), described)

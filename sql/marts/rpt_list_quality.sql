@@ -12,18 +12,18 @@ several as (
     select
         workspace_id,
         contact,
-        count(*) as in_workspace
+        count(contact) as in_workspace
     from leads
     where contact is not null and not is_deleted
     group by workspace_id, contact
-    having count(*) > 1
+    having count(contact) > 1
 ),
 
 addresses as (
     select
         l.workspace_id,
         l.list_id,
-        count(*) as in_list,
+        count(l.contact) as in_list,
         any_value(s.in_workspace) as in_workspace
     from leads as l
     inner join several as s on l.workspace_id = s.workspace_id and l.contact = s.contact
