@@ -93,4 +93,5 @@ def quantile(ordered: Floats, share: float) -> Floats:
     """Between the two draws that are next to it, of each sorted row; sorting takes a quarter of `np.quantile`."""
     before, part = divmod(share * (ordered.shape[1] - 1), 1)
     low, high = ordered[:, int(before)], ordered[:, int(before) + 1]
-    return low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part)
+    found: Floats = low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part)
+    return found
