@@ -18,9 +18,10 @@ import pyarrow.parquet as pq
 
 from instantly_pipeline.errors import UnreadableFile
 from instantly_pipeline.lake.conform import Batch, Conformer
-from instantly_pipeline.lake.index import Entry, Index, in_micros
+from instantly_pipeline.lake.index import Index, in_micros
 from instantly_pipeline.lake.layout import LakeFile, Layout, reading, write_durably
 from instantly_pipeline.lake.record import Record
+from instantly_pipeline.lake.runs import Entry
 from instantly_pipeline.lake.schema import DELETE, UPSERT, change_schema
 from instantly_pipeline.streams.model import Stream
 

@@ -9,13 +9,11 @@ counts, so files may be replayed twice and in any order.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
-from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import orjson
 import pyarrow as pa
@@ -26,39 +24,19 @@ from instantly_pipeline.lake.conform import scope_columns, scopes_of
 from instantly_pipeline.lake.layout import LakeFile, Layout, reading, replaces, storing, write_durably
 from instantly_pipeline.lake.record import hash_version
 from instantly_pipeline.lake.rehash import rehashed
+from instantly_pipeline.lake.runs import SCHEMA, Cache, Entry, Run, merged, run_bytes, write_run
 from instantly_pipeline.lake.schema import UPSERT
 from instantly_pipeline.streams.model import Stream
 
 VERSION = 2
 ROWS_IN_MEMORY = 100_000
 MOST_RUNS = 8
-ROW_GROUP = 4_096
-GROUPS_IN_MEMORY = 80  # of a run: a sweep reads up to 64 ranges side by side
 ROWS_AT_ONCE = 8192  # of a file that is replayed
-GROUPS_AT_ONCE = 16  # of all runs together, when they are joined
 
 _RUN_NAME = re.compile(r"\d{8}\.parquet\Z")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAMAGE = (OSError, pa.ArrowException)
-_SCHEMA = pa.schema(
-    [
-        pa.field("key", pa.string()),
-        pa.field("hash", pa.string()),
-        pa.field("alive", pa.bool_()),
-        pa.field("scope", pa.string()),
-        pa.field("at", pa.int64()),
-    ]
-)
 _T = TypeVar("_T")
-
-
-class Entry(NamedTuple):
-    """The last version of a key; `at` is its `_synced_at` in microseconds since 1970."""
-
-    hash: str | None
-    alive: bool
-    scope: str | None
-    at: int = 0
 
 
 def in_micros(instant: datetime) -> int:
@@ -80,7 +58,8 @@ class Index:
         self._unordered: list[str] = []
         self._covered: set[str] = set()
         self._written = False  # whether the manifest says what is covered
-        self._runs: list[_Run] = []
+        self._runs: list[Run] = []
+        self._cache = Cache()
 
     def open(self) -> Index:
         """Read the manifest and replay the files it does not cover; UnreadableFile where one of them is damaged."""
@@ -95,7 +74,8 @@ class Index:
                 for stale in (*self._folder.glob("manifest.json"), *self._folder.glob("*.parquet")):
                     stale.unlink()
         self._covered = covered & files.keys()
-        self._runs = [_Run(self._folder / name) for name in manifest.get("runs", [])]
+        self._cache.clear()
+        self._runs = [Run(self._folder / name, self._cache) for name in manifest.get("runs", [])]
         for name, replaced in joined.items():
             if not replaced or not replaced <= covered:
                 self._replay(files[name])
@@ -201,8 +181,8 @@ class Index:
     def _add_run(self) -> None:
         number = 1 + max((run.number for run in self._runs), default=0)
         path = self._folder / f"{number:08}.parquet"
-        write_durably(path, _run_bytes(self._recent))
-        self._runs.append(_Run(path))
+        write_durably(path, run_bytes(self._recent))
+        self._runs.append(Run(path, self._cache))
         self._forget_recent()
         self._write_manifest()
 
@@ -216,14 +196,15 @@ class Index:
             return
         path = self._folder / f"{old[-1].number + 1:08}.parquet"
         beside = path.with_suffix(".tmp")
+        self._cache.clear()
         try:
-            _write_run(_merged(old), beside)
+            write_run(merged(old), beside)
         except BaseException:
             beside.unlink(missing_ok=True)
             raise
         with storing(path):
             beside.replace(path)
-        self._runs = [_Run(path)]
+        self._runs = [Run(path, self._cache)]
         self._write_manifest()
         for run in old:
             run.path.unlink(missing_ok=True)
@@ -235,7 +216,7 @@ class Index:
             whole = found["version"] == VERSION and found["hashes"] == self._hashes
             whole = whole and all(isinstance(name, str) for name in [*found["covered"], *found["runs"]])
             whole = whole and all(_RUN_NAME.match(name) for name in found["runs"])
-            whole = whole and all(pq.read_schema(self._folder / n).names == _SCHEMA.names for n in found["runs"])
+            whole = whole and all(pq.read_schema(self._folder / n).names == SCHEMA.names for n in found["runs"])
         except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
             return {}
         return found if whole else {}
@@ -280,103 +261,11 @@ class Index:
         return list(zip(table["_key"].to_pylist(), entries, strict=True))
 
 
-class _Run:
-    """One sorted Parquet file of the index."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.number = int(path.stem)
-        self._file = pq.ParquetFile(path, page_checksum_verification=True)
-        self.limits = [self._limits_of(number) for number in range(self._file.num_row_groups)]
-        self._cache: dict[int, pa.Table] = {}
-
-    def lookup(self, wanted: list[str]) -> Iterator[tuple[str, Entry]]:
-        """The entries of the sorted keys `wanted` that are here."""
-        for number, (first, last) in enumerate(self.limits):
-            here = wanted[bisect_left(wanted, first) : bisect_right(wanted, last)]
-            if here:
-                near = _within(self._group(number), here[0], here[-1], with_first=True)
-                places = pc.index_in(pa.array(here, pa.string()), near["key"].combine_chunks())
-                yield from _rows(near.take(places.drop_null()))
-
-    def range(self, after: str | None, up_to: str | None) -> Iterator[tuple[str, Entry]]:
-        """The entries of the keys in (after, up_to]."""
-        for number in self._groups(after, up_to):
-            yield from _rows(_within(self._group(number), after, up_to))
-
-    def table(self, after: str | None, up_to: str | None) -> pa.Table:
-        """The rows of the keys in (after, up_to], as they are stored."""
-        groups = list(self._groups(after, up_to))
-        return _within(self._file.read_row_groups(groups), after, up_to) if groups else _SCHEMA.empty_table()
-
-    def alive_by_scope(self) -> Iterator[tuple[str | None, int]]:
-        for number in range(len(self.limits)):
-            table = self._file.read_row_group(number, columns=["alive", "scope"])
-            scopes = table.filter(table["alive"])["scope"].value_counts()
-            yield from ((entry["values"], entry["counts"]) for entry in scopes.to_pylist())
-
-    def alive_in(self, scopes: pa.Array) -> Iterator[tuple[str, str]]:
-        for number in range(len(self.limits)):
-            table = self._file.read_row_group(number, columns=["key", "alive", "scope"])
-            found = table.filter(pc.and_(table["alive"], pc.is_in(table["scope"], scopes)))
-            yield from zip(found["key"].to_pylist(), found["scope"].to_pylist(), strict=True)
-
-    def last_alive(self, after: str, up_to: str, accept: Callable[[str], bool]) -> Iterator[str]:
-        for number in reversed(range(len(self.limits))):
-            first, last = self.limits[number]
-            if first <= up_to and last > after:
-                table = self._file.read_row_group(number, columns=["key", "alive"])
-                keys = table.filter(table["alive"])["key"].to_pylist()
-                start, end = _bounds(keys, after, up_to)
-                found = next((key for key in reversed(keys[start:end]) if accept(key)), None)
-                if found is not None:
-                    yield found
-                    return
-
-    def spread(self, every: int) -> Iterator[str]:
-        passed = 0
-        for number in range(len(self.limits)):
-            table = self._file.read_row_group(number, columns=["key", "alive"])
-            keys = table.filter(table["alive"])["key"]
-            yield from (keys[at].as_py() for at in range(every - 1 - passed, len(keys), every))
-            passed = (passed + len(keys)) % every
-
-    def _limits_of(self, number: int) -> tuple[str, str]:
-        found = self._file.metadata.row_group(number).column(0).statistics
-        if found is not None and found.has_min_max:
-            return found.min, found.max
-        keys = self._file.read_row_group(number, columns=["key"])["key"]  # very long keys have no statistics
-        return keys[0].as_py(), keys[-1].as_py()
-
-    def _groups(self, after: str | None, up_to: str | None) -> Iterator[int]:
-        for number, (first, last) in enumerate(self.limits):
-            if (after is None or last > after) and (up_to is None or first <= up_to):
-                yield number
-
-    def _group(self, number: int) -> pa.Table:
-        group = self._cache.pop(number, None)
-        if group is None:
-            group = self._file.read_row_group(number).combine_chunks()
-        self._cache[number] = group  # the last one used is the last one to go
-        if len(self._cache) > GROUPS_IN_MEMORY:
-            del self._cache[next(iter(self._cache))]
-        return group
-
-
 def _joined(file: LakeFile) -> set[str]:
     """The short names of the files whose rows are in this one."""
     if not file.path.stem.endswith("z"):
         return set()
     return {f"{file.path.parent.name}/{name}" for name in replaces(file.path)}
-
-
-def _within(table: pa.Table, after: str | None, up_to: str | None, *, with_first: bool = False) -> pa.Table:
-    """The rows, sorted by key, with a key in (after, up_to]; `with_first`: in [after, up_to]."""
-    keys, find_first = table["key"], bisect_left if with_first else bisect_right
-    places = range(len(keys))
-    start = 0 if after is None else find_first(places, after, key=lambda at: keys[at].as_py())
-    end = len(keys) if up_to is None else bisect_right(places, up_to, key=lambda at: keys[at].as_py())
-    return table.slice(start, max(end - start, 0))
 
 
 def _bounds(keys: list[str], after: str | None, up_to: str | None) -> tuple[int, int]:
@@ -398,45 +287,3 @@ def _add(found: dict[str, Entry], entries: Iterable[tuple[str, Entry]]) -> None:
         before = found.get(key)
         if before is None or entry.at >= before.at:
             found[key] = entry
-
-
-def _rows(table: pa.Table) -> Iterator[tuple[str, Entry]]:
-    keys, *columns = (table[name].to_pylist() for name in _SCHEMA.names)
-    return zip(keys, map(Entry, *columns), strict=True)
-
-
-def _run_bytes(entries: dict[str, Entry]) -> bytes:
-    keys = sorted(entries)
-    rows = [entries[key] for key in keys]
-    columns = [keys, [r.hash for r in rows], [r.alive for r in rows], [r.scope for r in rows], [r.at for r in rows]]
-    arrays = [pa.array(values, field.type) for values, field in zip(columns, _SCHEMA, strict=True)]
-    sink = pa.BufferOutputStream()
-    table = pa.Table.from_arrays(arrays, schema=_SCHEMA)
-    pq.write_table(table, sink, compression="zstd", row_group_size=ROW_GROUP, write_page_checksum=True)
-    return bytes(sink.getvalue())
-
-
-def _merged(runs: Sequence[_Run]) -> Iterator[pa.Table]:
-    """The rows of sorted runs in the order of their keys, the newest of each key; of equals the later run's."""
-    ends = sorted(last for run in runs for _, last in run.limits)
-    for after, up_to in pairwise([None, *ends[GROUPS_AT_ONCE - 1 : -1 : GROUPS_AT_ONCE], None]):
-        rows = pa.concat_tables([run.table(after, up_to) for run in runs])
-        if not rows.num_rows:
-            continue
-        rows = rows.take(pc.sort_indices(rows, sort_keys=[("key", "ascending"), ("at", "ascending")]))
-        keys = rows["key"].combine_chunks()
-        is_last = pa.concat_arrays([pc.not_equal(keys[:-1], keys[1:]), pa.array([True])])
-        yield rows.filter(is_last)
-
-
-def _write_run(tables: Iterable[pa.Table], path: Path) -> None:
-    """What goes wrong while the tables are read is not taken for a disk that does not take them."""
-    with storing(path):
-        writer = pq.ParquetWriter(path, _SCHEMA, compression="zstd", write_page_checksum=True)
-    try:
-        for table in tables:
-            with storing(path):
-                writer.write_table(table, row_group_size=ROW_GROUP)
-    finally:
-        with storing(path):
-            writer.close()

@@ -17,10 +17,12 @@ from hypothesis import strategies as st
 
 from instantly_pipeline.errors import StorageError, UnreadableFile
 from instantly_pipeline.lake import index as index_module
+from instantly_pipeline.lake import runs as runs_module
 from instantly_pipeline.lake.changes import last_written
 from instantly_pipeline.lake.compact import compact
 from instantly_pipeline.lake.index import Index
 from instantly_pipeline.lake.layout import LakeFile, Layout, new_run_id
+from instantly_pipeline.lake.runs import Entry
 from tests.lake.helpers import THINGS, Writer
 from tests.lake.test_compact import NEXT, a_day_of_runs, age
 
@@ -194,14 +196,14 @@ def test_a_join_on_a_full_disk_is_a_sentence_and_loses_nothing(tmp_path: Path, m
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.dictionaries(st.integers(0, 60), st.integers(0, 3), max_size=40), min_size=2, max_size=5))
 def test_joined_runs_hold_the_newest_entry_of_every_key_in_order(runs: list[dict[int, int]]) -> None:
-    newest: dict[str, index_module.Entry] = {}
+    newest: dict[str, Entry] = {}
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as small:
-        small.setattr(index_module, "ROW_GROUP", 3)
-        small.setattr(index_module, "GROUPS_AT_ONCE", 4)
+        small.setattr(runs_module, "ROW_GROUP", 3)
+        small.setattr(runs_module, "GROUPS_AT_ONCE", 4)
         layout = Layout(Path(folder))
         index = index_module.Index(layout, THINGS, "w").open()
         for number, run in enumerate(runs):
-            entries = [(f'["{key:03}"]', index_module.Entry(f"{number}", at > 0, None, at)) for key, at in run.items()]
+            entries = [(f'["{key:03}"]', Entry(f"{number}", at > 0, None, at)) for key, at in run.items()]
             for key, entry in entries:
                 if key not in newest or entry.at >= newest[key].at:
                     newest[key] = entry

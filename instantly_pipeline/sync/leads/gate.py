@@ -24,7 +24,8 @@ from typing import TypedDict
 import orjson
 
 from instantly_pipeline.lake.changes import Values
-from instantly_pipeline.lake.index import Entry, in_micros
+from instantly_pipeline.lake.index import in_micros
+from instantly_pipeline.lake.runs import Entry
 from instantly_pipeline.streams.model import Type
 from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.counters import Counters, counters_now

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from instantly_pipeline.errors import PlanRequired, StreamError
 from instantly_pipeline.lake.changes import Values
-from instantly_pipeline.lake.index import Entry
+from instantly_pipeline.lake.runs import Entry
 from instantly_pipeline.sync.leads.gate import CAMPAIGN, Gate
 from instantly_pipeline.sync.leads.recent import ACTIONS, BESIDES, DAY, EXPLAINED, MARGIN_DAYS, WORTH, Reading, question
 from instantly_pipeline.sync.leads.touch import AT_ONCE, side_by_side, take

@@ -15,8 +15,8 @@ from datetime import UTC, date, datetime, timedelta
 import orjson
 
 from instantly_pipeline.errors import BadRequest
-from instantly_pipeline.lake.index import Entry
 from instantly_pipeline.lake.record import Record
+from instantly_pipeline.lake.runs import Entry
 from instantly_pipeline.lake.state import States
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.sync.collapses import Collapses
