@@ -21,7 +21,7 @@ from instantly_pipeline.lake.layout import storing
 ROW_GROUP = 1_024  # a sweep reads up to 64 ranges side by side, each with a row group of every run in memory
 BYTES_IN_MEMORY = 48 << 20  # of decoded row groups, of all runs of an index together
 ROWS_AT_ONCE = 65_536  # of a run that is read through
-GROUPS_AT_ONCE = 32  # of all runs together, when they are merged
+GROUPS_AT_ONCE = 16  # of all runs together, when they are merged
 SCHEMA = pa.schema(
     [
         pa.field("key", pa.string()),
@@ -103,7 +103,7 @@ class Run:
             return SCHEMA.empty_table()
         table = self._file.read_row_groups(groups, use_threads=False)
         start, end = _bounds(table["key"], after, up_to)
-        return table.slice(start, max(end - start, 0))
+        return table.slice(start, end - start)
 
     def alive_by_scope(self) -> Iterator[tuple[str | None, int]]:
         """How many live keys each scope has, in parts to be added up."""
@@ -119,7 +119,7 @@ class Run:
 
     def last_alive(self, after: str, up_to: str, accept: Callable[[str], bool]) -> Iterator[str]:
         """The greatest live key in (after, up_to] that is accepted, if there is one."""
-        for number in reversed(list(self._groups(after, up_to))):
+        for number in reversed(self._groups(after, up_to)):
             table = self._file.read_row_group(number, columns=["key", "alive"], use_threads=False)
             keys = table.filter(table["alive"])["key"].to_pylist()
             found = next((key for key in reversed(keys) if after < key <= up_to and accept(key)), None)
@@ -146,15 +146,18 @@ class Run:
         keys = self._file.read_row_group(number, columns=_KEY)["key"]  # very long keys have no statistics
         return keys[0].as_py(), keys[-1].as_py()
 
-    def _groups(self, after: str | None, up_to: str | None) -> Iterable[int]:
+    def _groups(self, after: str | None, up_to: str | None) -> Sequence[int]:
         start = 0 if after is None else bisect_right(self.lasts, after)
         return range(start, len(self.lasts) if up_to is None else bisect_right(self._firsts, up_to))
 
     def _of_group(self, number: int, wanted: Sequence[str]) -> Iterator[tuple[str, Entry]]:
         keys = self._keys(number)
-        places = pc.index_in(pa.array(wanted, pa.string()), keys).drop_null()
+        start, end = _bounds(keys, wanted[0], wanted[-1], with_first=True)
+        near = keys.slice(start, end - start)
+        places = pc.index_in(pa.array(wanted, pa.string()), near).drop_null()
         if len(places):
-            yield from _entries(keys.take(places), self._rest(number).take(places))
+            rest = self._rest(number).slice(start, end - start)
+            yield from _entries(near.take(places), rest.take(places))
 
     def _keys(self, number: int) -> pa.StringArray:
         return self._group(number, _KEY)["key"]
@@ -170,11 +173,14 @@ class Run:
         return self._cache.get((self.number, number, *columns), read)
 
 
-def _bounds(keys: pa.Array | pa.ChunkedArray, after: str | None, up_to: str | None) -> tuple[int, int]:
-    """Where the sorted keys in (after, up_to] begin and end."""
-    places = range(len(keys))
-    start = 0 if after is None else bisect_right(places, after, key=lambda at: keys[at].as_py())
-    return start, len(keys) if up_to is None else bisect_right(places, up_to, key=lambda at: keys[at].as_py())
+def _bounds(
+    keys: pa.Array | pa.ChunkedArray, after: str | None, up_to: str | None, *, with_first: bool = False
+) -> tuple[int, int]:
+    """Where the sorted keys in (after, up_to] begin and end; `with_first`: in [after, up_to]."""
+    places, find_first = range(len(keys)), bisect_left if with_first else bisect_right
+    start = 0 if after is None else find_first(places, after, key=lambda at: keys[at].as_py())
+    end = len(keys) if up_to is None else bisect_right(places, up_to, key=lambda at: keys[at].as_py())
+    return start, max(end, start)
 
 
 def _entries(keys: pa.Array, rest: pa.RecordBatch) -> Iterator[tuple[str, Entry]]:

@@ -22,7 +22,7 @@ from instantly_pipeline.lake.changes import last_written
 from instantly_pipeline.lake.compact import compact
 from instantly_pipeline.lake.index import Index
 from instantly_pipeline.lake.layout import LakeFile, Layout, new_run_id
-from instantly_pipeline.lake.runs import Entry
+from instantly_pipeline.lake.runs import Cache, Entry
 from tests.lake.helpers import THINGS, Writer
 from tests.lake.test_compact import NEXT, a_day_of_runs, age
 
@@ -193,6 +193,23 @@ def test_a_join_on_a_full_disk_is_a_sentence_and_loses_nothing(tmp_path: Path, m
     assert len(writer.open().index.everything()) == 6
 
 
+def test_of_what_was_decoded_the_last_used_is_kept_up_to_so_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+
+    def batch(number: int) -> pa.RecordBatch:
+        read.append(number)
+        return pa.record_batch({"at": pa.array([number] * 10, pa.int64())})  # 80 bytes
+
+    monkeypatch.setattr(runs_module, "BYTES_IN_MEMORY", 160)
+    cache = Cache()
+    for number in (1, 2, 1, 3, 1, 2):
+        assert cache.get((number,), lambda: batch(number))["at"][0].as_py() == number  # noqa: B023
+    assert read == [1, 2, 3, 2]
+    cache.clear()
+    cache.get((1,), lambda: batch(1))
+    assert read == [1, 2, 3, 2, 1]
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.dictionaries(st.integers(0, 60), st.integers(0, 3), max_size=40), min_size=2, max_size=5))
 def test_joined_runs_hold_the_newest_entry_of_every_key_in_order(runs: list[dict[int, int]]) -> None:
@@ -200,6 +217,7 @@ def test_joined_runs_hold_the_newest_entry_of_every_key_in_order(runs: list[dict
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as small:
         small.setattr(runs_module, "ROW_GROUP", 3)
         small.setattr(runs_module, "GROUPS_AT_ONCE", 4)
+        small.setattr(runs_module, "BYTES_IN_MEMORY", 2_000)  # some groups, never all
         layout = Layout(Path(folder))
         index = index_module.Index(layout, THINGS, "w").open()
         for number, run in enumerate(runs):
