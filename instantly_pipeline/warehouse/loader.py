@@ -22,6 +22,7 @@ from instantly_pipeline.streams.model import Column, Stream
 from instantly_pipeline.warehouse.coverage import CHANGES, Covered, Reach, Seen
 from instantly_pipeline.warehouse.late_columns import from_extra
 from instantly_pipeline.warehouse.sqltext import columns, first, ident, instant, path_list, text
+from instantly_pipeline.warehouse.verified import note_applied, note_segments, raise_verified
 
 RAW_ENVELOPE = {
     "extra": "VARCHAR",
@@ -93,18 +94,36 @@ def signature(stream: Stream) -> str:
     return json.dumps([[column.name, column.type.sql] for column in stream.columns])
 
 
+def make_tables(con: duckdb.DuckDBPyConnection, stream: Stream) -> None:
+    """Make the tables of a stream, empty, in place of those there are."""
+    for schema, shape in (("raw", raw_columns(stream)), ("history", history_columns(stream))):
+        defined = ", ".join(f"{ident(name)} {kind}" for name, kind in shape.items())
+        con.execute(f"create or replace table {schema}.{ident(stream.name)} ({defined})")
+
+
 class StreamLoader:
-    """Loads one stream. Everything it does to the build file is one transaction."""
+    """Loads one stream. Everything it does to the build file is one transaction.
+
+    With `made`, its tables were just made and are empty.
+    """
 
     def __init__(
-        self, con: duckdb.DuckDBPyConnection, stream: Stream, covered: Covered, limits: Mapping[str, datetime] | None
+        self,
+        con: duckdb.DuckDBPyConnection,
+        stream: Stream,
+        covered: Covered,
+        limits: Mapping[str, datetime] | None,
+        *,
+        made: bool,
     ) -> None:
         self._con = con
         self._stream = stream
         self._covered = covered
         self._limits = limits
+        self._made = made
         self.remade = False  # the tables were made anew, by the last `load`
         self.changed = False  # rows of the tables may be others than before
+        self.verified = 0  # rows there were that were compared again, and are the same
         self._raw = f"raw.{ident(stream.name)}"
         self._history = f"history.{ident(stream.name)}"
 
@@ -123,7 +142,12 @@ class StreamLoader:
             parts, reach = self._read(seen)
         if whole:
             self._remake()
-        added = self._apply(parts) if parts else 0
+        added = self._versions(parts) if parts else 0
+        if not self.remade:
+            self.verified = raise_verified(self._con, self._stream.name)
+        if parts:
+            self._current()
+        note_applied(self._con, self._stream.name)
         touched = self._con.execute("select count(*) from touched").fetchall()
         self.changed = self.remade or touched != [(0,)]
         if not whole:
@@ -147,10 +171,10 @@ class StreamLoader:
     def _remake(self) -> None:
         self.remade = True
         self._covered.forget(self._con, CHANGES, self._stream.name)
-        for table, shape in ((self._raw, raw_columns(self._stream)), (self._history, history_columns(self._stream))):
-            defined = ", ".join(f"{ident(name)} {kind}" for name, kind in shape.items())
-            self._con.execute(f"create or replace table {table} ({defined})")
-        self._con.execute("insert or replace into meta.build values (?, ?)", [self._fact, signature(self._stream)])
+        if not self._made:
+            make_tables(self._con, self._stream)
+        self._con.execute("delete from meta.build where name = ?", [self._fact])
+        self._con.execute("insert into meta.build values (?, ?)", [self._fact, signature(self._stream)])
 
     def _read(self, seen: Sequence[Seen]) -> tuple[list[Part], dict[str, Reach]]:
         """The files as parts, with the keys of their rows in the temporary table `incoming`."""
@@ -212,15 +236,19 @@ class StreamLoader:
                 return True
         return False
 
-    def _apply(self, parts: Sequence[Part]) -> int:
-        for statement in _VERDICT:
+    def _versions(self, parts: Sequence[Part]) -> int:
+        """Put the versions into `history`, and take those rows out of `raw` that `_current` makes anew."""
+        for statement in (*_VERDICT, _TOUCHED):
             self._con.execute(statement.format(history=self._history))
-        self._con.execute(_TOUCHED)
-        self._con.execute(_CLOSE.format(history=self._history))
+        if not self.remade:
+            self._con.execute(_CLOSE.format(history=self._history))
         added = sum(self._insert(part) for part in parts)
-        self._con.execute(_REPLACED.format(raw=self._raw))
-        self._con.execute(_DELETED.format(raw=self._raw))
-        self._con.execute(_REMOVE.format(raw=self._raw))
+        for statement in (_REPLACED, *([] if self.remade else (_DELETED, _REMOVE))):
+            self._con.execute(statement.format(raw=self._raw))
+        return added
+
+    def _current(self) -> None:
+        """Put the last versions into `raw`, once and as they stay: changed afterwards they would be written twice."""
         names = self._stream.names
         self._con.execute(
             _CURRENT.format(
@@ -228,9 +256,9 @@ class StreamLoader:
                 history=self._history,
                 into=columns([*names, *RAW_ENVELOPE]),
                 values=columns([*names, "extra", "workspace_id", "_key"], "h."),
+                touched=note_segments(self._con, self._stream.name),
             )
         )
-        return added
 
     def _insert(self, part: Part) -> int:
         values = ", ".join(_value(column, part) for column in self._stream.columns)
@@ -340,10 +368,11 @@ where t.last_upsert is not null and r.workspace_id = t.workspace_id and r._key =
 
 _CURRENT = """
 insert into {raw} ({into})
-select {values}, coalesce(p._first_seen_at, t.first_upsert), t.last_at, t.last_at,
+select {values}, coalesce(p._first_seen_at, t.first_upsert), t.last_at,
+    case when t.last_delete = t.last_at then t.last_at else greatest(t.last_at, t.compared) end,
     case when t.last_delete = t.last_at then t.last_at end
 from {history} h
-join touched t on h.workspace_id = t.workspace_id and h._key = t._key and h._valid_from = t.last_upsert
+join {touched} t on h.workspace_id = t.workspace_id and h._key = t._key and h._valid_from = t.last_upsert
 left join replaced p on p.workspace_id = t.workspace_id and p._key = t._key
 where h._valid_from >= (select min(last_upsert) from touched)
 """

@@ -15,11 +15,10 @@ from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.warehouse.comments import comment_stream
 from instantly_pipeline.warehouse.contents import forget
 from instantly_pipeline.warehouse.coverage import CHANGES, META, Covered, Seen, broken_file, look
-from instantly_pipeline.warehouse.loader import LoadResult, StreamLoader
+from instantly_pipeline.warehouse.loader import LoadResult, StreamLoader, make_tables
 from instantly_pipeline.warehouse.logtables import LOADED_LOGS, count_rows, fold, forget_verified, load_log, make_logs
 from instantly_pipeline.warehouse.sidebyside import side_by_side
 from instantly_pipeline.warehouse.sqltext import first, ident, instant, path_list
-from instantly_pipeline.warehouse.verified import apply_verified
 
 
 class ErasedError(Exception):
@@ -74,6 +73,7 @@ def load_lake(
     with _transaction(con):
         make_logs(con)
         _forget_other_time(con, "" if as_of is None else as_of.fact)
+        made = _make_missing(con, streams)
     covered = Covered(con)
     logs = {name: look(layout.files(layout.meta, name)) for name in LOADED_LOGS}
     changes = {name: look(layout.files(layout.changes, name)) for name in streams}
@@ -87,7 +87,7 @@ def load_lake(
         con,
         dict.fromkeys(sorted(streams, key=lambda name: -sum(one.bytes for one in changes[name])), ()),
         lambda hand, name: _load_stream(
-            hand, streams[name], changes[name], covered, as_of, ranges_waiting=name in unread
+            hand, streams[name], changes[name], covered, as_of, made=name in made, ranges_waiting=name in unread
         ),
     )
     with _transaction(con):
@@ -117,6 +117,20 @@ def _forget_other_time(con: duckdb.DuckDBPyConnection, fact: str) -> None:
     con.execute("insert or replace into meta.build values ('as_of', ?)", [fact])
 
 
+def _make_missing(con: duckdb.DuckDBPyConnection, streams: Mapping[str, Stream]) -> set[str]:
+    """Make the tables of streams that have none, in a transaction before those that fill them; these streams' names.
+
+    While a transaction that made or described a table is open, no commit beside it writes to the file's blocks: all
+    that is loaded meanwhile goes into the write-ahead log and is compressed by one thread at the end.
+    """
+    found = con.execute("select table_name from duckdb_tables() where schema_name in ('raw', 'history')").fetchall()
+    missing = streams.keys() - {row[0] for row in found}
+    for name in missing:
+        make_tables(con, streams[name])
+        comment_stream(con, streams[name])
+    return missing
+
+
 def _load_log(
     con: duckdb.DuckDBPyConnection, name: str, seen: Sequence[Seen], covered: Covered, as_of: AsOf | None
 ) -> bool:
@@ -131,20 +145,20 @@ def _load_stream(
     covered: Covered,
     as_of: AsOf | None,
     *,
+    made: bool,
     ranges_waiting: bool,
 ) -> LoadResult:
-    loader = StreamLoader(con, stream, covered, None if as_of is None else as_of.limits)
+    loader = StreamLoader(con, stream, covered, None if as_of is None else as_of.limits, made=made)
     added = 0
     if ranges_waiting or not loader.is_current(seen):
         with _readable(seen), _transaction(con):
             added = loader.load(seen)
-            if loader.remade:
+            if loader.remade and not made:
                 comment_stream(con, stream)
-            verified = apply_verified(con, stream.name)
             if loader.changed:
                 forget(con, f"raw.{stream.name}")
                 forget(con, f"history.{stream.name}")
-            elif verified:
+            elif loader.verified:
                 forget(con, f"raw.{stream.name}", "_verified_at")
     counted = first(
         con.execute(

@@ -8,7 +8,7 @@ both Python and DuckDB compare texts.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import duckdb
@@ -53,26 +53,51 @@ def _ended(one: Range, bound: str) -> bool:
     return one.upto is not None and one.upto <= bound
 
 
-def apply_verified(con: duckdb.DuckDBPyConnection, stream: str) -> int:
-    """Raise `_verified_at` of a stream's rows by the ranges not applied yet and those newer than rows just loaded.
+def raise_verified(con: duckdb.DuckDBPyConnection, stream: str) -> int:
+    """Raise `_verified_at` of the rows there are by the ranges not applied yet; the number of rows where it rose.
 
-    The number of rows where it rose.
-
-    Reads the temporary table `touched`; a deleted row keeps the instant of its deletion.
+    A deleted row keeps the instant of its deletion.
     """
-    ranges = con.execute(_RELEVANT, [stream]).fetchall()
-    if not ranges:
-        return 0
+    found = _segments(con.execute(_WAITING, [stream]).fetchall())
+    return sum(_raise(con, f"raw.{ident(stream)}", workspace_id, cut) for workspace_id, cut in found.items())
+
+
+def note_segments(con: duckdb.DuckDBPyConnection, stream: str) -> str:
+    """Put what was compared since the keys in `touched` were last synced into the temporary table `segment`.
+
+    The SQL of `touched` with the instant `compared` of each key; it is null for one that was not compared.
+    """
+    found = _segments(con.execute(_SINCE, [stream]).fetchall())
+    if not found:
+        return "(select *, null::timestamptz as compared from touched)"
+    rows = [(workspace_id, *one) for workspace_id, cut in found.items() for one in cut]
+    names = ("workspace_id", "after", "at")
+    con.register("cut", pa.table(dict(zip(names, zip(*rows, strict=True), strict=True)), schema=_SEGMENT))
+    con.execute("create or replace temp table segment as from cut")
+    con.unregister("cut")
+    whole = all(_is_whole(cut) for cut in found.values())
+    return _COMPARED.format(join="left join" if whole else "asof left join", key="true" if whole else "t._key > s.after")
+
+
+def note_applied(con: duckdb.DuckDBPyConnection, stream: str) -> None:
+    """Note that all ranges of a stream are applied. Belongs into the transaction that applies them."""
+    for statement in _APPLIED:
+        con.execute(statement, [stream])
+
+
+def _segments(ranges: Iterable[tuple[str, str, str | None, int]]) -> dict[str, list[Segment]]:
     by_workspace: dict[str, list[Range]] = {}
     for workspace_id, after, upto, at in ranges:
         by_workspace.setdefault(workspace_id, []).append(Range(after, upto, at))
-    raised = sum(_apply(con, f"raw.{ident(stream)}", ws, segments(found)) for ws, found in by_workspace.items())
-    con.execute("update log.verified set applied = true where stream = ? and not applied", [stream])
-    return raised
+    return {workspace_id: segments(found) for workspace_id, found in by_workspace.items()}
 
 
-def _apply(con: duckdb.DuckDBPyConnection, table: str, workspace_id: str, found: list[Segment]) -> int:
-    if len(found) == 1 and found[0].after == "":
+def _is_whole(found: Sequence[Segment]) -> bool:
+    return len(found) == 1 and found[0].after == ""
+
+
+def _raise(con: duckdb.DuckDBPyConnection, table: str, workspace_id: str, found: Sequence[Segment]) -> int:
+    if _is_whole(found):
         done = con.execute(_WHOLE.format(raw=table), [found[0].at, workspace_id]).fetchall()
         return int(done[0][0])
     columns = {"after": pa.array([s.after for s in found]), "at": pa.array([s.at for s in found], pa.int64())}
@@ -82,14 +107,26 @@ def _apply(con: duckdb.DuckDBPyConnection, table: str, workspace_id: str, found:
     return int(done[0][0])
 
 
-_RELEVANT = """
+_RANGES = """
 select workspace_id, coalesce(key_from, ''), key_to, epoch_us(verified_at)
 from log.verified v
-where stream = ? and workspace_id is not null and verified_at is not null and (
-    not applied
-    or verified_at > (select min(last_at) from touched t where t.workspace_id = v.workspace_id)
-)
+where stream = ? and workspace_id is not null and verified_at is not null
 """
+_WAITING = f"{_RANGES} and not applied"
+_SINCE = f"{_RANGES} and verified_at > (select min(last_at) from touched t where t.workspace_id = v.workspace_id)"
+
+_SEGMENT = pa.schema([("workspace_id", pa.string()), ("after", pa.string()), ("at", pa.int64())])
+
+_COMPARED = """(
+    select t.*, to_timestamp(0) + to_microseconds(s.at) as compared
+    from touched t {join} segment s on t.workspace_id = s.workspace_id and {key}
+)"""
+
+# As new rows in place of the old: an update keeps every commit beside it from writing to the file's blocks.
+_APPLIED = (
+    "insert into log.verified select * replace (true as applied) from log.verified where stream = ? and not applied",
+    "delete from log.verified where stream = ? and not applied",
+)
 
 _WHOLE = """
 update {raw} set _verified_at = to_timestamp(0) + to_microseconds(v.at)
