@@ -21,6 +21,9 @@ from instantly_pipeline.warehouse.sidebyside import side_by_side
 from instantly_pipeline.warehouse.sqltext import first, ident, instant, path_list
 
 
+_TABLES = ""  # no log is called so
+
+
 class ErasedError(Exception):
     """A loaded file of the lake was rewritten or removed.
 
@@ -73,7 +76,6 @@ def load_lake(
     with _transaction(con):
         make_logs(con)
         _forget_other_time(con, "" if as_of is None else as_of.fact)
-        made = _make_missing(con, streams)
     covered = Covered(con)
     logs = {name: look(layout.files(layout.meta, name)) for name in LOADED_LOGS}
     changes = {name: look(layout.files(layout.changes, name)) for name in streams}
@@ -81,7 +83,15 @@ def load_lake(
     found += [covered.difference(CHANGES, name, seen) for name, seen in changes.items()]
     if any(difference.lost for difference in found):
         raise ErasedError
-    changed = {name for name, seen in logs.items() if _load_log(con, name, seen, covered, as_of)}
+    made = _without_tables(con, streams)
+    begun = side_by_side(
+        con,
+        {_TABLES: (), **dict.fromkeys(sorted(logs, key=lambda name: -len(logs[name])), ())},
+        lambda hand, name: (
+            _make_tables(hand, made) if name == _TABLES else _load_log(hand, name, logs[name], covered, as_of)
+        ),
+    )
+    changed = {name for name in logs if begun[name]}
     unread = {row[0] for row in con.execute("select distinct stream from log.verified where not applied").fetchall()}
     results = side_by_side(
         con,
@@ -117,18 +127,24 @@ def _forget_other_time(con: duckdb.DuckDBPyConnection, fact: str) -> None:
     con.execute("insert or replace into meta.build values ('as_of', ?)", [fact])
 
 
-def _make_missing(con: duckdb.DuckDBPyConnection, streams: Mapping[str, Stream]) -> set[str]:
-    """Make the tables of streams that have none, in a transaction before those that fill them; these streams' names.
+def _without_tables(con: duckdb.DuckDBPyConnection, streams: Mapping[str, Stream]) -> dict[str, Stream]:
+    """The streams that have no tables yet."""
+    found = con.execute("select table_name from duckdb_tables() where schema_name in ('raw', 'history')").fetchall()
+    known = {row[0] for row in found}
+    return {name: stream for name, stream in streams.items() if name not in known}
+
+
+def _make_tables(con: duckdb.DuckDBPyConnection, streams: Mapping[str, Stream]) -> bool:
+    """Make the tables of these streams, before the transactions that fill them.
 
     While a transaction that made or described a table is open, no commit beside it writes to the file's blocks: all
     that is loaded meanwhile goes into the write-ahead log and is compressed by one thread at the end.
     """
-    found = con.execute("select table_name from duckdb_tables() where schema_name in ('raw', 'history')").fetchall()
-    missing = streams.keys() - {row[0] for row in found}
-    for name in missing:
-        make_tables(con, streams[name])
-        comment_stream(con, streams[name])
-    return missing
+    with _transaction(con):
+        for stream in streams.values():
+            make_tables(con, stream)
+            comment_stream(con, stream)
+    return bool(streams)
 
 
 def _load_log(

@@ -6,7 +6,7 @@ in the lake.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import duckdb
@@ -133,16 +133,28 @@ def fold_one(con: duckdb.DuckDBPyConnection, name: str) -> None:
     forget(con, f"meta.{name}")
 
 
-def count_rows(con: duckdb.DuckDBPyConnection, streams: Iterable[str]) -> None:
+def count_rows(con: duckdb.DuckDBPyConnection, streams: Collection[str]) -> None:
     """Put the number of live rows of these streams into `meta.stream_status`."""
     forget(con, "meta.stream_status")
-    for stream in streams:
-        con.execute(
-            f"update meta.stream_status s set rows = coalesce((select count(*) from raw.{ident(stream)} r "
-            "where r.workspace_id = s.workspace_id and r._deleted_at is null), 0) "
-            f"where s.stream = {text(stream)}"
-        )
+    if not streams:
+        return
+    counts = " union all ".join(
+        f"select {text(stream)} as stream, workspace_id, count(*) as rows from raw.{ident(stream)} "
+        "where _deleted_at is null group by workspace_id"
+        for stream in streams
+    )
+    con.execute(_COUNT.format(counts=counts, streams=", ".join(text(stream) for stream in streams)))
 
+
+_COUNT = """
+update meta.stream_status s set rows = c.rows
+from (
+    select k.workspace_id, k.stream, coalesce(n.rows, 0) as rows
+    from meta.stream_status k left join ({counts}) n using (workspace_id, stream)
+    where k.stream in ({streams})
+) c
+where s.workspace_id = c.workspace_id and s.stream = c.stream
+"""
 
 _T, _I, _B, _F, _Z = "VARCHAR", "BIGINT", "BOOLEAN", "DOUBLE", "TIMESTAMPTZ"
 
