@@ -22,7 +22,7 @@ from instantly_pipeline.streams.model import Column, Stream
 from instantly_pipeline.warehouse.coverage import CHANGES, Covered, Reach, Seen
 from instantly_pipeline.warehouse.late_columns import from_extra
 from instantly_pipeline.warehouse.sqltext import columns, first, ident, instant, path_list, text
-from instantly_pipeline.warehouse.verified import note_applied, note_segments, raise_verified
+from instantly_pipeline.warehouse.verified import compared, note_applied, raise_verified
 
 RAW_ENVELOPE = {
     "extra": "VARCHAR",
@@ -256,7 +256,7 @@ class StreamLoader:
                 history=self._history,
                 into=columns([*names, *RAW_ENVELOPE]),
                 values=columns([*names, "extra", "workspace_id", "_key"], "h."),
-                touched=note_segments(self._con, self._stream.name),
+                touched=compared(self._con, self._stream.name),
             )
         )
 

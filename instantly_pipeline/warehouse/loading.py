@@ -20,7 +20,6 @@ from instantly_pipeline.warehouse.logtables import LOADED_LOGS, count_rows, fold
 from instantly_pipeline.warehouse.sidebyside import side_by_side
 from instantly_pipeline.warehouse.sqltext import first, ident, instant, path_list
 
-
 _TABLES = ""  # no log is called so
 
 

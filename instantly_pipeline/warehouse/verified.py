@@ -8,7 +8,7 @@ both Python and DuckDB compare texts.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import duckdb
@@ -58,25 +58,18 @@ def raise_verified(con: duckdb.DuckDBPyConnection, stream: str) -> int:
 
     A deleted row keeps the instant of its deletion.
     """
-    found = _segments(con.execute(_WAITING, [stream]).fetchall())
-    return sum(_raise(con, f"raw.{ident(stream)}", workspace_id, cut) for workspace_id, cut in found.items())
+    join = _note_segments(con, con.execute(_WAITING, [stream]).fetchall())
+    if not join:
+        return 0
+    return int(con.execute(_RAISE.format(raw=f"raw.{ident(stream)}", join=join)).fetchall()[0][0])
 
 
-def note_segments(con: duckdb.DuckDBPyConnection, stream: str) -> str:
-    """Put what was compared since the keys in `touched` were last synced into the temporary table `segment`.
-
-    The SQL of `touched` with the instant `compared` of each key; it is null for one that was not compared.
+def compared(con: duckdb.DuckDBPyConnection, stream: str) -> str:
+    """The SQL of `touched` with the instant `compared`: when a key was compared after the last of its rows was synced,
+    if it was. It reads the temporary table `segment`.
     """
-    found = _segments(con.execute(_SINCE, [stream]).fetchall())
-    if not found:
-        return "(select *, null::timestamptz as compared from touched)"
-    rows = [(workspace_id, *one) for workspace_id, cut in found.items() for one in cut]
-    names = ("workspace_id", "after", "at")
-    con.register("cut", pa.table(dict(zip(names, zip(*rows, strict=True), strict=True)), schema=_SEGMENT))
-    con.execute("create or replace temp table segment as from cut")
-    con.unregister("cut")
-    whole = all(_is_whole(cut) for cut in found.values())
-    return _COMPARED.format(join="left join" if whole else "asof left join", key="true" if whole else "t._key > s.after")
+    join = _note_segments(con, con.execute(_SINCE, [stream]).fetchall())
+    return _COMPARED.format(join=join.replace("join", "left join") or _NONE)
 
 
 def note_applied(con: duckdb.DuckDBPyConnection, stream: str) -> None:
@@ -85,26 +78,19 @@ def note_applied(con: duckdb.DuckDBPyConnection, stream: str) -> None:
         con.execute(statement, [stream])
 
 
-def _segments(ranges: Iterable[tuple[str, str, str | None, int]]) -> dict[str, list[Segment]]:
+def _note_segments(con: duckdb.DuckDBPyConnection, ranges: Iterable[tuple[str, str, str | None, int]]) -> str:
+    """Put the ranges as segments into the temporary table `segment`; how keys are joined to them, "" for none."""
     by_workspace: dict[str, list[Range]] = {}
     for workspace_id, after, upto, at in ranges:
         by_workspace.setdefault(workspace_id, []).append(Range(after, upto, at))
-    return {workspace_id: segments(found) for workspace_id, found in by_workspace.items()}
-
-
-def _is_whole(found: Sequence[Segment]) -> bool:
-    return len(found) == 1 and found[0].after == ""
-
-
-def _raise(con: duckdb.DuckDBPyConnection, table: str, workspace_id: str, found: Sequence[Segment]) -> int:
-    if _is_whole(found):
-        done = con.execute(_WHOLE.format(raw=table), [found[0].at, workspace_id]).fetchall()
-        return int(done[0][0])
-    columns = {"after": pa.array([s.after for s in found]), "at": pa.array([s.at for s in found], pa.int64())}
-    con.register("segment", pa.table(columns))
-    done = con.execute(_BY_SEGMENT.format(raw=table), [workspace_id]).fetchall()
-    con.unregister("segment")
-    return int(done[0][0])
+    rows = [(workspace_id, *one) for workspace_id, found in by_workspace.items() for one in segments(found)]
+    if not rows:
+        return ""
+    con.register("cut", pa.table(list(map(list, zip(*rows, strict=True))), schema=_SEGMENT))
+    con.execute("create or replace temp table segment as from cut")
+    con.unregister("cut")
+    whole = len(rows) == len(by_workspace) and all(after == "" for _, after, _ in rows)
+    return _BY_WORKSPACE if whole else _BY_KEY
 
 
 _RANGES = """
@@ -116,10 +102,24 @@ _WAITING = f"{_RANGES} and not applied"
 _SINCE = f"{_RANGES} and verified_at > (select min(last_at) from touched t where t.workspace_id = v.workspace_id)"
 
 _SEGMENT = pa.schema([("workspace_id", pa.string()), ("after", pa.string()), ("at", pa.int64())])
+_BY_WORKSPACE = "join segment s on r.workspace_id = s.workspace_id"
+_BY_KEY = f"asof {_BY_WORKSPACE} and r._key > s.after"
+
+_NONE = "cross join (select null::bigint as at) s"
+
+_RAISE = """
+update {raw} set _verified_at = to_timestamp(0) + to_microseconds(f.at)
+from (
+    select r.rowid as row, s.at
+    from (select rowid, workspace_id, _key, _verified_at from {raw} where _deleted_at is null) r
+    {join}
+    where s.at > epoch_us(r._verified_at)
+) f
+where {raw}.rowid = f.row
+"""
 
 _COMPARED = """(
-    select t.*, to_timestamp(0) + to_microseconds(s.at) as compared
-    from touched t {join} segment s on t.workspace_id = s.workspace_id and {key}
+    select r.*, to_timestamp(0) + to_microseconds(s.at) as compared from touched r {join}
 )"""
 
 # As new rows in place of the old: an update keeps every commit beside it from writing to the file's blocks.
@@ -127,22 +127,3 @@ _APPLIED = (
     "insert into log.verified select * replace (true as applied) from log.verified where stream = ? and not applied",
     "delete from log.verified where stream = ? and not applied",
 )
-
-_WHOLE = """
-update {raw} set _verified_at = to_timestamp(0) + to_microseconds(v.at)
-from (select $1::bigint as at) v
-where workspace_id = $2 and _deleted_at is null and epoch_us(_verified_at) < v.at
-"""
-
-_BY_SEGMENT = """
-update {raw} set _verified_at = to_timestamp(0) + to_microseconds(f.at)
-from (
-    select r.rowid as row, s.at
-    from (
-        select rowid, _key, _verified_at from {raw} where workspace_id = $1 and _deleted_at is null
-    ) r
-    asof join segment s on r._key > s.after
-    where s.at > epoch_us(r._verified_at)
-) f
-where {raw}.rowid = f.row
-"""
