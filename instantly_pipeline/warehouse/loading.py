@@ -90,7 +90,6 @@ def load_lake(
             _make_tables(hand, made) if name == _TABLES else _load_log(hand, name, logs[name], covered, as_of)
         ),
     )
-    changed = {name for name in logs if begun[name]}
     unread = {row[0] for row in con.execute("select distinct stream from log.verified where not applied").fetchall()}
     results = side_by_side(
         con,
@@ -100,10 +99,10 @@ def load_lake(
         ),
     )
     with _transaction(con):
-        folded = fold(con, changed)
+        folded = fold(con)
         moved = [name for name, result in results.items() if result.versions_added or result.remade]
         count_rows(con, streams if "stream_status" in folded else moved)
-        if "verified" in changed:
+        if begun["verified"] or unread:
             forget_verified(con)
     return results
 

@@ -70,6 +70,7 @@ def load_log(
     if taken:
         _add(con, name, taken, upto)
     covered.note(con, META, name, taken, dict[str, Reach]())
+    con.execute("delete from meta.build where name = ?", [_fact(name)])  # a kill may come before it is folded
     return True
 
 
@@ -107,14 +108,14 @@ where v.workspace_id = whole.workspace_id and v.stream = whole.stream
 """
 
 
-def fold(con: duckdb.DuckDBPyConnection, changed: Collection[str]) -> set[str]:
-    """Work out the tables of `meta` whose logs changed, and those that do not exist yet; their names."""
+def fold(con: duckdb.DuckDBPyConnection) -> set[str]:
+    """Work out the tables of `meta` whose logs changed since, and those that do not exist yet; their names."""
     tables = con.execute("select table_name from duckdb_tables() where schema_name = 'meta'").fetchall()
     existing = {row[0] for row in tables}
     made_by = dict(con.execute("select name, value from meta.build where name like 'fold %'").fetchall())
     due = {
         name for name, sql in FOLDS.items()
-        if name in changed or name not in existing or made_by.get(f"fold {name}") != digest(sql)
+        if name not in existing or made_by.get(_fact(name)) != digest(sql)
     }  # fmt: skip
     if "stream_status" in due:
         due.add("stream_runs")  # another look at the same log
@@ -129,8 +130,12 @@ def fold_one(con: duckdb.DuckDBPyConnection, name: str) -> None:
     """Work out one table of `meta` from its log."""
     con.execute(f"create or replace table meta.{name} as {FOLDS[name]}")
     con.execute(f"comment on table meta.{name} is {text(META_ABOUT[name])}")
-    con.execute("insert or replace into meta.build values (?, ?)", [f"fold {name}", digest(FOLDS[name])])
+    con.execute("insert or replace into meta.build values (?, ?)", [_fact(name), digest(FOLDS[name])])
     forget(con, f"meta.{name}")
+
+
+def _fact(name: str) -> str:
+    return f"fold {name}"
 
 
 def count_rows(con: duckdb.DuckDBPyConnection, streams: Collection[str]) -> None:
