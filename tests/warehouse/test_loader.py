@@ -231,6 +231,33 @@ def test_a_damaged_file_leaves_the_rows_loaded_before(lake: LakeWriter, opener: 
     assert current(warehouse.connection) == [("a", "A", False)]
 
 
+def test_a_first_load_that_failed_is_made_good_by_the_next(lake: LakeWriter, opener: Opener) -> None:
+    path = lake.upsert(THINGS, [{"id": "a", "name": "A"}])
+    whole = path.read_bytes()
+    path.write_bytes(b"PAR1 no PAR1")
+    warehouse = opener(THINGS)
+    with pytest.raises(StorageError):
+        warehouse.load()
+    path.write_bytes(whole)
+    warehouse.load()
+    assert current(warehouse.connection) == [("a", "A", False)]
+
+
+def test_logs_read_by_a_load_that_failed_are_in_meta_after_the_next(lake: LakeWriter, opener: Opener) -> None:
+    lake.upsert(THINGS, [{"id": "a"}])
+    warehouse = opener(THINGS, load=True)
+    lake.log("stream_status", [{"stream": "things", "outcome": "ok", "started_at": at(1), "ended_at": at(1)}])
+    path = lake.upsert(THINGS, [{"id": "b"}], 1)
+    whole = path.read_bytes()
+    path.write_bytes(b"PAR1 no PAR1")
+    with pytest.raises(StorageError):
+        warehouse.load()
+    path.write_bytes(whole)
+    warehouse.load()
+    found = warehouse.connection.execute("select stream, rows from meta.stream_status").fetchall()
+    assert found == [("things", 2)]
+
+
 def test_as_of_loads_what_was_synced_by_then_and_later_loads_everything_again(lake: LakeWriter, opener: Opener) -> None:
     lake.upsert(THINGS, [{"id": "a", "name": "one"}], 0)
     lake.upsert(THINGS, [{"id": "a", "name": "two"}], 10)
@@ -311,6 +338,20 @@ def test_a_deleted_row_keeps_the_instant_of_its_deletion(lake: LakeWriter, opene
     lake.delete(THINGS, [{"id": "a"}], 1)
     lake.log("verified", [{"stream": "things", "verified_at": at(4)}])
     assert verified(opener(THINGS, load=True).connection) == {"a": 1, "b": 4}
+
+
+def test_ranges_of_a_later_sync_count_for_rows_it_brought_and_for_rows_that_stayed(
+    lake: LakeWriter, opener: Opener
+) -> None:
+    lake.upsert(THINGS, [{"id": key} for key in "abcd"])
+    lake.log("verified", [{"stream": "things", "key_to": '["b"]', "verified_at": at(1)}])
+    warehouse = opener(THINGS, load=True)
+    lake.upsert(THINGS, [{"id": "a", "name": "changed"}, {"id": "e"}], 2)
+    lake.delete(THINGS, [{"id": "d"}], 2)
+    lake.log("verified", [{"stream": "things", "key_to": '["d"]', "verified_at": at(3)}])
+    lake.log("verified", [{"stream": "things", "key_from": '["d"]', "verified_at": at(5)}])
+    assert not warehouse.load()["things"].remade
+    assert verified(warehouse.connection) == {"a": 3, "b": 3, "c": 3, "d": 2, "e": 5}
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.one_of(st.none(), st.integers(0, 9)), st.integers(1, 5)), max_size=12))
