@@ -45,6 +45,11 @@ class Difference:
     stale: bool
     lost: bool
 
+    @property
+    def nothing(self) -> bool:
+        """Whether the build file holds what is on disk."""
+        return not (self.fresh or self.joined or self.stale)
+
 
 @dataclass(frozen=True, slots=True)
 class Reach:

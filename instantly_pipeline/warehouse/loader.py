@@ -157,8 +157,7 @@ class StreamLoader:
 
     def is_current(self, seen: Sequence[Seen]) -> bool:
         """True where the tables are in step with `seen`, all files of the stream."""
-        found = self._covered.difference(CHANGES, self._stream.name, seen)
-        return self._same_shape() and not (found.stale or found.fresh or found.joined)
+        return self._same_shape() and self._covered.difference(CHANGES, self._stream.name, seen).nothing
 
     def _same_shape(self) -> bool:
         known = first(self._con.execute("select value from meta.build where name = ?", [self._fact]).fetchall())

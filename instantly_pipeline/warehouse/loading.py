@@ -78,14 +78,16 @@ def load_lake(
     covered = Covered(con)
     logs = {name: look(layout.files(layout.meta, name)) for name in LOADED_LOGS}
     changes = {name: look(layout.files(layout.changes, name)) for name in streams}
-    found = [covered.difference(META, name, seen) for name, seen in logs.items()]
-    found += [covered.difference(CHANGES, name, seen) for name, seen in changes.items()]
-    if any(difference.lost for difference in found):
+    in_logs = {name: covered.difference(META, name, seen) for name, seen in logs.items()}
+    found = [covered.difference(CHANGES, name, seen) for name, seen in changes.items()]
+    if any(difference.lost for difference in (*in_logs.values(), *found)):
         raise ErasedError
     made = _without_tables(con, streams)
-    begun = side_by_side(
+    due = [_TABLES] if made else []
+    due += [name for name in sorted(logs, key=lambda name: -len(logs[name])) if not in_logs[name].nothing]
+    side_by_side(
         con,
-        {_TABLES: (), **dict.fromkeys(sorted(logs, key=lambda name: -len(logs[name])), ())},
+        dict.fromkeys(due, ()),
         lambda hand, name: (
             _make_tables(hand, made) if name == _TABLES else _load_log(hand, name, logs[name], covered, as_of)
         ),
@@ -102,7 +104,7 @@ def load_lake(
         folded = fold(con)
         moved = [name for name, result in results.items() if result.versions_added or result.remade]
         count_rows(con, streams if "stream_status" in folded else moved)
-        if begun["verified"] or unread:
+        if "verified" in due or unread:
             forget_verified(con)
     return results
 
@@ -132,7 +134,7 @@ def _without_tables(con: duckdb.DuckDBPyConnection, streams: Mapping[str, Stream
     return {name: stream for name, stream in streams.items() if name not in known}
 
 
-def _make_tables(con: duckdb.DuckDBPyConnection, streams: Mapping[str, Stream]) -> bool:
+def _make_tables(con: duckdb.DuckDBPyConnection, streams: Mapping[str, Stream]) -> None:
     """Make the tables of these streams, before the transactions that fill them.
 
     While a transaction that made or described a table is open, no commit beside it writes to the file's blocks: all
@@ -142,14 +144,13 @@ def _make_tables(con: duckdb.DuckDBPyConnection, streams: Mapping[str, Stream]) 
         for stream in streams.values():
             make_tables(con, stream)
             comment_stream(con, stream)
-    return bool(streams)
 
 
 def _load_log(
     con: duckdb.DuckDBPyConnection, name: str, seen: Sequence[Seen], covered: Covered, as_of: AsOf | None
-) -> bool:
+) -> None:
     with _readable(seen), _transaction(con):
-        return load_log(con, name, seen, covered, None if as_of is None else as_of.logs)
+        load_log(con, name, seen, covered, None if as_of is None else as_of.logs)
 
 
 def _load_stream(

@@ -56,13 +56,13 @@ def make_logs(con: duckdb.DuckDBPyConnection) -> None:
 
 def load_log(
     con: duckdb.DuckDBPyConnection, name: str, seen: Sequence[Seen], covered: Covered, upto: datetime | None
-) -> bool:
-    """Bring `log.<name>` in step with `seen`, all its files; true where something changed."""
+) -> None:
+    """Bring `log.<name>` in step with `seen`, all its files."""
     found = covered.difference(META, name, seen)
     if not found.stale:
         covered.join(con, META, name, found.joined)
         if not found.fresh:
-            return False
+            return
     if found.stale:
         covered.forget(con, META, name)
         con.execute(f"delete from log.{ident(name)}")
@@ -71,7 +71,6 @@ def load_log(
         _add(con, name, taken, upto)
     covered.note(con, META, name, taken, dict[str, Reach]())
     con.execute("delete from meta.build where name = ?", [_fact(name)])  # a kill may come before it is folded
-    return True
 
 
 def _add(con: duckdb.DuckDBPyConnection, name: str, seen: Sequence[Seen], upto: datetime | None) -> None:

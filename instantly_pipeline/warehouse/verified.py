@@ -58,18 +58,23 @@ def raise_verified(con: duckdb.DuckDBPyConnection, stream: str) -> int:
 
     A deleted row keeps the instant of its deletion.
     """
-    join = _note_segments(con, con.execute(_WAITING, [stream]).fetchall())
-    if not join:
-        return 0
-    return int(con.execute(_RAISE.format(raw=f"raw.{ident(stream)}", join=join)).fetchall()[0][0])
+    workspaces, whole = _note_segments(con, con.execute(_WAITING, [stream]).fetchall())
+    join = ("cross join", "") if whole else ("asof join", "on r._key > s.after")
+    raised = 0
+    for workspace_id in workspaces:
+        statement = _RAISE.format(raw=f"raw.{ident(stream)}", join=join[0], on=join[1])
+        raised += int(con.execute(statement, [workspace_id]).fetchall()[0][0])
+    return raised
 
 
 def compared(con: duckdb.DuckDBPyConnection, stream: str) -> str:
     """The SQL of `touched` with the instant `compared`: when a key was compared after the last of its rows was synced,
     if it was. It reads the temporary table `segment`.
     """
-    join = _note_segments(con, con.execute(_SINCE, [stream]).fetchall())
-    return _COMPARED.format(join=join.replace("join", "left join") or _NONE)
+    workspaces, whole = _note_segments(con, con.execute(_SINCE, [stream]).fetchall())
+    if not workspaces:
+        return "(select *, null::timestamptz as compared from touched)"
+    return _COMPARED.format(asof="" if whole else "asof", key="true" if whole else "r._key > s.after")
 
 
 def note_applied(con: duckdb.DuckDBPyConnection, stream: str) -> None:
@@ -78,19 +83,21 @@ def note_applied(con: duckdb.DuckDBPyConnection, stream: str) -> None:
         con.execute(statement, [stream])
 
 
-def _note_segments(con: duckdb.DuckDBPyConnection, ranges: Iterable[tuple[str, str, str | None, int]]) -> str:
-    """Put the ranges as segments into the temporary table `segment`; how keys are joined to them, "" for none."""
+def _note_segments(
+    con: duckdb.DuckDBPyConnection, ranges: Iterable[tuple[str, str, str | None, int]]
+) -> tuple[list[str], bool]:
+    """Put the ranges as segments into the temporary table `segment`; its workspaces, and whether each has one segment
+    of all keys.
+    """
     by_workspace: dict[str, list[Range]] = {}
     for workspace_id, after, upto, at in ranges:
         by_workspace.setdefault(workspace_id, []).append(Range(after, upto, at))
     rows = [(workspace_id, *one) for workspace_id, found in by_workspace.items() for one in segments(found)]
-    if not rows:
-        return ""
-    con.register("cut", pa.table(list(map(list, zip(*rows, strict=True))), schema=_SEGMENT))
-    con.execute("create or replace temp table segment as from cut")
-    con.unregister("cut")
-    whole = len(rows) == len(by_workspace) and all(after == "" for _, after, _ in rows)
-    return _BY_WORKSPACE if whole else _BY_KEY
+    if rows:
+        con.register("cut", pa.table(list(map(list, zip(*rows, strict=True))), schema=_SEGMENT))
+        con.execute("create or replace temp table segment as from cut")
+        con.unregister("cut")
+    return list(by_workspace), len(rows) == len(by_workspace) and all(after == "" for _, after, _ in rows)
 
 
 _RANGES = """
@@ -102,24 +109,21 @@ _WAITING = f"{_RANGES} and not applied"
 _SINCE = f"{_RANGES} and verified_at > (select min(last_at) from touched t where t.workspace_id = v.workspace_id)"
 
 _SEGMENT = pa.schema([("workspace_id", pa.string()), ("after", pa.string()), ("at", pa.int64())])
-_BY_WORKSPACE = "join segment s on r.workspace_id = s.workspace_id"
-_BY_KEY = f"asof {_BY_WORKSPACE} and r._key > s.after"
-
-_NONE = "cross join (select null::bigint as at) s"
 
 _RAISE = """
 update {raw} set _verified_at = to_timestamp(0) + to_microseconds(f.at)
 from (
     select r.rowid as row, s.at
-    from (select rowid, workspace_id, _key, _verified_at from {raw} where _deleted_at is null) r
-    {join}
+    from (select rowid, _key, _verified_at from {raw} where workspace_id = $1 and _deleted_at is null) r
+    {join} (from segment where workspace_id = $1) s {on}
     where s.at > epoch_us(r._verified_at)
 ) f
 where {raw}.rowid = f.row
 """
 
 _COMPARED = """(
-    select r.*, to_timestamp(0) + to_microseconds(s.at) as compared from touched r {join}
+    select r.*, to_timestamp(0) + to_microseconds(s.at) as compared
+    from touched r {asof} left join segment s on r.workspace_id = s.workspace_id and {key}
 )"""
 
 # As new rows in place of the old: an update keeps every commit beside it from writing to the file's blocks.
