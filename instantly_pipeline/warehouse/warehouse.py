@@ -14,7 +14,7 @@ import duckdb
 from instantly_pipeline.errors import StorageError
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.streams.model import Stream
-from instantly_pipeline.warehouse.build import open_build, refused_by_machine, remove_build
+from instantly_pipeline.warehouse.build import keep, open_build, refused_by_machine, remove_build
 from instantly_pipeline.warehouse.checks import CheckResult, run_checks
 from instantly_pipeline.warehouse.loader import LoadResult
 from instantly_pipeline.warehouse.loading import ErasedError, as_of_published, load_lake, loaded_as_of
@@ -144,7 +144,9 @@ class Warehouse:
         self._checked = None
         con = self.connection
         upto = None if as_of is None else as_of_published(con, self.layout, as_of)
-        return load_lake(con, self.layout, self.streams, upto)
+        loaded = load_lake(con, self.layout, self.streams, upto)
+        keep(con)
+        return loaded
 
     def models(self) -> dict[str, Model]:
         """Every model by name, each after those it reads; read from the SQL folder once."""
@@ -161,7 +163,9 @@ class Warehouse:
         """
         self._checked = None
         with self._room():
-            return run_models(self.connection, self._sql_dir, self.models(), names, on_model)
+            made = run_models(self.connection, self._sql_dir, self.models(), names, on_model)
+            keep(self.connection)
+        return made
 
     def reconcile(self, *, run_id: str, now: datetime) -> list[dict[str, Any]]:
         """Compare with Instantly's own counters; the rows, also put into `meta.reconciliation`, are for the log."""
@@ -197,7 +201,7 @@ class Warehouse:
         try:
             if to is None:
                 pairs.append(write_views(self.layout, files))
-            con.execute("force checkpoint")
+            keep(con)
             self.close()
             pairs.append(copy_database(self.layout.build_file, to or self.layout.published_file))
         except BaseException:

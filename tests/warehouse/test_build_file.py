@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from datetime import timedelta
@@ -46,6 +47,39 @@ def test_a_file_whose_blocks_are_damaged_is_made_again(lake: LakeWriter, opener:
     warehouse.load()
     assert count(warehouse.connection) == 3000
     assert any("made again" in line for line in opener.said)
+
+
+def test_what_was_loaded_and_made_is_in_the_file_whatever_happens_to_the_process(
+    lake: LakeWriter, opener: Opener, tmp_path: Path
+) -> None:
+    """A copy of the open file is what a kill leaves."""
+    lake.upsert(THINGS, [{"id": "a"}])
+    model = tmp_path / "sql" / "marts" / "some.sql"
+    model.parent.mkdir(parents=True)
+    model.write_text("select id from raw.things", encoding="utf-8")
+    warehouse = opener(THINGS, sql_dir=model.parents[1])
+    warehouse.load()
+    killed = shutil.copy(lake.layout.build_file, tmp_path / "killed.duckdb")
+    assert sorted(lake.layout.work.glob("build.duckdb*")) == [lake.layout.build_file]  # no log that would be replayed
+    with duckdb.connect(killed, read_only=True) as con:
+        assert count(con) == 1
+    warehouse.run_models()
+    killed = shutil.copy(lake.layout.build_file, tmp_path / "later.duckdb")
+    with duckdb.connect(killed, read_only=True) as con:
+        assert con.execute("from marts.some").fetchall() == [("a",)]
+
+
+def test_a_log_that_an_earlier_version_left_is_not_replayed(lake: LakeWriter, opener: Opener) -> None:
+    lake.upsert(THINGS, [{"id": "a"}])
+    opener(THINGS, load=True).close()
+    leave = (
+        "import duckdb, os, sys; con = duckdb.connect(sys.argv[1]); con.execute('delete from raw.things'); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", leave, str(lake.layout.build_file)], check=True)
+    log = lake.layout.build_file.with_name("build.duckdb.wal")
+    assert log.stat().st_size > 0
+    assert count(opener(THINGS, load=True).connection) == 1
+    assert not log.exists()
 
 
 def test_a_database_of_somebody_else_is_made_again(lake: LakeWriter, opener: Opener) -> None:
