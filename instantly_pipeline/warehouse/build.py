@@ -5,11 +5,12 @@ made again, and said so.
 
 It is written without a write-ahead log: DuckDB 2.0, killed while statements ran side by side, was seen to replay its
 log over blocks that had been given to other tables, and values were wrong without an error. So a kill takes the file
-back to when it was last `kept`, and the next run makes what came after.
+back to the last checkpoint, at the latest to when it was last told to `keep`, and the next run makes what came after.
 """
 
 from __future__ import annotations
 
+import fcntl
 import glob
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,7 +27,8 @@ CATALOG = "build"
 # DuckDB's threads share a table by row groups, usually of 122,880 rows: leads of one would be read and written by one
 # thread. Half as many cost 3 % more space; drivers from 1.2 on read them.
 ROW_GROUP = 61_440
-LOADER_VERSION = "2"  # raise it when the loader would make other tables from the same files
+# Raise it when the loader would make other tables from the same files, or files made before cannot be trusted.
+LOADER_VERSION = "3"
 
 _FACTS = "create table if not exists meta.build (name varchar primary key, value varchar)"
 _LOADED = """
@@ -50,7 +52,8 @@ def open_build(
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     spill.mkdir(parents=True, exist_ok=True)
-    _remove_logs(path)  # of an earlier version
+    if _logs(path) and not _is_open_elsewhere(path):
+        _remove_logs(path)  # of an earlier version
     config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": memory_limit,
         "temp_directory": str(spill),
@@ -80,8 +83,24 @@ def remove_build(path: Path) -> None:
     _remove_logs(path)
 
 
+def _is_open_elsewhere(path: Path) -> bool:
+    """Whether another process has the file open. This one must not: it would lose its lock (POSIX)."""
+    try:
+        with path.open("r+b") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
+def _logs(path: Path) -> list[Path]:
+    return list(path.parent.glob(f"{glob.escape(path.name)}.wal*"))
+
+
 def _remove_logs(path: Path) -> None:
-    for log in path.parent.glob(f"{glob.escape(path.name)}.wal*"):
+    for log in _logs(path):
         log.unlink(missing_ok=True)
 
 

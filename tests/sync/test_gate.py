@@ -103,22 +103,27 @@ def test_a_gate_that_a_sweep_finds_wanting_is_off_until_it_is_reset(gated: Bench
     assert lead_requests(gated) == TAIL
 
 
+INTEREST = {"timestamp_last_interest_change": "now", "timestamp_last_touch": "now"}
+
+
 @pytest.mark.parametrize(
     ("values", "holds"),
     [
-        ({"first_name": "Edited"}, True),
-        ({"lt_interest_status": -1, "timestamp_last_interest_change": "now"}, True),
-        ({"lt_interest_status": 1, "timestamp_last_interest_change": "now"}, False),  # an opportunity: a counter
-        ({"email_reply_count": 9, "timestamp_last_reply": "now"}, False),
+        ({"first_name": "Edited", "timestamp_updated": "now"}, True),
+        ({"lt_interest_status": -1, **INTEREST}, True),
+        ({"lt_interest_status": 2, **INTEREST, "timestamp_updated": "now"}, True),
+        ({"email_reply_count": 9, "timestamp_last_reply": "now", "timestamp_last_touch": "now"}, False),
+        ({"email_open_count": 9, "timestamp_last_open": "now", "timestamp_updated": "now"}, False),
+        ({"status": -3}, False),
     ],
-    ids=["edited", "not interested", "interested", "replied"],
+    ids=["edited", "not interested", "meeting booked", "replied", "opened and edited", "skipped"],
 )
 def test_what_people_do_by_hand_is_not_held_against_the_gate(
     gated: Bench, values: dict[str, Any], *, holds: bool
 ) -> None:
     gated.time.start += timedelta(hours=1)
     at = gated.time.start.isoformat().replace("+00:00", "Z")
-    values = {name: at if value == "now" else value for name, value in values.items()} | {"timestamp_updated": at}
+    values = {name: at if value == "now" else value for name, value in values.items()}
     lead = next(one for one in in_campaigns(gated) if "lt_interest_status" not in one)["id"]
     gated.mutate({"op": "update", "collection": "leads", "id": lead, "set": values})
     gated.sync(*STREAMS, full=True)

@@ -72,10 +72,8 @@ def test_what_was_loaded_and_made_is_in_the_file_whatever_happens_to_the_process
 def test_a_log_that_an_earlier_version_left_is_not_replayed(lake: LakeWriter, opener: Opener) -> None:
     lake.upsert(THINGS, [{"id": "a"}])
     opener(THINGS, load=True).close()
-    leave = (
-        "import duckdb, os, sys; con = duckdb.connect(sys.argv[1]); con.execute('delete from raw.things'); os._exit(0)"
-    )
-    subprocess.run([sys.executable, "-c", leave, str(lake.layout.build_file)], check=True)
+    leave = "con = duckdb.connect(sys.argv[1]); con.execute('delete from raw.things'); os._exit(0)"
+    subprocess.run([sys.executable, "-c", f"import duckdb, os, sys; {leave}", lake.layout.build_file], check=True)
     log = lake.layout.build_file.with_name("build.duckdb.wal")
     assert log.stat().st_size > 0
     assert count(opener(THINGS, load=True).connection) == 1
@@ -123,6 +121,7 @@ def test_a_file_that_another_process_has_open_is_left_alone(lake: LakeWriter, op
         assert other.stdout.readline() == b"ready\n"
         with pytest.raises(LockedError, match="open in another program"):
             opener(THINGS).load()
+        assert lake.layout.build_file.with_name("build.duckdb.wal").exists()  # what it has not put into the file yet
         other.communicate()
     with duckdb.connect(str(lake.layout.build_file)) as con:
         assert con.execute("select count(*) from t").fetchone() == (1,)

@@ -6,11 +6,7 @@
 - New leads outside campaigns are found at the *tail*: ids made from the time come after those known (section 5.4).
 - A part of the whole is swept in turn, so that within `INSTANTLY_SWEEP_DAYS` everything is read again.
 
-The counters do not show what people do by hand: edit a lead, set an interest (section 5.4 of the API's reference).
-Whenever a sweep finds any other change in a campaign whose counters had not moved, the gate has been shown not to hold
-for this workspace: from then on every sync sweeps everything, until the stream is reset. Where the campaign had only
-been read by what happened lately, it is that which has been shown not to hold, unless the change is younger: from then
-on campaigns that moved are read whole.
+Whether this holds is judged by what sweeps find (`watch`).
 """
 
 from __future__ import annotations
@@ -23,33 +19,16 @@ from typing import TypedDict
 
 import orjson
 
-from instantly_pipeline.lake.changes import Values
-from instantly_pipeline.lake.index import in_micros
-from instantly_pipeline.lake.runs import Entry
-from instantly_pipeline.streams.model import Type
 from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.counters import Counters, counters_now
 from instantly_pipeline.sync.leads.ids import FIRST_TIMED, is_timed, key_at, timed
-from instantly_pipeline.sync.leads.recent import (
-    ACTIONS,
-    EXPLAINED,
-    PROBE_PAGES,
-    SWEPT,
-    WORTH,
-    Lately,
-    Reading,
-    instant,
-    rises,
-)
+from instantly_pipeline.sync.leads.recent import ACTIONS, PROBE_PAGES, SWEPT, WORTH, Lately, Reading, instant, rises
 
 CAMPAIGN = "campaign="
 WORTH_A_SWEEP = 0.8  # of all pages: where the touches would cost as much, everything is swept
 PER_PAGE = 100
 SLICES = 112  # parts of the whole, swept in turn
-CLOCKS_DIFFER = timedelta(minutes=10)  # or a server takes a while to show what happened
 
-EDITED, JUDGED = "timestamp_updated", "timestamp_last_interest_change"  # of these the first moves with edits alone
-IS_OPPORTUNITY = EXPLAINED["total_opportunities"]
 TOKENS, DISTRUST, SLICED = "leads.gate", "leads.distrust", "leads.slices"
 SWEEP, SWEEP_TOKENS, TOUCHED = "leads", "leads.sweep_tokens", "leads.touched"
 
@@ -308,83 +287,6 @@ class Gate:
         self.ctx.states.write(SLICED, {"rolled_at": rolled_at.isoformat(), "slices": rows})
 
 
-class Watch:
-    """Looks on while records are taken, for changes that the gate, or a recent touch, would have missed.
-
-    The gate is judged from `sweeps` on, recent touches also by later touches of a campaign whose counters stood still.
-    """
-
-    def __init__(self, gate: Gate) -> None:
-        known = gate.held()
-        self._gate = gate
-        self._quiet = {f"{CAMPAIGN}{c}" for c, token in gate.tokens.items() if known.get(c) == token}
-        self._recent = {
-            f"{CAMPAIGN}{c}": at
-            for c, at in gate.lately.touched().items()
-            if _counters_in(known.get(c)) == _counters_in(gate.tokens.get(c))
-        }
-        self._times = [column.name for column in gate.ctx.streams[gate.stream].columns if column.type is Type.INSTANT]
-        swept, distrust = gate.ctx.states.read(SWEPT), gate.ctx.states.read(DISTRUST)
-        self._is_on = bool(swept) and not distrust and not gate.is_small()
-        self._tail: str | None = None
-        self._is_sweep = False
-        self._suspects: set[str] = set()
-        self._missed: set[str] = set()
-        self._missed_at_tail = False
-        self._by_hand = 0
-
-    def sweeps(self) -> None:
-        """From here on it is a sweep that takes the records, and the tail has been read."""
-        self._is_sweep = True
-        self._tail = newest_timed(self._gate.ctx, self._gate.stream)
-
-    def see(self, key: str, before: Entry | None, scope: str | None, values: Values | None) -> None:
-        """A version of `key` was written; `before` is the one before it."""
-        if not self._is_on:
-            return
-        by_hand = self._is_by_hand(before, scope, values)
-        self._by_hand += by_hand and self._is_sweep and scope in self._quiet
-        for where in {scope, before.scope if before else None} - {None} if not by_hand else ():
-            if where in self._recent and values is not None and not self._is_later(values, self._recent[where]):
-                self._missed.add(where.removeprefix(CAMPAIGN))
-            elif self._is_sweep and where in self._quiet:
-                self._suspects.add(where.removeprefix(CAMPAIGN))
-        outside = scope is None or not scope.startswith(CAMPAIGN)
-        if self._is_sweep and before is None and outside and not (is_timed(key) and key > (self._tail or "")):
-            self._missed_at_tail = True
-
-    def _is_later(self, values: Values, at: datetime) -> bool:
-        """Whether something about a lead is younger than a recent touch that began `at`: so the change may be."""
-        return any((values(name) or at) > at - CLOCKS_DIFFER for name in self._times if values(name) is not None)
-
-    def _is_by_hand(self, before: Entry | None, scope: str | None, values: Values | None) -> bool:
-        """Whether all that shows to have happened since the version before is what people do and no counter shows."""
-        if before is None or not before.alive or before.scope != scope or values is None:
-            return False
-        since = {name for name in self._times if (at := values(name)) is not None and in_micros(at) > before.at}
-        return since == {EDITED} or (since in ({JUDGED}, {EDITED, JUDGED}) and not IS_OPPORTUNITY(values))
-
-    async def judge(self) -> None:
-        """Whether what was seen shows that something does not hold: the counters, asked again, still have not moved.
-
-        Where a recent touch has missed a change, what else changed in that campaign is no fault of the gate.
-        """
-        if self._by_hand:
-            done = f"{self._by_hand} leads were edited or judged by hand"
-            self._gate.ctx.say(f"{done}, which no counter shows: the sweep found them.", self._gate.stream)
-        if self._missed_at_tail:
-            self._gate.distrust("A sweep found new leads outside campaigns that do not come at the tail")
-        elif self._suspects or self._missed:
-            now = await counters_now(self._gate.ctx, fresh=True)
-            hashes = now.hashes if now else {}
-            still = {c for c, token in self._gate.tokens.items() if hashes.get(c, "") == _counters_in(token)}
-            if count := len((self._suspects - self._missed) & still):
-                self._gate.distrust(f"A sweep found changed leads in {count} campaigns whose counters had not moved")
-            if (count := len(self._missed & still)) and not self._gate.lately.is_off():
-                why = f"Recency queries had not shown changed leads of {count} campaigns"
-                self._gate.lately.turn_off(why, self._gate.stream)
-
-
 def newest_timed(ctx: Context, stream: str) -> str | None:
     """The greatest key of a known lead whose id was made from the time; None where there is none."""
     until = key_at(timed(ctx.now() + timedelta(days=1)))
@@ -396,7 +298,7 @@ def _rows(ctx: Context) -> dict[str, str]:
     return {orjson.loads(key)[0]: digest for key, digest in ctx.hashes("campaigns").items()}
 
 
-def _counters_in(token: str | None) -> str | None:
+def counters_in(token: str | None) -> str | None:
     """The hash of the counters in a campaign's token."""
     return None if token is None else token.split("|")[0]
 

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 from instantly_pipeline.sync.held import hold, release, was_held
 from instantly_pipeline.sync.leads.absences import Absences
-from instantly_pipeline.sync.leads.gate import PER_PAGE, Choice, Gate, Watch
+from instantly_pipeline.sync.leads.gate import PER_PAGE, Choice, Gate
 from instantly_pipeline.sync.leads.lately import touch_lately
 from instantly_pipeline.sync.leads.probe import Probe
 from instantly_pipeline.sync.leads.sweep import confirm, forget_sweep, sweep, sweep_slices
 from instantly_pipeline.sync.leads.touch import FilterIgnored, touch, touch_tail
+from instantly_pipeline.sync.leads.watch import Watch
 from instantly_pipeline.sync.sink import Sink
 
 
