@@ -28,6 +28,7 @@ def until(child: subprocess.Popen[str], word: str) -> None:
     raise AssertionError(f"it never said {word!r}")
 
 
+@pytest.mark.slow
 def test_of_several_syncs_at_once_one_writes_and_after_a_kill_the_waiting_one_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_build: Path
 ) -> None:

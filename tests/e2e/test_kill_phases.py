@@ -122,6 +122,7 @@ def storm(root: Path, kills: int, seed: int) -> Counter[str]:
     return hits
 
 
+@pytest.mark.slow
 def test_a_run_killed_in_every_phase_is_taken_up(tmp_path: Path) -> None:
     hits = storm(tmp_path, kills=1, seed=4)
     assert sum(hits[phase] for phase in PHASES) >= 3, hits

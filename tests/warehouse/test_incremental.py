@@ -380,7 +380,7 @@ def _any_sequence(folder: Path, seed: int) -> None:
         warehouse.close()
 
 
-@pytest.mark.parametrize("examples", [3, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [2, pytest.param(40, marks=pytest.mark.slow)])
 def test_any_sequence_of_loads_edits_and_kills_gives_what_a_full_build_gives(
     tmp_path_factory: pytest.TempPathFactory, examples: int
 ) -> None:
