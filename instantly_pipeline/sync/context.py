@@ -37,7 +37,6 @@ class Sizes:
 
     few_pages: int = 10  # so few are swept each time, which costs no more than asking around
     leads_per_slice: int = 3_200  # at least so many in each part that is swept in turn
-    recent_pages: int = 5  # of a campaign: so few are read whole when it moved
 
 
 DEFAULT_SIZES = Sizes()

@@ -14,26 +14,15 @@ from instantly_pipeline.lake.conform import Batch
 from instantly_pipeline.sync.context import Context, records_in
 
 COUNTERS = "campaign_analytics"
-FIGURES = (
-    "emails_sent_count",
-    "open_count",
-    "reply_count",
-    "link_click_count",
-    "completed_count",
-    "bounced_count",
-    "unsubscribed_count",
-    "total_opportunities",
-)  # in this order within a gate's tokens
 
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """By campaign: the hash of its counters, how many leads it counts, how many e-mails it has sent, and `FIGURES`."""
+    """By campaign: the hash of its counters, how many leads it counts, and how many e-mails it has sent."""
 
     hashes: dict[str, str]
     leads: dict[str, int]
     sent: dict[str, int]
-    figures: dict[str, tuple[int | None, ...]]
 
 
 async def ask_counters(ctx: Context) -> object:
@@ -54,13 +43,7 @@ async def counters_now(ctx: Context, *, fresh: bool = False) -> Counters | None:
         return None
     batch = ctx.log(COUNTERS).conform(rows)
     hashes = {orjson.loads(key)[0]: digest for key, digest in zip(batch.keys, batch.hashes, strict=True)}
-    figures = zip(*(batch.table[name].to_pylist() for name in FIGURES), strict=True)
-    return Counters(
-        hashes,
-        _figures(batch, "leads_count"),
-        _figures(batch, "emails_sent_count"),
-        dict(zip(batch.table["campaign_id"].to_pylist(), figures, strict=True)),
-    )
+    return Counters(hashes, _figures(batch, "leads_count"), _figures(batch, "emails_sent_count"))
 
 
 def _figures(batch: Batch, name: str) -> dict[str, int]:

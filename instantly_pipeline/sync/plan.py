@@ -151,13 +151,12 @@ class _Planner:
         choice = gate.choose(full=self._ctx.request.full)
         held = len(held_keys(self._ctx, stream.name))
         requests = choice.pages + (-(-held // ASKED_AT_ONCE) + 1 if held else 0)
-        most = max(requests + choice.most - choice.pages, requests)
         if not choice.sweep:
-            return Cost(stream.name, requests, f"{choice.why}; new ones at the tail", requests, most)
+            return _exactly(stream, requests, f"{choice.why}; new ones at the tail")
         why = f"all are read, {gate.leads():,} or so: {choice.why}"
         if not gate.was_swept():
             return Cost(stream.name, requests, why, requests, round(OUTSIDE_CAMPAIGNS * requests) + 1)
-        return Cost(stream.name, requests, why, requests, most)
+        return _exactly(stream, requests, why)
 
     def _lifetimes(self, stream: Stream) -> Cost:
         chosen, known = len(choose_lifetimes(self._ctx, stream)), len(every_campaign(self._ctx))

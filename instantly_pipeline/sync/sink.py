@@ -40,7 +40,6 @@ class Sink:
         self.done = 0
         self.total: int | None = None
         self.on_version: OnVersion | None = None  # told of each version that is written
-        self.on_taken: Callable[[Sequence[Record]], None] | None = None  # shown each answer's records
         self._since = ctx.time.monotonic()
         self._seen_oddities: set[tuple[str | None, str]] = set()
         self._named: Counter[tuple[str, str]] = Counter()
@@ -56,8 +55,6 @@ class Sink:
     def take(self, records: Sequence[Record]) -> None:
         """Take the records of one answer."""
         self._records += records
-        if self.on_taken is not None:
-            self.on_taken(records)
         self._pages += 1
         self.done += 1
         self.result.rows_read += len(records)

@@ -53,7 +53,6 @@ SWITCHES = st.sampled_from(
         {"trailing_cursor": "always"}, {"trailing_cursor": "never"},
         {"unknown_field": ["leads", "campaigns"]}, {"unknown_enum": ["leads", "campaigns"]},
         {"end_date_inclusive": False}, {"any_lead_cursor": False}, {"limit_above_100": "empty"}, {},
-        {"lead_queries": "partial"}, {"lead_queries": "calendar"},
     ]
 )  # fmt: skip
 DISTURBANCES = st.sampled_from(
@@ -177,7 +176,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def hours_go_by(self) -> None:
-        """Syncs by the hour, as a schedule has them: campaigns move and are touched, by what happened lately too."""
+        """Syncs by the hour, as a schedule has them: campaigns move and are touched."""
         for _ in range(3):
             self.at.advance(hours=1)
             self.moved = True

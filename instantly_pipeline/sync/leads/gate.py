@@ -1,8 +1,7 @@
 """What a sync reads of the leads, when it is not asked to read all.
 
 - A campaign whose counters and own row are as they were when its leads were last read is not read.
-- A campaign that moved is *touched*: its leads are read and taken; what is missing is asked for by id. Of a large
-  one only what happened lately is read, where this workspace's recency queries have proven right (`recent`).
+- A campaign that moved is *touched*: its leads are read and taken; what is missing is asked for by id.
 - New leads outside campaigns are found at the *tail*: ids made from the time come after those known (section 5.4).
 - A part of the whole is swept in turn, so that within `INSTANTLY_SWEEP_DAYS` everything is read again.
 
@@ -11,18 +10,16 @@ Whether this holds is judged by what sweeps find (`watch`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import TypedDict
 
 import orjson
 
 from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.counters import Counters, counters_now
 from instantly_pipeline.sync.leads.ids import FIRST_TIMED, is_timed, key_at, timed
-from instantly_pipeline.sync.leads.recent import ACTIONS, PROBE_PAGES, SWEPT, WORTH, Lately, Reading, instant, rises
 
 CAMPAIGN = "campaign="
 WORTH_A_SWEEP = 0.8  # of all pages: where the touches would cost as much, everything is swept
@@ -31,6 +28,7 @@ SLICES = 112  # parts of the whole, swept in turn
 
 TOKENS, DISTRUST, SLICED = "leads.gate", "leads.distrust", "leads.slices"
 SWEEP, SWEEP_TOKENS, TOUCHED = "leads", "leads.sweep_tokens", "leads.touched"
+SERVER, SWEPT = "leads.server", "leads.swept"  # what is known of the server; when everything was read last
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +47,8 @@ class Choice:
     sweep: bool
     why: str
     touch: tuple[str, ...] = ()
-    recent: tuple[str, ...] = ()  # touched by what happened in them lately, if that is enough
     slices: tuple[Slice, ...] = ()
     pages: int = 0  # so many, unless leads come or go meanwhile
-    most: int = 0  # pages, where nothing that happened lately is enough, and with the probe
-    probe: str = ""  # the campaign by which recency queries are put to the test
-
-
-class _Probing(TypedDict):
-    most: int
-    probe: str
 
 
 @dataclass(slots=True)
@@ -69,11 +59,7 @@ class Gate:
     stream: str
     counters: Counters | None
     tokens: dict[str, str] = field(default_factory=dict)
-    lately: Lately = field(init=False)
     _ours: dict[str, int] | None = None
-
-    def __post_init__(self) -> None:
-        self.lately = Lately(self.ctx)
 
     @classmethod
     async def of(cls, ctx: Context, stream: str) -> Gate:
@@ -84,41 +70,28 @@ class Gate:
     def made(cls, ctx: Context, stream: str, counters: Counters | None) -> Gate:
         """The gate for given counters."""
         hashes, rows = counters.hashes if counters else {}, _rows(ctx)
-        figures = counters.figures if counters else {}
-        told = {c: ",".join("" if n is None else str(n) for n in found) for c, found in figures.items()}
         known = sorted({*hashes, *rows, *ctx.states.read(TOKENS)})
-        return cls(
-            ctx, stream, counters, {c: f"{hashes.get(c, '')}|{rows.get(c, '')}|{told.get(c, '')}" for c in known}
-        )
+        return cls(ctx, stream, counters, {c: f"{hashes.get(c, '')}|{rows.get(c, '')}" for c in known})
 
     def choose(self, *, full: bool) -> Choice:
         """What this run should read."""
-        moved = self.moved()
         pages = self.leads() // PER_PAGE + 1
         must = self._must_sweep() or ("there are few" if self.is_small() else "")
         if must or full:
-            probing = self._probing("" if must else self._probe(moved), pages)
-            return Choice(sweep=True, why=must or "asked for with --full", pages=pages, **probing)
-        held, done = self.held(), self.ctx.states.read(TOUCHED)
-        sizes = {campaign: self.pages_of(campaign) for campaign in moved}
-        enough = {c for c in self.readable_lately(moved) if self._is_accountable(c, held.get(c))}
-        asked = {c: len(self.lately.asked(self.tokens[c])) for c in enough}
-        costs = {c: asked[c] + self.lately.further(c, sizes[c]) if c in enough else sizes[c] for c in moved}
-        if sum(min(costs[c], WORTH * sizes[c]) if c in enough else sizes[c] for c in moved) > WORTH_A_SWEEP * pages:
-            why = f"{len(moved)} campaigns moved, nearly all there is"
-            return Choice(sweep=True, why=why, pages=pages, **self._probing(self._probe(moved), pages))
-        todo = [c for c in moved if done.get(c) != self.tokens[c]]
-        touch, recent = tuple(c for c in todo if c not in enough), tuple(c for c in todo if c in enough)
+            return Choice(sweep=True, why=must or "asked for with --full", pages=pages)
+        moved, done = self.moved(), self.ctx.states.read(TOUCHED)
+        if sum(map(self.pages_of, moved)) > WORTH_A_SWEEP * pages:
+            return Choice(sweep=True, why=f"{len(moved)} campaigns moved, nearly all there is", pages=pages)
+        touch = tuple(c for c in moved if done.get(c) != self.tokens[c])
         slices, parts = self.due(), len(self._slices())
         swept = len(slices) * -(-self.leads() // (PER_PAGE * max(parts, 1)))
-        spent = sum(costs[c] for c in todo) + swept + (newest_timed(self.ctx, self.stream) is not None)
-        most = spent + round(sum(sizes[c] * (1 + WORTH) + asked[c] for c in recent))
-        probing = self._probing(self._probe(touch), most)
-        return Choice(False, self._why(moved, recent, slices), touch, recent, tuple(slices), pages=spent, **probing)
+        spent = sum(map(self.pages_of, touch)) + swept + (newest_timed(self.ctx, self.stream) is not None)
+        return Choice(False, self._why(moved, slices), touch, tuple(slices), pages=spent)
 
     def held(self) -> dict[str, str]:
         """The tokens of the campaigns as they were when their leads were last read."""
-        return {c: token for c, token in self.ctx.states.read(TOKENS).items() if isinstance(token, str)}
+        found = self.ctx.states.read(TOKENS).items()
+        return {c: "|".join(token.split("|")[:2]) for c, token in found if isinstance(token, str)}  # once it had more
 
     def moved(self) -> list[str]:
         """The campaigns whose counters or own row are other ones than when their leads were last read."""
@@ -128,29 +101,6 @@ class Gate:
     def pages_of(self, campaign: str) -> int:
         """About how many pages the leads of a campaign are."""
         return self.leads_of(campaign) // PER_PAGE + 1
-
-    def beyond(self, campaign: str) -> int | None:
-        """How many more leads the lake has of a campaign (`recount` first) than it counts; None where it does not."""
-        counted = self.counters.leads.get(campaign) if self.counters else None
-        return None if counted is None else self.ours().get(campaign, 0) - counted
-
-    def recount(self) -> None:
-        """The lake has got other leads."""
-        self._ours = None
-
-    def rises(self, campaigns: Sequence[str]) -> dict[str, dict[str, int]]:
-        """By how much the counters of some campaigns rose since they were read last."""
-        held = self.held()
-        return {campaign: rises(held.get(campaign), self.tokens[campaign]) or {} for campaign in campaigns}
-
-    def _is_accountable(self, campaign: str, held: str | None) -> bool:
-        """Whether leads can account for what moved: what happens to them happened more often, or leads came."""
-        return any((rises(held, self.tokens[campaign]) or {}).values()) or self.beyond(campaign) != 0
-
-    def readable_lately(self, campaigns: Sequence[str]) -> list[str]:
-        """Those of some campaigns for which a recent touch may do, by what is known by now."""
-        held = self.held()
-        return [c for c in campaigns if self.lately.is_enough(c, held.get(c), self.tokens[c], self.pages_of(c))]
 
     def leads_of(self, campaign: str) -> int:
         """About how many leads a campaign has."""
@@ -208,20 +158,12 @@ class Gate:
         cuts = [None, *index.spread(every), None]
         self._write_slices([Slice(low, high, now) for low, high in pairwise(cuts)], rolled_at=now)
         states.write(TOKENS, tokens)
-        began = states.read(SWEEP).get("sweep", {}).get("started_at")
-        self.lately.swept()
-        states.write(SWEPT, {"at": now.isoformat(), "began": began})
+        states.write(SWEPT, {"at": now.isoformat()})
         states.forget(TOUCHED)
 
-    def touched(self, campaigns: Sequence[str], at: datetime) -> None:
-        """The leads of these campaigns were read completely, from `at` on; what was missing is yet to be judged."""
-        self.lately.read_whole(campaigns, at)
-        self._note_touched(campaigns)
-
-    def touched_lately(self, readings: Mapping[str, Reading]) -> None:
-        """What happened lately in these campaigns was read: the counters have no more to tell."""
-        self.lately.read_lately(readings)
-        self._note_touched(readings)
+    def touched(self, campaigns: Iterable[str]) -> None:
+        """The leads of these campaigns were read completely; what was missing is yet to be judged."""
+        self.ctx.states.write(TOUCHED, self.ctx.states.read(TOUCHED) | {c: self.tokens[c] for c in campaigns})
 
     def has_touched(self) -> bool:
         """Whether touches of a run that was cut off wait to be settled."""
@@ -232,25 +174,8 @@ class Gate:
         self.ctx.states.write(TOKENS, self.ctx.states.read(TOKENS) | self.ctx.states.read(TOUCHED))
         self.ctx.states.forget(TOUCHED)
 
-    def _note_touched(self, campaigns: Iterable[str]) -> None:
-        self.ctx.states.write(TOUCHED, self.ctx.states.read(TOUCHED) | {c: self.tokens[c] for c in campaigns})
-
-    def _probe(self, read: Sequence[str]) -> str:
-        """Of the campaigns that moved and will be read whole the one that tells most; empty where it does not pay."""
-        known = self.held()
-        large = [c for c in read if self.lately.is_large(self.pages_of(c)) and c in known]
-        is_wanted = self.lately.untested() and not self.lately.is_off()
-        return max(large, key=self.leads_of, default="") if is_wanted else ""
-
-    def _probing(self, probe: str, most: int) -> _Probing:
-        """The choice of a probe, and what it may cost at most."""
-        asked = len(ACTIONS) * (PROBE_PAGES + 1) if probe else 0
-        return _Probing(most=most + asked, probe=probe)
-
-    def _why(self, moved: Sequence[str], recent: Sequence[str], slices: Sequence[Slice]) -> str:
+    def _why(self, moved: Sequence[str], slices: Sequence[Slice]) -> str:
         why = f"{len(moved)} of {len(self.tokens)} campaigns moved and are touched"
-        if recent:
-            why += f", {len(recent)} of them by what happened lately"
         if slices:
             why += f", {len(slices)} of {len(self._slices())} parts are due to be swept"
         return why
@@ -301,6 +226,15 @@ def _rows(ctx: Context) -> dict[str, str]:
 def counters_in(token: str | None) -> str | None:
     """The hash of the counters in a campaign's token."""
     return None if token is None else token.split("|")[0]
+
+
+def instant(text: object) -> datetime | None:
+    """An instant as a checkpoint has it; None for anything else, such as one without its offset."""
+    try:
+        at = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return at if at is not None and at.tzinfo is not None else None
 
 
 def _is_within(part: Slice, spans: Sequence[tuple[str | None, str | None]]) -> bool:

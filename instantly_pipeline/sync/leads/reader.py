@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from instantly_pipeline.sync.held import hold, release, was_held
 from instantly_pipeline.sync.leads.absences import Absences
 from instantly_pipeline.sync.leads.gate import PER_PAGE, Choice, Gate
-from instantly_pipeline.sync.leads.lately import touch_lately
-from instantly_pipeline.sync.leads.probe import Probe
 from instantly_pipeline.sync.leads.sweep import confirm, forget_sweep, sweep, sweep_slices
 from instantly_pipeline.sync.leads.touch import FilterIgnored, touch, touch_tail
 from instantly_pipeline.sync.leads.watch import Watch
@@ -21,27 +17,20 @@ async def read_leads(sink: Sink) -> None:
     choice = gate.choose(full=sink.ctx.request.full)
     sink.total = choice.pages
     absences = Absences(sink)
-    probe = Probe(sink, gate.lately, choice.probe, gate.lately.untested()) if choice.probe else None
-    sink.on_taken = probe.see if probe else None
     if not choice.sweep:
         try:
-            await _in_part(sink, gate, choice, absences)
+            return await _in_part(sink, gate, choice, absences)
         except FilterIgnored as ignored:
             sink.forget_batch()
             sink.on_version = None
             gate.distrust(str(ignored).rstrip("."))
-            choice = replace(choice, sweep=True)
-    if choice.sweep:
-        await _in_whole(sink, gate, absences)
-    sink.on_taken = None
-    if probe:
-        await probe.decide()
+    await _in_whole(sink, gate, absences)
+    return None
 
 
 async def _in_whole(sink: Sink, gate: Gate, absences: Absences) -> None:
     sink.total = gate.leads() // PER_PAGE + 1
     watch = Watch(gate)
-    watch.sweeps()
     sink.on_version = watch.see
     tokens = await sweep(sink, gate, absences)
     await _judge(sink, absences)
@@ -57,18 +46,11 @@ async def _in_part(sink: Sink, gate: Gate, choice: Choice, absences: Absences) -
         sink.ctx.say(f"{choice.why}.", sink.stream.name)
     if not gate.has_touched():
         absences.forget()
-    watch = Watch(gate)
     await touch_tail(sink)
+    await touch(sink, choice.touch, gate, absences)
     await sink.land()
+    watch = Watch(gate)
     sink.on_version = watch.see
-    if choice.recent:
-        gate.recount()
-    shrunk = [campaign for campaign in choice.recent if (gate.beyond(campaign) or 0) > 0]
-    await touch(sink, [*choice.touch, *shrunk], gate, absences)  # shows where leads have moved to
-    left = await touch_lately(sink, [campaign for campaign in choice.recent if campaign not in shrunk], gate)
-    sink.on_version = watch.see
-    await touch(sink, left, gate, absences)
-    watch.sweeps()
     if choice.slices:
         await sweep_slices(sink, choice.slices, gate, absences)
     await confirm(sink, sorted(was_held(sink)), absences)

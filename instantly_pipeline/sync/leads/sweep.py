@@ -15,9 +15,8 @@ from datetime import datetime, timedelta
 from instantly_pipeline.errors import StreamError
 from instantly_pipeline.sync.leads.absences import ASKED_AT_ONCE, Absences, Answer, ask
 from instantly_pipeline.sync.leads.crawl import MOST_CHAINS, Crawl, Entry, OutOfOrder, Piece, Span, StaleCursor
-from instantly_pipeline.sync.leads.gate import PER_PAGE, SWEEP, SWEEP_TOKENS, Gate, Slice
+from instantly_pipeline.sync.leads.gate import PER_PAGE, SERVER, SWEEP, SWEEP_TOKENS, Gate, Slice
 from instantly_pipeline.sync.leads.ids import id_of
-from instantly_pipeline.sync.leads.recent import SERVER
 from instantly_pipeline.sync.sink import Sink
 
 LEAST_PAGES = 2  # of a part

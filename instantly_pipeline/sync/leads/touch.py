@@ -15,9 +15,8 @@ from instantly_pipeline.api.client import Page
 from instantly_pipeline.errors import BadRequest, NotFound, StreamError
 from instantly_pipeline.sync.leads.absences import Absences
 from instantly_pipeline.sync.leads.crawl import Crawl, OutOfOrder, Span, StaleCursor
-from instantly_pipeline.sync.leads.gate import CAMPAIGN, Gate, newest_timed
+from instantly_pipeline.sync.leads.gate import CAMPAIGN, SERVER, Gate, newest_timed
 from instantly_pipeline.sync.leads.ids import id_of, key_at, timed
-from instantly_pipeline.sync.leads.recent import SERVER
 from instantly_pipeline.sync.leads.sweep import confirm
 from instantly_pipeline.sync.sink import Sink
 
@@ -42,16 +41,15 @@ async def touch(sink: Sink, campaigns: Sequence[str], gate: Gate, absences: Abse
             async with places:
                 return await _campaign(sink, campaign, may_cut=gate.leads_of(campaign) >= LEADS_PER_WAVE)
 
-        at = sink.ctx.now()
-        seen = dict(zip(wave, await side_by_side([one(campaign) for campaign in wave]), strict=True))
+        seen = dict(zip(wave, await _side_by_side([one(campaign) for campaign in wave]), strict=True))
         await sink.land()
         absences.control = next((min(keys) for keys in seen.values() if keys), absences.control)
         await confirm(sink, _missing(sink, seen), absences)
         absences.save()
-        await sink.land(checkpoint=lambda wave=wave, at=at: gate.touched(wave, at))  # type: ignore[misc]
+        await sink.land(checkpoint=lambda wave=wave: gate.touched(wave))  # type: ignore[misc]
 
 
-async def side_by_side(work: Iterable[Coroutine[object, object, _T]]) -> list[_T]:
+async def _side_by_side(work: Iterable[Coroutine[object, object, _T]]) -> list[_T]:
     """The results; where one fails, the others do not go on beside what follows."""
     tasks = [asyncio.create_task(one) for one in work]
     try:
@@ -98,18 +96,18 @@ async def _leads_of(sink: Sink, campaign: str, seen: set[str], *, may_cut: bool)
         async with aclosing(crawl.batches()) as batches:
             async for batch in batches:
                 for piece in batch:
-                    take(sink, piece.pages, campaign)
+                    _take(sink, piece.pages, campaign)
                     seen.update(piece.keys)
                 if sink.is_full():
                     await sink.land()
     except (OutOfOrder, StaleCursor):
         stream = sink.stream
         async for page in sink.client.pages(stream.method, stream.path, body={"campaign": campaign}):
-            take(sink, [page], campaign)
+            _take(sink, [page], campaign)
             seen.update(key for key in sink.ctx.log(stream.name).keys(page.items) if key is not None)
 
 
-def take(sink: Sink, pages: Sequence[Page], campaign: str) -> None:
+def _take(sink: Sink, pages: Sequence[Page], campaign: str) -> None:
     """Take the leads of some pages; FilterIgnored where they are of other campaigns."""
     for page in pages:
         if any(record.get("campaign", record.get("campaign_id")) != campaign for record in page.items):

@@ -1,24 +1,21 @@
-"""Whether the gate and recent touches hold, judged by the changes that sweeps find.
+"""Whether the gate holds, judged by the changes that sweeps find.
 
 Counters do not show what people do by hand: edit a lead, set an interest (section 5.4 of the API's reference). Any
 other change that a sweep finds in a campaign whose counters had not moved shows that the gate does not hold for this
-workspace: from then on every sync sweeps everything, until the stream is reset. Where the campaign had only been read
-by what happened lately, it is that which does not hold, unless the change is younger: from then on campaigns that
-moved are read whole.
+workspace: from then on every sync sweeps everything, until the stream is reset.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from instantly_pipeline.lake.changes import Values
 from instantly_pipeline.lake.index import in_micros
 from instantly_pipeline.lake.runs import Entry
 from instantly_pipeline.streams.model import Type
 from instantly_pipeline.sync.counters import counters_now
-from instantly_pipeline.sync.leads.gate import CAMPAIGN, DISTRUST, Gate, counters_in, newest_timed
+from instantly_pipeline.sync.leads.gate import CAMPAIGN, DISTRUST, SWEPT, Gate, counters_in, newest_timed
 from instantly_pipeline.sync.leads.ids import is_timed
-from instantly_pipeline.sync.leads.recent import SWEPT
 
 CLOCKS_DIFFER = timedelta(minutes=10)  # or a server takes a while to show what happened
 # When a lead was edited, which nothing that happens to it moves (section 5.2), and when its interest was set. The
@@ -28,62 +25,34 @@ LAST_TOUCH = "timestamp_last_touch"  # says again what another time says
 
 
 class Watch:
-    """Looks on while records are taken, for changes that the gate, or a recent touch, would have missed.
-
-    The gate is judged from `sweeps` on, recent touches also by later touches of a campaign whose counters stood still.
-    """
+    """Looks on while a sweep takes records, for changes that the gate would have missed; the tail was read before."""
 
     def __init__(self, gate: Gate) -> None:
         known = gate.held()
         self._gate = gate
         self._quiet = {f"{CAMPAIGN}{c}" for c, token in gate.tokens.items() if known.get(c) == token}
-        self._recent = {
-            f"{CAMPAIGN}{c}": at
-            for c, at in gate.lately.touched().items()
-            if counters_in(known.get(c)) == counters_in(gate.tokens.get(c))
-        }
         instants = (c.name for c in gate.ctx.streams[gate.stream].columns if c.type is Type.INSTANT)
         self._times = [name for name in instants if name != LAST_TOUCH]
         swept, distrust = gate.ctx.states.read(SWEPT), gate.ctx.states.read(DISTRUST)
         self._is_on = bool(swept) and not distrust and not gate.is_small()
-        self._tail: str | None = None
-        self._is_sweep = False
+        self._tail = newest_timed(gate.ctx, gate.stream)
         self._suspects: set[str] = set()
-        self._missed: set[str] = set()
         self._missed_at_tail = False
         self._by_hand = 0
-
-    def sweeps(self) -> None:
-        """From here on it is a sweep that takes the records, and the tail has been read."""
-        self._is_sweep = True
-        self._tail = newest_timed(self._gate.ctx, self._gate.stream)
 
     def see(self, key: str, before: Entry | None, scope: str | None, values: Values | None) -> None:
         """A version of `key` was written; `before` is the one before it."""
         if not self._is_on:
             return
-        scopes = {scope, before.scope if before else None} - {None}
-        quiet = scopes & self._quiet if self._is_sweep else set()
-        if quiet or not scopes.isdisjoint(self._recent):
+        quiet = {scope, before.scope if before else None} & self._quiet
+        if quiet:
             if before and before.scope == scope and values and self._is_by_hand(before, values):
                 self._by_hand += len(quiet)
             else:
-                self._note(scopes, quiet, values)
+                self._suspects |= {where.removeprefix(CAMPAIGN) for where in quiet if where}
         outside = scope is None or not scope.startswith(CAMPAIGN)
-        if self._is_sweep and before is None and outside and not (is_timed(key) and key > (self._tail or "")):
+        if before is None and outside and not (is_timed(key) and key > (self._tail or "")):
             self._missed_at_tail = True
-
-    def _note(self, scopes: set[str | None], quiet: set[str | None], values: Values | None) -> None:
-        for where in filter(None, scopes):
-            at = self._recent.get(where)
-            if at is not None and values is not None and not self._is_later(values, at):
-                self._missed.add(where.removeprefix(CAMPAIGN))
-            elif where in quiet:
-                self._suspects.add(where.removeprefix(CAMPAIGN))
-
-    def _is_later(self, values: Values, at: datetime) -> bool:
-        """Whether something about a lead is younger than a recent touch that began `at`: so the change may be."""
-        return any((values(name) or at) > at - CLOCKS_DIFFER for name in self._times if values(name) is not None)
 
     def _is_by_hand(self, before: Entry, values: Values) -> bool:
         """Whether all that shows to have happened since the version before is what people do."""
@@ -93,21 +62,15 @@ class Watch:
         return before.alive and not others and any(told.get(name, -margin) > -margin for name in BY_HAND)
 
     async def judge(self) -> None:
-        """Whether what was seen shows that something does not hold: the counters, asked again, still have not moved.
-
-        Where a recent touch has missed a change, what else changed in that campaign is no fault of the gate.
-        """
+        """Whether what was seen shows that the gate does not hold: the counters, asked again, still have not moved."""
         if self._by_hand:
             done = f"{self._by_hand} leads were edited or judged by hand"
             self._gate.ctx.say(f"{done}, which no counter shows: the sweep found them.", self._gate.stream)
         if self._missed_at_tail:
             self._gate.distrust("A sweep found new leads outside campaigns that do not come at the tail")
-        elif self._suspects or self._missed:
+        elif self._suspects:
             now = await counters_now(self._gate.ctx, fresh=True)
             hashes = now.hashes if now else {}
             still = {c for c, token in self._gate.tokens.items() if hashes.get(c, "") == counters_in(token)}
-            if count := len((self._suspects - self._missed) & still):
+            if count := len(self._suspects & still):
                 self._gate.distrust(f"A sweep found changed leads in {count} campaigns whose counters had not moved")
-            if (count := len(self._missed & still)) and not self._gate.lately.is_off():
-                why = f"Recency queries had not shown changed leads of {count} campaigns"
-                self._gate.lately.turn_off(why, self._gate.stream)
