@@ -1,7 +1,7 @@
 """From bytes to JSON to pages.
 
-A list is `{"items": [...], "next_starting_after": "..."}`. The end is an absent, null or empty cursor, or an empty
-page: the last page with data may still carry a cursor. A body without `items` is an error, never the end of a list.
+A list is `{"items": [...], "next_starting_after": "..."}`, its end an absent, null or empty cursor; the last page with
+data may still carry one. A body without `items` is an error, never the end of a list.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ def page_of(answer: object, cursor: str | None, where: str) -> Page:
     elif isinstance(answer, dict) and isinstance(answer.get("items"), list):
         entries = answer["items"]
         following = _cursor(answer.get("next_starting_after"), where)
-        if following is None and answer.get("has_more") is True and entries:
+        if following is None and answer.get("has_more") is True:
             raise BadBody(f"{where}: a page says that there are more and not where they are")
-        if not entries or answer.get("has_more") is False:
+        if answer.get("has_more") is False:
             following = None
     else:
         raise BadBody(f"{where}: JSON without a list of items came where a page of a list was expected")

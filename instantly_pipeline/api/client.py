@@ -27,9 +27,10 @@ from instantly_pipeline.api.clock import SYSTEM, Clock
 from instantly_pipeline.api.connection import Timeouts, checked, open_http, origin
 from instantly_pipeline.api.limiter import Limiter
 from instantly_pipeline.api.pace import Turn
+from instantly_pipeline.api.paging import CursorOf, walk
 from instantly_pipeline.api.redaction import guard_logs, protect, redact
 from instantly_pipeline.api.retry import DEFAULT_RETRY, Attempts, RetryPolicy
-from instantly_pipeline.errors import Exhausted, LoopingCursor, RateLimited, Retriable
+from instantly_pipeline.errors import Exhausted, RateLimited, Retriable
 
 __all__ = ["ApiClient", "ClientStats", "Page", "Params", "Timeouts", "counted"]
 
@@ -37,7 +38,6 @@ Params = Mapping[str, str | Sequence[str]]
 
 # requests under way: at the vendor's 100 a second and 0.4 s an answer 40 fill the limit; slower answers need more
 CONCURRENCY = 64
-PAGE_SIZE = 100  # the most every list takes; the default is 10, above 100 is 400 or an empty answer
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -152,7 +152,7 @@ class ApiClient:
         """The decoded JSON of a 200; the body is sent as JSON."""
         return (await self._answer(_Call("POST", path, body=dict(body)), _as_it_is))[0]
 
-    async def pages(
+    def pages(
         self,
         method: str,
         path: str,
@@ -160,27 +160,21 @@ class ApiClient:
         params: Params | None = None,
         body: Mapping[str, object] | None = None,
         start: str | None = None,
+        cursor_of: CursorOf | None = None,
     ) -> AsyncGenerator[Page]:
-        """The pages of a list, from the cursor `start` on, 100 records each.
+        """The pages of a list, as `paging.walk` has it.
 
         The cursor goes into the query of a GET and into the body of a POST: in the query of `POST /leads/list` it would
-        be ignored like any unknown parameter. LoopingCursor if a cursor comes twice; the page that brings it is not
-        given.
+        be ignored like any unknown parameter.
         """
-        cursor, seen = start, {start}
-        while True:
-            call = _page_call(_Call(method, path, params, body), cursor)
+        first = _Call(method, path, params, body)
+
+        async def ask(cursor: str | None, size: int) -> Page:
+            call = _page_call(first, cursor, size)
             page, seconds = await self._answer(call, partial(page_of, cursor=cursor, where=call.where))
-            if page.next_cursor is not None and page.next_cursor in seen:
-                raise LoopingCursor(
-                    f"{call.where} gave a cursor for the second time after {len(seen)} pages; the list was left "
-                    "unfinished and nothing is taken for deleted. Run the sync again."
-                )
-            yield replace(page, seconds=seconds)
-            if page.next_cursor is None:
-                return
-            cursor = page.next_cursor
-            seen.add(cursor)
+            return replace(page, seconds=seconds)
+
+        return walk(ask, where=first.where, start=start, cursor_of=cursor_of)
 
     async def _answer(self, call: _Call, read: Callable[[object], _T]) -> tuple[_T, float]:
         """Try until there is an answer that can be read, an error that another try would not change, or no budget.
@@ -275,11 +269,11 @@ def _as_it_is(answer: object) -> object:
     return answer
 
 
-def _page_call(call: _Call, cursor: str | None) -> _Call:
+def _page_call(call: _Call, cursor: str | None, size: int) -> _Call:
     at = {} if cursor is None else {"starting_after": cursor}
     if call.method == "GET":
-        return _Call("GET", call.path, {**(call.params or {}), "limit": str(PAGE_SIZE), **at})
-    return _Call(call.method, call.path, call.params, {**(call.body or {}), "limit": PAGE_SIZE, **at})
+        return _Call("GET", call.path, {**(call.params or {}), "limit": str(size), **at})
+    return _Call(call.method, call.path, call.params, {**(call.body or {}), "limit": size, **at})
 
 
 def _given_up(call: _Call, attempts: Attempts, failed: Retriable) -> str:

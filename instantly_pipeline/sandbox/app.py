@@ -56,8 +56,8 @@ class App:
             await respond(send, control.handle(self, request))
             return
         now = time.monotonic()
-        fault = self.faults.pick(request, now) if self.faults.active else None
         route, tenant, answer = self._answer(request, now)
+        fault = self.faults.pick(request, answer, now) if self.faults.active else None
         workspace = tenant.world.id if tenant else ""
         if fault is not None:
             await break_answer(self, fault, request, route, workspace, answer, scope, send)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from instantly_pipeline.sandbox.http import Request
+from instantly_pipeline.sandbox.http import Request, Response
 
 KINDS = (
     "status",
@@ -24,12 +24,16 @@ FIELDS = ("match", "kind", "status", "body", "headers", "times", "rate", "second
 
 @dataclass
 class Fault:
-    """One rule. `seconds` limits how long it holds (`slow`, `hang`: how long the answer takes)."""
+    """One rule. `seconds` limits how long it holds (`slow`, `hang`: how long the answer takes).
+
+    `contains` is looked for in the query and the body of the request, `answer_contains` in what would be answered.
+    """
 
     kind: str
     method: str | None = None
     path: str | None = None
     contains: str | None = None
+    answer_contains: str | None = None
     after_bytes: int | None = None
     status: int = 503
     body: Any = None
@@ -41,10 +45,12 @@ class Fault:
     hits: int = 0
     started: float | None = None
 
-    def matches(self, request: Request) -> bool:
+    def matches(self, request: Request, answer: Response) -> bool:
         if self.method and self.method != request.method:
             return False
         if self.path and not (request.path == self.path or _pattern(self.path).fullmatch(request.path)):
+            return False
+        if self.answer_contains and self.answer_contains.encode() not in answer.body:
             return False
         return not self.contains or self.contains.encode() in request.query + b" " + request.body
 
@@ -63,9 +69,9 @@ def parse(spec: Any) -> Fault:
     if unknown:
         raise ValueError(f"unknown fields {unknown} of a fault; known: {list(FIELDS)}")
     match = spec.get("match") or {}
-    wrong = sorted(set(match) - {"method", "path", "contains", "after_bytes"})
+    wrong = sorted(set(match) - {"method", "path", "contains", "answer_contains", "after_bytes"})
     if wrong:
-        raise ValueError(f"unknown match {wrong}; known: method, path, contains, after_bytes")
+        raise ValueError(f"unknown match {wrong}; known: method, path, contains, answer_contains, after_bytes")
     values = {k: v for k, v in spec.items() if k != "match" and v is not None}
     return Fault(**{k: v for k, v in match.items() if v is not None}, **values)
 
@@ -85,9 +91,9 @@ class Faults:
         self.active.clear()
         self._random = Random(self.seed)
 
-    def pick(self, request: Request, now: float) -> Fault | None:
+    def pick(self, request: Request, answer: Response, now: float) -> Fault | None:
         for fault in self.active:
-            if fault.matches(request) and self._fires(fault, now):
+            if fault.matches(request, answer) and self._fires(fault, now):
                 return fault
         return None
 

@@ -8,6 +8,7 @@ from instantly_pipeline.sandbox.http import ApiError, Request, Response
 from instantly_pipeline.sandbox.switches import Switches, applies
 
 Record = dict[str, Any]
+AGAIN = "~"  # ends the cursor of an empty page: the same place once more
 
 
 class Source(Protocol):
@@ -110,6 +111,11 @@ def page(source: Source, cursor: str | None, limit: int, switches: Switches, pro
     """One page as the endpoint would answer it."""
     if limit < 0:
         return Response(b'{"items":[]}')
+    lost = switches.lost_cursor.get(source.name)
+    if lost in ("empty", "ends") and cursor and not cursor.endswith(AGAIN):
+        onward = b',"next_starting_after":' + _quoted(cursor + AGAIN) if lost == "empty" else b""
+        return Response(b'{"items":[]' + onward + b"}")
+    cursor = cursor.removesuffix(AGAIN) if cursor else cursor
     start = source.position(cursor)
     if applies(switches.duplicate_rows, source.name) and start > 0:
         start -= 1
@@ -124,7 +130,9 @@ def page(source: Source, cursor: str | None, limit: int, switches: Switches, pro
     if applies(switches.cursor_loop, source.name) and start >= 2 * take:
         following = source.cursor(take - 1)
     tail = b"]}"
-    if following is not None:
+    if following is not None and lost == "renamed":
+        tail = b'],"pagination":{"next_starting_after":' + _quoted(following) + b"}}"
+    elif following is not None and lost != "absent":
         tail = b'],"next_starting_after":' + _quoted(following) + b"}"
     if profile == "seed":
         tail = tail[:-1] + (b',"has_more":true}' if end < source.size else b',"has_more":false}')

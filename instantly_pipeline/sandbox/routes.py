@@ -43,12 +43,14 @@ STREAMS = (
     Route("GET", "lead-lists/{id}", "lead_lists", lists.lead_list),
     Route("GET", "lead-lists/{id}/verification-stats", "lead_lists", lists.verification_stats),
     Route("GET", "lead-labels", "lead-labels", lists.lead_labels),
+    Route("GET", "lead-labels/{id}", "lead-labels", lists.lead_label),
     Route("GET", "block-lists-entries", "block_list_entries", lists.block_list),
     Route("GET", "block-lists-entries/{id}", "block_list_entries", lists.block_list_entry),
     Route("GET", "block-lists-entries/download", "block_list_entries", lists.block_list_download),
     Route("GET", "custom-tags", "custom_tags", lists.custom_tags),
     Route("GET", "custom-tags/{id}", "custom_tags", lists.custom_tag),
     Route("GET", "api-keys", "api_keys", lists.api_keys),
+    Route("GET", "api-keys/{id}", "api_keys", lists.api_key),  # the seed has it; the reference says that live has not
 )
 OTHERS = (
     Route("GET", "campaigns/count-launched", "campaigns", extras.count_launched),

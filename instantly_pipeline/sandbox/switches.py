@@ -34,7 +34,10 @@ class Switches:
     step_text_null and step_numbers (`"null"`, and numbers, in steps), null_steps.
     Paging: trailing_cursor (`full`: only after a full page, `always`, `never`), limit_above_100 (`400` or `empty`),
     short_pages, duplicate_rows, repeat_cursor, cursor_loop, insert_during_crawl, delete_during_crawl,
+    lost_cursor (collection -> how its pages lead no further: `absent`, `renamed`: under `pagination`, `empty`: an empty
+    page with a cursor comes before each page but the first, `ends`: an empty page without one comes in its place),
     any_lead_cursor (off: a cursor that is no lead's id is a 400), account_order (`desc` or `asc`),
+    leads_need_parent (400 for /leads/list without `campaign`, `list_id`, `ids` or `contacts`),
     lead_queries (what `queries` of /leads/list comes to: `exact`, `ignored`, `refused`: a 400, `partial`: a third of
     the leads is left out, `calendar`: the days are those of the UTC calendar, `hours`: the days are taken for hours).
     Analytics: end_date_inclusive (date-only ends of /analytics, /overview and /steps), full_timestamps (off: a 400),
@@ -62,7 +65,9 @@ class Switches:
     cursor_loop: Where = False
     insert_during_crawl: Where = False
     delete_during_crawl: Where = False
+    lost_cursor: dict[str, str] = field(default_factory=dict)
     any_lead_cursor: bool = True
+    leads_need_parent: bool = False
     account_order: str = "desc"
     lead_queries: str = "exact"
     end_date_inclusive: bool = True

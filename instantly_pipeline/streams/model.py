@@ -94,7 +94,8 @@ class Stream:
     belongs to (a deletion that empties a part is suspicious). `secrets` are fields dropped before anything is written.
     `params` are sent with every request, `parent_param` is the query parameter that names the campaign, `full_instants`
     says that date parameters are sent as full timestamps. `rows` turns an answer that is not simply a list of records
-    into records; it returns only what it recognises and never raises on a shape it does not know.
+    into records; it returns only what it recognises and never raises on a shape it does not know. `cursor` names the
+    fields of a record whose values, joined by `&`, ask a list for what follows it (reference, section 1.3).
     """
 
     name: str
@@ -114,6 +115,12 @@ class Stream:
     parent_param: str = "campaign_id"
     full_instants: bool = False
     rows: Callable[[object], list[dict[str, object]]] | None = None
+    cursor: tuple[str, ...] = ()
+
+    def cursor_of(self, record: Mapping[str, object]) -> str | None:
+        """The cursor behind a record; None where the record lacks a part of it, or the stream is no list."""
+        parts = [record.get(name) for name in self.cursor]
+        return "&".join(map(str, parts)) if parts and all(isinstance(part, str) and part for part in parts) else None
 
     def column(self, name: str) -> Column:
         """The column called `name`; KeyError if there is none."""

@@ -15,7 +15,8 @@ from datetime import date
 
 import orjson
 
-from instantly_pipeline.api.client import PAGE_SIZE, counted
+from instantly_pipeline.api.client import counted
+from instantly_pipeline.api.paging import PAGE_SIZE
 from instantly_pipeline.errors import PipelineError, StreamError
 from instantly_pipeline.lake.record import Record
 from instantly_pipeline.streams.model import Read, Stream

@@ -21,7 +21,7 @@ from instantly_pipeline.lake.conform import Batch, Drift, Oddity
 from instantly_pipeline.lake.record import Record
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.sync.context import Context
-from instantly_pipeline.sync.report import Event, StreamResult
+from instantly_pipeline.sync.report import Event, Outcome, StreamResult
 
 PAGES_PER_BATCH = 50
 SECONDS_PER_BATCH = 30.0
@@ -100,6 +100,10 @@ class Sink:
             Event("progress", self.ctx.workspace, self.stream.name, rows=self.result.rows_read, done=self.done,
                   total=self.total)
         )  # fmt: skip
+
+    def fail(self, reason: str) -> None:
+        """What was read is good, and not all: the stream ends as failed."""
+        self.result.outcome, self.result.reason = Outcome.FAILED, reason
 
     def odd(self, key: str | None, reason: str, *, column: str = "", expected: str = "", found: str = "") -> None:
         """Note something odd about a record, once a run."""

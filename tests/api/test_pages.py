@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -58,12 +59,95 @@ def test_a_list_can_be_taken_up_at_a_cursor() -> None:
     assert pages[0].cursor == "a&x@y.example"
 
 
-@pytest.mark.parametrize("end", [page("z"), page("z", next_starting_after=None), page("z", after=""), page(after="q")])
-def test_the_end_is_no_cursor_or_an_empty_page(end: Reply) -> None:
+@pytest.mark.parametrize("end", [page("z"), page("z", next_starting_after=None), page("z", after=""), page()])
+def test_the_end_is_where_no_cursor_is_given(end: Reply) -> None:
     pages, requests = read(page("a", after="a"), end, page("beyond"))
     assert len(requests) == 2
     assert pages[-1].next_cursor is None
     assert "beyond" not in ids(pages)
+
+
+def test_a_cursor_is_followed_behind_an_empty_page_too() -> None:
+    pages, _ = read(page("a", after="a"), page(after="q"), page("z"))
+    assert ids(pages) == ["a", "z"]
+
+
+def test_pages_that_stay_empty_are_no_end_and_are_not_read_for_ever() -> None:
+    cursors = iter(range(1_000))
+
+    async def main() -> int:
+        async with Server(script=lambda _: page(after=f"c{next(cursors)}")) as server, client_of(server) as client:
+            with pytest.raises(LoopingCursor, match="empty pages"):
+                [p async for p in client.pages("GET", "/api/v2/list")]
+            return len(server.requests)
+
+    assert run(main()) < 30
+
+
+def id_of(record: Mapping[str, object]) -> str:
+    return str(record["id"])
+
+
+def test_a_full_page_without_a_cursor_is_asked_on_behind_its_last_record() -> None:
+    pages, requests = read(page(*range(100)), page(*range(100, 130)), cursor_of=id_of)
+    assert ids(pages) == list(range(130))
+    assert [dict(r.query).get("starting_after") for r in requests] == [None, "99"]
+    assert [p.next_cursor for p in pages] == ["99", None]
+
+
+@pytest.mark.parametrize("answer", [refusal(400), refusal(404), refusal(500), page(), page(*range(100))])
+def test_a_list_whose_last_page_is_full_is_over_where_nothing_new_follows(answer: Reply) -> None:
+    pages, _ = read(page(*range(100)), answer, cursor_of=id_of)
+    assert set(ids(pages)) == set(range(100))
+    assert pages[-1].next_cursor is None
+
+
+def test_a_page_that_is_not_full_and_has_no_cursor_is_the_last() -> None:
+    _, requests = read(page(*range(99)), page("beyond"), cursor_of=id_of)
+    assert len(requests) == 1
+
+
+def poisoned(*bad: int, of: int = 250) -> Callable[[Request], Reply]:
+    """A list in which a page fails that holds one of the `bad` records."""
+
+    def answer(request: Request) -> Reply:
+        asked = dict(request.query)
+        start, size = int(asked.get("starting_after", -1)) + 1, int(asked["limit"])
+        rows = range(start, min(start + size, of))
+        if any(one in rows for one in bad):
+            return refusal(500)
+        return page(*rows, **({"after": str(rows[-1])} if rows and rows[-1] < of - 1 else {}))
+
+    return answer
+
+
+def test_a_page_that_fails_as_a_whole_is_read_in_parts_up_to_what_it_fails_for() -> None:
+    given: list[object] = []
+
+    async def main() -> None:
+        async with Server(script=poisoned(137)) as server, client_of(server) as client:
+            async for p in client.pages("GET", "/api/v2/list"):
+                given.extend(ids([p]))
+
+    with pytest.raises(Exhausted):
+        run(main())
+    assert given == list(range(137))
+
+
+def test_a_page_too_large_for_the_server_is_read_in_parts_and_the_next_one_whole() -> None:
+    refused = iter([True] * 8)  # the tries of one page
+
+    def answer(request: Request) -> Reply:
+        too_large = int(dict(request.query)["limit"]) == 100 and next(refused, False)
+        return refusal(502) if too_large else poisoned()(request)
+
+    async def main() -> list[str]:
+        async with Server(script=answer) as server, client_of(server) as client:
+            pages = [p async for p in client.pages("GET", "/api/v2/list")]
+            assert ids(pages) == list(range(250))
+            return [dict(r.query)["limit"] for r in server.requests]
+
+    assert run(main())[8:] == ["10"] * 10 + ["100", "100"]
 
 
 def test_the_last_page_may_carry_its_own_cursor_again_when_nothing_follows() -> None:

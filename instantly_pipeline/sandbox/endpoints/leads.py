@@ -14,6 +14,7 @@ from instantly_pipeline.sandbox.world.lead_store import LeadStore, View
 
 Body = dict[str, Any]
 PLAIN = {"limit", "starting_after"}
+PARENTS = {"campaign", "list_id", "ids", "contacts"}
 
 
 class LeadSource:
@@ -51,6 +52,8 @@ def leads_list(call: Call) -> Response:
     ):
         raise ApiError(400, "Invalid starting_after")
     filters = {k: body[k] for k in KEYS if body.get(k) is not None}
+    if call.switches.leads_need_parent and not PARENTS & filters.keys():
+        raise ApiError(400, "body must have one of campaign, list_id, ids, contacts")
     if "queries" in filters:
         filters["queries"] = _switched(call.switches.lead_queries, filters["queries"], store.now)
     view = query(store, filters, _key(filters)) if filters else store.everything()

@@ -130,6 +130,10 @@ def lead_labels(call: Call) -> Response:
     return call.listed("lead_labels", rows, by_created())
 
 
+def lead_label(call: Call) -> Response:
+    return call.one("lead_labels", call.uuid())
+
+
 def block_list(call: Call) -> Response:
     return call.listed("block_list_entries", _blocked(call), by_id())
 
@@ -165,6 +169,10 @@ def custom_tag(call: Call) -> Response:
 
 def api_keys(call: Call) -> Response:
     return call.listed("api_keys", call.served("api_keys"), by_id())
+
+
+def api_key(call: Call) -> Response:
+    return call.one("api_keys", call.uuid())
 
 
 def tag_mappings_of(call: Call) -> list[Record]:

@@ -15,6 +15,7 @@ STREAM = Stream(
     about="Sending accounts (mailboxes) with their state and limits; never their passwords",
     path="/api/v2/accounts",
     read=Read.SCAN,
+    cursor=("timestamp_created", "email"),
     key=("email",),
     absent=Absent.DELETED,
     scope=("email",),  # keys are in lower case; the server is asked for an address as it spells it

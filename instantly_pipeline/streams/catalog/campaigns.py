@@ -10,6 +10,7 @@ STREAM = Stream(
     about="Campaigns that exist now or existed, with settings, schedule and sequences",
     path="/api/v2/campaigns",
     read=Read.SCAN,
+    cursor=("id",),
     key=("id",),
     absent=Absent.DELETED,
     api_scope="campaigns:read",

@@ -109,6 +109,7 @@ STREAM = Stream(
     path="/api/v2/leads/list",
     method="POST",
     read=Read.SWEEP,
+    cursor=("id",),
     key=("id",),
     absent=Absent.CONFIRM,
     scope=("campaign", "list_id"),

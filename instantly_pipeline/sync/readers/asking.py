@@ -7,7 +7,7 @@ checkpoint that is written behind a batch never says more than what has landed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,6 @@ from typing import Generic, TypeVar
 
 from instantly_pipeline.api.client import CONCURRENCY
 from instantly_pipeline.errors import Fatal, Forbidden, PipelineError, WorkspaceError
-from instantly_pipeline.sync.report import Outcome
 from instantly_pipeline.sync.sink import Sink
 
 AHEAD = 2 * CONCURRENCY  # asked for and not yet taken: the client's places stay taken while a batch is written
@@ -70,8 +69,7 @@ async def each(
                 since = sink.ctx.now()
     await land()
     if failed:
-        sink.result.outcome = Outcome.FAILED
-        sink.result.reason = f"{len(failed)} of {len(items)} could not be read, the first one because: {failed[0]}"
+        sink.fail(f"{len(failed)} of {len(items)} could not be read, the first one because: {failed[0]}")
 
 
 async def _side_by_side(
@@ -107,6 +105,17 @@ async def _side_by_side(
         for worker in workers:
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
+
+
+async def together(work: Iterable[Coroutine[object, object, _Got]]) -> list[_Got]:
+    """The results, in order; where one fails, the others do not go on beside what follows."""
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def groups(items: Sequence[_Item], size: int) -> list[Sequence[_Item]]:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
-from instantly_pipeline.api.client import Page
-from instantly_pipeline.errors import PipelineError
+from instantly_pipeline.api.client import ApiClient, Page
+from instantly_pipeline.errors import BadRequest, NotFound, PipelineError
+from instantly_pipeline.lake.runs import Entry
 from instantly_pipeline.streams.model import Absent, Stream
 from instantly_pipeline.sync.context import Context, Listing, records_in
 from instantly_pipeline.sync.held import accepted, hold, release
+from instantly_pipeline.sync.readers.deletions import Missing, ask_for
 from instantly_pipeline.sync.sink import Sink
 
 EVERYTHING = (None, None)
-SUSPICIOUS = 10  # so many records missing, and more than half of all, and the list is read again
+FEW = 3  # records that two readings do not show are gone, where the API cannot be asked; more are held
+INSTANT = "timestamp_created"
+MILLISECOND = timedelta(milliseconds=1)  # what the API's instants are told in
 
 
 async def read_object(sink: Sink) -> None:
@@ -38,37 +45,43 @@ async def read_array(sink: Sink) -> None:
 
 
 async def read_scan(sink: Sink) -> None:
-    """Pages by cursor. What a complete scan did not see is deleted.
+    """Pages by cursor. What the list does not show is asked for by id, and deleted where the API says that it is gone.
 
-    A scan that lost most of what was known, or lost anything and ended on an empty page, is made again, and only what
-    neither has seen is gone; an emptied stream is held. An entry that came without a key, or was no record at all, may
-    be any of those missing: then nothing is taken for deleted.
+    Where the API knows a record that the list does not show, or cannot be asked, the list is read again. What cannot be
+    asked and two readings do not show is gone where it is a few, else held.
     """
     ahead = sink.ctx.listed.get(sink.stream.name)
     at = ahead.asked_at if ahead else sink.ctx.now()
-    seen, on_nothing = await _scan(sink)
+    shown = await _scan(sink)
     known = sink.ctx.log(sink.stream.name).index.alive()
-    if _looks_cut_short(known.keys(), seen, on_nothing=on_nothing):
-        lost = len(known.keys() - seen)
-        sink.ctx.say(f"{lost} of {len(known)} known records were not in the list: reading it again.", sink.stream.name)
-        seen |= (await _scan(sink))[0]
-    gone = known.keys() - seen
-    if sink.stream.absent is not Absent.DELETED or None in seen:
-        gone = set()
-    held = set() if seen else gone - accepted(sink)
-    sink.gone(gone - held)
-    if not held:
+    missing = await _missing(sink, {key: entry for key, entry in known.items() if key not in shown.ids}, shown)
+    if missing.there or (missing.unknown and not shown.is_vague):
+        count = len(missing.there | missing.unknown)
+        sink.ctx.say(f"{count} of {len(known)} known records were not in the list: reading it again.", sink.stream.name)
+        shown += await _scan(sink)
+        missing = missing.without(shown.ids)
+    held = missing.unknown - accepted(sink)
+    if len(held) <= FEW or shown.is_vague:
+        held = set()
+    sink.gone(missing.gone if shown.is_vague else missing.gone | (missing.unknown - held))
+    if not held and not missing.there:
         sink.verified(EVERYTHING)
     await sink.land(at=at)
     if held:
-        await hold(sink, held, "the whole stream came back empty, twice")
+        await hold(sink, held, "two readings of the list do not show them, and the API could not be asked by id")
     else:
         await release(sink)
+    if missing.there:
+        sink.fail(
+            f"The list ended early: it does not show {len(missing.there)} records that the API has by their id, so new "
+            "ones may be missing as well. What was read is kept; the next sync reads it again."
+        )
 
 
-def _looks_cut_short(known: Collection[str], seen: Collection[str | None], *, on_nothing: bool) -> bool:
-    lost = sum(key not in seen for key in known)
-    return lost > 0 and (on_nothing or (lost >= SUSPICIOUS and lost > len(known) / 2))
+async def _missing(sink: Sink, missing: Mapping[str, Entry], shown: _Shown) -> Missing:
+    if not missing or sink.stream.absent is not Absent.DELETED:
+        return Missing()
+    return await ask_for(sink, missing, next(iter(shown.ids.items()), None))
 
 
 async def read_ahead(ctx: Context, stream: Stream) -> Listing:
@@ -76,7 +89,7 @@ async def read_ahead(ctx: Context, stream: Stream) -> Listing:
     at, pages = ctx.now(), []
     error: PipelineError | None = None
     try:
-        async for page in ctx.client.pages(stream.method, stream.path, params=stream.params):
+        async for page in list_pages(ctx.client, stream):
             pages.append(page)
     except PipelineError as end:
         error = end
@@ -84,24 +97,72 @@ async def read_ahead(ctx: Context, stream: Stream) -> Listing:
     return ctx.listed[stream.name]
 
 
-async def _scan(sink: Sink) -> tuple[set[str | None], bool]:
-    """The keys of a complete scan (None among them where a record had none), and whether its last page was empty.
+@dataclass(slots=True)
+class _Shown:
+    """What a scan has shown: keys, and the ids as the API spells them."""
 
-    An empty page behind a cursor may be the end, or the answer to a cursor whose record is gone meanwhile (reference,
-    section 21).
-    """
-    stream, ctx = sink.stream, sink.ctx
-    seen: set[str | None] = set()
-    on_nothing = False
-    ahead = ctx.listed.pop(stream.name, None)
-    async for page in _again(ahead) if ahead else sink.client.pages(stream.method, stream.path, params=stream.params):
-        seen.update(ctx.log(stream.name).keys(page.items))
-        if page.dropped:
-            seen.add(None)
-            sink.odd(None, f"{page.dropped} entries of a page were no records", expected="object")
-        on_nothing = not page.items
+    ids: dict[str, str] = field(default_factory=dict)
+    is_vague: bool = False  # an entry was no record, or had no key: it may be any of those missing
+
+    def __iadd__(self, other: _Shown) -> _Shown:
+        self.ids |= other.ids
+        self.is_vague |= other.is_vague
+        return self
+
+
+async def _scan(sink: Sink) -> _Shown:
+    """Take all pages of the list."""
+    stream, shown, edges = sink.stream, _Shown(), list[str]()
+    ahead = sink.ctx.listed.pop(stream.name, None)
+    async for page in _again(ahead) if ahead else list_pages(sink.client, stream):
+        _see(sink, shown, page)
         await sink.page(page.items)
-    return seen, on_nothing
+        if page.next_cursor is not None and (before := _before_the_last(stream, page)):
+            edges.append(before)
+    for cursor in edges:
+        await _edge(sink, shown, cursor)
+    return shown
+
+
+def list_pages(client: ApiClient, stream: Stream, start: str | None = None) -> AsyncGenerator[Page]:
+    """The pages of a stream's list."""
+    return client.pages(stream.method, stream.path, params=stream.params, start=start, cursor_of=stream.cursor_of)
+
+
+def _see(sink: Sink, shown: _Shown, page: Page) -> None:
+    for key, record in zip(sink.ctx.log(sink.stream.name).keys(page.items), page.items, strict=True):
+        if key is None:
+            shown.is_vague = True
+        else:
+            shown.ids[key] = str(record.get(sink.stream.key[0]))
+    if page.dropped:
+        shown.is_vague = True
+        sink.odd(None, f"{page.dropped} entries of a page were no records", expected="object")
+
+
+def _before_the_last(stream: Stream, page: Page) -> str | None:
+    """Where the cursor is an instant, the one just before that of a page's last record, in the order of the list."""
+    if stream.cursor != (INSTANT,) or not page.items:
+        return None
+    try:
+        first, last = (datetime.fromisoformat(str(page.items[n].get(INSTANT))) for n in (0, -1))
+        before = last + MILLISECOND if first >= last else last - MILLISECOND
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return before.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+async def _edge(sink: Sink, shown: _Shown, cursor: str) -> None:
+    """Take the records of one instant that lie on both sides of a page's edge: the cursor leads on behind them all."""
+    try:
+        async with aclosing(list_pages(sink.client, sink.stream, cursor)) as pages:
+            page = await anext(pages)
+    except (BadRequest, NotFound):
+        return  # not a cursor to this server
+    log = sink.ctx.log(sink.stream.name)
+    new = [record for key, record in zip(log.keys(page.items), page.items, strict=True) if key not in shown.ids]
+    _see(sink, shown, page)
+    await sink.page(new)
 
 
 async def _again(ahead: Listing) -> AsyncGenerator[Page]:

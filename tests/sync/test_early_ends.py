@@ -1,0 +1,198 @@
+"""A list that ends early looks like one that is over: what it does not show is asked for by id before it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from instantly_pipeline.sandbox.config import SandboxConfig
+from instantly_pipeline.sync.report import Outcome
+from tests.sync.harness import NOON, Bench, assert_mirrors, bench, stream_result
+
+PATHS = {
+    "campaigns": "/api/v2/campaigns",
+    "accounts": "/api/v2/accounts",
+    "lead_lists": "/api/v2/lead-lists",
+    "lead_labels": "/api/v2/lead-labels",
+    "block_list_entries": "/api/v2/block-lists-entries",
+    "custom_tags": "/api/v2/custom-tags",
+    "api_keys": "/api/v2/api-keys",
+}
+NUMBER = 130
+
+
+def filled(at: Bench, stream: str) -> None:
+    """As many records in the list as make two pages."""
+    pattern = at.state(stream)[0]
+    here = len(at.state(stream))
+    records = [
+        {
+            **pattern,
+            "id": f"0199aaaa-0000-7000-8000-{n:012x}",
+            "timestamp_created": f"2026-05-0{1 + n % 9}T10:{n % 60:02}:{n // 60:02}.{n:03}Z",
+            **({"email": f"box-{n}@many.example"} if stream == "accounts" else {}),
+        }
+        for n in range(NUMBER - here)
+    ]
+    at.mutate({"op": "insert", "collection": stream, "records": records})
+    assert len(at.state(stream)) == NUMBER
+
+
+@pytest.fixture(scope="module", params=sorted(PATHS))
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bench, str]]:
+    config = SandboxConfig(leads=20, campaigns=2, accounts=2, days=3, rate_limited=False, now=NOON)
+    with bench(tmp_path_factory.mktemp("early") / "data", config) as at:
+        filled(at, request.param)
+        yield at, request.param
+
+
+@pytest.fixture
+def full(world: tuple[Bench, str], tmp_path: Path) -> Iterator[tuple[Bench, str]]:
+    """A world with two pages in one of its lists, and an empty data directory."""
+    at, stream = world
+    fresh = Bench(at.url, at.key, tmp_path / "data")
+    yield fresh, stream
+    at.control.request("DELETE", "/faults")
+    at.control.request("DELETE", "/switches")
+    fresh.control.close()
+
+
+@pytest.mark.parametrize("how", ["absent", "renamed", "empty"])
+def test_a_list_is_read_whole_though_its_cursor_is_lost(full: tuple[Bench, str], how: str) -> None:
+    at, stream = full
+    at.post("/switches", {"lost_cursor": {stream: how}})
+    for _ in range(2):
+        assert at.sync(stream).exit_code == 0
+        assert_mirrors(at, (stream,))
+
+
+@pytest.mark.parametrize("since", ["the second sync", "the first"])
+def test_an_empty_page_in_the_middle_deletes_nothing_and_is_said(full: tuple[Bench, str], since: str) -> None:
+    at, stream = full
+    if since == "the second sync":
+        at.sync(stream)
+    at.post("/switches", {"lost_cursor": {stream: "ends"}})
+    report = at.sync(stream)
+    assert {row["_op"] for row in at.rows(stream)} == {"upsert"}
+    if since == "the second sync":
+        result = stream_result(report, stream)
+        assert (result.outcome, report.exit_code) == (Outcome.FAILED, 3)
+        assert "ended early" in (result.reason or "")
+        assert len(at.alive(stream)) == NUMBER
+    at.control.request("DELETE", "/switches")
+    assert at.sync(stream).exit_code == 0
+    assert_mirrors(at, (stream,))
+
+
+def test_a_list_that_comes_back_empty_deletes_nothing_that_the_api_has_by_id(full: tuple[Bench, str]) -> None:
+    at, stream = full
+    at.sync(stream)
+    at.fault(PATHS[stream], "status", status=200, body={"items": []})
+    report = at.sync(stream)
+    assert report.exit_code == 3
+    assert len(at.alive(stream)) == NUMBER
+
+
+@pytest.mark.parametrize("count", [1, 60])
+def test_what_the_api_says_by_id_is_gone_is_deleted_however_much_it_is(full: tuple[Bench, str], count: int) -> None:
+    at, stream = full
+    at.sync(stream)
+    name = "email" if stream == "accounts" else "id"
+    gone = at.state(stream)[-count:]
+    at.mutate(*({"op": "delete", "collection": stream, "id": row[name]} for row in gone))
+    try:
+        report = at.sync(stream)
+        assert (report.exit_code, stream_result(report, stream).changes.deleted) == (0, count)
+        assert_mirrors(at, (stream,))
+        asked = [r for r in at.requests() if r["path"].startswith(PATHS[stream] + "/")]
+        assert len(asked) >= count
+    finally:
+        at.mutate({"op": "insert", "collection": stream, "records": gone})
+
+
+def no_questions_by_id(at: Bench, stream: str, **answer: Any) -> None:
+    at.fault(f"{PATHS[stream]}/{{id}}", "status", **answer)
+
+
+REFUSALS = [
+    {"status": 404},
+    {"status": 403},
+    {"status": 400},
+    {"status": 200, "body": {"items": []}},
+    {"status": 200, "body": {"id": "0199aaaa-0000-7000-8000-00000000ffff", "email": "other@many.example"}},
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=str)
+@pytest.mark.parametrize("count", [3, 40])
+def test_what_cannot_be_asked_by_id_is_held_when_it_is_more_than_a_few(
+    at: Bench, refusal: dict[str, Any], count: int
+) -> None:
+    filled(at, "api_keys")
+    at.sync("api_keys")
+    no_questions_by_id(at, "api_keys", **refusal)
+    at.mutate(*({"op": "delete", "collection": "api_keys", "id": r["id"]} for r in at.state("api_keys")[:count]))
+    at.forget_requests()
+    report = at.sync("api_keys")
+    lists = sum(r["path"] == PATHS["api_keys"] for r in at.requests())
+    assert lists == 2 * -(-(NUMBER - count) // 100)  # two readings
+    if count > 3:
+        assert (stream_result(report, "api_keys").held_deletes, report.exit_code) == (count, 3)
+        assert at.sync("api_keys", accept_deletes=True).exit_code == 0
+    assert_mirrors(at, ("api_keys",))
+
+
+def test_thousands_that_are_gone_are_judged_by_some_hundreds(at: Bench) -> None:
+    pattern = at.state("block_list_entries")[0]
+    records = [{**pattern, "id": f"0199aaaa-0000-7000-8000-{n:012x}"} for n in range(3_000)]
+    at.mutate({"op": "insert", "collection": "block_list_entries", "records": records})
+    at.sync("block_list_entries")
+    at.mutate(*({"op": "delete", "collection": "block_list_entries", "id": r["id"]} for r in records))
+    at.forget_requests()
+    report = at.sync("block_list_entries")
+    assert (report.exit_code, stream_result(report, "block_list_entries").changes.deleted) == (0, 3_000)
+    assert 100 < len(at.requests()) < 300
+    assert_mirrors(at, ("block_list_entries",))
+
+
+def test_a_long_list_of_which_half_is_not_shown_loses_nothing(at: Bench) -> None:
+    pattern = at.state("block_list_entries")[0]
+    records = [{**pattern, "id": f"0199aaaa-0000-7000-8000-{n:012x}"} for n in range(1_000)]
+    at.mutate({"op": "insert", "collection": "block_list_entries", "records": records})
+    at.sync("block_list_entries")
+    shown = sorted(at.state("block_list_entries"), key=lambda r: str(r["id"]), reverse=True)
+    at.fault(PATHS["block_list_entries"], "status", status=200, body={"items": shown[:90]})
+    report = at.sync("block_list_entries")
+    assert report.exit_code == 3
+    assert len(at.alive("block_list_entries")) == len(shown)
+    at.control.request("DELETE", "/faults")
+    assert at.sync("block_list_entries").exit_code == 0
+    assert_mirrors(at, ("block_list_entries",))
+
+
+def test_an_answer_by_id_that_does_not_come_deletes_nothing(at: Bench) -> None:
+    at.sync("custom_tags")
+    at.mutate({"op": "delete", "collection": "custom_tags", "id": at.state("custom_tags")[0]["id"]})
+    no_questions_by_id(at, "custom_tags", status=500)
+    report = at.sync("custom_tags")
+    assert (stream_result(report, "custom_tags").outcome, report.exit_code) == (Outcome.FAILED, 3)
+    assert {row["_op"] for row in at.rows("custom_tags")} == {"upsert"}
+
+
+@pytest.mark.parametrize("stream", ["lead_lists", "lead_labels"])
+def test_records_of_one_instant_at_the_edge_of_a_page_are_all_read(at: Bench, stream: str) -> None:
+    pattern = at.state(stream)[0]
+    records = [
+        {
+            **pattern,
+            "id": f"0199aaaa-0000-7000-8000-{n:012x}",
+            "timestamp_created": f"2026-05-31T10:00:00.{900 - n // 3:03}Z",
+        }
+        for n in range(250)
+    ]
+    at.mutate({"op": "insert", "collection": stream, "records": records})
+    assert at.sync(stream).exit_code == 0
+    assert_mirrors(at, (stream,))
