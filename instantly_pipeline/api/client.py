@@ -27,7 +27,7 @@ from instantly_pipeline.api.clock import SYSTEM, Clock
 from instantly_pipeline.api.connection import Timeouts, checked, open_http, origin
 from instantly_pipeline.api.limiter import Limiter
 from instantly_pipeline.api.pace import Turn
-from instantly_pipeline.api.paging import CursorOf, walk
+from instantly_pipeline.api.paging import PAGE_SIZE, CursorOf, walk
 from instantly_pipeline.api.redaction import guard_logs, protect, redact
 from instantly_pipeline.api.retry import DEFAULT_RETRY, Attempts, RetryPolicy
 from instantly_pipeline.errors import Exhausted, RateLimited, Retriable
@@ -167,21 +167,36 @@ class ApiClient:
         The cursor goes into the query of a GET and into the body of a POST: in the query of `POST /leads/list` it would
         be ignored like any unknown parameter.
         """
-        first = _Call(method, path, params, body)
 
         async def ask(cursor: str | None, size: int) -> Page:
-            call = _page_call(first, cursor, size)
-            page, seconds = await self._answer(call, partial(page_of, cursor=cursor, where=call.where))
-            return replace(page, seconds=seconds)
+            return await self.page(method, path, params=params, body=body, cursor=cursor, size=size)
 
-        return walk(ask, where=first.where, start=start, cursor_of=cursor_of)
+        return walk(ask, where=_Call(method, path).where, start=start, cursor_of=cursor_of)
 
-    async def _answer(self, call: _Call, read: Callable[[object], _T]) -> tuple[_T, float]:
+    async def page(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        body: Mapping[str, object] | None = None,
+        cursor: str | None = None,
+        size: int = PAGE_SIZE,
+        retry: RetryPolicy | None = None,
+    ) -> Page:
+        """One page of a list, of at most `size` records; with `retry` it is tried otherwise than usual."""
+        call = _page_call(_Call(method, path, params, body), cursor, size)
+        page, seconds = await self._answer(call, partial(page_of, cursor=cursor, where=call.where), retry)
+        return replace(page, seconds=seconds)
+
+    async def _answer(
+        self, call: _Call, read: Callable[[object], _T], retry: RetryPolicy | None = None
+    ) -> tuple[_T, float]:
         """Try until there is an answer that can be read, an error that another try would not change, or no budget.
 
         What was read, and how many seconds the try took that brought it.
         """
-        attempts = Attempts(self._retry, self._rng)
+        attempts = Attempts(retry or self._retry, self._rng)
         while True:
             async with self._slots:
                 limiter = self._apart.get(call.path, self._limiter)

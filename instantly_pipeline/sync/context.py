@@ -114,10 +114,10 @@ class Context:
             return self.told[stream]
         return {key: entry.hash or "" for key, entry in self.log(stream).index.alive().items()}
 
-    def is_listed(self, campaign: str) -> bool:
-        """Whether the list of campaigns had this one when it was last read."""
-        key = orjson.dumps([campaign]).decode()
-        entry = self.log("campaigns").index.lookup([key]).get(key)
+    def is_listed(self, stream: str, identity: str) -> bool:
+        """Whether the list of a stream had this record when it was last read."""
+        key = orjson.dumps([identity]).decode()
+        entry = self.log(stream).index.lookup([key]).get(key)
         return entry is not None and entry.alive
 
     def addresses(self) -> dict[str, str]:

@@ -18,7 +18,7 @@ from instantly_pipeline.api.client import ApiClient, Params
 from instantly_pipeline.api.clock import SYSTEM, Clock
 from instantly_pipeline.api.limiter import Limiter
 from instantly_pipeline.api.retry import RetryPolicy
-from instantly_pipeline.errors import Exhausted, Forbidden, PipelineError, UsageError
+from instantly_pipeline.errors import BadRequest, Exhausted, Forbidden, PipelineError, UsageError
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.settings import Settings
 from instantly_pipeline.streams.model import Read, Stream
@@ -26,7 +26,7 @@ from instantly_pipeline.streams.registry import chosen
 from instantly_pipeline.sync.identity import WORKSPACE_PATH, Names
 
 ONCE = RetryPolicy(tries=1, edge_tries=1, unreached_tries=1, rate_budget=0.0)
-_ACCOUNTS = "/api/v2/accounts"
+_ACCOUNTS, _CAMPAIGNS = "/api/v2/accounts", "/api/v2/campaigns"
 
 
 class Health(StrEnum):
@@ -115,9 +115,9 @@ class _Key:
         return None
 
     async def _ask_all(self, client: ApiClient) -> None:
-        """Lists first: an account of theirs is what the figures of accounts are asked for."""
+        """Lists first: leads and figures are asked for by what they show."""
         left = {stream.path: stream for stream in self._streams.values() if stream.path != WORKSPACE_PATH}
-        lists = [stream for stream in left.values() if stream.read in (Read.SCAN, Read.SWEEP)]
+        lists = [stream for stream in left.values() if stream.read is Read.SCAN]
         for wave in (lists, [stream for stream in left.values() if stream not in lists]):
             answers = await asyncio.gather(*(self._ask(client, stream) for stream in wave))
             for stream, answer in zip(wave, answers, strict=True):
@@ -129,7 +129,11 @@ class _Key:
         today = self._time.now().astimezone(UTC).date().isoformat()
         dates = {"start_date": today, "end_date": today}
         if stream.method == "POST" and stream.read is Read.SWEEP:
-            return await _asked(client.post(stream.path, {"limit": 1}))
+            answer = await _asked(client.post(stream.path, {"limit": 1}))
+            campaign = _first(self._answers.get(_CAMPAIGNS)).get("id")
+            if isinstance(answer, BadRequest) and campaign:  # some workspaces' leads are listed by campaign only
+                return await _asked(client.post(stream.path, {"limit": 1, "campaign": campaign}))
+            return answer
         if stream.read in (Read.ACCOUNT_BATCH, Read.ACCOUNT_WINDOW):
             email = _first(self._answers.get(_ACCOUNTS)).get("email")
             if not isinstance(email, str):

@@ -10,7 +10,7 @@ import orjson
 import pyarrow.parquet as pq
 
 from instantly_pipeline.api.client import ApiClient
-from instantly_pipeline.errors import Forbidden, KeyRejected, PlanRequired, UsageError, WorkspaceError
+from instantly_pipeline.errors import BadRequest, Forbidden, KeyRejected, PlanRequired, UsageError, WorkspaceError
 from instantly_pipeline.lake.layout import Layout, write_durably
 
 WORKSPACE_PATH = "/api/v2/workspaces/current"
@@ -44,6 +44,8 @@ async def _from_records(client: ApiClient) -> str:
                     if isinstance(identity, str) and identity:
                         return identity
                 break
+        except BadRequest:
+            continue  # leads are listed by campaign only
         except (Forbidden, PlanRequired):
             refused += 1
     if refused == len(_ELSEWHERE):

@@ -151,7 +151,7 @@ async def _crawl(ids: list[str], far: Far, spans: list[Span] | None) -> Outcome:
     client, clock, seen = _Client(ids, far), _Clock(), set[str]()
     log = SimpleNamespace(keys=lambda items: [f'["{one["id"]}"]' for one in items])
     context = SimpleNamespace(now=clock.now, time=clock, log=lambda _: log)
-    stream = SimpleNamespace(method="POST", path="/list", params=None, name="leads")
+    stream = SimpleNamespace(method="POST", path="/list", params=None, name="leads", cursor_of=None)
     sink = SimpleNamespace(client=client, stream=stream, ctx=context, total=len(ids) // PER_PAGE + 1)
     crawl = Crawl(cast("Sink", sink), spans or [Span()], any_id=True if spans else None)
     async with aclosing(crawl.batches()) as batches:

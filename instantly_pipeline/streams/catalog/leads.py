@@ -113,7 +113,7 @@ STREAM = Stream(
     key=("id",),
     absent=Absent.CONFIRM,
     scope=("campaign", "list_id"),
-    needs=("campaigns",),
+    needs=("campaigns", "lead_lists"),
     api_scope="leads:read",
     columns=_KEYS + _CONTACT + _STATE + _NUMBERS + _TIMES,
 )

@@ -7,6 +7,9 @@ the range that has most left. So the chains balance however the ids lie, a fast 
 one by many. A range is cut in two at a time: ids lie in lumps, and of several cuts most would fall into one gap, where
 each costs a page and brings none.
 
+A lead that the server cannot give, whatever is asked, is read around: the range goes on at an id behind it, and what
+lies between is `left` in the end.
+
 Whether a server takes any id as a cursor is found out by trying: a chain that begins at an id nobody has must answer
 with ids behind it. What the server refuses goes back to the range before it, which knows a cursor that was given.
 """
@@ -22,8 +25,10 @@ from datetime import datetime
 from enum import Enum, auto
 
 from instantly_pipeline.api.client import Page
-from instantly_pipeline.errors import BadRequest
-from instantly_pipeline.sync.leads.ids import cuts, id_of, pages_left
+from instantly_pipeline.api.paging import is_about_the_page
+from instantly_pipeline.api.retry import RetryPolicy
+from instantly_pipeline.errors import BadRequest, Exhausted
+from instantly_pipeline.sync.leads.ids import between, cuts, further, id_of, next_place, pages_left
 from instantly_pipeline.sync.leads.tempo import Tempo
 from instantly_pipeline.sync.sink import PAGES_PER_BATCH, SECONDS_PER_BATCH, Sink
 
@@ -34,6 +39,8 @@ WORTH_CUTTING = 6  # pages each half should have left
 PAGES_BETWEEN_CUTS = 2
 PATIENCE = 8  # pages read before the first cut of a list that is not large
 FRUITLESS_CUTS = 2
+MOST_UNREADABLE = 10  # places of one list that are read around: each costs a minute of tries
+TWICE = RetryPolicy(tries=2, edge_tries=2, unreached_tries=2)  # of what is expected to fail
 LARGE = 500  # pages: to a list this long a second spent on a few chains is dear, and a page read twice is cheap
 
 
@@ -124,6 +131,8 @@ class Crawl:
         may_cut: bool = True,
     ) -> None:
         self.any_id = any_id
+        self.unreadable: list[Exhausted] = []  # why something is left in the end
+        self._gaps = 0
         self._may_cut = may_cut
         self._sink = sink
         self._body = dict(body or {})
@@ -139,10 +148,10 @@ class Crawl:
         self._patience = PAGES_BETWEEN_CUTS if large else PATIENCE
 
     def left(self) -> list[Span]:
-        """What has not landed yet, in order: from here another process can go on."""
+        """What has not landed yet, in order: from here another process can go on. In the end: what cannot be read."""
         spans = [*self._waiting, *self._refused]
         for chain in self._chains:
-            if not chain.finished:
+            if not chain.finished and (chain.landed is None or chain.landed != chain.span.high):
                 entry = chain.span.entry if chain.landed == chain.span.low else Entry.KNOWN
                 spans.append(Span(chain.landed, chain.span.high, chain.cursor, entry))
         return sorted(spans, key=lambda span: span.low or "")
@@ -216,11 +225,15 @@ class Crawl:
         sink, stream = self._sink, self._sink.stream
         asked_at, since = sink.ctx.now(), sink.ctx.time.monotonic()
         pages = sink.client.pages(
-            stream.method, stream.path, params=stream.params, body=self._body, start=chain.span.cursor
-        )
+            stream.method, stream.path, params=stream.params, body=self._body, start=chain.span.cursor,
+            cursor_of=stream.cursor_of,
+        )  # fmt: skip
         try:
             async with aclosing(pages) as listed:
                 async for page in listed:
+                    if not page.items and page.next_cursor is not None:
+                        chain.asked = page.next_cursor
+                        continue  # says nothing yet
                     now = sink.ctx.time.monotonic()
                     self._tempo.took(page.seconds, of=now - since, at=now)
                     piece = self._piece(chain, page, asked_at)
@@ -236,6 +249,59 @@ class Crawl:
             if chain.entered or chain.span.cursor is None:
                 raise
             self._refuse(chain, wrong=True)
+        except Exhausted as error:
+            if not is_about_the_page(error) or not await self._read_around(chain, error):
+                raise
+
+    async def _read_around(self, chain: _Chain, error: Exhausted) -> bool:
+        """End the chain before what cannot be read, and let another begin behind it; whether that can be done."""
+        self._gaps += 1
+        if self.any_id is False or self._gaps > MOST_UNREADABLE:
+            return False
+        following = next_place(chain.at)
+        if following and await self._answers_behind(following):  # it was the cursor that the server had trouble with
+            self._waiting.append(Span(chain.at, chain.span.high, id_of(following), Entry.TRIED))
+            chain.span.high = chain.at
+            return True
+        behind = await self._behind(chain.at, chain.span.high)
+        if behind is not None:
+            self._waiting.append(Span(behind, chain.span.high, id_of(behind), Entry.TRIED))
+            chain.span.high = behind
+            self.unreadable.append(error)
+        return behind is not None
+
+    async def _behind(self, failing: str | None, up_to: str | None) -> str | None:
+        """The nearest place behind `failing` from which the server can give a page; None where there is none."""
+        for behind in further(failing, up_to):
+            if await self._answers_behind(behind):
+                break
+            failing = behind
+        else:
+            return None
+        while (middle := between(failing, behind)) is not None:
+            if await self._answers_behind(middle):
+                behind = middle
+            else:
+                failing = middle
+        return behind
+
+    async def _answers_behind(self, key: str) -> bool:
+        """Whether the server takes an id as a cursor that no lead has, and can give what is behind it."""
+        stream = self._sink.stream
+        try:
+            page = await self._sink.client.page(
+                stream.method,
+                stream.path,
+                params=stream.params,
+                body=self._body,
+                cursor=id_of(key),
+                size=1,
+                retry=TWICE,
+            )
+        except (BadRequest, Exhausted):
+            return False
+        keys = [found for found in self._sink.ctx.log(stream.name).keys(page.items) if found is not None]
+        return min(keys) > key if keys else self.any_id is True
 
     def _piece(self, chain: _Chain, page: Page, asked_at: datetime) -> Piece | None:
         """The page as a piece of its chain; None where the server did not begin where it was told to."""

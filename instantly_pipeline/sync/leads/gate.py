@@ -11,17 +11,20 @@ Whether this holds is judged by what sweeps find (`watch`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import orjson
 
 from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.counters import Counters, counters_now
+from instantly_pipeline.sync.leads.crawl import Span
 from instantly_pipeline.sync.leads.ids import FIRST_TIMED, is_timed, key_at, timed
 
-CAMPAIGN = "campaign="
+CAMPAIGN, LIST = "campaign=", "list_id="
+NEVER = datetime.min.replace(tzinfo=UTC)
+Bounds = tuple[str | None, str | None]
 WORTH_A_SWEEP = 0.8  # of all pages: where the touches would cost as much, everything is swept
 PER_PAGE = 100
 SLICES = 112  # parts of the whole, swept in turn
@@ -59,7 +62,7 @@ class Gate:
     stream: str
     counters: Counters | None
     tokens: dict[str, str] = field(default_factory=dict)
-    _ours: dict[str, int] | None = None
+    _ours: dict[str | None, int] | None = None
 
     @classmethod
     async def of(cls, ctx: Context, stream: str) -> Gate:
@@ -75,18 +78,46 @@ class Gate:
 
     def choose(self, *, full: bool) -> Choice:
         """What this run should read."""
-        pages = self.leads() // PER_PAGE + 1
+        pages = self.pages_of_all()
         must = self._must_sweep() or ("there are few" if self.is_small() else "")
         if must or full:
             return Choice(sweep=True, why=must or "asked for with --full", pages=pages)
-        moved, done = self.moved(), self.ctx.states.read(TOUCHED)
-        if sum(map(self.pages_of, moved)) > WORTH_A_SWEEP * pages:
+        moved = self.moved()
+        if sum(self.pages_of(f"{CAMPAIGN}{c}") for c in moved) > WORTH_A_SWEEP * pages:
             return Choice(sweep=True, why=f"{len(moved)} campaigns moved, nearly all there is", pages=pages)
-        touch = tuple(c for c in moved if done.get(c) != self.tokens[c])
+        scopes = [f"{CAMPAIGN}{c}" for c in moved] + (self.lists() if self.is_by_parent() else [])
+        touch = self.untouched(scopes)
         slices, parts = self.due(), len(self._slices())
         swept = len(slices) * -(-self.leads() // (PER_PAGE * max(parts, 1)))
-        spent = sum(map(self.pages_of, touch)) + swept + (newest_timed(self.ctx, self.stream) is not None)
-        return Choice(False, self._why(moved, slices), touch, tuple(slices), pages=spent)
+        spent = sum(map(self.pages_of, touch)) + swept + self.has_tail()
+        return Choice(False, self._why(moved, slices), tuple(touch), tuple(slices), pages=spent)
+
+    def is_by_parent(self) -> bool:
+        """Whether the API has shown that it lists leads by campaign or list only."""
+        return bool(self.ctx.states.read(SERVER).get("by_parent"))
+
+    def note_by_parent(self, *, is_so: bool) -> None:
+        """Remember how the API lists leads."""
+        self.ctx.states.write(SERVER, self.ctx.states.read(SERVER) | {"by_parent": is_so})
+
+    def has_tail(self) -> bool:
+        """Whether new leads come behind those known."""
+        return not self.is_by_parent() and newest_timed(self.ctx, self.stream) is not None
+
+    def parents(self) -> list[str]:
+        """The scopes of all campaigns and lists that leads may be in."""
+        known = self.ctx.log(self.stream).index.alive_by_scope()
+        return sorted({*(f"{CAMPAIGN}{c}" for c in self.tokens), *self.lists(), *filter(None, known)})
+
+    def lists(self) -> list[str]:
+        """The scopes of all lists."""
+        return [f"{LIST}{one}" for one in self.ctx.ids("lead_lists", alive_only=True)]
+
+    def pages_of_all(self) -> int:
+        """About how many pages it takes to read every lead."""
+        if self.is_by_parent():
+            return 1 + sum(map(self.pages_of, self.parents()))  # one finds out whether it is so still
+        return self.leads() // PER_PAGE + 1
 
     def held(self) -> dict[str, str]:
         """The tokens of the campaigns as they were when their leads were last read."""
@@ -98,13 +129,14 @@ class Gate:
         held = self.held()
         return [campaign for campaign, token in self.tokens.items() if held.get(campaign) != token]
 
-    def pages_of(self, campaign: str) -> int:
-        """About how many pages the leads of a campaign are."""
-        return self.leads_of(campaign) // PER_PAGE + 1
+    def pages_of(self, scope: str) -> int:
+        """About how many pages the leads of a campaign or list are."""
+        return self.leads_of(scope) // PER_PAGE + 1
 
-    def leads_of(self, campaign: str) -> int:
-        """About how many leads a campaign has."""
-        return max(self.counters.leads.get(campaign, 0) if self.counters else 0, self.ours().get(campaign, 0))
+    def leads_of(self, scope: str) -> int:
+        """About how many leads a campaign or list has."""
+        counted = self.counters.leads.get(scope.removeprefix(CAMPAIGN), 0) if self.counters else 0
+        return max(counted, self.ours().get(scope, 0))
 
     def was_swept(self) -> bool:
         """Whether all leads were ever read."""
@@ -112,26 +144,26 @@ class Gate:
 
     def is_small(self) -> bool:
         """Whether a sweep costs next to nothing."""
-        return self.leads() <= self.ctx.sizes.few_pages * PER_PAGE
+        return not self.is_by_parent() and self.leads() <= self.ctx.sizes.few_pages * PER_PAGE
 
     def leads(self) -> int:
         """About how many leads there are."""
         known = sum(self.ours().values())
         if not self.was_swept():
             return max(known, sum(self.counters.leads.values()) if self.counters else 0)
-        return known + sum(self.leads_of(campaign) - self.ours().get(campaign, 0) for campaign in self.moved())
+        moved = [f"{CAMPAIGN}{campaign}" for campaign in self.moved()]
+        return known + sum(self.leads_of(scope) - self.ours().get(scope, 0) for scope in moved)
 
-    def ours(self) -> dict[str, int]:
-        """How many live leads the lake has of each campaign, and elsewhere."""
+    def ours(self) -> dict[str | None, int]:
+        """How many live leads the lake has of each campaign and list, and elsewhere."""
         if self._ours is None:
-            counts = self.ctx.log(self.stream).index.alive_by_scope()
-            self._ours = {(scope or "").removeprefix(CAMPAIGN): count for scope, count in counts.items()}
+            self._ours = self.ctx.log(self.stream).index.alive_by_scope()
         return self._ours
 
     def due(self) -> list[Slice]:
         """The slices to sweep in this run: in proportion to the time that went by, the oldest first."""
         slices, now = self._slices(), self.ctx.now()
-        if not slices:
+        if not slices or self.is_by_parent():
             return []
         whole = timedelta(days=self.ctx.windows.sweep_days)
         since = instant(self.ctx.states.read(SLICED).get("rolled_at")) or max(one.swept_at for one in slices)
@@ -140,30 +172,47 @@ class Gate:
         late = sum(now - one.swept_at >= whole for one in slices)
         return oldest[: min(max(share, late), len(slices))]
 
-    def rolled(self, spans: Sequence[tuple[str | None, str | None]], *, done: bool = False) -> None:
-        """Note that the slices within some spans were swept; `done` where these were all that were due."""
+    def rolled(self, spans: Sequence[Bounds], *, done: bool = False, but: Sequence[Span] = ()) -> None:
+        """Note that the slices within some spans were swept; `done` where these were all that were due.
+
+        Those with a part that could not be read (`but`) stay due.
+        """
         now, before = self.ctx.now(), instant(self.ctx.states.read(SLICED).get("rolled_at"))
-        slices = [Slice(s.low, s.high, now) if _is_within(s, spans) else s for s in self._slices()]
+        slices = [
+            Slice(s.low, s.high, now) if _is_within(s, spans) and not _touches(s, but) else s for s in self._slices()
+        ]
         self._write_slices(slices, rolled_at=now if done or before is None else before)
 
     def forget_slices(self) -> None:
         """The parts are no longer what they were: the next sync sweeps everything."""
         self.ctx.states.forget(SLICED)
 
-    def swept(self, tokens: dict[str, str]) -> None:
-        """Everything was swept, in order of the ids; `tokens` were taken before."""
+    def swept(self, tokens: dict[str, str], *, but: Sequence[Span] = ()) -> None:
+        """Everything was read, but for some parts, which stay due; `tokens` were taken before."""
         states, now = self.ctx.states, self.ctx.now()
         index = self.ctx.log(self.stream).index
         every = max(self.ctx.sizes.leads_per_slice, -(-self.leads() // SLICES))
         cuts = [None, *index.spread(every), None]
-        self._write_slices([Slice(low, high, now) for low, high in pairwise(cuts)], rolled_at=now)
+        slices = [Slice(low, high, now) for low, high in pairwise(cuts)]
+        slices = [replace(one, swept_at=NEVER) if _touches(one, but) else one for one in slices]
+        self._write_slices(slices, rolled_at=now)
         states.write(TOKENS, tokens)
         states.write(SWEPT, {"at": now.isoformat()})
         states.forget(TOUCHED)
 
-    def touched(self, campaigns: Iterable[str]) -> None:
-        """The leads of these campaigns were read completely; what was missing is yet to be judged."""
-        self.ctx.states.write(TOUCHED, self.ctx.states.read(TOUCHED) | {c: self.tokens[c] for c in campaigns})
+    def untouched(self, scopes: Iterable[str]) -> list[str]:
+        """Those that a run which was cut off has not read as they are now."""
+        done = self.ctx.states.read(TOUCHED)
+        return [scope for scope in scopes if done.get(scope) != self._token(scope)]
+
+    def touched(self, scopes: Iterable[str]) -> None:
+        """The leads of these campaigns and lists were read completely; what was missing is yet to be judged."""
+        now_read = {scope: self._token(scope) for scope in scopes}
+        self.ctx.states.write(TOUCHED, self.ctx.states.read(TOUCHED) | now_read)
+
+    def _token(self, scope: str) -> str:
+        """What shows that a scope has moved; of what has no counters, it is read once a day."""
+        return self.tokens.get(scope.removeprefix(CAMPAIGN)) or self.ctx.windows.today.isoformat()
 
     def has_touched(self) -> bool:
         """Whether touches of a run that was cut off wait to be settled."""
@@ -171,11 +220,15 @@ class Gate:
 
     def settled(self) -> None:
         """What the touches found missing was judged."""
-        self.ctx.states.write(TOKENS, self.ctx.states.read(TOKENS) | self.ctx.states.read(TOUCHED))
+        touched = {scope.removeprefix(CAMPAIGN): token for scope, token in self.ctx.states.read(TOUCHED).items()}
+        campaigns = {campaign: token for campaign, token in touched.items() if campaign in self.tokens}
+        self.ctx.states.write(TOKENS, self.ctx.states.read(TOKENS) | campaigns)
         self.ctx.states.forget(TOUCHED)
 
     def _why(self, moved: Sequence[str], slices: Sequence[Slice]) -> str:
         why = f"{len(moved)} of {len(self.tokens)} campaigns moved and are touched"
+        if self.is_by_parent():
+            why += f", and all {len(self.lists())} lists, as the API lists leads by campaign or list only"
         if slices:
             why += f", {len(slices)} of {len(self._slices())} parts are due to be swept"
         return why
@@ -194,8 +247,11 @@ class Gate:
         states = self.ctx.states
         if states.read(SWEEP).get("sweep"):
             return "a sweep that was cut off goes on"
-        if not states.read(SWEPT) or not self._slices():
+        swept = instant(states.read(SWEPT).get("at"))
+        if swept is None or not self._slices():
             return "they were never read whole"
+        if self.is_by_parent() and self.ctx.now() - swept >= timedelta(days=self.ctx.windows.sweep_days):
+            return f"{self.ctx.windows.sweep_days} days have gone by"
         if self.counters is None:
             return "the campaigns' counters cannot be read"
         return str(states.read(DISTRUST).get("why", ""))
@@ -237,7 +293,15 @@ def instant(text: object) -> datetime | None:
     return at if at is not None and at.tzinfo is not None else None
 
 
-def _is_within(part: Slice, spans: Sequence[tuple[str | None, str | None]]) -> bool:
+def _touches(part: Slice, spans: Sequence[Span]) -> bool:
+    return any(
+        (part.high is None or span.low is None or span.low < part.high)
+        and (span.high is None or part.low is None or part.low < span.high)
+        for span in spans
+    )
+
+
+def _is_within(part: Slice, spans: Sequence[Bounds]) -> bool:
     return any(
         (low is None or (part.low is not None and part.low >= low))
         and (high is None or (part.high is not None and part.high <= high))

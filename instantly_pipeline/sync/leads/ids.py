@@ -8,6 +8,7 @@ JSON array of one id, and sorts the same.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import orjson
@@ -15,6 +16,7 @@ import orjson
 _UUID = re.compile(r'\["([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})"\]\Z')
 _VERSION_7 = re.compile(r'\["[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"\]\Z')
 _END = 1 << 128
+_CLOSEST = 1 << 72  # below a millisecond of version 7 (1 << 80): leads lie further apart
 FIRST_TIMED = datetime(2025, 10, 1, tzinfo=UTC)
 
 
@@ -64,3 +66,24 @@ def pages_left(after: str, up_to: str | None, *, since: str, pages: int) -> floa
     if begin is None or here is None or end is None or here <= begin:
         return 0.0
     return (end - here) / ((here - begin) / pages)
+
+
+def next_place(after: str | None) -> str | None:
+    """The very next key, at which no lead is but by a miracle; None where `after` is no UUID."""
+    here = place(after)
+    return None if here is None or here + 1 >= _END else key_at(here + 1)
+
+
+def further(after: str | None, up_to: str | None) -> Iterator[str]:
+    """Keys behind `after` and below `up_to`, each sixteen times as far away as the one before."""
+    here, end = place(after) if after else 0, _END if up_to is None else place(up_to)
+    step = _CLOSEST
+    while here is not None and end is not None and here + step < end:
+        yield key_at(here + step)
+        step *= 16
+
+
+def between(low: str | None, high: str) -> str | None:
+    """The key halfway; None where none lies between, or the ends lie as close as leads do."""
+    here, end = place(low) if low else 0, place(high)
+    return None if here is None or end is None or end - here < _CLOSEST else key_at((here + end) // 2)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from instantly_pipeline.errors import BadRequest
 from instantly_pipeline.sync.held import hold, release, was_held
 from instantly_pipeline.sync.leads.absences import Absences
-from instantly_pipeline.sync.leads.gate import PER_PAGE, Choice, Gate
+from instantly_pipeline.sync.leads.crawl import Span
+from instantly_pipeline.sync.leads.gate import CAMPAIGN, Choice, Gate
 from instantly_pipeline.sync.leads.sweep import confirm, forget_sweep, sweep, sweep_slices
 from instantly_pipeline.sync.leads.touch import FilterIgnored, touch, touch_tail
 from instantly_pipeline.sync.leads.watch import Watch
@@ -29,16 +31,67 @@ async def read_leads(sink: Sink) -> None:
 
 
 async def _in_whole(sink: Sink, gate: Gate, absences: Absences) -> None:
-    sink.total = gate.leads() // PER_PAGE + 1
+    sink.total = gate.pages_of_all()
     watch = Watch(gate)
     sink.on_version = watch.see
-    tokens = await sweep(sink, gate, absences)
+    tokens, left = await _everything(sink, gate, absences)
     await _judge(sink, absences)
     sink.on_version = None
     await watch.judge()
-    gate.swept(tokens)
+    gate.swept(tokens, but=left)
     forget_sweep(sink)
     absences.forget()
+
+
+async def _everything(sink: Sink, gate: Gate, absences: Absences) -> tuple[dict[str, str], list[Span]]:
+    """Read every lead; the gate's tokens as they were before, and what could not be read."""
+    if not gate.is_by_parent() or await _lists_all(sink):
+        try:
+            found = await sweep(sink, gate, absences)
+        except BadRequest:
+            sink.forget_batch()
+        else:
+            if gate.is_by_parent():
+                gate.note_by_parent(is_so=False)
+            return found
+    if not gate.is_by_parent():
+        absences.forget()
+        gate.note_by_parent(is_so=True)
+        sink.ctx.say("The API lists leads by campaign or list only: reading them so.", sink.stream.name)
+    return await _by_parent(sink, gate, absences), []
+
+
+async def _by_parent(sink: Sink, gate: Gate, absences: Absences) -> dict[str, str]:
+    """Read the leads of every campaign and list; the tokens of those that could be read whole."""
+    begun, parents = sink.ctx.now(), gate.parents()
+    try:
+        await touch(sink, gate.untouched(parents), gate, absences)
+    except BadRequest:
+        gate.note_by_parent(is_so=False)  # it was something else that the server refused
+        raise
+    await confirm(sink, _without_parent(sink), absences)
+    unread = {scope.removeprefix(CAMPAIGN) for scope in gate.untouched(parents)}
+    if not unread:
+        sink.verified((None, None))
+    await sink.land(at=begun)
+    return {campaign: token for campaign, token in gate.tokens.items() if campaign not in unread}
+
+
+async def _lists_all(sink: Sink) -> bool:
+    """Whether the API lists leads without their campaign or list by now."""
+    try:
+        await sink.client.page(sink.stream.method, sink.stream.path, body={}, size=1)
+    except BadRequest:
+        return False
+    return True
+
+
+def _without_parent(sink: Sink) -> list[str]:
+    """The known leads that are in no campaign and no list."""
+    index = sink.ctx.log(sink.stream.name).index
+    if not index.alive_by_scope().get(None):
+        return []
+    return sorted(key for key, entry in index.alive().items() if entry.scope is None)
 
 
 async def _in_part(sink: Sink, gate: Gate, choice: Choice, absences: Absences) -> None:
@@ -46,7 +99,8 @@ async def _in_part(sink: Sink, gate: Gate, choice: Choice, absences: Absences) -
         sink.ctx.say(f"{choice.why}.", sink.stream.name)
     if not gate.has_touched():
         absences.forget()
-    await touch_tail(sink)
+    if gate.has_tail():
+        await touch_tail(sink)
     await touch(sink, choice.touch, gate, absences)
     await sink.land()
     watch = Watch(gate)

@@ -23,20 +23,22 @@ LEAST_PAGES = 2  # of a part
 RESUME_WITHIN = timedelta(hours=24)
 
 
-async def sweep(sink: Sink, gate: Gate, absences: Absences) -> dict[str, str]:
-    """Read every lead there is; the gate's tokens as they were before it began.
+async def sweep(sink: Sink, gate: Gate, absences: Absences) -> tuple[dict[str, str], list[Span]]:
+    """Read every lead there is; the gate's tokens as they were before it began, and what could not be read.
 
     `absences` holds what was found missing. The checkpoint is forgotten by `forget_sweep`, once that is judged.
+    BadRequest where the server does not list leads without their campaign or list.
     """
+    left: list[Span] = []
     try:
         spans, tokens = _resumed(sink, absences) or _begin(sink, gate, absences)
         try:
-            await _through(sink, spans, absences, checkpoint=_checkpoint(sink, absences))
+            left = await _through(sink, spans, absences, checkpoint=_checkpoint(sink, absences))
         except StaleCursor:
             sink.ctx.say("The server does not know the place any more: sweeping from the beginning.", sink.stream.name)
             sink.forget_batch()
             spans, tokens = _begin(sink, gate, absences, spans=[Span()])
-            await _from_beginning(sink, spans, absences)
+            left = await _from_beginning(sink, spans, absences)
     except OutOfOrder:
         sink.ctx.say("The ids came out of order: sweeping again, keeping a set of what was seen.", sink.stream.name)
         sink.forget_batch()
@@ -45,7 +47,7 @@ async def sweep(sink: Sink, gate: Gate, absences: Absences) -> dict[str, str]:
     except StreamError:
         await sink.land()  # what was taken is good; the checkpoint stays where it was
         raise
-    return tokens
+    return tokens, left
 
 
 def forget_sweep(sink: Sink) -> None:
@@ -58,14 +60,16 @@ async def sweep_slices(sink: Sink, slices: Sequence[Slice], gate: Gate, absences
     """Sweep some parts of the whole. A part that cannot be entered is left for the next full sweep."""
     spans = [Span(one.low, one.high, id_of(one.low) if one.low else None) for one in slices]
     try:
-        await _through(sink, spans, absences, may_cut=False, checkpoint=lambda crawl: gate.rolled(crawl.finished()))
+        left = await _through(
+            sink, spans, absences, may_cut=False, checkpoint=lambda crawl: gate.rolled(crawl.finished())
+        )
     except (StaleCursor, OutOfOrder) as end:
         sink.forget_batch()
         kind = "an unknown place" if isinstance(end, StaleCursor) else "ids out of order"
         sink.ctx.say(f"A part could not be swept ({kind}): the next sync sweeps everything.", sink.stream.name)
         gate.forget_slices()
         return
-    gate.rolled([(one.low, one.high) for one in slices], done=True)
+    gate.rolled([(one.low, one.high) for one in slices], done=True, but=left)
 
 
 def _resumed(sink: Sink, absences: Absences) -> tuple[list[Span], dict[str, str]] | None:
@@ -101,10 +105,10 @@ def _begin(
     return spans, gate.tokens
 
 
-async def _from_beginning(sink: Sink, spans: list[Span], absences: Absences) -> None:
-    """StreamError where the server refuses a place that it has just given."""
+async def _from_beginning(sink: Sink, spans: list[Span], absences: Absences) -> list[Span]:
+    """What could not be read. StreamError where the server refuses a place that it has just given."""
     try:
-        await _through(sink, spans, absences, checkpoint=_checkpoint(sink, absences))
+        return await _through(sink, spans, absences, checkpoint=_checkpoint(sink, absences))
     except StaleCursor as end:
         sink.forget_batch()
         raise StreamError(
@@ -140,8 +144,8 @@ async def _through(
     *,
     checkpoint: Callable[[Crawl], None],
     may_cut: bool = True,
-) -> None:
-    """Read the spans, landing batch by batch; `may_cut` them where chains are free."""
+) -> list[Span]:
+    """Read the spans, landing batch by batch; `may_cut` them where chains are free. What could not be read."""
     any_id = sink.ctx.states.read(SERVER).get("any_id")
     crawl = Crawl(sink, spans, any_id=any_id, may_cut=may_cut)
     async with aclosing(crawl.batches()) as batches:
@@ -152,6 +156,22 @@ async def _through(
             await sink.land(checkpoint=lambda: checkpoint(crawl), at=min(piece.asked_at for piece in batch))
     if crawl.any_id is not None and crawl.any_id != any_id:
         sink.ctx.states.write(SERVER, sink.ctx.states.read(SERVER) | {"any_id": crawl.any_id})
+    report_unreadable(sink, crawl)
+    return crawl.left() if crawl.unreadable else []
+
+
+def report_unreadable(sink: Sink, crawl: Crawl) -> None:
+    """Say which leads the server could not give, whatever was asked; everything else was read."""
+    if crawl.unreadable:
+        parts = ", ".join(f"from {_name(span.low)} to {_name(span.high)}" for span in crawl.left())
+        sink.fail(
+            f"The server could not give the leads with ids {parts}: {crawl.unreadable[0]} All others were read; the "
+            "next sync asks for these again."
+        )
+
+
+def _name(key: str | None) -> str:
+    return id_of(key) if key else "the end of the list"
 
 
 async def _decide(sink: Sink, piece: Piece, absences: Absences) -> None:

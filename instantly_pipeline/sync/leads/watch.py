@@ -50,7 +50,7 @@ class Watch:
                 self._by_hand += len(quiet)
             else:
                 self._suspects |= {where.removeprefix(CAMPAIGN) for where in quiet if where}
-        outside = scope is None or not scope.startswith(CAMPAIGN)
+        outside = not self._gate.is_by_parent() and (scope is None or not scope.startswith(CAMPAIGN))
         if before is None and outside and not (is_timed(key) and key > (self._tail or "")):
             self._missed_at_tail = True
 

@@ -103,7 +103,7 @@ async def rows_of(sink: Sink, params: dict[str, str]) -> list[Record] | None:
     except NotFound:
         return None
     rows = records_in(sink.stream, answer)
-    return rows if rows or sink.ctx.is_listed(params[sink.stream.parent_param]) else None
+    return rows if rows or sink.ctx.is_listed("campaigns", params[sink.stream.parent_param]) else None
 
 
 def every_campaign(ctx: Context) -> Sequence[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from instantly_pipeline.api.client import ApiClient, Page
-from instantly_pipeline.errors import BadRequest, NotFound, PipelineError
+from instantly_pipeline.errors import BadRequest, NotFound, PipelineError, StreamError
 from instantly_pipeline.lake.runs import Entry
 from instantly_pipeline.streams.model import Absent, Stream
 from instantly_pipeline.sync.context import Context, Listing, records_in
@@ -114,13 +114,17 @@ async def _scan(sink: Sink) -> _Shown:
     """Take all pages of the list."""
     stream, shown, edges = sink.stream, _Shown(), list[str]()
     ahead = sink.ctx.listed.pop(stream.name, None)
-    async for page in _again(ahead) if ahead else list_pages(sink.client, stream):
-        _see(sink, shown, page)
-        await sink.page(page.items)
-        if page.next_cursor is not None and (before := _before_the_last(stream, page)):
-            edges.append(before)
-    for cursor in edges:
-        await _edge(sink, shown, cursor)
+    try:
+        async for page in _again(ahead) if ahead else list_pages(sink.client, stream):
+            _see(sink, shown, page)
+            await sink.page(page.items)
+            if page.next_cursor is not None and (before := _before_the_last(stream, page)):
+                edges.append(before)
+        for cursor in edges:
+            await _edge(sink, shown, cursor)
+    except StreamError:
+        await sink.land()  # what was read is good
+        raise
     return shown
 
 

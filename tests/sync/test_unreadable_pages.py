@@ -1,0 +1,129 @@
+"""A page that the server cannot give, whatever is asked: it is read around, and what is missing is said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from instantly_pipeline.sandbox.config import SandboxConfig
+from instantly_pipeline.sync.context import Sizes
+from instantly_pipeline.sync.report import Outcome, SyncReport
+from tests.sync.harness import NOON, Bench, assert_mirrors, bench, stream_result
+
+LEADS = "/api/v2/leads/list"
+STREAMS = ("campaigns", "campaign_analytics", "leads")
+
+
+@pytest.fixture
+def at(tmp_path: Path) -> Iterator[Bench]:
+    config = SandboxConfig(leads=1_000, campaigns=3, accounts=2, days=10, rate_limited=False, now=NOON)
+    with bench(tmp_path / "data", config) as made:
+        made.sizes = Sizes(few_pages=0, leads_per_slice=200)
+        yield made
+
+
+def poison(at: Bench, *leads: str, kind: str = "status", **more: Any) -> None:
+    """Every page with one of these leads fails."""
+    for lead in leads:
+        at.fault(LEADS, kind, match={"answer_contains": f'"id":"{lead}"'}, **more)
+
+
+def ended(report: SyncReport) -> tuple[Outcome, int]:
+    result = stream_result(report, "leads")
+    return result.outcome, report.exit_code
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"status": 500}, {"status": 503}, {"kind": "bad_json"}, {"kind": "truncate"}, {"kind": "html", "status": 200}],
+    ids=str,
+)
+def test_all_leads_but_those_beside_the_one_that_fails_are_read(at: Bench, fault: dict[str, Any]) -> None:
+    ids = [row["id"] for row in at.state("leads")]
+    poison(at, ids[349], **fault)
+    report = at.sync(*STREAMS)
+    assert ended(report) == (Outcome.FAILED, 3)
+    missing = {json.dumps([one]) for one in ids} - at.alive("leads").keys()
+    assert json.dumps([ids[349]]) in missing
+    assert len(missing) == 1
+    reason = stream_result(report, "leads").reason or ""
+    assert ids[348] in reason
+    assert "next sync asks for these again" in reason
+
+
+@pytest.mark.parametrize("places", [(0,), (999,), (349, 350), (100, 500, 900)])
+def test_wherever_they_are(at: Bench, places: tuple[int, ...]) -> None:
+    ids = [row["id"] for row in at.state("leads")]
+    poison(at, *(ids[n] for n in places), status=500)
+    report = at.sync(*STREAMS)
+    assert ended(report) == (Outcome.FAILED, 3)
+    assert len(ids) - len(at.alive("leads")) == len(places)
+
+
+def test_once_the_server_is_well_again_the_rest_is_read_and_no_more(at: Bench) -> None:
+    ids = [row["id"] for row in at.state("leads")]
+    poison(at, ids[349], status=500)
+    at.sync(*STREAMS)
+    at.control.request("DELETE", "/faults")
+    at.forget_requests()
+    assert at.sync(*STREAMS).exit_code == 0
+    assert_mirrors(at, ("leads",))
+    assert sum(r["path"] == LEADS for r in at.requests()) < 8
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_later_sync_loses_nothing_and_reads_all_others(at: Bench, full: bool) -> None:
+    at.sync(*STREAMS)
+    leads = at.state("leads")
+    poison(at, leads[349]["id"], status=500)
+    others = [row["id"] for row in (leads[10], leads[340], leads[500], leads[990])]
+    for lead in others:
+        at.mutate({"op": "update", "collection": "leads", "id": lead, "set": {"first_name": "Edited"}})
+    at.sync(*STREAMS, full=full)
+    assert {row["_op"] for row in at.rows("leads")} == {"upsert"}
+    if full:
+        names = {lead: at.alive("leads")[json.dumps([lead])]["first_name"] for lead in others}
+        assert set(names.values()) == {"Edited"}
+
+
+def test_deletions_beside_it_are_found(at: Bench) -> None:
+    at.sync(*STREAMS)
+    leads = [row["id"] for row in at.state("leads")]
+    poison(at, leads[349], status=500)
+    at.mutate({"op": "delete_leads", "ids": [leads[5], leads[700]]})
+    report = at.sync(*STREAMS, full=True)
+    assert stream_result(report, "leads").changes.deleted == 2
+
+
+def test_a_server_that_is_down_is_not_read_around(at: Bench) -> None:
+    at.fault(LEADS, "status", status=500)
+    report = at.sync(*STREAMS)
+    assert ended(report) == (Outcome.FAILED, 3)
+    assert sum(r["path"] == LEADS for r in at.requests()) < 200
+
+
+@pytest.mark.parametrize("switch", [{}, {"any_lead_cursor": False}])
+def test_a_cursor_that_fails_alone_costs_nothing(at: Bench, switch: dict[str, Any]) -> None:
+    at.post("/switches", switch)
+    ids = [row["id"] for row in at.state("leads")]
+    at.fault(LEADS, "status", status=500, match={"contains": ids[299]})
+    report = at.sync(*STREAMS)
+    read = len(at.alive("leads"))
+    assert ended(report) == ((Outcome.FAILED, 3) if switch else (Outcome.OK, 0))
+    assert read == (300 if switch else 1_000)
+
+
+def test_one_page_of_a_list_is_read_in_parts_up_to_the_record_that_fails(tmp_path: Path) -> None:
+    config = SandboxConfig(leads=20, campaigns=2, accounts=250, days=3, rate_limited=False, now=NOON)
+    with bench(tmp_path / "data", config) as made:
+        accounts = sorted(made.state("accounts"), key=lambda r: (r["timestamp_created"], r["email"]), reverse=True)
+        made.fault(
+            "/api/v2/accounts", "status", status=500, match={"answer_contains": f'"email":"{accounts[137]["email"]}"'}
+        )
+        report = made.sync("accounts")
+        assert stream_result(report, "accounts").outcome is Outcome.FAILED
+        assert len(made.alive("accounts")) == 137
