@@ -15,6 +15,7 @@ import orjson
 
 from instantly_pipeline.errors import BadBody
 
+_ENVELOPE = {"items", "next_starting_after", "has_more"}  # of the API and of the older description
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -23,14 +24,15 @@ class Page:
     """One page of a list.
 
     `cursor` is the one this page was asked with (None for the first), `next_cursor` the one for the next page (None at
-    the end), `dropped` the number of entries that are no objects. `seconds` went by between the request that was
-    answered and this page, the wait for its turn and earlier tries apart.
+    the end), `dropped` the number of entries that are no objects. `is_odd`: it says more than a page is known to say.
+    `seconds` went by between the request that was answered and this page, without waits for its turn and earlier tries.
     """
 
     items: list[dict[str, object]]
     cursor: str | None
     next_cursor: str | None
     dropped: int = 0
+    is_odd: bool = False
     seconds: float = 0.0
 
 
@@ -52,6 +54,7 @@ def decode(body: bytes, where: str) -> object:
 
 def page_of(answer: object, cursor: str | None, where: str) -> Page:
     """The page in an answer; BadBody if it is none. A bare array counts as one last page."""
+    is_odd = False
     if isinstance(answer, list):
         entries, following = answer, None
     elif isinstance(answer, dict) and isinstance(answer.get("items"), list):
@@ -61,10 +64,11 @@ def page_of(answer: object, cursor: str | None, where: str) -> Page:
             raise BadBody(f"{where}: a page says that there are more and not where they are")
         if answer.get("has_more") is False:
             following = None
+        is_odd = not answer.keys() <= _ENVELOPE
     else:
         raise BadBody(f"{where}: JSON without a list of items came where a page of a list was expected")
     items = [entry for entry in entries if isinstance(entry, dict)]
-    return Page(items, cursor, following, len(entries) - len(items))
+    return Page(items, cursor, following, len(entries) - len(items), is_odd)
 
 
 def _cursor(value: object, where: str) -> str | None:

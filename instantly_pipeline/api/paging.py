@@ -27,8 +27,9 @@ async def walk(
 ) -> AsyncGenerator[Page]:
     """The pages of a list from the cursor `start` on; `ask` answers a cursor and a size. `where` names it in errors.
 
-    A full page without a cursor may be the last one, or its cursor has another name by now: with `cursor_of` it is
-    asked on behind its last record. Where the server refuses that, or has nothing, the list was over.
+    A page without a cursor that is full, or says things nobody knows, may be the last one, or its cursor has another
+    name by now: with `cursor_of` it is asked on behind its last record. Where the server refuses that, or has nothing,
+    the list was over.
 
     A page that cannot be read is read in smaller ones, up to the record it fails for; then its error is raised.
     LoopingCursor where a cursor comes again, or where too many pages in a row are empty.
@@ -52,7 +53,8 @@ async def walk(
                 f"{where} gave {again} after {len(asked)} pages; the list was left unfinished and nothing is taken for "
                 "deleted. Run the sync again."
             )
-        guess = cursor_of(page.items[-1]) if cursor_of and page.items and count >= size else None
+        is_doubtful = count >= size or page.is_odd
+        guess = cursor_of(page.items[-1]) if cursor_of and page.items and is_doubtful else None
         guessed = page.next_cursor is None and guess not in (None, *asked)
         page = replace(page, next_cursor=guess) if guessed else page
         yield page

@@ -95,6 +95,11 @@ def test_a_full_page_without_a_cursor_is_asked_on_behind_its_last_record() -> No
     assert [p.next_cursor for p in pages] == ["99", None]
 
 
+def test_a_page_that_says_what_nobody_knows_is_asked_on_as_well() -> None:
+    pages, _ = read(page(*range(10), pagination={"next": "x"}), page(10, 11, total=12), page(), cursor_of=id_of)
+    assert ids(pages) == list(range(12))
+
+
 @pytest.mark.parametrize("answer", [refusal(400), refusal(404), refusal(500), page(), page(*range(100))])
 def test_a_list_whose_last_page_is_full_is_over_where_nothing_new_follows(answer: Reply) -> None:
     pages, _ = read(page(*range(100)), answer, cursor_of=id_of)

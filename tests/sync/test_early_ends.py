@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from instantly_pipeline.sandbox.config import SandboxConfig
+from instantly_pipeline.sync.context import Sizes
 from instantly_pipeline.sync.report import Outcome
 from tests.sync.harness import NOON, Bench, assert_mirrors, bench, stream_result
 
@@ -196,3 +197,33 @@ def test_records_of_one_instant_at_the_edge_of_a_page_are_all_read(at: Bench, st
     at.mutate({"op": "insert", "collection": stream, "records": records})
     assert at.sync(stream).exit_code == 0
     assert_mirrors(at, (stream,))
+
+
+@pytest.fixture(params=[10, 0], ids=["all are read each time", "what moved is read"])
+def leads(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    config = SandboxConfig(leads=350, campaigns=2, accounts=2, days=3, rate_limited=False, now=NOON)
+    with bench(tmp_path / "data", config) as at:
+        at.sizes = Sizes(few_pages=request.param, leads_per_slice=100)
+        yield at
+
+
+@pytest.mark.parametrize("how", ["absent", "renamed", "empty"])
+def test_leads_are_read_whole_though_the_cursor_is_lost(leads: Bench, how: str) -> None:
+    leads.post("/switches", {"lost_cursor": {"leads": how}})
+    for full in (False, False, True):
+        assert leads.sync("campaigns", "campaign_analytics", "leads", full=full).exit_code == 0
+        assert_mirrors(leads, ("leads",))
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_list_of_leads_that_ends_early_loses_none(leads: Bench, full: bool) -> None:
+    leads.sync("campaigns", "campaign_analytics", "leads")
+    leads.post("/switches", {"lost_cursor": {"leads": "ends"}})
+    moved = next(row for row in leads.state("leads") if row.get("campaign"))["id"]
+    leads.mutate({"op": "delete_lead", "id": moved})
+    report = leads.sync("campaigns", "campaign_analytics", "leads", full=full)
+    assert {row["_key"] for row in leads.rows("leads") if row["_op"] == "delete"} <= {f'["{moved}"]'}
+    assert report.exit_code == 3
+    leads.control.request("DELETE", "/switches")
+    assert leads.sync("campaigns", "campaign_analytics", "leads", full=True).exit_code == 0
+    assert_mirrors(leads, ("leads",))

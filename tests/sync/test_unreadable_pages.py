@@ -99,6 +99,22 @@ def test_deletions_beside_it_are_found(at: Bench) -> None:
     assert stream_result(report, "leads").changes.deleted == 2
 
 
+def test_a_campaign_that_moved_is_read_but_for_what_fails_and_is_read_again(at: Bench) -> None:
+    at.sync(*STREAMS)
+    lead = next(row for row in at.state("leads")[300:] if row.get("campaign"))
+    mates = [row["id"] for row in at.state("leads") if row.get("campaign") == lead["campaign"]]
+    at.mutate({"op": "delete_lead", "id": mates[3]})
+    poison(at, lead["id"], status=500)
+    report = at.sync(*STREAMS)
+    assert ended(report) == (Outcome.FAILED, 3)
+    assert stream_result(report, "leads").changes.deleted == 1
+    at.control.request("DELETE", "/faults")
+    at.forget_requests()
+    assert at.sync(*STREAMS).exit_code == 0
+    assert any(lead["campaign"] == r.get("campaign") for r in at.requests())
+    assert_mirrors(at, ("leads",))
+
+
 def test_a_server_that_is_down_is_not_read_around(at: Bench) -> None:
     at.fault(LEADS, "status", status=500)
     report = at.sync(*STREAMS)

@@ -13,6 +13,7 @@ from contextlib import aclosing
 from datetime import datetime, timedelta
 
 from instantly_pipeline.errors import StreamError
+from instantly_pipeline.lake.record import Record
 from instantly_pipeline.sync.leads.absences import ASKED_AT_ONCE, Absences, Answer, ask
 from instantly_pipeline.sync.leads.crawl import MOST_CHAINS, Crawl, Entry, OutOfOrder, Piece, Span, StaleCursor
 from instantly_pipeline.sync.leads.gate import PER_PAGE, SERVER, SWEEP, SWEEP_TOKENS, Gate, Slice
@@ -21,6 +22,10 @@ from instantly_pipeline.sync.sink import Sink
 
 LEAST_PAGES = 2  # of a part
 RESUME_WITHIN = timedelta(hours=24)
+ENDED_EARLY = (
+    "The list of leads ended early: leads known to be behind its end are still there. What was read is kept; the next "
+    "sync goes on."
+)
 
 
 async def sweep(sink: Sink, gate: Gate, absences: Absences) -> tuple[dict[str, str], list[Span]]:
@@ -183,7 +188,9 @@ async def _decide(sink: Sink, piece: Piece, absences: Absences) -> None:
     known = sink.ctx.log(sink.stream.name).index.alive(piece.low, piece.high)
     missing = sorted(known.keys() - set(piece.keys))
     absences.control = piece.keys[-1] if piece.keys else absences.control or piece.low
-    await confirm(sink, missing, absences, at_end=piece.at_end)
+    there = await confirm(sink, missing, absences)
+    if piece.at_end and any(key > (piece.keys[-1] if piece.keys else "") for key in there):
+        raise StreamError(ENDED_EARLY)
     sink.verified((piece.low, piece.high))
 
 
@@ -204,18 +211,16 @@ async def _check_end(sink: Sink, piece: Piece, seen_before: str | None) -> None:
         )
 
 
-async def confirm(sink: Sink, missing: Sequence[str], absences: Absences, *, at_end: bool = False) -> None:
-    """Ask for the missing by id: those that are there are taken, the others are noted."""
+async def confirm(sink: Sink, missing: Sequence[str], absences: Absences) -> dict[str, Record]:
+    """Ask for the missing by id: those that are there are taken, and returned, the others are noted."""
+    found: dict[str, Record] = {}
     for start in range(0, len(missing), ASKED_AT_ONCE):
         chunk = missing[start : start + ASKED_AT_ONCE]
         there, answer = await ask(sink, chunk, absences.control)
         sink.take(list(there.values()))
-        if at_end and len(there) > len(chunk) / 2 and len(chunk) > 1:
-            raise StreamError(
-                "The list of leads ended early: leads known to be behind its end are still there. "
-                "What was read is kept; the next sync goes on."
-            )
         absences.add(set(chunk) - there.keys(), answer)
+        found |= there
+    return found
 
 
 async def _in_any_order(sink: Sink, absences: Absences) -> None:
@@ -229,6 +234,7 @@ async def _in_any_order(sink: Sink, absences: Absences) -> None:
     await sink.land()
     missing = sorted(log.index.alive().keys() - seen)
     absences.control = next(iter(seen), None)
-    await confirm(sink, missing, absences)
+    if await confirm(sink, missing, absences):
+        raise StreamError(ENDED_EARLY)
     sink.verified((None, None))
     await sink.land(at=at)

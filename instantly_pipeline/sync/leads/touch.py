@@ -6,17 +6,19 @@ What a campaign should have and did not show has moved or is gone: it is asked f
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from instantly_pipeline.api.client import Page
 from instantly_pipeline.errors import BadRequest, NotFound, StreamError
+from instantly_pipeline.lake.record import Record
 from instantly_pipeline.sync.leads.absences import Absences
 from instantly_pipeline.sync.leads.crawl import Crawl, OutOfOrder, Span, StaleCursor
 from instantly_pipeline.sync.leads.gate import SERVER, Gate, newest_timed
 from instantly_pipeline.sync.leads.ids import id_of, key_at, timed
-from instantly_pipeline.sync.leads.sweep import confirm, report_unreadable
+from instantly_pipeline.sync.leads.sweep import ENDED_EARLY, confirm, report_unreadable
 from instantly_pipeline.sync.readers.asking import together
 from instantly_pipeline.sync.sink import Sink
 
@@ -37,17 +39,20 @@ async def touch(sink: Sink, scopes: Sequence[str], gate: Gate, absences: Absence
     for wave in _waves(scopes, gate):
         places = asyncio.Semaphore(AT_ONCE)
 
-        async def one(scope: str, places: asyncio.Semaphore = places) -> tuple[set[str], bool]:
+        async def one(scope: str, places: asyncio.Semaphore = places) -> _Seen:
             async with places:
                 return await _leads_of(sink, scope, may_cut=gate.leads_of(scope) >= LEADS_PER_WAVE)
 
-        found = dict(zip(wave, await together([one(scope) for scope in wave]), strict=True))
+        seen = dict(zip(wave, await together([one(scope) for scope in wave]), strict=True))
         await sink.land()
-        seen = {scope: keys for scope, (keys, _) in found.items()}
-        absences.control = next((min(keys) for keys in seen.values() if keys), absences.control)
-        await confirm(sink, _missing(sink, seen), absences)
+        absences.control = next((min(found.keys) for found in seen.values() if found.keys), absences.control)
+        missing = _missing(sink, seen)
+        there = await confirm(sink, list(missing), absences)
         absences.save()
-        whole = [scope for scope, (_, is_whole) in found.items() if is_whole]
+        short = {missing[key] for key, lead in there.items() if _is_in(lead, missing[key])}
+        if short:
+            sink.fail(ENDED_EARLY)
+        whole = [scope for scope, found in seen.items() if not found.left and scope not in short]
         await sink.land(checkpoint=lambda whole=whole: gate.touched(whole))  # type: ignore[misc]
 
 
@@ -66,22 +71,34 @@ def _waves(scopes: Sequence[str], gate: Gate) -> Iterator[list[str]]:
         yield wave
 
 
-async def _leads_of(sink: Sink, scope: str, *, may_cut: bool) -> tuple[set[str], bool]:
-    """Take all leads of a scope; their keys, and whether these are all. A small one is one chain: others go on beside.
+@dataclass(slots=True)
+class _Seen:
+    """The keys of a scope's leads, and what of it could not be read."""
+
+    keys: set[str] = field(default_factory=set)
+    left: list[Span] = field(default_factory=list)
+
+    def decides(self, key: str) -> bool:
+        """Whether the lead would have been seen."""
+        return not any((span.low or "") < key and (span.high is None or key <= span.high) for span in self.left)
+
+
+async def _leads_of(sink: Sink, scope: str, *, may_cut: bool) -> _Seen:
+    """Take all leads of a scope. A small one is one chain: others go on beside.
 
     One that is deleted, and that the server refuses, has none.
     """
-    seen: set[str] = set()
+    seen = _Seen()
     name, parent = scope.split("=", 1)
     try:
-        return seen, await _read(sink, scope, seen, may_cut=may_cut)
+        await _read(sink, scope, seen, may_cut=may_cut)
     except (NotFound, BadRequest):
         if sink.ctx.is_listed(PARENTS[name], parent):
             raise
-    return seen, True
+    return seen
 
 
-async def _read(sink: Sink, scope: str, seen: set[str], *, may_cut: bool) -> bool:
+async def _read(sink: Sink, scope: str, seen: _Seen, *, may_cut: bool) -> None:
     name, parent = scope.split("=", 1)
     any_id = sink.ctx.states.read(SERVER).get("any_id")
     crawl = Crawl(sink, [Span()], body={name: parent}, any_id=any_id, may_cut=may_cut)
@@ -90,33 +107,36 @@ async def _read(sink: Sink, scope: str, seen: set[str], *, may_cut: bool) -> boo
             async for batch in batches:
                 for piece in batch:
                     _take(sink, piece.pages, scope)
-                    seen.update(piece.keys)
+                    seen.keys.update(piece.keys)
                 crawl.landed(batch)
                 if sink.is_full():
                     await sink.land()
         report_unreadable(sink, crawl)
-        return not crawl.left()
+        seen.left = crawl.left()
     except (OutOfOrder, StaleCursor):
         stream = sink.stream
         async for page in sink.client.pages(stream.method, stream.path, body={name: parent}):
             _take(sink, [page], scope)
-            seen.update(key for key in sink.ctx.log(stream.name).keys(page.items) if key is not None)
-        return True
+            seen.keys.update(key for key in sink.ctx.log(stream.name).keys(page.items) if key is not None)
 
 
 def _take(sink: Sink, pages: Sequence[Page], scope: str) -> None:
     """Take the leads of some pages; FilterIgnored where they are of another parent."""
-    name, parent = scope.split("=", 1)
     for page in pages:
-        if any(record.get(name, record.get(f"{name}_id")) != parent for record in page.items):
-            raise FilterIgnored(f"{sink.stream.path} answered with leads of another {name} than the one asked for.")
+        if not all(_is_in(record, scope) for record in page.items):
+            raise FilterIgnored(f"{sink.stream.path} answered with leads of another campaign or list than asked for.")
         sink.take(page.items)
 
 
-def _missing(sink: Sink, seen: dict[str, set[str]]) -> list[str]:
-    """The leads the lake has of these scopes and that were not seen."""
+def _is_in(lead: Record, scope: str) -> bool:
+    name, parent = scope.split("=", 1)
+    return bool(lead.get(name, lead.get(f"{name}_id")) == parent)
+
+
+def _missing(sink: Sink, seen: Mapping[str, _Seen]) -> dict[str, str]:
+    """The leads the lake has of these scopes and that were not seen, and where they should be."""
     known = sink.ctx.log(sink.stream.name).index.alive_in(list(seen))
-    return sorted(key for key, scope in known if key not in seen[scope])
+    return {key: scope for key, scope in sorted(known) if key not in seen[scope].keys and seen[scope].decides(key)}
 
 
 async def touch_tail(sink: Sink) -> None:
