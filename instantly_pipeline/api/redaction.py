@@ -12,6 +12,8 @@ import re
 import unicodedata
 from urllib.parse import quote, unquote
 
+from instantly_pipeline.visible import STEERING
+
 _KNOWN: set[str] = set()
 _SHORTEST_SECRET = 4  # anything shorter would take letters out of ordinary words
 _LONGEST_INPUT = 4000  # keeps the patterns fast on a whole HTML page
@@ -28,9 +30,7 @@ _UUID = re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LONG_WORD = re.compile(r"[A-Za-z0-9_+/=-]{24,}")
 _LONG_HEX = re.compile(r"[0-9a-fA-F]{32,}")
 
-_UNSEEN = re.compile(  # a terminal's colours, then control and zero-width characters, line breaks and tabs apart
-    "\x1b\\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
-)
+_UNSEEN = re.compile(f"\x1b\\[[0-9;?]*[A-Za-z]|[{STEERING}\u200c\u200d]")  # a terminal's colours, then what is not seen
 
 _LOGGERS = (
     "httpx", "aiohttp.client", "aiohttp.internal",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from types import TracebackType
 from typing import Self
@@ -20,7 +21,9 @@ from rich.progress import (
 from rich.text import Text
 
 from instantly_pipeline.cli.progress import Spent, ended, label
+from instantly_pipeline.cli.terminal import to_draw_on
 from instantly_pipeline.sync.report import Event, Outcome
+from instantly_pipeline.visible import visible
 
 _COLOURS = {Outcome.OK: "green", Outcome.PARTIAL: "green", Outcome.HELD: "yellow", Outcome.SKIPPED: "yellow"}
 
@@ -31,7 +34,7 @@ class _Rows(ProgressColumn):
     def render(self, task: Task) -> Text:
         rows, took = task.fields.get("rows", 0), task.elapsed or 0.0
         if not rows:
-            return Text(str(task.fields.get("text", "")))
+            return Text(visible(str(task.fields.get("text", ""))))
         rate = f", {rows / took:,.0f}/s" if took > 0.5 else ""
         return Text(f"{rows:,} rows{rate}")
 
@@ -44,8 +47,10 @@ class Bars:
         self._tasks: dict[str, tuple[TaskID, float]] = {}
         self._spent: dict[str, tuple[TaskID, Spent]] = {}
         self._progress = Progress(
-            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24), _Rows(), TimeElapsedColumn(),
-            console=Console(stderr=True, highlight=False), transient=True, refresh_per_second=8,
+            SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(bar_width=24), _Rows(),
+            TimeElapsedColumn(),
+            console=Console(file=to_draw_on(sys.stderr), highlight=False), transient=True, refresh_per_second=8,
+            redirect_stdout=False, redirect_stderr=False,  # rich would obey what others write
         )  # fmt: skip
 
     def __enter__(self) -> Self:
@@ -70,7 +75,7 @@ class Bars:
         elif event.kind == "end":
             self._ended(name, event)
         elif event.kind == "say":
-            self._progress.console.print(f"{name}: {event.text}" if name else event.text, markup=False)
+            self._progress.console.print(Text(visible(f"{name}: {event.text}" if name else event.text)))
 
     def _spend(self, name: str, event: Event) -> None:
         """One bar a workspace for its requests, against its plan; it goes when they are made."""

@@ -30,6 +30,7 @@ from instantly_pipeline.lake.lock import writing
 from instantly_pipeline.sandbox.server import RunningSandbox, SandboxConfig, spawned
 from instantly_pipeline.settings import Settings
 from instantly_pipeline.sync.report import Request, SyncReport
+from instantly_pipeline.visible import visible
 from instantly_pipeline.warehouse.reader import query
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def _tell(reports: list[RunReport], published: Path, page: str, parts: _Parts) -
     click.echo(table(top.columns, top.rows))
     click.echo("")
     for line in problems(second):
-        click.echo(line)
+        click.echo(visible(line))
     click.echo(published_line(second))
     click.echo(f"The report to open in a browser: {page}")
     click.echo(f"\nHow long it took: {parts.total} in all\n")

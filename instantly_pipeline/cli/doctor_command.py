@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import platform
-import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -14,12 +12,13 @@ import click
 
 from instantly_pipeline import __version__
 from instantly_pipeline.cli.summary import shown
-from instantly_pipeline.cli.text import age, megabytes, plain
+from instantly_pipeline.cli.text import age, megabytes, write_json
 from instantly_pipeline.errors import PipelineError, UsageError
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.settings import Settings, dagster_home, load
 from instantly_pipeline.sync.doctor import Finding, Health, examine_keys, examine_settings, exit_code
 from instantly_pipeline.sync.doctor_disk import examine_dagster_home, examine_disk
+from instantly_pipeline.visible import visible
 from instantly_pipeline.warehouse.reader import query, status
 
 
@@ -28,14 +27,11 @@ def doctor_command(*, as_json: bool) -> int:
     findings = _all()
     code = exit_code(findings)
     if as_json:
-        json.dump(
-            {"exit_code": code, "findings": [asdict(one) for one in findings]}, sys.stdout, ensure_ascii=False, indent=2
-        )
-        sys.stdout.write("\n")
+        write_json({"exit_code": code, "findings": [asdict(one) for one in findings]})
         return code
     width = max(len(one.about) for one in findings)
     for one in findings:
-        click.echo(plain(f"{one.health.value:<6}  {one.about:<{width}}  {' '.join(one.said.split())}"))
+        click.echo(visible(f"{one.health.value:<6}  {one.about:<{width}}  {' '.join(one.said.split())}"))
     return code
 
 

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from instantly_pipeline.cli.terminal import guard_terminals
 from instantly_pipeline.errors import PipelineError, is_interruption
+from instantly_pipeline.visible import visible_lines
 
 if TYPE_CHECKING:
     from io import TextIOWrapper
@@ -59,7 +61,7 @@ def _told(error: BaseException) -> int:
         error.show()
         return error.exit_code
     if isinstance(error, PipelineError):
-        click.echo(f"Error: {error}", err=True)
+        click.echo(visible_lines(f"Error: {error}"), err=True)
         return error.exit_code
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
@@ -97,13 +99,14 @@ def _log_path() -> Path | None:
 
 
 def _mend_streams() -> None:
-    """A closed stream becomes a silent one; what a terminal's encoding lacks is shown in another way."""
+    """A closed stream becomes a silent one; a terminal is guarded, and shows what its encoding lacks in another way."""
     for name in ("stdout", "stderr"):
         stream: TextIOWrapper | None = getattr(sys, name)
         if stream is None:
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - it lives as long as the process
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    guard_terminals()
 
 
 def _abandon_stdout() -> None:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import click
 
-from instantly_pipeline.cli.text import plain, seconds, table
+from instantly_pipeline.cli.text import seconds, table, write_json
 from instantly_pipeline.settings import load
 from instantly_pipeline.streams.registry import chosen
 from instantly_pipeline.sync.engine import plan
 from instantly_pipeline.sync.report import Cost, Plan, Request, WorkspaceResult
+from instantly_pipeline.visible import visible
 
 
 def plan_command(*, streams: str | None, workspaces: tuple[str, ...], full: bool, as_json: bool) -> int:
@@ -23,12 +22,11 @@ def plan_command(*, streams: str | None, workspaces: tuple[str, ...], full: bool
     report = asyncio.run(plan(load(), Request(names, workspaces or None, full)))
     if as_json:
         whole = {"exit_code": report.exit_code, "workspaces": [_as_json(one) for one in report.workspaces]}
-        json.dump(whole, sys.stdout, ensure_ascii=False, indent=2)
-        sys.stdout.write("\n")
+        write_json(whole)
     else:
         for number, one in enumerate(report.workspaces):
             for line in [*([""] if number else []), *_lines(one)]:
-                click.echo(plain(line))
+                click.echo(visible(line))
     return report.exit_code
 
 

@@ -16,6 +16,7 @@ import click
 
 from instantly_pipeline.cli.text import seconds
 from instantly_pipeline.sync.report import Event, OnEvent, Outcome
+from instantly_pipeline.visible import visible
 
 _STEPS = {
     "prepare": "getting ready",
@@ -67,8 +68,8 @@ def label(event: Event, *, several: bool) -> str:
     if not event.workspace:
         return _STEPS.get(event.stream or "", event.stream or "")
     if event.stream is None:
-        return event.workspace
-    return f"{event.workspace}: {event.stream}" if several else event.stream
+        return visible(event.workspace)
+    return visible(f"{event.workspace}: {event.stream}") if several else event.stream
 
 
 def ended(event: Event, took: float) -> str:
@@ -77,7 +78,7 @@ def ended(event: Event, took: float) -> str:
         return f"done in {seconds(took)}"
     outcome = "" if event.outcome is Outcome.OK else f"{event.outcome}, "
     reason = f": {event.text}" if event.text else ""
-    return f"{outcome}{event.rows:,} rows in {seconds(took)}{reason}"
+    return visible(f"{outcome}{event.rows:,} rows in {seconds(took)}{reason}")
 
 
 @dataclass(slots=True)
@@ -145,7 +146,7 @@ class Lines:
             elif event.kind == "spent":
                 self._spent.setdefault(name, Spent(event, time.monotonic())).last = event
             elif event.kind == "say":
-                _line(f"{name}: {event.text}" if name else event.text)
+                _line(visible(f"{name}: {event.text}" if name else event.text))
 
     def sign_of_life(self) -> str:
         """What goes on now, and for how long; empty where nothing does."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 import os
 import shutil
@@ -18,7 +17,7 @@ from typing import Any
 import click
 
 from instantly_pipeline.cli.published import published_file
-from instantly_pipeline.cli.text import records, table
+from instantly_pipeline.cli.text import records, table, write_json
 from instantly_pipeline.errors import UsageError
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.lock import writing
@@ -85,8 +84,7 @@ def _json(result: QueryResult) -> None:
         again = sum(1 for known in names if known == name or known.startswith(f"{name}:"))
         names.append(f"{name}:{again}" if again else name)
     rows = [{name: _plain(value) for name, value in zip(names, row, strict=True)} for row in result.rows]
-    json.dump(rows, sys.stdout, ensure_ascii=False, allow_nan=False, default=str, indent=None if len(rows) > 1 else 2)
-    sys.stdout.write("\n")
+    write_json(rows, default=str, indent=None if len(rows) > 1 else 2)
 
 
 def _plain(value: Any) -> Any:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -11,7 +9,8 @@ import click
 
 from instantly_pipeline.cli.published import published_file
 from instantly_pipeline.cli.summary import shown
-from instantly_pipeline.cli.text import age, megabytes, plain, table
+from instantly_pipeline.cli.text import age, megabytes, table, write_json
+from instantly_pipeline.visible import visible
 from instantly_pipeline.warehouse.reader import Compared, RunStatus, Status, StreamStatus, status
 
 
@@ -21,8 +20,7 @@ def status_command(*, as_json: bool) -> int:
     found = status(path)
     if as_json:
         whole = {"file": str(path), "bytes": path.stat().st_size, **asdict(found)}
-        json.dump(whole, sys.stdout, default=_instant, ensure_ascii=False, indent=2)
-        sys.stdout.write("\n")
+        write_json(whole, default=_instant)
         return 0
     now = datetime.now(UTC)
     click.echo(f"{shown(path)} ({megabytes(path.stat().st_size)}), published {age(found.published_at, now)}\n")
@@ -33,7 +31,7 @@ def status_command(*, as_json: bool) -> int:
     columns = ["started", "workspace", "outcome", "full", "planned", "requests", "written", "deleted"]
     click.echo(table(columns, [_run(one) for one in found.runs]))
     for part in (_reasons(found, several=several), _counters(found.reconciliation, now, several=several), _odd(found)):
-        click.echo("\n".join(["", *map(plain, part)]) if part else "", nl=bool(part))
+        click.echo("\n".join(["", *map(visible, part)]) if part else "", nl=bool(part))
     return 0
 
 

@@ -15,6 +15,7 @@ from instantly_pipeline.cli.summary import next_steps, problems, published_line,
 from instantly_pipeline.settings import Settings, load
 from instantly_pipeline.streams.registry import chosen
 from instantly_pipeline.sync.report import Request
+from instantly_pipeline.visible import visible, visible_lines
 
 if TYPE_CHECKING:
     from instantly_pipeline.orchestration.run import RunReport
@@ -47,12 +48,12 @@ def tell(report: RunReport) -> int:
     if report.sync_report is not None and (told := sync_table(report.sync_report)):
         click.echo(told)
     for line in problems(report):
-        click.echo(line)
+        click.echo(visible(line))
     if report.publish is not None:
         click.echo(published_line(report))
     if report.problem is not None:
         kept = f" {keep(report.details)}" if report.details else ""
-        click.echo(f"Error: {report.problem}{kept}", err=True)
+        click.echo(visible_lines(f"Error: {report.problem}{kept}"), err=True)
     else:
         click.echo(next_steps(report))
     return report.exit_code

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+import json
+import sys
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from instantly_pipeline.visible import visible, visible_json
+
 WIDEST = 60  # of one cell
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, indent: str = "") -> str:
     """Aligned columns: numbers to the right, everything else to the left."""
-    cells = [[cell(value) for value in row] for row in rows]
+    columns, cells = [visible(name) for name in columns], [[cell(value) for value in row] for row in rows]
     widths = [max([len(name), *(len(row[i]) for row in cells)]) for i, name in enumerate(columns)]
     right = [bool(rows) and all(_is_number(row[i]) for row in rows) for i in range(len(columns))]
 
@@ -26,6 +28,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, indent: str 
 
 def records(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """One line a value, for rows too wide for a table."""
+    columns = [visible(name) for name in columns]
     width = max(map(len, columns), default=0)
     shown = ["\n".join(f"{n.ljust(width)}  {cell(v)}" for n, v in zip(columns, row, strict=True)) for row in rows]
     return "\n\n".join(shown)
@@ -43,13 +46,14 @@ def cell(value: Any) -> str:
         return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.1f}"
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if value.tzinfo else str(value)[:19]
-    shown = plain(" ".join(str(value).split()))
+    shown = visible(" ".join(str(value).split()))
     return shown if len(shown) <= WIDEST else f"{shown[: WIDEST - 3]}..."
 
 
-def plain(text: str) -> str:
-    """A line without characters that would steer the terminal: a campaign's name may hold any."""
-    return _CONTROL.sub("\ufffd", text)
+def write_json(value: Any, *, indent: int | None = 2, default: Callable[[Any], object] | None = None) -> None:
+    """One JSON value and a line feed on stdout. ValueError for numbers that JSON has no word for."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent, default=default)
+    sys.stdout.write(f"{visible_json(text)}\n")
 
 
 def seconds(value: float) -> str:

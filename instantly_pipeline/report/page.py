@@ -98,21 +98,19 @@ def _workspace(facts: Facts, workspace: Row, place: int) -> Row:
     }
 
 
-def _plain(value: object) -> object:
-    """Whatever a template puts out, before it is escaped: on one line, and a dash where nothing is known."""
-    if value is None:
-        return words.NONE
-    return words.plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+def _known(value: object) -> object:
+    """Whatever a template puts out, before it is escaped: a dash where nothing is known."""
+    return words.NONE if value is None else value
 
 
 def _templates() -> Environment:
     made = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True, finalize=_plain,
+        lstrip_blocks=True, finalize=_known,
     )  # fmt: skip
     made.filters |= {
         "n": words.number, "pct": words.percent, "day": words.day, "weekday": words.weekday, "moment": words.moment,
-        "name": words.name, "drawn": Markup,
+        "name": words.name, "quoted": words.quoted, "drawn": Markup,
     }  # fmt: skip
     made.globals |= {"counted": words.counted, "listed": words.listed}
     return made

@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 
 from instantly_pipeline.errors import StorageError
+from instantly_pipeline.visible import visible
 from instantly_pipeline.warehouse.reader import open_published
 
 SQL = Path(__file__).with_name("sql")
@@ -66,7 +67,12 @@ def read_facts(published_file: Path) -> Facts:
 def _rows(con: duckdb.DuckDBPyConnection, sql: str) -> list[Row]:
     answer = con.execute(sql)
     names = [column[0] for column in answer.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+    return [{name: _shown(name, value) for name, value in zip(names, row, strict=True)} for row in answer.fetchall()]
+
+
+def _shown(name: str, value: Any) -> Any:
+    """A text as the page may show it, on one line; a workspace's id is never shown, and stays what it is."""
+    return visible(value, " ") if isinstance(value, str) and name != "workspace_id" else value
 
 
 def _by_workspace(rows: list[Row]) -> dict[str, list[Row]]:

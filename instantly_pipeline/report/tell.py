@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from instantly_pipeline.report.read import Facts, Row
-from instantly_pipeline.report.words import change, counted, day, listed, name, number, passed, percent
+from instantly_pipeline.report.words import change, counted, day, listed, number, passed, percent, quoted
 
 BAD, WATCH, GOOD = "bad", "watch", "good"
 RED, AMBER, GREEN = "red", "amber", "green"
@@ -150,7 +150,7 @@ def _campaigns(facts: Facts, workspace_id: str) -> list[Note]:
     notes = []
     if sums["red"]:
         other = f" and {counted(sums['red'] - 1, 'other')}" if sums["red"] > 1 else ""
-        notes.append(Note(BAD, f"{name(sums['a_red_one'], 50)}{other} red.", "campaigns"))
+        notes.append(Note(BAD, f"{quoted(sums['a_red_one'], 50)}{other} red.", "campaigns"))
     if sums["amber"]:
         text = f"{number(sums['amber'])} of {counted(sums['campaigns'], 'campaign')} amber."
         notes.append(Note(WATCH, text, "campaigns"))
@@ -162,7 +162,7 @@ def _outlook(facts: Facts, workspace_id: str) -> list[Note]:
     dated = [row for row in facts.rows("runway", workspace_id) if row["days_to_date"] is not None]
     soon = [row for row in dated if row["days_to_date"] <= SOON_DAYS]
     if soon:
-        first = f"{name(soon[0]['campaign_name'], 50)} first, on {day(soon[0]['runs_dry_on'])}"
+        first = f"{quoted(soon[0]['campaign_name'], 50)} first, on {day(soon[0]['runs_dry_on'])}"
         text = f"{counted(len(soon), 'campaign')} out of new leads within {SOON_DAYS} days; {first}."
         notes.append(Note(WATCH, text, "runway"))
     over = [row for row in facts.rows("capacity", workspace_id) if row["is_over_limit"]]
@@ -183,7 +183,7 @@ def _unusual(facts: Facts, workspace_id: str) -> list[Note]:
     if not recent:
         return []
     first = recent[0]
-    text = f"{name(first['entity_name'], 50)}: {first['metric']} {first['verdict']} on {day(first['date'])}"
+    text = f"{quoted(first['entity_name'], 50)}: {first['metric']} {first['verdict']} on {day(first['date'])}"
     more = f", and {number(len(recent) - 1)} more" if len(recent) > 1 else ""
     return [Note(WATCH, f"Unusual: {text}{more}.", "anomalies")]
 
@@ -204,7 +204,7 @@ def _copy(facts: Facts, workspace_id: str) -> list[Note]:
 
 
 def _some(names: list[str], most: int = 3) -> list[str]:
-    shown = [name(one, 50) for one in names[:most]]
+    shown = [quoted(one, 50) for one in names[:most]]
     return [*shown, f"{number(len(names) - most)} more"] if len(names) > most else shown
 
 

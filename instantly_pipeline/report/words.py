@@ -5,13 +5,11 @@ Everything returns plain text; the templates escape it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 NONE = "\u2013"  # a dash
 _THIN = "\u202f"  # narrow, and no line ends at it
-_UNSHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _LONGEST_NAME = 90
 
 
@@ -66,15 +64,15 @@ def counted(count: int, one: str, many: str | None = None) -> str:
     return f"{number(count)} {one if count == 1 else many or f'{one}s'}"
 
 
-def plain(text: str) -> str:
-    """Text on one line, without characters that would steer the text around it: a name may hold any."""
-    return _UNSHOWN.sub(" ", text)
-
-
 def name(value: str | None, longest: int = _LONGEST_NAME) -> str:
-    """A name of any length and content, short enough for a cell."""
-    shown = " ".join(plain(value or "").split())
+    """A name of any length, short enough for a cell."""
+    shown = " ".join((value or "").split())
     return shown if len(shown) <= longest else f"{shown[: longest - 1].rstrip()}…"
+
+
+def quoted(value: str | None, longest: int = _LONGEST_NAME) -> str:
+    """A name within a sentence: whichever way it is written, the words around it stay in their order."""
+    return f"\u2068{name(value, longest)}\u2069"  # what <bdi> is in HTML
 
 
 def listed(parts: Sequence[str]) -> str:
