@@ -108,6 +108,7 @@ class RunFiles:
         root = self.layout.changes if root_name == "changes" else self.layout.meta
         folder = self.layout.partition(root, name, self.workspace_id) / f"synced={at.astimezone(UTC).date()}"
         path = folder / f"{self.run_id}-{next(self.numbers):06}.parquet"
+        self.layout.note_name(self.workspace_id)
         sink = pa.BufferOutputStream()
         # without dictionaries: in files of some thousand rows they cost more than they save
         pq.write_table(table, sink, compression="zstd", use_dictionary=False)

@@ -6,6 +6,7 @@
     <data dir>/lake/meta/<log>/ws=<id>/synced=<UTC date>/<run>-<n>.parquet     runs, stream status, quarantine, ...
     <data dir>/lake/index/<stream>/ws=<id>/                                    a cache: last version of every key
     <data dir>/lake/state/ws=<id>/<name>.json                                  checkpoints
+    <data dir>/lake/names/ws=<...>~<hash>                                      ids too long for a folder's name
     <data dir>/work/                                                           the build file; may be deleted
     <data dir>/publish/                                                        what readers open
 
@@ -23,20 +24,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import quote, unquote
 
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from instantly_pipeline.errors import StorageError, UnreadableFile, UsageError
+from instantly_pipeline.lake.names import NO_WORKSPACE, folder_name, is_shortened, owner_of
 
 FORMAT_VERSION = 1
 _STAMP = "%Y%m%dT%H%M%S%f"
 _RUN_FILE = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{6}-\d{6,}z*\Z")
 REPLACES = b"replaces"
 PARTS = b"parts"  # the same files once more, each as (name, bytes, time of change in ns)
-NO_WORKSPACE = "_all"  # the workspace of logs that concern the whole data directory
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,7 @@ class Layout:
         self.lake = data_dir / "lake"
         self.changes = self.lake / "changes"
         self.meta = self.lake / "meta"
+        self.names = self.lake / "names"
         self.work = data_dir / "work"
         self.publish = data_dir / "publish"
         self.build_file = self.work / "build.duckdb"
@@ -78,7 +79,7 @@ class Layout:
 
     def partition(self, root: Path, table: str, workspace_id: str) -> Path:
         """The folder of one table and workspace below `changes`, `meta` or `index`."""
-        return root / table / f"ws={quote(workspace_id, safe='')}"
+        return root / table / folder_name(workspace_id)
 
     def index(self, stream: str, workspace_id: str) -> Path:
         """The folder of the index of one stream and workspace."""
@@ -86,7 +87,7 @@ class Layout:
 
     def state(self, workspace_id: str, name: str) -> Path:
         """The checkpoint called `name` of one workspace."""
-        return self.lake / "state" / f"ws={quote(workspace_id, safe='')}" / f"{name}.json"
+        return self.lake / "state" / folder_name(workspace_id) / f"{name}.json"
 
     def files(self, root: Path, table: str, workspace_id: str | None = None) -> list[LakeFile]:
         """The Parquet files of a table, sorted by workspace, day and name; UnreadableFile for a damaged one."""
@@ -94,16 +95,22 @@ class Layout:
             return sorted(self._scan(root / table, table, workspace_id), key=lambda f: f.name)
 
     def _scan(self, folder: Path, table: str, workspace_id: str | None) -> Iterator[LakeFile]:
-        pattern = "ws=*" if workspace_id is None else f"ws={quote(workspace_id, safe='')}"
-        for partition in folder.glob(pattern):
-            owner = unquote(partition.name.removeprefix("ws="))
+        found = folder.glob("ws=*") if workspace_id is None else [folder / folder_name(workspace_id)]
+        for partition in found:
+            owner = owner_of(partition.name, self.names) if workspace_id is None else workspace_id
             for day in partition.glob("synced=*"):
                 yield from (LakeFile(path, table, owner) for path in current_files(day))
 
     def workspaces(self) -> list[str]:
         """The ids of all workspaces the lake holds anything of."""
         found = {path.name for path in self.changes.glob("*/ws=*")} | {path.name for path in self.meta.glob("*/ws=*")}
-        return sorted({unquote(name.removeprefix("ws=")) for name in found} - {NO_WORKSPACE})
+        return sorted({owner_of(name, self.names) for name in found} - {NO_WORKSPACE})
+
+    def note_name(self, workspace_id: str) -> None:
+        """Note a workspace's id where its folders' name does not tell it; before the first of them is made."""
+        noted = self.names / folder_name(workspace_id)
+        if is_shortened(noted.name) and not noted.exists():
+            write_durably(noted, workspace_id.encode())
 
 
 def current_files(day: Path) -> list[Path]:

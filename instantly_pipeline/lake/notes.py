@@ -11,8 +11,9 @@ from typing import Any
 import pyarrow as pa
 
 from instantly_pipeline.lake.changes import RunFiles, WriterClock, last_written
-from instantly_pipeline.lake.layout import NO_WORKSPACE, Layout
+from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.logs import LOGS
+from instantly_pipeline.lake.names import NO_WORKSPACE
 
 Row = dict[str, Any]
 

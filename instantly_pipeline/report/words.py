@@ -72,7 +72,8 @@ def name(value: str | None, longest: int = _LONGEST_NAME) -> str:
 
 def quoted(value: str | None, longest: int = _LONGEST_NAME) -> str:
     """A name within a sentence: whichever way it is written, the words around it stay in their order."""
-    return f"\u2068{name(value, longest)}\u2069"  # what <bdi> is in HTML
+    shown = name(value, longest)
+    return shown if shown.isascii() else f"\u2068{shown}\u2069"  # what <bdi> is in HTML
 
 
 def listed(parts: Sequence[str]) -> str:

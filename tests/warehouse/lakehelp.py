@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from instantly_pipeline.lake.conform import Conformer
-from instantly_pipeline.lake.layout import NO_WORKSPACE, Layout
+from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.logs import LOGS
+from instantly_pipeline.lake.names import NO_WORKSPACE
 from instantly_pipeline.lake.record import KeyMaker
 from instantly_pipeline.lake.schema import DELETE, UPSERT, change_schema
 from instantly_pipeline.streams.model import Absent, Column, Read, Stream, Type
@@ -56,6 +57,7 @@ class LakeWriter:
 
     def change_file(self, stream: Stream, table: pa.Table, ws: str = WS, day: str = "2026-03-01") -> Path:
         """Write rows as one file."""
+        self.layout.note_name(ws)
         return self._write(self.layout.partition(self.layout.changes, stream.name, ws) / f"synced={day}", table)
 
     def upsert(self, stream: Stream, records: Sequence[Row], hours: float = 0, ws: str = WS, run: str = "run") -> Path:
