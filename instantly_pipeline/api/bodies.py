@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from instantly_pipeline.api.depth import without_depths
 from instantly_pipeline.errors import BadBody
 
 _ENVELOPE = {"items", "next_starting_after", "has_more"}  # of the API and of the older description
@@ -41,12 +42,12 @@ def decode(body: bytes, where: str) -> object:
 
     Text that is no valid Unicode (half a surrogate pair, which JSON can spell and some senders do) becomes U+FFFD
     rather than blocking its page for ever. NaN, Infinity and numbers too large for a double are refused. Whole
-    numbers beyond 64 bits lose digits; the API has none.
+    numbers beyond 64 bits lose digits; the API has none. What is nested too deeply for any decoder becomes `"..."`.
     """
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
-        answer, found = _decode_leniently(body)
+        answer, found = _decode_leniently(without_depths(body))
     if not found:
         raise BadBody(f"{where}: {_what_came(body)} came where JSON was expected")
     return answer

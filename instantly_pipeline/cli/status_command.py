@@ -86,7 +86,7 @@ def _odd(found: Status) -> list[str]:
             f"{found.held_deletes:,} deletions are held: `instantly-pipeline sync --accept-deletes` asks again."
         )
     if found.quarantined:
-        lines.append(f"{found.quarantined:,} values did not fit their column: see meta.quarantine.")
+        lines.append(f"{found.quarantined:,} records or values were put aside or were odd: see meta.quarantine.")
     if found.drifted:
         lines.append(f"{found.drifted:,} changes of the API's shape were seen: see meta.schema_drift.")
     return lines

@@ -41,7 +41,7 @@ def problems(report: RunReport) -> Iterator[str]:
             if workspace.outcome not in _FINE and not report.problem:
                 yield f"{workspace.name}: {workspace.outcome}: {workspace.reason}"
             for result in workspace.streams:
-                if result.outcome not in _FINE and result.reason != workspace.reason:
+                if (result.outcome not in _FINE or result.aside) and result.reason != workspace.reason:
                     yield f"{workspace.name}, {result.stream}: {result.outcome}: {result.reason}"
     warned = [check for check in report.checks or [] if not check.passed and not check.blocking]
     for check in warned[:_MOST_WARNINGS]:

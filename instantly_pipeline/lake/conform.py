@@ -20,6 +20,7 @@ from instantly_pipeline.lake.secrecy import cut, is_secret, without_secrets
 from instantly_pipeline.streams.model import Absent, Column, Stream, Type
 
 NO_KEY, TOO_DEEP = "no key", "nested too deeply"
+DOES_NOT_FIT = "does not fit; kept in extra"
 _SHOWN_LEVELS = 20  # of a record that is nested too deeply
 
 
@@ -44,8 +45,9 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A record that cannot become a row: its JSON without secrets (cut, where it is too deep), and why."""
+    """A record that cannot become a row: its key if it has one, its JSON without secrets (cut, where it is too deep)."""
 
+    key: str | None
     text: str
     reason: str  # `no key` or `nested too deeply`
 
@@ -115,7 +117,7 @@ class Conformer:
                 self._take(record if as_it_is else self._renamed(self._open(record, found)), rows, found)
             except RecursionError:
                 shown = self._renamed(self._open(cut(record, _SHOWN_LEVELS), found))
-                found.rejected.append(Rejected(to_json(shown), TOO_DEEP))
+                found.rejected.append(Rejected(self._key.make(shown), to_json(shown), TOO_DEEP))
         return self._assemble(rows, found, as_it_is=as_it_is)
 
     def _is_plain(self, records: Sequence[Record]) -> bool:
@@ -125,7 +127,7 @@ class Conformer:
     def _take(self, clean: Record, rows: dict[str, tuple[Record, str]], found: _Found) -> None:
         key = self._key.make(clean)
         if key is None:
-            found.rejected.append(Rejected(to_json(clean), NO_KEY))
+            found.rejected.append(Rejected(None, to_json(clean), NO_KEY))
             self._note_missing(clean, found.drift)
             return
         row = clean, f"{self._version}:{digest(clean)}"
@@ -226,8 +228,7 @@ class Conformer:
             dropped: list[str] = []
             extra[column.name] = without_secrets(value, dropped)
             found.dropped(dropped)
-            reason = "does not fit; kept in extra"
-            found.oddities.append(Oddity(key, column.name, column.type.value, misfit.found, reason))
+            found.oddities.append(Oddity(key, column.name, column.type.value, misfit.found, DOES_NOT_FIT))
             return None
         if converted(value, column.type):
             found.oddities.append(Oddity(key, column.name, column.type.value, type_name(value), "converted"))

@@ -16,7 +16,7 @@ FINE = (Outcome.OK, Outcome.PARTIAL)
 _MOST_NAMED = 3
 _WORSE = list(Outcome)  # declared from good to bad
 _COUNTS = ("requests", "retries", "rows_read", "rows_inserted", "rows_updated", "rows_deleted", "rows_unchanged",
-           "held_deletes")  # fmt: skip
+           "held_deletes", "put_aside", "misfits")  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -114,7 +114,7 @@ def _add(found: StreamSummary, part: StreamResult) -> None:
 def _numbers(part: StreamResult) -> dict[str, int]:
     changes = part.changes
     values = (part.requests, part.retries, part.rows_read, changes.inserted, changes.updated, changes.deleted,
-              changes.unchanged, part.held_deletes)  # fmt: skip
+              changes.unchanged, part.held_deletes, part.put_aside.total(), part.misfits)  # fmt: skip
     return dict(zip(_COUNTS, values, strict=True))
 
 

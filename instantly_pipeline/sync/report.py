@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -85,6 +86,18 @@ class StreamResult:
     requests: int = 0
     retries: int = 0
     held_deletes: int = 0
+    put_aside: Counter[str] = field(default_factory=Counter)  # records that became no rows, by why
+    misfits: int = 0  # values that did not fit their column and were kept in `extra`
+
+    @property
+    def aside(self) -> str:
+        """What was read and is not where one would look for it, in words; empty where all is."""
+        why = ", ".join(
+            reason if len(self.put_aside) == 1 else f"{n:,} {reason}" for reason, n in self.put_aside.items()
+        )
+        records = [f"{self.put_aside.total():,} put aside: {why}"] if why else []
+        values = [f"{self.misfits:,} values did not fit and are in extra"] if self.misfits else []
+        return f"{', '.join([*records, *values])} (see meta.quarantine)" if records or values else ""
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ import orjson
 
 from instantly_pipeline.api.client import ApiClient
 from instantly_pipeline.lake.changes import OnVersion
-from instantly_pipeline.lake.conform import Batch, Drift, Oddity
+from instantly_pipeline.lake.conform import DOES_NOT_FIT, Batch, Drift, Oddity, Rejected
 from instantly_pipeline.lake.record import Record
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.sync.context import Context
@@ -110,10 +110,13 @@ class Sink:
         if (key, column + reason) in self._seen_oddities:
             return
         self._seen_oddities.add((key, column + reason))
-        self.ctx.notes.add(
-            "quarantine", stream=self.stream.name, key=key, column=column, expected=expected, found=found,
-            reason=reason, seen_at=self.ctx.now(), times=1,
-        )  # fmt: skip
+        self._quarantine(key, reason, column=column, expected=expected, found=found)
+
+    def no_records(self, count: int) -> None:
+        """Note entries of a page that were no records; there is nothing of them to keep."""
+        if count:
+            self.result.put_aside["no records"] += count
+            self._quarantine(None, "entries of a page were no records", expected="object", times=count)
 
     def _write(self, records: list[Record], verified: list[Range], deleted: Collection[str], at: datetime) -> None:
         log = self.ctx.log(self.stream.name)
@@ -127,15 +130,28 @@ class Sink:
     def _note(self, batch: Batch) -> None:
         self._note_oddities(batch.oddities)
         self._note_drift(batch.drift)
-        for one in batch.rejected:
-            self.odd(
-                None, f"{one.reason}; kept in the lake's log of rejected records", column=",".join(self.stream.key)
-            )
+        self._note_rejected(batch.rejected)
+
+    def _note_rejected(self, rejected: Sequence[Rejected]) -> None:
+        for (key, reason), times in Counter((one.key, one.reason) for one in rejected).items():
+            self.result.put_aside[reason] += times
+            kept = f"{reason}; kept in the lake's log of rejected records"
+            self._quarantine(key, kept, column=",".join(self.stream.key), times=times)
+        for one in rejected:
             self.ctx.notes.add(
                 "rejected", stream=self.stream.name, record=one.text, reason=one.reason, seen_at=self.ctx.now()
             )
 
+    def _quarantine(
+        self, key: str | None, reason: str, *, column: str = "", expected: str = "", found: str = "", times: int = 1
+    ) -> None:
+        self.ctx.notes.add(
+            "quarantine", stream=self.stream.name, key=key, column=column, expected=expected, found=found,
+            reason=reason, seen_at=self.ctx.now(), times=times,
+        )  # fmt: skip
+
     def _note_oddities(self, oddities: Sequence[Oddity]) -> None:
+        self.result.misfits += sum(one.reason == DOES_NOT_FIT for one in oddities)
         more: Counter[Oddity] = Counter()
         for one in oddities:
             if self._named[one.column, one.reason] < NAMED:
@@ -144,10 +160,7 @@ class Sink:
             else:
                 more[replace(one, key=None)] += 1
         for one, times in more.items():
-            self.ctx.notes.add(
-                "quarantine", stream=self.stream.name, key=None, column=one.column, expected=one.expected,
-                found=one.found, reason=one.reason, seen_at=self.ctx.now(), times=times,
-            )  # fmt: skip
+            self._quarantine(None, one.reason, column=one.column, expected=one.expected, found=one.found, times=times)
 
     def _note_drift(self, drift: Counter[Drift]) -> None:
         for what, times in drift.items():

@@ -181,6 +181,7 @@ class WorkspaceRun:
                 result.outcome = Outcome.FAILED
                 result.reason = f"an unexpected {type(error).__name__}; the log has its place. Please report it"
             finally:
+                result.reason = "; ".join(said for said in (result.reason, result.aside) if said) or None
                 result.ended_at = now()
                 self._log_stream(result, stats)
         end = Event("end", ctx.workspace, stream.name, result.reason or "", result.rows_read, outcome=result.outcome)

@@ -41,6 +41,16 @@ def test_bytes_that_are_no_utf8_are_replaced_and_a_byte_order_mark_is_skipped() 
     assert decode(b'\xef\xbb\xbf{"a": 1}', "here") == {"a": 1}
 
 
+@pytest.mark.parametrize("levels", [1_100, 100_000])
+@pytest.mark.parametrize(("opens", "closes"), [(b"[", b"]"), (b'{"]}": ', b"}")])
+def test_a_record_too_deep_for_any_decoder_leaves_its_page_readable(levels: int, opens: bytes, closes: bytes) -> None:
+    deep = opens * levels + b'"leaf \\" ]]]}}}"' + closes * levels
+    found = decode(b'{"items": [{"id": 1, "a": %b, "z": [2]}, {"id": 3}]}' % deep, "here")
+    assert isinstance(found, dict)
+    [first, second] = found["items"]
+    assert (first["id"], first["z"], second) == (1, [2], {"id": 3})
+
+
 def test_whole_numbers_are_exact_up_to_64_bits() -> None:
     assert decode(b"[18446744073709551615, -9223372036854775808]", "here") == [2**64 - 1, -(2**63)]
 
@@ -58,6 +68,8 @@ def test_whole_numbers_are_exact_up_to_64_bits() -> None:
         (b"[-Infinity]", "something else"),
         (b"[1e400]", "something else"),
         (b"[" * 100_000, "something else"),
+        (b"[" * 100_000 + b"]" * 99_999, "something else"),
+        (b'["' * 1_000 + b'\\"' * 100_000 + b"\\", "something else"),
     ],
 )
 def test_anything_else_is_a_bad_body(body: bytes, what: str) -> None:

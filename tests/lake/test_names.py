@@ -20,7 +20,8 @@ from tests.lake.helpers import THINGS, ticking
 UUID = "0199aaaa-0000-7000-8000-0000000000ff"
 ODD = [
     "_all", "", ".", "..", "a/b", "a\\b", "C:", "con", "nul.txt", "Acme", "acme", "ACME", "a.", "a ", " a", "a%2Fb",
-    "a~b", "ws=a", "*", "[a]", "a\nb", "a\x00b", "'; drop table x; --", "\u202eevil", "é", "e\u0301", "x" * 300, "x" * 301,
+    "a~b", "ws=a", "*", "[a]", "a\nb", "a\x00b",
+    "'; drop table x; --", "\u202eevil", "é", "e\u0301", "x" * 300, "x" * 301,
     "X" * 300, "é" * 3000, UUID,
 ]  # fmt: skip
 

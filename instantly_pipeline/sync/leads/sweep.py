@@ -183,6 +183,7 @@ async def _decide(sink: Sink, piece: Piece, absences: Absences) -> None:
     """Take the records; note what is missing in the range of the piece."""
     for page in piece.pages:
         sink.take(page.items)
+        sink.no_records(page.dropped)
     if piece.at_end and not piece.pages[-1].items:
         await _check_end(sink, piece, absences.control)
     known = sink.ctx.log(sink.stream.name).index.alive(piece.low, piece.high)
@@ -230,6 +231,7 @@ async def _in_any_order(sink: Sink, absences: Absences) -> None:
     at = sink.ctx.now()
     async for page in sink.client.pages(stream.method, stream.path, params=stream.params, body={}):
         seen.update(key for key in log.keys(page.items) if key is not None)
+        sink.no_records(page.dropped)
         await sink.page(page.items)
     await sink.land()
     missing = sorted(log.index.alive().keys() - seen)

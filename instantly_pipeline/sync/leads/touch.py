@@ -126,6 +126,7 @@ def _take(sink: Sink, pages: Sequence[Page], scope: str) -> None:
         if not all(_is_in(record, scope) for record in page.items):
             raise FilterIgnored(f"{sink.stream.path} answered with leads of another campaign or list than asked for.")
         sink.take(page.items)
+        sink.no_records(page.dropped)
 
 
 def _is_in(lead: Record, scope: str) -> bool:

@@ -141,7 +141,7 @@ def _see(sink: Sink, shown: _Shown, page: Page) -> None:
             shown.ids[key] = str(record.get(sink.stream.key[0]))
     if page.dropped:
         shown.is_vague = True
-        sink.odd(None, f"{page.dropped} entries of a page were no records", expected="object")
+        sink.no_records(page.dropped)
 
 
 def _before_the_last(stream: Stream, page: Page) -> str | None:
