@@ -45,11 +45,11 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A record that cannot become a row: its key if it has one, its JSON without secrets (cut, where it is too deep)."""
+    """A record that cannot become a row: its JSON without secrets (cut, where it is too deep), why, and its key."""
 
-    key: str | None
     text: str
     reason: str  # `no key` or `nested too deeply`
+    key: str | None = None
 
 
 @dataclass(slots=True)
@@ -117,7 +117,7 @@ class Conformer:
                 self._take(record if as_it_is else self._renamed(self._open(record, found)), rows, found)
             except RecursionError:
                 shown = self._renamed(self._open(cut(record, _SHOWN_LEVELS), found))
-                found.rejected.append(Rejected(self._key.make(shown), to_json(shown), TOO_DEEP))
+                found.rejected.append(Rejected(to_json(shown), TOO_DEEP, self._key.make(shown)))
         return self._assemble(rows, found, as_it_is=as_it_is)
 
     def _is_plain(self, records: Sequence[Record]) -> bool:
@@ -127,7 +127,7 @@ class Conformer:
     def _take(self, clean: Record, rows: dict[str, tuple[Record, str]], found: _Found) -> None:
         key = self._key.make(clean)
         if key is None:
-            found.rejected.append(Rejected(None, to_json(clean), NO_KEY))
+            found.rejected.append(Rejected(to_json(clean), NO_KEY))
             self._note_missing(clean, found.drift)
             return
         row = clean, f"{self._version}:{digest(clean)}"

@@ -11,6 +11,7 @@ import dagster as dg
 from instantly_pipeline.orchestration import keys
 from instantly_pipeline.orchestration.specs import LATE
 from instantly_pipeline.orchestration.stream_results import FINE
+from instantly_pipeline.visible import visible
 from instantly_pipeline.warehouse.checks import CheckResult
 from instantly_pipeline.warehouse.reader import StreamStatus
 
@@ -65,7 +66,7 @@ def streams_table(streams: Sequence[StreamStatus]) -> dg.TableMetadataValue:
         [
             dg.TableRecord(
                 {
-                    "workspace": one.workspace_name,
+                    "workspace": visible(one.workspace_name),
                     "stream": one.stream,
                     "outcome": one.outcome or "",
                     "last_read_in_full": _instant(one.last_success_at),
@@ -82,7 +83,7 @@ def streams_table(streams: Sequence[StreamStatus]) -> dg.TableMetadataValue:
 def complete_result(streams: Sequence[StreamStatus]) -> dg.AssetCheckResult:
     """Whether each stream ended well when it was last read."""
     lacking = [one for one in streams if one.outcome not in FINE]
-    lines = [f"{one.workspace_name}, {one.stream}: {one.outcome}: {one.reason or ''}" for one in lacking]
+    lines = [visible(f"{one.workspace_name}, {one.stream}: {one.outcome}: {one.reason or ''}") for one in lacking]
     metadata: dict[str, Any] = {"streams": len(streams), "not_well": len(lacking)}
     if lacking:
         metadata["which"] = streams_table(lacking)

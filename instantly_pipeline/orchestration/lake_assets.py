@@ -22,6 +22,7 @@ from instantly_pipeline.orchestration.stream_results import FINE, incomplete, re
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.sync.engine import World
 from instantly_pipeline.sync.report import Event, Request, SyncReport
+from instantly_pipeline.visible import visible
 
 STEP = "read_api"
 
@@ -82,9 +83,9 @@ async def _read(context: dg.AssetExecutionContext, state: RunState, request: Req
         if event.kind == "end":
             reason = f": {event.text}" if event.text else ""
             log = context.log.info if event.outcome in FINE else context.log.warning
-            log(f"{where}: {event.outcome}, {event.rows:,} rows read{reason}")
+            log(visible(f"{where}: {event.outcome}, {event.rows:,} rows read{reason}"))
         elif event.kind == "say":
-            context.log.info(f"{where}: {event.text}")
+            context.log.info(visible(f"{where}: {event.text}"))
         state.overrides.on_event(event)
 
     world = World(time=state.overrides.clock)
@@ -93,5 +94,5 @@ async def _read(context: dg.AssetExecutionContext, state: RunState, request: Req
 
 def _refuse_if_nothing(report: SyncReport) -> None:
     if report.exit_code == 1:
-        why = "\n".join(f"{workspace.name}: {workspace.reason}" for workspace in report.workspaces)
+        why = "\n".join(visible(f"{workspace.name}: {workspace.reason}") for workspace in report.workspaces)
         raise NothingRead(f"Nothing could be read, so nothing was published; the last published file stays.\n{why}")

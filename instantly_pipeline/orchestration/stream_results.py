@@ -11,6 +11,7 @@ import dagster as dg
 
 from instantly_pipeline.orchestration import keys
 from instantly_pipeline.sync.report import Outcome, StreamResult, SyncReport
+from instantly_pipeline.visible import visible
 
 FINE = (Outcome.OK, Outcome.PARTIAL)
 _MOST_NAMED = 3
@@ -46,14 +47,14 @@ def summary(report: SyncReport, stream: str) -> StreamSummary:
     for workspace in report.workspaces:
         if not workspace.streams and workspace.outcome is not Outcome.OK:
             ends.append(workspace.outcome)
-            found.reasons.append(f"{workspace.name}: {workspace.reason}")
+            found.reasons.append(visible(f"{workspace.name}: {workspace.reason}"))
     found.outcome = max(ends, key=_WORSE.index, default=None)
     return found
 
 
 def incomplete(report: SyncReport) -> str:
     """What was not read as it should be, short enough for the list of runs; empty where all is well."""
-    ends = [(w.name, w.outcome) for w in report.workspaces]
+    ends = [(visible(w.name), w.outcome) for w in report.workspaces]
     ends += [(s.stream, s.outcome) for w in report.workspaces for s in w.streams]
     found = list(dict.fromkeys(f"{name} {outcome.value}" for name, outcome in ends if outcome not in FINE))
     more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
@@ -108,7 +109,7 @@ def _add(found: StreamSummary, part: StreamResult) -> None:
     instants = [at for at in (found.written_to, part.changes.at) if at is not None]
     found.written_to = max(instants, default=None)
     if part.reason:
-        found.reasons.append(f"{part.workspace}: {part.reason}")
+        found.reasons.append(visible(f"{part.workspace}: {part.reason}"))
 
 
 def _numbers(part: StreamResult) -> dict[str, int]:
@@ -128,6 +129,6 @@ def _reason(found: StreamSummary) -> dict[str, str]:
 
 def _table(parts: Sequence[StreamResult]) -> dg.TableMetadataValue:
     records: list[dict[str, str | int]] = [
-        {"workspace": part.workspace, "outcome": part.outcome.value, **_numbers(part)} for part in parts
+        {"workspace": visible(part.workspace), "outcome": part.outcome.value, **_numbers(part)} for part in parts
     ]
     return dg.MetadataValue.table([dg.TableRecord(record) for record in records])
