@@ -49,6 +49,14 @@ def _(mo, warehouse):
 
 
 @app.cell(hide_code=True)
+def _(warehouse, workspace):
+    # a value for the statements below, never a part of their text: an id may hold anything
+    warehouse.execute("set variable workspace = ?", [workspace.value])
+    chosen = warehouse
+    return (chosen,)
+
+
+@app.cell(hide_code=True)
 def _(mo):
     mo.md("""
     ## How much do we send, and what comes back?
@@ -60,15 +68,15 @@ def _(mo):
 
 
 @app.cell
-def _(mo, warehouse, workspace):
+def _(chosen, mo):
     days = mo.sql(
-        f"""
+        """
         select date, sent, replies, sent_7d, round(replies_per_sent_7d, 4) as replies_per_sent_7d, is_partial
         from marts.rpt_workspace_daily
-        where workspace_id = '{workspace.value}'
+        where workspace_id = getvariable('workspace')
         order by date desc
         """,
-        engine=warehouse,
+        engine=chosen,
     )
     return (days,)
 
@@ -106,17 +114,17 @@ def _(mo):
 
 
 @app.cell
-def _(mo, warehouse, workspace):
+def _(chosen, mo):
     campaigns = mo.sql(
-        f"""
+        """
         select campaign_name, health, sent, repliers, round(reply_rate, 4) as reply_rate,
             round(reply_rate_low, 4) as reply_rate_low, round(reply_rate_high, 4) as reply_rate_high,
             positive_leads, round(bounce_rate, 4) as bounce_rate, status_label, health_reason
         from marts.rpt_campaign_summary
-        where workspace_id = '{workspace.value}' and sent > 0
+        where workspace_id = getvariable('workspace') and sent > 0
         order by reply_rate desc nulls last
         """,
-        engine=warehouse,
+        engine=chosen,
     )
     return (campaigns,)
 
@@ -154,17 +162,17 @@ def _(mo):
 
 
 @app.cell
-def _(mo, warehouse, workspace):
+def _(chosen, mo):
     steps = mo.sql(
-        f"""
+        """
         select step_number as step, sum(sent)::bigint as sent, sum(unique_replies)::bigint as repliers,
             round(1000.0 * sum(unique_replies) / nullif(sum(sent), 0), 1) as repliers_per_1000
         from marts.rpt_step_dropoff
-        where workspace_id = '{workspace.value}' and step_number is not null
+        where workspace_id = getvariable('workspace') and step_number is not null
         group by step_number
         order by step_number
         """,
-        engine=warehouse,
+        engine=chosen,
     )
     return (steps,)
 
@@ -190,16 +198,16 @@ def _(mo):
 
 
 @app.cell
-def _(mo, warehouse, workspace):
+def _(chosen, mo):
     senders = mo.sql(
-        f"""
+        """
         select email, health, health_reason, sent_30d, round(bounce_rate, 4) as bounce_rate,
             round(warmup_inbox_rate, 3) as warmup_inbox_rate, round(utilisation_rate, 3) as utilisation_rate
         from marts.rpt_sender_health
-        where workspace_id = '{workspace.value}' and health <> 'green'
+        where workspace_id = getvariable('workspace') and health <> 'green'
         order by case health when 'red' then 1 when 'amber' then 2 else 3 end, sent_30d desc
         """,
-        engine=warehouse,
+        engine=chosen,
     )
     return
 
@@ -213,17 +221,17 @@ def _(mo):
 
 
 @app.cell
-def _(mo, warehouse, workspace):
+def _(chosen, mo):
     runway = mo.sql(
-        f"""
+        """
         select campaign_name, uncontacted, round(new_leads_per_day, 1) as new_leads_per_day,
             round(days_left_low, 1) as days_left_low, round(days_left, 1) as days_left,
             round(days_left_high, 1) as days_left_high, runs_dry_on
         from marts.rpt_runway
-        where workspace_id = '{workspace.value}' and status_label = 'active'
+        where workspace_id = getvariable('workspace') and status_label = 'active'
         order by days_left nulls last
         """,
-        engine=warehouse,
+        engine=chosen,
     )
     return
 
@@ -240,17 +248,17 @@ def _(mo):
 
 
 @app.cell
-def _(mo, warehouse, workspace):
+def _(chosen, mo):
     restated = mo.sql(
-        f"""
+        """
         select date, campaign_name, times_restated, sent_first_seen, sent,
             unique_opened_first_seen, unique_opened, unique_replies_first_seen, unique_replies
         from marts.fct_campaign_daily
-        where workspace_id = '{workspace.value}' and times_restated > 0
+        where workspace_id = getvariable('workspace') and times_restated > 0
         order by abs(unique_opened - unique_opened_first_seen) desc, date desc
         limit 20
         """,
-        engine=warehouse,
+        engine=chosen,
     )
     return
 
@@ -266,30 +274,30 @@ def _(mo):
 
 
 @app.cell
-def _(mo, warehouse, workspace):
+def _(chosen, mo):
     not_fresh = mo.sql(
-        f"""
+        """
         select stream, state, reason, last_success_at, round(lag_hours, 1) as lag_hours
         from marts.rpt_data_freshness
-        where workspace_id = '{workspace.value}' and state <> 'fresh'
+        where workspace_id = getvariable('workspace') and state <> 'fresh'
         order by lag_hours desc nulls first
         """,
-        engine=warehouse,
+        engine=chosen,
     )
     return
 
 
 @app.cell
-def _(mo, warehouse, workspace):
+def _(chosen, mo):
     differences = mo.sql(
-        f"""
+        """
         select campaign_name, metric, ours, theirs, difference, likely_cause
         from marts.rpt_reconciliation
-        where workspace_id = '{workspace.value}' and not agrees
+        where workspace_id = getvariable('workspace') and not agrees
         order by abs(difference) desc
         limit 20
         """,
-        engine=warehouse,
+        engine=chosen,
     )
     return
 

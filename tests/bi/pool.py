@@ -17,7 +17,11 @@ def main(file: Path, successor: Path) -> None:
     """As in the module's docstring."""
     first = file.read_bytes()
     for pool in (NullPool, QueuePool):
-        engine = create_engine(f"duckdb:///{file}", connect_args={"read_only": True}, poolclass=pool)
+        engine = create_engine(
+            f"duckdb:///{file}",
+            connect_args={"read_only": True, "config": {"enable_external_access": "false"}},
+            poolclass=pool,
+        )
         question = text("select count(*) from marts.m")
         with engine.connect() as held:
             answers = [held.execute(question).scalar()]
