@@ -185,4 +185,6 @@ def _parsed_keys(text: str) -> dict[str, SecretStr]:
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise UsageError(f"INSTANTLY_API_KEYS names the workspace {twice!r} twice. Give each its own name.")
+    if any("\ud800" <= char <= "\udfff" for name in names for char in name):
+        raise UsageError("INSTANTLY_API_KEYS has half a character (\\ud800 to \\udfff) in a name. Spell it anew.")
     return {name.strip(): SecretStr(_unquoted(key)) for name, key in found}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -28,7 +29,7 @@ def sandbox_command(*, port: int, now: datetime | None, unlimited: bool, world: 
         click.echo(f"{url} {key}")
         click.echo(
             f"Point the pipeline at it, from another terminal:\n"
-            f"  INSTANTLY_BASE_URL={url} INSTANTLY_API_KEY={key} INSTANTLY_DATA_DIR=sandbox-data "
+            f"  INSTANTLY_BASE_URL={url} INSTANTLY_API_KEY={shlex.quote(key)} INSTANTLY_DATA_DIR=sandbox-data "
             f"instantly-pipeline sync\n"
             f"Its controls are below {url}/_sandbox/ (state, advance, mutate, faults, switches, requests). "
             "Ctrl-C ends it.",

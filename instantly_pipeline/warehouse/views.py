@@ -5,9 +5,11 @@ Paths in it are absolute: DuckDB takes a relative one from where the reader was 
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
+from instantly_pipeline.visible import visible
 from instantly_pipeline.warehouse.sqltext import ident, path_list
 
 _HEADER = """\
@@ -26,7 +28,7 @@ def views_sql(place: Path, tables: Mapping[Path, str]) -> str:
     found = {table: path.absolute() for path, table in tables.items()}
     schemas = sorted({table.split(".", 1)[0] for table in found})
     lines = [
-        _HEADER.format(place=place.absolute()),
+        _HEADER.format(place=visible(shlex.quote(str(place.absolute())))),  # a line feed would end the comment
         *(f"create schema if not exists {ident(name)};" for name in schemas),
     ]
     lines += [f"create or replace view {ident(table)} as {_select(path)};" for table, path in sorted(found.items())]

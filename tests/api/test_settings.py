@@ -29,6 +29,11 @@ def test_one_name_for_two_keys_is_refused(text: str) -> None:
         keys(api_keys=text)
 
 
+def test_half_a_character_in_a_name_is_refused() -> None:
+    with pytest.raises(UsageError, match="half a character"):
+        keys(api_keys='{"a\\ud800": "k"}')
+
+
 @pytest.mark.parametrize(
     "text", ["[]", "{}", "[[]]", '{"a":1}', '{"a":{"b":"c"}}', '{"a":"\'\'"}', "SECRET", '{"":"k"}']
 )

@@ -111,6 +111,14 @@ def test_the_end_of_a_sync_names_what_was_skipped_and_held(capsys: pytest.Captur
     assert "instantly-pipeline sync      again" in said
 
 
+def test_the_end_of_a_sync_names_what_was_put_aside(capsys: pytest.CaptureFixture[str]) -> None:
+    leads = stream("leads", Outcome.OK, reason="2 put aside: no key (see meta.quarantine)")
+    leads.put_aside["no key"] = 2
+    assert tell(report(WorkspaceResult("ac\nme", "w1", Outcome.OK, streams=[leads]), exit_code=0)) == 0
+    said = capsys.readouterr().out
+    assert "ac\ufffdme, leads: ok: 2 put aside: no key (see meta.quarantine)\n" in said
+
+
 def test_what_kept_a_run_from_publishing_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     result = WorkspaceResult("acme", None, Outcome.FAILED, "401: the key was rejected")
     assert tell(report(result, exit_code=1, problem="Nothing could be read.\nacme: 401: the key was rejected")) == 1

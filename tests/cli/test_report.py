@@ -165,6 +165,20 @@ def test_a_name_is_text_whatever_is_in_it(odd: Parsed) -> None:
     assert shown in odd.titles()
 
 
+def test_a_name_written_from_right_to_left_leaves_the_words_around_it_in_their_order(
+    published: Path, tmp_path: Path
+) -> None:
+    name = "\u05e9\u05dc\u05d5\u05dd (30"
+    page = make(
+        published, tmp_path,
+        f"update marts.rpt_campaign_summary set campaign_name = '{name}', health = 'red', sent = 9",
+        f"update marts.rpt_sender_health set email = '{name}@x.example', health = 'red'",
+    )  # fmt: skip
+    assert f"<span>\u2068{name}\u2069 and " in page.html
+    assert f"<bdi>{name}<wbr>@x.example</bdi>" in page.html
+    assert page.html.count(name) == page.html.count(f"<bdi>{name}") + page.html.count(f"\u2068{name}\u2069")
+
+
 def test_a_very_long_name_is_cut(odd: Parsed) -> None:
     assert "long" * 22 in odd.text
     assert "long" * 24 not in odd.text

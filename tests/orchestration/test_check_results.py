@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
 from instantly_pipeline.orchestration.check_results import complete_result, fresh_result, outcome_sentence
+from instantly_pipeline.orchestration.stream_results import read_check, read_metadata
+from instantly_pipeline.sync.report import Outcome, StreamResult, SyncReport, WorkspaceResult
 from instantly_pipeline.warehouse.checks import CheckResult
 from instantly_pipeline.warehouse.reader import StreamStatus
 
@@ -33,6 +36,15 @@ def test_a_refused_or_held_stream_is_named_with_its_reason() -> None:
     ]  # fmt: skip
 
 
+def test_what_steers_is_taken_out_of_names_and_reasons() -> None:
+    odd = replace(stream("leads", "failed", 3, reason="\x1b[31m\n"), workspace_name="ac\u202eme\x9b")
+    found = complete_result([odd])
+    assert found.description == "ac\ufffdme\ufffd, leads: failed: \ufffd[31m\ufffd"
+    table = found.metadata["which"]
+    assert isinstance(table, dg.TableMetadataValue)
+    assert table.records[0].data["workspace"] == "ac\ufffdme\ufffd"
+
+
 def test_streams_that_are_well_or_still_filling_pass() -> None:
     assert complete_result([stream("campaigns", "ok", 1), stream("steps", "partial", 1)]).passed
 
@@ -51,3 +63,13 @@ def test_the_log_says_whether_a_broken_promise_keeps_the_tables_back() -> None:
     warned = outcome_sentence([promise(passed=True), promise(passed=False)])
     assert warned == "1 of 2 checks passed; none of them keeps the tables from being published."
     assert outcome_sentence([promise(passed=False, blocking=True)]) == "0 of 1 checks passed; nothing is published."
+
+
+def test_a_materialization_counts_what_was_put_aside_and_says_why() -> None:
+    read = StreamResult("w1", "ac\u202eme", "leads", NOON, NOON, reason="1 put aside: no key", misfits=3)
+    read.put_aside["no key"] = 1
+    report = SyncReport("r1", NOON, NOON, [WorkspaceResult("ac\u202eme", "w1", Outcome.OK, streams=[read])])
+    found = read_metadata(report, "leads")
+    assert (found["put_aside"], found["misfits"], found["reason"]) == (1, 3, "ac\ufffdme: 1 put aside: no key")
+    check = read_check(report, "leads")
+    assert (check.passed, check.description) == (True, "ok.\nac\ufffdme: 1 put aside: no key")

@@ -120,6 +120,18 @@ def test_two_workspaces_with_the_same_key_are_two_rows(lake: LakeWriter, opener:
     ]
 
 
+@pytest.mark.parametrize("odd", ["_all", "x" * 300, "..", "a'\x00\n/b", "ACME"])
+def test_any_text_can_be_a_workspaces_id(lake: LakeWriter, opener: Opener, odd: str) -> None:
+    for workspace_id in (odd, "acme"):
+        lake.upsert(THINGS, [{"id": "a", "name": workspace_id}], ws=workspace_id)
+        lake.log("sync_runs", [{"workspace_name": workspace_id, "started_at": at(0), "outcome": "ok"}], ws=workspace_id)
+    con = opener(THINGS, load=True).connection
+    for table in ("raw.things", "history.things"):
+        found = con.execute(f"select workspace_id, name from {table} order by 1").fetchall()
+        assert found == sorted([(odd, odd), ("acme", "acme")])
+    assert con.execute("select count(distinct workspace_id) from meta.sync_runs").fetchall() == [(2,)]
+
+
 def test_a_stream_without_files_has_empty_tables(lake: LakeWriter, opener: Opener) -> None:
     warehouse = opener(THINGS)
     assert warehouse.load()["things"].rows == 0
