@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from instantly_pipeline.cli.published import published_file
-from instantly_pipeline.cli.text import records, table, write_json
+from instantly_pipeline.cli.text import CsvLines, records, table, write_json
 from instantly_pipeline.errors import UsageError
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.lock import writing
@@ -72,7 +72,7 @@ def _table(result: QueryResult, most: int, *, said: bool) -> None:
 
 
 def _csv(result: QueryResult) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer = csv.writer(CsvLines(), lineterminator="\r\n")
     writer.writerow(result.columns)
     writer.writerows([_plain(value) for value in row] for row in result.rows)
 

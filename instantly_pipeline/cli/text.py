@@ -34,6 +34,17 @@ def records(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     return "\n\n".join(shown)
 
 
+class CsvLines:
+    """Where a `csv.writer` with the line ending CRLF puts its rows, for stdout with LF alone.
+
+    Python 3.11 quotes a text for what is in the line ending only; a lone carriage return would end a row to a reader.
+    """
+
+    def write(self, row: str) -> int:
+        """One whole row."""
+        return sys.stdout.write(row.removesuffix("\r\n") + "\n")
+
+
 def cell(value: Any) -> str:
     """One value as text, on one line."""
     if value is None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 
+import duckdb
+import pytest
+
+from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.settings import PROJECT_ROOT
 from tests.cli.conftest import Shell
 from tests.orchestration.pipeline import Pipeline
@@ -25,9 +30,23 @@ def run(shell: Shell) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_every_cell_runs_on_what_a_sync_published(synced: tuple[Pipeline, Shell]) -> None:
-    _, shell = synced
-    done = run(shell)
+@pytest.fixture
+def odd(synced: tuple[Pipeline, Shell], shell: Shell) -> Shell:
+    """What a sync published, of a workspace whose id would be SQL."""
+    file = Layout(shell.data_dir).published_file
+    file.parent.mkdir(parents=True)
+    shutil.copyfile(synced[0].published, file)
+    with duckdb.connect(str(file)) as con:
+        for (table,) in con.execute(
+            "select distinct table_name from duckdb_columns() join duckdb_tables() using (schema_name, table_name) "
+            "where schema_name = 'marts' and column_name = 'workspace_id'"
+        ).fetchall():
+            con.execute(f"update marts.{table} set workspace_id = ?", ["a' or '1' = '1'; --"])
+    return shell
+
+
+def test_every_cell_runs_on_what_a_sync_published_whatever_the_workspaces_id(odd: Shell) -> None:
+    done = run(odd)
     assert done.returncode == 0, done.stderr
     answers = eval(done.stdout.splitlines()[0])
     assert answers.keys() == {

@@ -168,6 +168,9 @@ def test_a_pipe_gets_every_character_exactly(hostile: Shell) -> None:
     sql = "select distinct name from raw.campaigns"
     rows = list(csv.reader(io.StringIO(hostile.here("query", sql, "--format", "csv").stdout, newline="")))
     assert rows[1] == [f"acme{ALL}{KEPT}"]
+    parts = ", ".join(f"{sql_of(f'a{text}')} as c{n}" for n, text in enumerate(STEERING.values()))
+    rows = list(csv.reader(io.StringIO(hostile.here("query", f"select {parts}", "--format", "csv").stdout, newline="")))
+    assert rows[1:] == [[f"a{text}" for text in STEERING.values()]]
     [found] = json.loads(hostile.here("query", sql, "--format", "json").stdout)
     assert found == {"name": f"acme{ALL}{KEPT}"}
 
