@@ -156,3 +156,12 @@ def test_data_of_another_api_and_a_broken_published_file_are_found(synced: Synce
     assert [(health, about) for health, about, _ in found] == [("wrong", "lake"), ("partly", "published file")]
     assert "holds data read from https://api.instantly.ai" in found[0][2]
     assert "instantly-pipeline rebuild" in found[1][2]
+
+
+def test_leads_that_are_listed_by_campaign_only_can_be_read(synced: Synced) -> None:
+    pipe, shell = synced
+    pipe.switch(leads_need_parent=True)
+    try:
+        assert not_well(examined(shell, 0)) == []
+    finally:
+        pipe.switch(leads_need_parent=False)

@@ -69,6 +69,8 @@ def asked_as(key: str, entry: Entry) -> str:
 
 
 async def _say(sink: Sink, key: str, identity: str) -> _Said:
+    if identity in ("", ".", ".."):
+        return _Said.NOTHING  # in a path these lead elsewhere
     path = f"{sink.stream.path}/{quote(identity, safe='')}"
     try:
         answer = await sink.client.get(path)
