@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -18,6 +18,7 @@ from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.notes import Notes
 from instantly_pipeline.lake.state import States
 from instantly_pipeline.streams.model import Read, Stream
+from instantly_pipeline.sync.manner import Dates, LeftOut, Manner, fewer_days, half
 from instantly_pipeline.sync.report import Event, OnEvent, Request
 
 
@@ -29,6 +30,11 @@ class Windows:
     first_day: date
     lookback_days: int
     sweep_days: int  # within so many days every lead is read again
+
+    @property
+    def begin(self) -> date:
+        """The first day of a window that was never read."""
+        return min(self.first_day, self.today - timedelta(days=self.lookback_days))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +82,38 @@ class Context:
     told: dict[str, Mapping[str, str]] = field(default_factory=dict)  # what a plan knows will be in the lake
     listed: dict[str, Listing] = field(default_factory=dict)  # read ahead for the plan
     paid: dict[str, ClientStats] = field(default_factory=dict)  # by stream: what was asked ahead
+    _manners: dict[str, Manner] = field(default_factory=dict)
+    _left_out: dict[str, LeftOut] = field(default_factory=dict)
 
     def log(self, name: str) -> ChangeLog:
         """The change log of a stream, opened once."""
         if name not in self.logs:
             self.logs[name] = ChangeLog(self.files, self.streams[name], self.clock)
         return self.logs[name]
+
+    def manner_of_days(self, stream: Stream, most: int | None = None) -> Manner:
+        """How the endpoint of a stream wants questions about days put; never more than `most` at once."""
+        forms = (Dates.INSTANTS, Dates.PLAIN) if stream.full_instants else (Dates.PLAIN,)
+        name = f"{asking(stream)}.days"
+        if name not in self._manners:
+            self._manners[name] = Manner(
+                self.states, name, self.windows.today, smaller=fewer_days, most=most, forms=forms, in_order=True
+            )
+        return self._manners[name]
+
+    def manner_of_accounts(self, stream: Stream, most: int) -> Manner:
+        """How the endpoint of a stream wants questions about accounts put; never more than `most` at once."""
+        name = f"{asking(stream)}.accounts"
+        if name not in self._manners:
+            self._manners[name] = Manner(self.states, name, self.windows.today, smaller=half, most=most)
+        return self._manners[name]
+
+    def left_out(self, stream: Stream) -> LeftOut:
+        """The accounts that the endpoint of a stream refuses."""
+        name = f"{asking(stream)}.refused"
+        if name not in self._left_out:
+            self._left_out[name] = LeftOut(self.states, name, self.windows.today, full=self.request.full)
+        return self._left_out[name]
 
     def now(self) -> datetime:
         """The current instant of the machine, for verified scopes and reports."""
@@ -132,6 +164,11 @@ class Context:
         if not alive_only:
             keys.update(self.log(stream).index.everything())
         return sorted({part for key in keys if isinstance(part := orjson.loads(key)[0], str)})
+
+
+def asking(stream: Stream) -> str:
+    """What the checkpoints about the endpoint of a stream begin with: streams of one endpoint share them."""
+    return "asking." + stream.path.removeprefix("/api/v2/").replace("/", ".")
 
 
 _ARRAYS = frozenset({Read.ARRAY, Read.CAMPAIGN_WINDOW, Read.WORKSPACE_WINDOW, Read.CAMPAIGN_DAYS, Read.ACCOUNT_WINDOW})

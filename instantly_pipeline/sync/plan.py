@@ -8,7 +8,7 @@ plan costs nothing. What was never read can only be estimated: such a cost is a 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
@@ -27,9 +27,10 @@ from instantly_pipeline.sync.leads.absences import ASKED_AT_ONCE
 from instantly_pipeline.sync.leads.gate import Gate
 from instantly_pipeline.sync.readers.accounts import ACCOUNTS_AT_ONCE, choose_account_batches, choose_account_windows
 from instantly_pipeline.sync.readers.accounts import DAYS_AT_ONCE as ACCOUNT_DAYS
-from instantly_pipeline.sync.readers.campaigns import choose_lifetimes, choose_windows, every_campaign, first_day
+from instantly_pipeline.sync.readers.campaigns import choose_lifetimes, every_campaign
 from instantly_pipeline.sync.readers.lists import read_ahead
 from instantly_pipeline.sync.readers.steps import choose_days
+from instantly_pipeline.sync.readers.windows import THE_WORKSPACE, choose_windows, readings_of
 from instantly_pipeline.sync.report import Cost, Plan
 
 CAMPAIGNS = "campaigns"
@@ -102,7 +103,7 @@ class _Planner:
             Read.SWEEP: self._leads,
             Read.PER_CAMPAIGN: self._lifetimes,
             Read.CAMPAIGN_WINDOW: self._windows,
-            Read.WORKSPACE_WINDOW: self._object,
+            Read.WORKSPACE_WINDOW: self._workspace_window,
             Read.CAMPAIGN_DAYS: self._days,
             Read.ACCOUNT_WINDOW: self._account_windows,
             Read.ACCOUNT_BATCH: self._account_batches,
@@ -164,6 +165,15 @@ class _Planner:
         why = "read again" if self._ctx.request.full else "moved"
         return _exactly(stream, chosen, f"{chosen:,} of {known:,} campaigns {why}, {known - chosen:,} are skipped")
 
+    def _workspace_window(self, stream: Stream) -> Cost:
+        requests = self._questions(stream, [THE_WORKSPACE])
+        return _exactly(stream, requests, "one request" if requests == 1 else f"days in {requests:,} parts")
+
+    def _questions(self, stream: Stream, names: Sequence[str]) -> int:
+        """Requests for the days due of each of `names`, in parts as long as the API is known to take."""
+        manner, done = self._ctx.manner_of_days(stream), readings_of(self._ctx, stream)
+        return sum(manner.questions(span.count) for name in names for span in done.due(name))
+
     def _windows(self, stream: Stream) -> Cost:
         chosen, known = choose_windows(self._ctx, stream), len(every_campaign(self._ctx))
         done = self._ctx.states.read(stream.name)
@@ -171,7 +181,7 @@ class _Planner:
         parts = [f"all days of {new:,} new ones"] if new else []
         if len(chosen) > new or not new:
             parts.insert(0, f"the last {self._ctx.windows.lookback_days} days of {len(chosen) - new:,}")
-        return _exactly(stream, len(chosen), f"of {known:,} campaigns: {', '.join(parts)}")
+        return _exactly(stream, self._questions(stream, chosen), f"of {known:,} campaigns: {', '.join(parts)}")
 
     def _days(self, stream: Stream) -> Cost:
         due = choose_days(self._ctx, stream)
@@ -191,18 +201,18 @@ class _Planner:
         daily = self._streams.get("daily_analytics")
         if daily is None:
             return 0, 0, 0
-        done, today = self._ctx.states.read(daily.name), self._ctx.windows.today
+        done, today = readings_of(self._ctx, daily), self._ctx.windows.today
         moved, begun = self._moved(), self._begun()
         low = likely = high = 0
         for campaign in choose_windows(self._ctx, daily):
             sent = self._counters.sent.get(campaign) if self._counters else None
             if campaign not in done:
-                first = first_day(self._ctx.windows, None, full=True)
+                first = self._ctx.windows.begin
                 days = (today - max(first, begun.get(campaign, first))).days + 1
                 most = max(min(days, days if sent is None else sent), 0)
                 low, likely, high = low + (1 if sent and most else 0), likely + round(WEEKDAYS * most), high + most
             elif campaign in moved:
-                passed = (today - _date(done[campaign], today)).days
+                passed = (today - (done.last(campaign) or today)).days
                 likely, high = likely + passed + 1, high + passed + 2
         return low, likely, high
 
@@ -220,10 +230,9 @@ class _Planner:
 
     def _account_windows(self, stream: Stream) -> Cost:
         if self._accounts_are_new():
-            windows = self._ctx.windows
-            days = (windows.today - first_day(windows, None, full=True)).days + 1
-            pieces = -(-days // ACCOUNT_DAYS)
-            return self._of_unknown_accounts(stream, pieces, f"{pieces} pieces of {ACCOUNT_DAYS} days for each")
+            windows, manner = self._ctx.windows, self._ctx.manner_of_days(stream, ACCOUNT_DAYS)
+            pieces = manner.questions((windows.today - windows.begin).days + 1)
+            return self._of_unknown_accounts(stream, pieces, f"{pieces} pieces of days for each")
         chosen = choose_account_windows(self._ctx, stream)
         batches = len({window.emails for window in chosen})
         return _exactly(stream, len(chosen), f"{batches:,} batches of accounts, each in pieces of {ACCOUNT_DAYS} days")
@@ -234,8 +243,8 @@ class _Planner:
         self._shared.add(stream.path)
         if self._accounts_are_new():
             return self._of_unknown_accounts(stream, 1, "one request for each")
-        batches = len(choose_account_batches(self._ctx))
-        return _exactly(stream, batches, f"batches of {ACCOUNTS_AT_ONCE} accounts")
+        batches = len(choose_account_batches(self._ctx, stream))
+        return _exactly(stream, batches, f"batches of {ACCOUNTS_AT_ONCE} accounts at most")
 
     def _accounts_are_new(self) -> bool:
         return not self._ctx.states.read("accounts.read")

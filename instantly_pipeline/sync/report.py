@@ -99,6 +99,12 @@ class StreamResult:
         values = [f"{self.misfits:,} values did not fit and are in extra"] if self.misfits else []
         return f"{', '.join([*records, *values])} (see meta.quarantine)" if records or values else ""
 
+    def is_partial(self, reason: str) -> None:
+        """Say that something is left for later; what ended worse stays what it is."""
+        if self.outcome in (Outcome.OK, Outcome.PARTIAL):
+            self.outcome = Outcome.PARTIAL
+            self.reason = f"{self.reason}; {reason}" if self.reason else reason
+
 
 @dataclass(slots=True)
 class WorkspaceResult:

@@ -25,9 +25,10 @@ from instantly_pipeline.sync.identity import WORKSPACE_PATH
 from instantly_pipeline.sync.leads.reader import read_leads
 from instantly_pipeline.sync.plan import make_plan
 from instantly_pipeline.sync.readers.accounts import read_account_batch, read_account_window
-from instantly_pipeline.sync.readers.campaigns import read_campaign_window, read_per_campaign, read_workspace_window
+from instantly_pipeline.sync.readers.campaigns import read_per_campaign
 from instantly_pipeline.sync.readers.lists import read_array, read_object, read_scan
 from instantly_pipeline.sync.readers.steps import read_campaign_days
+from instantly_pipeline.sync.readers.windows import read_campaign_window, read_workspace_window
 from instantly_pipeline.sync.report import Event, OnEvent, Outcome, Request, StreamResult, WorkspaceResult
 from instantly_pipeline.sync.sink import Sink
 

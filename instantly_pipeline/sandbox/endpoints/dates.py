@@ -29,21 +29,28 @@ def _instant(call: Call, name: str) -> tuple[int | None, bool]:
 
 def instants(call: Call) -> Range:
     """First and last millisecond of /analytics, /overview and /steps; None where no bound was given."""
-    start, _ = _instant(call, "start_date")
-    end, plain = _instant(call, "end_date")
-    if start is not None and end is not None and start > end:
-        raise ApiError(400, "Start Date must be earlier than End Date", bare="message")
+    start, end, plain = _range(call)
     if end is not None and plain:
         end = end + DAY - 1 if call.switches.end_date_inclusive else end - 1
     return start, end
 
 
+def _range(call: Call) -> tuple[int | None, int | None, bool]:
+    """First and last instant as they were given, checked, and whether the last one is a plain date."""
+    start, _ = _instant(call, "start_date")
+    end, plain = _instant(call, "end_date")
+    if start is not None and end is not None:
+        if start > end:
+            raise ApiError(400, "Start Date must be earlier than End Date", bare="message")
+        most = call.switches.max_campaign_days.get(call.request.path)
+        if most is not None and end // DAY - start // DAY + 1 > most:
+            raise ApiError(400, f"Date range cannot exceed {most} days", bare="message")
+    return start, end, plain
+
+
 def days(call: Call) -> tuple[str, str]:
     """First and last date of /daily, both inclusive."""
-    start, _ = _instant(call, "start_date")
-    end, _ = _instant(call, "end_date")
-    if start is not None and end is not None and start > end:
-        raise ApiError(400, "Start Date must be earlier than End Date", bare="message")
+    start, end, _ = _range(call)
     return (_day(start) if start is not None else "0000"), (_day(end) if end is not None else "9999")
 
 

@@ -1,5 +1,6 @@
 """The analytics routes. The wrong parameter name is ignored and gives every campaign, as live does."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from instantly_pipeline.sandbox.endpoints import dates
@@ -150,9 +151,17 @@ def _step(call: Call) -> Any:
     return shaped
 
 
+def _refuse(call: Call, emails: Iterable[str]) -> None:
+    """The switch on single addresses; as a server would, without saying which it was."""
+    status = max((call.switches.refused_emails.get(email, 0) for email in emails), default=0)
+    if status:
+        raise ApiError(status, "One of the accounts cannot be read", bare="message")
+
+
 def account_daily(call: Call) -> Response:
     first, last = dates.account_days(call)
     emails = {e.lower() for e in call.request.many("emails")}
+    _refuse(call, emails)
     known = call.world.records("accounts")
     asked = len(emails) if emails else len(known)
     if asked > call.switches.max_account_emails:
@@ -173,6 +182,7 @@ def warmup(call: Call) -> Response:
         raise ApiError(400, "body/emails must NOT have fewer than 1 items")
     if len(emails) > call.switches.max_warmup_emails:
         raise ApiError(400, f"body/emails must NOT have more than {call.switches.max_warmup_emails} items")
+    _refuse(call, (str(e).lower() for e in emails))
     per_day: Row = {}
     total: Row = {}
     listed = call.world.records("accounts")

@@ -2,115 +2,191 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import cast
 
 import orjson
 
-from instantly_pipeline.errors import TooLarge
+from instantly_pipeline.errors import PipelineError
 from instantly_pipeline.lake.record import Record
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.sync.context import Context, records_in
+from instantly_pipeline.sync.manner import Dates
 from instantly_pipeline.sync.readers.asking import each, groups
-from instantly_pipeline.sync.readers.campaigns import first_day, plain_dates
+from instantly_pipeline.sync.readers.campaigns import dates_between
+from instantly_pipeline.sync.readers.parts import OF_ACCOUNTS, OF_DAYS, Answer, Refused, attempt, in_parts
+from instantly_pipeline.sync.readers.windows import AGAIN, REFUSED, readings_of
+from instantly_pipeline.sync.readings import Span
 from instantly_pipeline.sync.sink import Range, Sink, days_of
 
 ACCOUNTS_AT_ONCE = 100  # 200 are allowed since 2026-07, 413 came at a few hundred before (reference, section 4.1)
 DAYS_AT_ONCE = 31
 
+Batch = tuple[int, Sequence[str]]
+OfAccounts = Answer[Sequence[str], list[Record]]
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One request: some accounts, by their addresses in lower case, over some days, both ends included."""
+    """Some accounts, by their addresses in lower case, over some days; `refused` where it is the days that are."""
 
     emails: tuple[str, ...]
-    first: date
-    last: date
+    span: Span
+    refused: bool = False
 
 
 def choose_account_windows(ctx: Context, stream: Stream) -> list[Window]:
-    """Batches of accounts, each over its whole time in pieces the API takes, oldest first."""
-    done = ctx.states.read(stream.name)
-    by_start: dict[date, list[str]] = defaultdict(list)
+    """Batches of accounts, each over what is due of its days in pieces the API takes; the largest first, which show how
+    much is too much."""
+    done, left_out = readings_of(ctx, stream), ctx.left_out(stream)
+    most = ctx.manner_of_accounts(stream, ACCOUNTS_AT_ONCE).at_most(ACCOUNTS_AT_ONCE)
+    days = ctx.manner_of_days(stream, DAYS_AT_ONCE).at_most(DAYS_AT_ONCE)
+    by_days: dict[tuple[Span, ...], list[str]] = defaultdict(list)
+    batches: list[tuple[Sequence[str], tuple[Span, ...]]] = []
     for email in ctx.addresses():
-        by_start[first_day(ctx.windows, done.get(email), full=ctx.request.full)].append(email)
-    most = _most(ctx, stream)
-    batches = [(tuple(part), first) for first, emails in sorted(by_start.items()) for part in groups(emails, most)]
-    return [Window(emails, *days) for emails, first in batches for days in _pieces(first, ctx.windows.today)]
+        if email in left_out.resting:
+            continue
+        due = tuple(piece for span in done.due(email) for piece in span.pieces(days))
+        if email in left_out.known:
+            batches.append(([email], due))
+        else:
+            by_days[due].append(email)
+    batches += [(part, due) for due, emails in by_days.items() for part in groups(emails, most)]
+    windows = [Window(tuple(emails), span) for emails, due in batches for span in due]
+    return sorted(windows, key=lambda window: (-len(window.emails), -window.span.count))
 
 
 async def read_account_window(sink: Sink) -> None:
-    """Daily figures of every account over the lookback; the first time from the start date.
-
-    An account is done when all pieces of its time are. How many accounts the server takes at once is remembered.
-    """
-    states, name, today = sink.ctx.states, sink.stream.name, sink.ctx.windows.today
-    windows = choose_account_windows(sink.ctx, sink.stream)
-    done, left = states.read(name), Counter(window.emails for window in windows)
+    """Daily figures of every account over the lookback; the first time from the start date."""
+    ctx, stream = sink.ctx, sink.stream
+    windows = choose_account_windows(ctx, stream)
+    done, left_out, spelled = readings_of(ctx, stream), ctx.left_out(stream), ctx.addresses()
+    for email in {email for window in windows for email in window.emails}:
+        done.due(email)
     sink.total = len(windows)
-    least, spelled = _most(sink.ctx, sink.stream), sink.ctx.addresses()
 
-    async def ask(window: Window) -> list[Record]:
-        nonlocal least
-        rows, accepted = await _rows(sink, [spelled[email] for email in window.emails], window)
-        least = min(least, accepted) if accepted < len(window.emails) else least
-        return rows
+    async def ask(window: Window) -> AsyncGenerator[Answer[Window, list[Record]]]:
+        async for answer in _of_window(sink, window, spelled):
+            yield answer
 
     def take(window: Window, rows: list[Record]) -> None:
-        sink.put(rows, *(days_of((e,), window.first.isoformat(), window.last.isoformat()) for e in window.emails))
-        left[window.emails] -= 1
-        if not left[window.emails]:
-            done.update(dict.fromkeys(window.emails, today.isoformat()))
+        sink.put(rows, *(days_of((email,), *window.span.as_texts()) for email in window.emails))
+        for email in window.emails:
+            done.read(email, window.span)
+            left_out.forget(email)
 
-    await each(sink, windows, ask, take, checkpoint=lambda: states.write(name, done))
-    if least < _most(sink.ctx, sink.stream):
-        states.write(f"{name}.most", {"accounts": least})
+    def refuse(window: Window) -> None:
+        for email in window.emails:
+            _name(sink, email, f"{' to '.join(window.span.as_texts())}" if window.refused else "")
+            if window.refused:
+                done.refuse(email, window.span)
 
+    def checkpoint() -> None:
+        done.save()
+        left_out.save()
 
-def _most(ctx: Context, stream: Stream) -> int:
-    """How many accounts the server takes at once, as far as we know."""
-    known = ctx.states.read(f"{stream.name}.most").get("accounts")
-    return known if isinstance(known, int) and 0 < known < ACCOUNTS_AT_ONCE else ACCOUNTS_AT_ONCE
-
-
-def _pieces(first: date, today: date) -> Iterator[tuple[date, date]]:
-    while first <= today:
-        last = min(first + timedelta(days=DAYS_AT_ONCE - 1), today)
-        yield first, last
-        first = last + timedelta(days=1)
+    await each(sink, windows, ask, take, refuse=refuse, checkpoint=checkpoint)
+    _say_who_is_left_out(sink)
+    if days := sum(done.refused(email) for email in spelled):
+        sink.result.is_partial(f"the API refuses {days:,} days of accounts and answers the others {AGAIN}")
 
 
-async def _rows(sink: Sink, emails: Sequence[str], window: Window) -> tuple[list[Record], int]:
-    """The rows of some accounts, where they are too many for the server of each half; and how many it took at once."""
-    params = {"emails": list(emails), **plain_dates(window.first, window.last)}
-    try:
-        return records_in(sink.stream, await sink.client.get(sink.stream.path, params)), len(emails)
-    except TooLarge:
-        if len(emails) == 1:
-            raise
-    half = len(emails) // 2
-    (rows, one), (more, other) = [await _rows(sink, part, window) for part in (emails[:half], emails[half:])]
-    return rows + more, min(one, other)
+async def _of_window(
+    sink: Sink, window: Window, spelled: dict[str, str]
+) -> AsyncGenerator[Answer[Window, list[Record]]]:
+    """The answers about some accounts over some days; where it is too much, about fewer days or fewer accounts."""
+    ctx, stream = sink.ctx, sink.stream
+    of_days = ctx.manner_of_days(stream, DAYS_AT_ONCE)
+    of_accounts, left_out = ctx.manner_of_accounts(stream, ACCOUNTS_AT_ONCE), ctx.left_out(stream)
+
+    async def over(days: Sequence[date], _: str) -> list[OfAccounts]:
+        async def rows(emails: Sequence[str], _: str) -> list[Record]:
+            asked = {"emails": [spelled[email] for email in emails], **dates_between(days[-1], days[0], Dates.PLAIN)}
+            return records_in(stream, await sink.client.get(stream.path, asked))
+
+        emails = [email for email in window.emails if not left_out.is_refused_now(email)]
+        asked = in_parts(
+            of_accounts, emails, rows, refusals=OF_ACCOUNTS, now=ctx.now,
+            is_known=lambda: of_days.proven >= len(days),
+        )  # fmt: skip
+        answers = _unless_all_failed([answer async for answer in asked])
+        left_out.update(email for one in answers if isinstance(one.got, Refused) for email in one.item)
+        return answers
+
+    async with aclosing(in_parts(of_days, window.span.days(), over, refusals=OF_DAYS, now=ctx.now)) as answers:
+        async for answer in answers:
+            part = replace(window, span=Span(answer.item[-1], answer.item[0]))
+            if isinstance(answer.got, PipelineError | Refused):
+                yield Answer(replace(part, refused=True), answer.asked_at, answer.got)
+                continue
+            for one in answer.got:
+                yield Answer(replace(part, emails=tuple(one.item)), one.asked_at, one.got)
 
 
-def choose_account_batches(ctx: Context) -> list[tuple[int, Sequence[str]]]:
-    """The accounts in numbered batches."""
-    return list(enumerate(groups(list(ctx.addresses().values()), ACCOUNTS_AT_ONCE)))
+def _unless_all_failed(answers: list[OfAccounts]) -> list[OfAccounts]:
+    """The answers; where none of the accounts was answered or shown to be the matter itself, the error is raised."""
+    errors = [answer.got for answer in answers if isinstance(answer.got, PipelineError)]
+    if errors and len(errors) == len(answers):
+        raise errors[0]
+    return answers
+
+
+def choose_account_batches(ctx: Context, stream: Stream) -> list[Batch]:
+    """The accounts in numbered batches, as their addresses are spelled."""
+    left_out, spelled = ctx.left_out(stream), ctx.addresses()
+    most = ctx.manner_of_accounts(stream, ACCOUNTS_AT_ONCE).at_most(ACCOUNTS_AT_ONCE)
+    batches = groups([spelled[email] for email in spelled if email not in left_out.known], most)
+    again = [[spelled[email]] for email in spelled if email in left_out.known - left_out.resting]
+    return list(enumerate([*batches, *again]))
 
 
 async def read_account_batch(sink: Sink) -> None:
     """Figures of batches of accounts over a time the server chooses. One answer may serve several streams."""
-    batches = choose_account_batches(sink.ctx)
+    ctx, stream = sink.ctx, sink.stream
+    batches, left_out = choose_account_batches(ctx, stream), ctx.left_out(stream)
     sink.total = len(batches)
 
-    async def ask(batch: tuple[int, Sequence[str]]) -> list[Record]:
+    async def ask(batch: Batch) -> AsyncGenerator[Answer[Sequence[str], list[Record]]]:
         number, emails = batch
-        answer = await sink.ctx.shared(f"{sink.stream.path} {number}", lambda: _warmup(sink, emails))
-        return records_in(sink.stream, answer)
+        answers = await ctx.shared(f"{stream.path} {number}", lambda: _of_batch(sink, emails))
+        for answer in cast("list[Answer[Sequence[str], object]]", answers):
+            if isinstance(answer.got, PipelineError | Refused):
+                yield Answer(answer.item, answer.asked_at, answer.got)
+            else:
+                yield Answer(answer.item, answer.asked_at, await attempt(_records(stream, answer.got)))
 
-    await each(sink, batches, ask, lambda _, rows: sink.put(rows, *_decided(sink, rows)))
+    def take(emails: Sequence[str], rows: list[Record]) -> None:
+        sink.put(rows, *_decided(sink, rows))
+        for email in emails:
+            left_out.forget(email.lower())
+
+    def refuse(emails: Sequence[str]) -> None:
+        for email in emails:
+            _name(sink, email.lower())
+        left_out.update(email.lower() for email in emails)
+
+    await each(sink, batches, ask, take, refuse=refuse, checkpoint=left_out.save)
+    _say_who_is_left_out(sink)
+
+
+async def _of_batch(sink: Sink, emails: Sequence[str]) -> list[Answer[Sequence[str], object]]:
+    manner = sink.ctx.manner_of_accounts(sink.stream, ACCOUNTS_AT_ONCE)
+
+    async def ask(some: Sequence[str], _: str) -> object:
+        return await sink.client.post(sink.stream.path, {"emails": list(some)})
+
+    asked = in_parts(
+        manner, emails, ask, refusals=OF_ACCOUNTS, now=sink.ctx.now, is_known=lambda: manner.proven > 0
+    )  # fmt: skip
+    return [answer async for answer in asked]
+
+
+async def _records(stream: Stream, answer: object) -> list[Record]:
+    return records_in(stream, answer)
 
 
 def _decided(sink: Sink, rows: Sequence[Record]) -> list[Range]:
@@ -122,5 +198,12 @@ def _decided(sink: Sink, rows: Sequence[Record]) -> list[Range]:
     return [(min(keys)[:-1], max(keys)) for keys in by_account.values()]
 
 
-async def _warmup(sink: Sink, emails: Sequence[str]) -> object:
-    return await sink.client.post(sink.stream.path, {"emails": list(emails)})
+def _name(sink: Sink, email: str, found: str = "") -> None:
+    """Note an account that is refused by its key, which no log and no error shows."""
+    sink.odd(orjson.dumps([email]).decode(), REFUSED, column=sink.stream.key[0], expected="figures", found=found)
+
+
+def _say_who_is_left_out(sink: Sink) -> None:
+    accounts = sink.ctx.addresses()
+    if count := sink.ctx.left_out(sink.stream).among(accounts):
+        sink.result.is_partial(f"the API refuses {count:,} of {len(accounts):,} accounts; the others arrived {AGAIN}")

@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from instantly_pipeline.api.client import CONCURRENCY
-from instantly_pipeline.errors import Fatal, Forbidden, PipelineError, WorkspaceError
+from instantly_pipeline.errors import PipelineError
+from instantly_pipeline.sync.readers.parts import Answer, Refused, attempt
 from instantly_pipeline.sync.sink import Sink
 
 AHEAD = 2 * CONCURRENCY  # asked for and not yet taken: the client's places stay taken while a batch is written
@@ -22,30 +21,25 @@ MOST_FAILURES = 20  # so many items that cannot be read, and the stream is given
 HOPELESS = 8  # and earlier where the first so many all could not be read
 
 _Item = TypeVar("_Item")
+_Part = TypeVar("_Part")
 _Got = TypeVar("_Got")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer(Generic[_Item, _Got]):
-    """What was asked for, when, and what came: the answer, or the error that concerns this item alone."""
-
-    item: _Item
-    asked_at: datetime
-    got: _Got | PipelineError
+Ask = Callable[[_Item], AsyncGenerator[Answer[_Part, _Got]]]
 
 
 async def each(
     sink: Sink,
     items: Sequence[_Item],
-    ask: Callable[[_Item], Awaitable[_Got]],
-    take: Callable[[_Item, _Got], None],
+    ask: Ask[_Item, _Part, _Got],
+    take: Callable[[_Part, _Got], None],
     *,
+    refuse: Callable[[_Part], None] = lambda _: None,
     checkpoint: Callable[[], None] = lambda: None,
     before: Callable[[], None] = lambda: None,
 ) -> None:
     """Ask for the items, `take` each answer, land batch by batch, `before` before and `checkpoint` behind each.
 
-    An item that cannot be read does not cost the others: the stream goes on, and ends as failed, naming how many.
+    An item may be answered in parts. `refuse` gets what was refused while others were answered. What cannot be read
+    does not cost the others: the stream goes on, and ends as failed, naming how many.
     """
     failed: list[PipelineError] = []
     taken, since = 0, sink.ctx.now()
@@ -62,6 +56,9 @@ async def each(
                     break
                 continue
             since = min(since, answer.asked_at)
+            if isinstance(answer.got, Refused):
+                refuse(answer.item)
+                continue
             take(answer.item, answer.got)
             taken += 1
             if sink.is_full():
@@ -69,37 +66,50 @@ async def each(
                 since = sink.ctx.now()
     await land()
     if failed:
-        sink.fail(f"{len(failed)} of {len(items)} could not be read, the first one because: {failed[0]}")
+        of = max(len(items), taken + len(failed))
+        sink.fail(f"{len(failed)} of {of} could not be read, the first one because: {failed[0]}")
+
+
+async def alone(
+    sink: Sink, item: _Item, asked: Callable[[_Item], Awaitable[_Got]]
+) -> AsyncGenerator[Answer[_Item, _Got]]:
+    """The one answer to what is asked for in one request."""
+    at = sink.ctx.now()
+    yield Answer(item, at, await attempt(asked(item)))
 
 
 async def _side_by_side(
-    sink: Sink, items: Sequence[_Item], ask: Callable[[_Item], Awaitable[_Got]]
-) -> AsyncGenerator[Answer[_Item, _Got]]:
+    sink: Sink, items: Sequence[_Item], ask: Ask[_Item, _Part, _Got]
+) -> AsyncGenerator[Answer[_Part, _Got]]:
     """The answers as they come. An error that concerns more than one item is raised."""
-    come: asyncio.Queue[Answer[_Item, _Got] | Exception] = asyncio.Queue()
+    come: asyncio.Queue[Answer[_Part, _Got] | Exception | None] = asyncio.Queue()
     left = iter(items)
     places = asyncio.Semaphore(AHEAD)
 
     async def work() -> None:
-        for item in left:
-            await places.acquire()
-            at = sink.ctx.now()
-            try:
-                come.put_nowait(Answer(item, at, await ask(item)))
-            except (Fatal, WorkspaceError, Forbidden) as error:
-                come.put_nowait(error)
-            except PipelineError as error:
-                come.put_nowait(Answer(item, at, error))
-            except Exception as error:  # noqa: BLE001 - handed to the one who waits at the other end
-                come.put_nowait(error)
+        try:
+            for item in left:
+                await places.acquire()
+                async with aclosing(ask(item)) as answers:
+                    async for answer in answers:
+                        come.put_nowait(answer)
+                        await places.acquire()
+                places.release()
+            come.put_nowait(None)
+        except Exception as error:  # noqa: BLE001 - handed to the one who waits at the other end
+            come.put_nowait(error)
 
     workers = [asyncio.create_task(work()) for _ in range(min(CONCURRENCY, len(items)))]
+    at_work = len(workers)
     try:
-        for _ in items:
+        while at_work:
             answer = await come.get()
-            places.release()
             if isinstance(answer, Exception):
                 raise answer
+            if answer is None:
+                at_work -= 1
+                continue
+            places.release()
             yield answer
     finally:
         for worker in workers:

@@ -8,13 +8,13 @@ moves without the daily row.
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import orjson
 
-from instantly_pipeline.errors import BadRequest
 from instantly_pipeline.lake.record import Record
 from instantly_pipeline.lake.runs import Entry
 from instantly_pipeline.lake.state import States
@@ -22,13 +22,14 @@ from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.sync.collapses import Collapses
 from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.readers.asking import each
-from instantly_pipeline.sync.readers.campaigns import rows_of
-from instantly_pipeline.sync.report import Outcome
+from instantly_pipeline.sync.readers.campaigns import dates_between, rows_of
+from instantly_pipeline.sync.readers.parts import OF_DAYS, Answer, in_parts
+from instantly_pipeline.sync.readers.windows import REFUSED
 from instantly_pipeline.sync.sink import Sink, below
 
 DAILY = "daily_analytics"
 OPEN_FOR = timedelta(hours=48)  # a date is open until 24 h after its UTC end
-NOT_READ = "?"  # instead of a daily row's hash: a listed campaign answered 404
+NOT_READ = "?"  # instead of a daily row's hash: a listed campaign answered 404, or the day was refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,21 @@ def choose_days(ctx: Context, stream: Stream) -> Due:
 async def read_campaign_days(sink: Sink) -> None:
     """Ask for what is due."""
     ctx, due = sink.ctx, choose_days(sink.ctx, sink.stream)
-    done, collapses, dates = StepDays(ctx.states, sink.stream.name), Collapses(sink), _Dates(sink)
+    done, collapses, manner = StepDays(ctx.states, sink.stream.name), Collapses(sink), ctx.manner_of_days(sink.stream)
+    refused: set[str] = set()
     listed = set(ctx.ids("campaigns", alive_only=True))
     sink.total = len(due.days)
+
+    async def ask(day: Day) -> AsyncGenerator[Answer[Day, list[Record] | None]]:
+        async def rows(dates: Sequence[date], form: str) -> list[Record] | None:
+            return await rows_of(sink, day.campaign, dates_between(dates[-1], dates[0], form))
+
+        is_known = lambda: manner.proven > 0  # noqa: E731 - one day is like another
+        async with aclosing(
+            in_parts(manner, [day.date], rows, refusals=OF_DAYS, now=ctx.now, is_known=is_known)
+        ) as answers:
+            async for answer in answers:
+                yield Answer(day, answer.asked_at, answer.got)
 
     def take(day: Day, rows: list[Record] | None) -> None:
         given = {"campaign_id": day.campaign, "date": day.date.isoformat()}
@@ -77,10 +90,20 @@ async def read_campaign_days(sink: Sink) -> None:
         is_read = rows is not None or day.campaign not in listed
         done.put(day.key, day.digest if is_read else NOT_READ, ctx.windows.today)
 
-    await each(sink, due.days, dates.ask, take, checkpoint=done.save, before=collapses.save)
-    if due.left and sink.result.outcome is Outcome.OK:
-        sink.result.outcome = Outcome.PARTIAL
-        sink.result.reason = f"{due.left} older campaign-days are left for the next runs (sync --full reads them all)"
+    def refuse(day: Day) -> None:
+        done.put(day.key, NOT_READ, ctx.windows.today)
+        sink.odd(day.key, REFUSED, column="date", expected="figures")
+        refused.add(day.key)
+
+    await each(sink, due.days, ask, take, refuse=refuse, checkpoint=done.save, before=collapses.save)
+    if refused:
+        sink.result.is_partial(
+            f"the API refuses {len(refused):,} campaign-days and answers the others (see meta.quarantine)"
+        )
+    if due.left:
+        sink.result.is_partial(
+            f"{due.left} older campaign-days are left for the next runs (sync --full reads them all)"
+        )
 
 
 class StepDays:
@@ -111,43 +134,6 @@ class StepDays:
 
     def _month(self, key: str) -> str:
         return f"{self._prefix}{orjson.loads(key)[1][:7]}"
-
-
-class _Dates:
-    """How days are asked for: with full timestamps, with plain dates once the server has refused those."""
-
-    def __init__(self, sink: Sink) -> None:
-        self._sink = sink
-        self._plain: bool | None = None
-        self._finding_out = asyncio.Lock()
-
-    async def ask(self, day: Day) -> list[Record] | None:
-        """The rows of one day; None where the campaign is gone. The first one is asked for alone."""
-        if self._plain is None:
-            async with self._finding_out:
-                if self._plain is None:
-                    try:
-                        return await self._tried(day, plain=False)
-                    finally:
-                        self._plain = bool(self._plain)
-        return await self._tried(day, plain=self._plain)
-
-    async def _tried(self, day: Day, *, plain: bool) -> list[Record] | None:
-        try:
-            return await self._rows(day, plain=plain)
-        except BadRequest:
-            if plain:
-                raise
-            rows = await self._rows(day, plain=True)
-            self._plain = True
-            return rows
-
-    async def _rows(self, day: Day, *, plain: bool) -> list[Record] | None:
-        first = last = day.date.isoformat()
-        if not plain:
-            first, last = f"{first}T00:00:00.000Z", f"{last}T23:59:59.999Z"
-        given = {self._sink.stream.parent_param: day.campaign, "start_date": first, "end_date": last}
-        return await rows_of(self._sink, given)
 
 
 def _day(key: str, entry: Entry) -> Day | None:

@@ -1,0 +1,152 @@
+"""Daily figures over a window: of every campaign, and of the workspace."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import orjson
+
+from instantly_pipeline.errors import NotFound, PipelineError
+from instantly_pipeline.lake.record import Record
+from instantly_pipeline.streams.model import Stream
+from instantly_pipeline.sync.collapses import Collapses
+from instantly_pipeline.sync.context import Context
+from instantly_pipeline.sync.counters import COUNTERS
+from instantly_pipeline.sync.manner import REMEMBERED
+from instantly_pipeline.sync.readers.asking import each
+from instantly_pipeline.sync.readers.campaigns import dates_between, every_campaign, rows_in
+from instantly_pipeline.sync.readers.parts import OF_DAYS, Answer, Refused, in_parts
+from instantly_pipeline.sync.readings import Readings, Span
+from instantly_pipeline.sync.sink import Sink, days_of
+
+THE_WORKSPACE = "last"  # its name in the checkpoint of its own days
+REFUSED = "refused by the API, which answers others like it"
+AGAIN = f"(see meta.quarantine; asked for again after {REMEMBERED.days} days, or by sync --full)"
+
+Rows = list[Record] | None  # None: the campaign is gone, and what is known of it stays
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """Some days of a campaign, or of the workspace (campaign None)."""
+
+    campaign: str | None
+    span: Span
+
+    @property
+    def name(self) -> str:
+        """Whose days they are, as the checkpoint calls it."""
+        return self.campaign or THE_WORKSPACE
+
+    @property
+    def parent(self) -> tuple[str, ...]:
+        """What the keys of their rows begin with."""
+        return (self.campaign,) if self.campaign is not None else ()
+
+
+def readings_of(ctx: Context, stream: Stream) -> Readings:
+    """How far the days of a stream were read."""
+    return Readings(ctx.states, stream.name, ctx.windows, full=ctx.request.full)
+
+
+def choose_windows(ctx: Context, stream: Stream) -> list[str]:
+    """The campaigns to ask for their days: listed ones, those never asked for or with days missing, and others while
+    they may move."""
+    done, listed = readings_of(ctx, stream), set(ctx.ids("campaigns", alive_only=True))
+    return [
+        c for c in every_campaign(ctx)
+        if c in listed or c not in done or done.is_behind(c) or _may_move(ctx, stream, c, str(done.last(c)))
+    ]  # fmt: skip
+
+
+async def read_campaign_window(sink: Sink) -> None:
+    """Daily figures of every campaign over the lookback; the first time from the start date.
+
+    The lookback is counted from the last day that was read, so a pause of any length leaves no hole. A deleted campaign
+    still answers, and is asked while it has days within the lookback or its counters move.
+    """
+    await _Windows(sink, {campaign: campaign for campaign in choose_windows(sink.ctx, sink.stream)}).read()
+
+
+async def read_workspace_window(sink: Sink) -> None:
+    """Daily figures of the whole workspace, deleted campaigns included."""
+    await _Windows(sink, {THE_WORKSPACE: None}).read()
+
+
+class _Windows:
+    """The windows of one stream in one run: by its name in the checkpoint, each campaign, or None for the workspace."""
+
+    def __init__(self, sink: Sink, campaigns: Mapping[str, str | None]) -> None:
+        self._sink, self._campaigns = sink, campaigns
+        self._done, self._collapses = readings_of(sink.ctx, sink.stream), Collapses(sink)
+        self._manner = sink.ctx.manner_of_days(sink.stream)
+        self._listed = {*sink.ctx.ids("campaigns", alive_only=True), THE_WORKSPACE}
+        self._due = {name: self._due_of(name, campaign) for name, campaign in campaigns.items()}
+
+    def _due_of(self, name: str, campaign: str | None) -> list[Span]:
+        parent = () if campaign is None else (campaign,)
+        return self._done.due(name, self._collapses.reach(self._done.first_day(name), *parent))
+
+    async def read(self) -> None:
+        """Ask for what is due, the longest first: that shows how much is too much."""
+        sink, due = self._sink, self._due
+        sink.total = sum(self._manner.questions(span.count) for spans in due.values() for span in spans)
+        longest_first = sorted(due, key=lambda name: -max((span.count for span in due[name]), default=0))
+        await each(
+            sink, longest_first, self._ask, self._take, refuse=self._refuse, checkpoint=self._done.save,
+            before=self._collapses.save,
+        )  # fmt: skip
+        if days := sum(self._done.refused(name) for name in due):
+            sink.result.is_partial(f"the API refuses {days:,} days and answers the others {AGAIN}")
+
+    async def _ask(self, name: str) -> AsyncGenerator[Answer[Days, Rows]]:
+        campaign, is_known = self._campaigns[name], False
+
+        async def rows(days: Sequence[date], form: str) -> Rows:
+            return await rows_in(self._sink, campaign, dates_between(days[-1], days[0], form))
+
+        def known() -> bool:
+            return is_known
+
+        for span in self._due[name]:
+            asked = in_parts(
+                self._manner, span.days(), rows, refusals=OF_DAYS, now=self._sink.ctx.now, is_known=known
+            )  # fmt: skip
+            async with aclosing(asked) as answers:
+                async for answer in answers:
+                    part = Span(answer.item[-1], answer.item[0])
+                    if isinstance(answer.got, NotFound) and campaign is not None:
+                        rest = Span(self._due[name][-1].first, part.last)
+                        yield Answer(Days(campaign, rest), answer.asked_at, None)
+                        return
+                    is_known = is_known or not isinstance(answer.got, PipelineError | Refused)
+                    yield Answer(Days(campaign, part), answer.asked_at, answer.got)
+
+    def _take(self, days: Days, rows: Rows) -> None:
+        if rows is not None:
+            given = {} if days.campaign is None else {"campaign_id": days.campaign}
+            self._collapses.take([row | given for row in rows], days_of(days.parent, *days.span.as_texts()))
+        if rows is not None or days.name not in self._listed:
+            self._done.read(days.name, days.span)
+
+    def _refuse(self, days: Days) -> None:
+        self._done.refuse(days.name, days.span)
+        first, last = days.span.as_texts()
+        one_day = first == last
+        key = orjson.dumps([*days.parent, *([first] if one_day else [])]).decode()
+        found = first if one_day else f"{first} to {last}"
+        self._sink.odd(key, REFUSED, column="date", expected="figures", found=found)
+
+
+def _may_move(ctx: Context, stream: Stream, campaign: str, last_read: str) -> bool:
+    """Whether a campaign that is not listed has days within the lookback, or its counters moved since it was read."""
+    key = orjson.dumps([campaign]).decode()
+    counters = ctx.log(COUNTERS).index.lookup([key]).get(key)
+    if counters is not None and str(datetime.fromtimestamp(counters.at / 1e6, UTC).date()) >= last_read:
+        return True
+    start = ctx.windows.today - timedelta(days=ctx.windows.lookback_days)
+    bounds = days_of((campaign,), start.isoformat(), ctx.windows.today.isoformat())
+    return bool(ctx.log(stream.name).index.alive(*bounds))
