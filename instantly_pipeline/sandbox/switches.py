@@ -44,7 +44,8 @@ class Switches:
     sparse_days, book_on (`event`, or `send`: late answers restate the day of the e-mail), list_deleted_campaigns,
     deleted_daily (a deleted campaign still answers), reply_count_includes_automatic, max_account_days,
     max_account_emails, max_warmup_emails, max_campaign_days (path of a route below /campaigns/analytics -> days: a
-    longer range is a 400), refused_emails (address -> 400, 404, 413 or 422: any question about accounts that names it).
+    longer range is a 400), refused_days (any range of /daily that holds one of these dates is a 400), refused_emails
+    (address -> 400, 404, 413 or 422: any question about accounts that names it).
     Access: library_agents (403 `error code: 1010` for library User-Agents), as_workspace (`x-as-workspace` with the
     first workspace's keys), key_scopes (key -> scopes), key_status (key -> 401, 402 or 403), stream_status
     (path -> 401, 402, 403 or 404), ignore_unknown (off: an unknown key in the body
@@ -82,6 +83,7 @@ class Switches:
     max_account_emails: int = 200
     max_warmup_emails: int = 100
     max_campaign_days: dict[str, int] = field(default_factory=dict)
+    refused_days: list[str] = field(default_factory=list)
     refused_emails: dict[str, int] = field(default_factory=dict)
     library_agents: bool = True
     as_workspace: bool = True

@@ -71,6 +71,7 @@ class Manner:
         self.smaller = smaller
         self.in_order = in_order
         self.proven = 0  # so many at once were answered in this run
+        self.gave_up = False  # a question in this run was refused in whatever way it was put
         self.unproven = asyncio.Lock()  # held by whoever asks for more than that, so that one question finds out
         self._states, self._name, self._today = states, name, today
         self._limit = most

@@ -278,3 +278,27 @@ def test_some_past_days_are_restated_by_events_noticed_late(make: Any) -> None:
     after = {d["date"]: d for d in api.get("campaigns/analytics/daily")}
     assert any(before[d] != after[d] for d in before if d < TODAY)
     assert all(before[d]["sent"] == after[d]["sent"] for d in before if d < TODAY)
+
+
+def test_a_limit_on_the_days_of_a_route_can_be_switched_on_and_off(api: Api) -> None:
+    long, allowed = (
+        {"start_date": "2026-07-01", "end_date": "2026-08-01"},
+        {"start_date": "2026-07-02", "end_date": "2026-08-01"},
+    )
+    api.switch(max_campaign_days={"/api/v2/campaigns/analytics/daily": 31})
+    assert api.status("campaigns/analytics/daily", **long) == 400
+    assert api.status("campaigns/analytics/daily", **allowed) == 200
+    assert api.status("campaigns/analytics/daily") == 200
+    assert api.status("campaigns/analytics/overview", **long) == 200
+    api.switch(max_campaign_days={})
+    assert api.status("campaigns/analytics/daily", **long) == 200
+
+
+def test_days_and_addresses_can_be_refused_by_name(api: Api) -> None:
+    first, second = (account["email"] for account in api.items("accounts")[:2])
+    api.switch(refused_days=["2026-08-15"], refused_emails={first: 404})
+    assert api.status("campaigns/analytics/daily", start_date="2026-08-01", end_date="2026-08-15") == 400
+    assert api.status("campaigns/analytics/daily", start_date="2026-08-16", end_date="2026-08-31") == 200
+    assert api.status("accounts/analytics/daily", emails=[first, second]) == 404
+    assert api.status("accounts/analytics/daily", emails=[second]) == 200
+    assert api.http.post("/api/v2/accounts/warmup-analytics", json={"emails": [first]}).status_code == 404

@@ -51,7 +51,10 @@ def _range(call: Call) -> tuple[int | None, int | None, bool]:
 def days(call: Call) -> tuple[str, str]:
     """First and last date of /daily, both inclusive."""
     start, end, _ = _range(call)
-    return (_day(start) if start is not None else "0000"), (_day(end) if end is not None else "9999")
+    first, last = (_day(start) if start is not None else "0000"), (_day(end) if end is not None else "9999")
+    if any(first <= day <= last for day in call.switches.refused_days):
+        raise ApiError(400, "Invalid date range", bare="message")
+    return first, last
 
 
 def account_days(call: Call) -> tuple[str, str]:

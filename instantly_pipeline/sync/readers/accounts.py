@@ -18,7 +18,7 @@ from instantly_pipeline.sync.context import Context, records_in
 from instantly_pipeline.sync.manner import Dates
 from instantly_pipeline.sync.readers.asking import each, groups
 from instantly_pipeline.sync.readers.campaigns import dates_between
-from instantly_pipeline.sync.readers.parts import OF_ACCOUNTS, OF_DAYS, Answer, Refused, attempt, in_parts
+from instantly_pipeline.sync.readers.parts import OF_ACCOUNTS, Answer, Refused, attempt, in_parts
 from instantly_pipeline.sync.readers.windows import AGAIN, REFUSED, readings_of
 from instantly_pipeline.sync.readings import Span
 from instantly_pipeline.sync.sink import Range, Sink, days_of
@@ -109,6 +109,8 @@ async def _of_window(
             return records_in(stream, await sink.client.get(stream.path, asked))
 
         emails = [email for email in window.emails if not left_out.is_refused_now(email)]
+        if of_days.gave_up and not of_days.proven:  # nothing of a hundred accounts was answered, nor for one day
+            return [Answer(emails, ctx.now(), await rows(emails, ""))]
         asked = in_parts(
             of_accounts, emails, rows, refusals=OF_ACCOUNTS, now=ctx.now,
             is_known=lambda: of_days.proven >= len(days),
@@ -117,7 +119,7 @@ async def _of_window(
         left_out.update(email for one in answers if isinstance(one.got, Refused) for email in one.item)
         return answers
 
-    async with aclosing(in_parts(of_days, window.span.days(), over, refusals=OF_DAYS, now=ctx.now)) as answers:
+    async with aclosing(in_parts(of_days, window.span.days(), over, refusals=OF_ACCOUNTS, now=ctx.now)) as answers:
         async for answer in answers:
             part = replace(window, span=Span(answer.item[-1], answer.item[0]))
             if isinstance(answer.got, PipelineError | Refused):

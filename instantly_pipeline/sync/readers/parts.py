@@ -184,7 +184,8 @@ class _Question(Generic[_Item, _Got]):
     ) -> Answer[Sequence[_Item], _Got] | None:
         """The first refusal: whether one of those left is answered alone.
 
-        As many are tried as halving would take to find one, spread over them all.
+        Of days both ends are tried: what else makes a range refused (too old, not over yet) begins at one of them. Of
+        others as many as halving would take to find one, spread over them all.
         """
         first = self.rest[:1]
         for form in ([self.manner.form] if len(part) > 1 else []) + [*self.manner.other_forms()]:
@@ -192,7 +193,7 @@ class _Question(Generic[_Item, _Got]):
             if not isinstance(got, PipelineError):
                 return self._begin_with(part, at, got, form)
         refused = [*first]
-        for item in _spread(self.rest):
+        for item in self.rest[:0:-1][:1] if self.manner.in_order else _spread(self.rest):
             got = await attempt(self._ask([item], self.manner.form))
             if not isinstance(got, PipelineError):
                 self.manner.was_answered(1)
@@ -213,6 +214,7 @@ class _Question(Generic[_Item, _Got]):
     def _give_up(self, refused: Sequence[_Item], at: datetime, error: StreamError) -> Answer[Sequence[_Item], _Got]:
         """None of those that were tried is answered."""
         known = self._others_were_answered or self._is_known()
+        self.manner.gave_up = self.manner.gave_up or not known
         if self.manner.in_order or not known:
             rest, self.rest = self.rest, []
             return Answer(rest, at, Refused(error) if known else error)

@@ -1,0 +1,301 @@
+"""Ranges that are too long for the server, and accounts that it refuses: everything else arrives."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from instantly_pipeline.lake.layout import Layout
+from instantly_pipeline.sandbox.config import SandboxConfig
+from instantly_pipeline.sync.report import Outcome, SyncReport
+from tests.sync.harness import NOON, Bench, Pace, bench, stream_result
+
+DAILY = "/api/v2/campaigns/analytics/daily"
+STEPS = "/api/v2/campaigns/analytics/steps"
+ACCOUNT_DAILY = "/api/v2/accounts/analytics/daily"
+WARMUP = "/api/v2/accounts/warmup-analytics"
+A_YEAR = {"start_date": date(2025, 6, 1)}
+BOTH = ("daily_analytics", "workspace_daily_analytics")
+ACCOUNTS = SandboxConfig(leads=60, campaigns=1, accounts=118, days=20, rate_limited=False, now=NOON)
+OF_ACCOUNTS = ("account_daily_analytics", "warmup_analytics", "warmup_summary")
+
+
+def limit(at: Bench, days: int, path: str = DAILY) -> None:
+    at.post("/switches", {"max_campaign_days": {path: days}})
+
+
+def statuses(at: Bench, path: str) -> list[int]:
+    return [request["status"] for request in at.requests() if request["path"] == path]
+
+
+def sent(at: Bench) -> dict[str, int]:
+    """The API's own figures, and what arrived, as sums over all days."""
+    return {stream: sum(row["sent"] for row in at.alive(stream).values()) for stream in BOTH}
+
+
+def outcome(report: SyncReport, stream: str) -> tuple[Outcome, str]:
+    result = stream_result(report, stream)
+    return result.outcome, result.reason or ""
+
+
+def elsewhere(at: Bench) -> None:
+    """Begin anew, with an empty data directory."""
+    at.data_dir = at.data_dir.parent / "anew"
+    at.layout = Layout(at.data_dir)
+
+
+def is_verified(at: Bench, stream: str, key: str) -> bool:
+    """Whether the range of some log says that the key was compared with the API."""
+    return any(
+        row["key_from"] < key <= row["key_to"]
+        for row in at.log("verified")
+        if row["stream"] == stream and row["key_from"] and row["key_to"]
+    )
+
+
+@pytest.mark.parametrize("days", [31, 30, 7, 1])
+def test_a_range_that_is_too_long_is_read_in_parts(at: Bench, days: int) -> None:
+    at.sync(*BOTH)
+    whole = sent(at)
+    elsewhere(at)
+    limit(at, days)
+    start = {"start_date": date(2026, 2, 1)}
+    assert at.sync(*BOTH, settings=start).exit_code == 0
+    assert sent(at) == whole
+    assert min(whole.values()) > 0
+    at.forget_requests()
+    said = at.plan(*BOTH, settings=start)
+    report = at.sync(*BOTH, settings=start)
+    assert set(statuses(at, DAILY)) == {200}
+    [workspace] = said.workspaces
+    assert workspace.plan is not None
+    assert {name: workspace.plan.of(name) for name in BOTH} == {
+        name: stream_result(report, name).requests for name in BOTH
+    }
+
+
+def test_every_day_of_the_range_is_verified_though_it_was_read_in_parts(at: Bench) -> None:
+    limit(at, 31)
+    at.sync(*BOTH, settings=A_YEAR)
+    days = [date(2025, 6, 1) + timedelta(days=n) for n in range(366)]
+    assert all(is_verified(at, "workspace_daily_analytics", f'["{day}"]') for day in days)
+
+
+def test_the_limit_of_one_stream_serves_the_other_of_the_same_endpoint(at: Bench) -> None:
+    limit(at, 31)
+    at.sync("workspace_daily_analytics", settings=A_YEAR)
+    at.forget_requests()
+    at.sync("daily_analytics", settings=A_YEAR)
+    assert set(statuses(at, DAILY)) == {200}
+
+
+def test_a_server_that_grows_stricter_and_then_generous_is_followed(at: Bench) -> None:
+    limit(at, 14)
+    at.sync("daily_analytics")
+    limit(at, 7)
+    assert at.sync("daily_analytics").exit_code == 0
+    at.post("/switches", {"max_campaign_days": {}})
+    at.forget_requests()
+    at.sync("daily_analytics")
+    assert len(statuses(at, DAILY)) == 3 * 4  # 15 days by 7, of four campaigns
+    at.time.start += timedelta(days=7)
+    at.forget_requests()
+    at.sync("daily_analytics")
+    assert statuses(at, DAILY) == [200] * 4
+
+
+def test_a_part_that_cannot_be_read_is_not_verified_and_the_only_one_asked_for_again(at: Bench) -> None:
+    limit(at, 31)
+    at.fault(DAILY, "status", status=500, match={"contains": "start_date=2026-02-28"})
+    report = at.sync("workspace_daily_analytics", settings=A_YEAR)
+    assert outcome(report, "workspace_daily_analytics")[0] is Outcome.FAILED
+    read = [is_verified(at, "workspace_daily_analytics", f'["2026-{day}"]') for day in ("02-27", "03-01", "03-31")]
+    assert read == [True, False, True]
+    at.control.request("DELETE", "/faults")
+    at.forget_requests()
+    assert at.sync("workspace_daily_analytics", settings=A_YEAR).exit_code == 0
+    asked = [(r["start_date"], r["end_date"]) for r in at.requests() if r["path"] == DAILY]
+    assert asked == [("2026-05-18", "2026-06-01"), ("2026-02-28", "2026-03-30")]
+
+
+def test_a_day_that_is_always_refused_costs_that_day_alone_and_is_asked_for_again_after_a_week(at: Bench) -> None:
+    bad = "2026-05-20"
+    at.post("/switches", {"refused_days": [bad]})
+    report = at.sync("workspace_daily_analytics")
+    assert outcome(report, "workspace_daily_analytics")[0] is Outcome.PARTIAL
+    assert "1 days" in outcome(report, "workspace_daily_analytics")[1]
+    assert [row["key"] for row in at.log("quarantine")] == [f'["{bad}"]']
+    assert is_verified(at, "workspace_daily_analytics", '["2026-05-21"]')
+    assert is_verified(at, "workspace_daily_analytics", '["2026-05-19"]')
+    assert not is_verified(at, "workspace_daily_analytics", f'["{bad}"]')
+    at.forget_requests()
+    report = at.sync("workspace_daily_analytics")
+    assert statuses(at, DAILY) == [200, 200]
+    assert outcome(report, "workspace_daily_analytics")[0] is Outcome.PARTIAL
+    at.post("/switches", {"refused_days": []})
+    at.time.start += timedelta(days=7)
+    report = at.sync("workspace_daily_analytics")
+    assert outcome(report, "workspace_daily_analytics") == (Outcome.OK, "")
+    assert f'["{bad}"]' in at.alive("workspace_daily_analytics")
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_campaign_that_is_refused_whatever_is_asked_costs_a_few_requests(at: Bench, status: int) -> None:
+    bad = at.state("campaigns")[0]["id"]
+    at.fault(DAILY, "status", status=status, match={"contains": bad})
+    report = at.sync("daily_analytics", settings=A_YEAR)
+    assert outcome(report, "daily_analytics")[0] is Outcome.FAILED
+    assert outcome(report, "daily_analytics")[1].startswith("1 of 4 could not be read")
+    assert len({row["campaign_id"] for row in at.alive("daily_analytics").values()}) == 3
+    assert statuses(at, DAILY).count(status) == 3
+    assert statuses(at, DAILY).count(200) == 3
+
+
+def test_a_first_reading_that_is_killed_goes_on_with_the_parts_it_has_not(at: Bench, tmp_path: Path) -> None:
+    at.sync("campaigns", "campaign_analytics")
+    limit(at, 1)
+    start = {"start_date": date(2026, 4, 1)}
+    at.time = pace = Pace()
+    pace.stride = 40.0  # every answer is a batch of its own
+    killed = at.killed_sync(tmp_path / "killed", 300, "state", "workspace_daily_analytics", settings=start)
+    pace.stride = 0.0
+    days = [date(2026, 4, 1) + timedelta(days=n) for n in range(62)]
+    landed = {str(day) for day in days if is_verified(at, "workspace_daily_analytics", f'["{day}"]')}
+    assert killed is None
+    assert 20 < len(landed) < 50
+    at.forget_requests()
+    at.sync("workspace_daily_analytics", settings=start)
+    again = {r["start_date"] for r in at.requests() if r["path"] == DAILY} & landed
+    assert sum(day < "2026-05-18" for day in again) <= 1  # the others are of the lookback
+    assert all(is_verified(at, "workspace_daily_analytics", f'["{day}"]') for day in days)
+
+
+def test_steps_are_read_where_their_range_is_limited_and_dates_must_be_plain(at: Bench) -> None:
+    at.post("/switches", {"full_timestamps": False, "max_campaign_days": {STEPS: 1, DAILY: 7}})
+    assert at.sync("step_analytics").exit_code == 0
+    days = {(row["campaign_id"], row["date"]) for row in at.alive("step_analytics").values()}
+    assert days == {(row["campaign_id"], row["date"]) for row in at.alive("daily_analytics").values()}
+    assert statuses(at, STEPS).count(400) == 1
+    at.sync("step_analytics", full=True)
+    assert statuses(at, STEPS).count(400) == 1
+
+
+def test_one_campaign_whose_steps_are_refused_does_not_keep_those_of_the_others_away(at: Bench) -> None:
+    at.sync("daily_analytics")
+    bad = max(at.state("campaign_analytics"), key=lambda row: row["emails_sent_count"])["campaign_id"]
+    at.fault(STEPS, "status", status=400, match={"contains": bad})
+    report = at.sync("step_analytics")
+    assert outcome(report, "step_analytics")[0] is Outcome.PARTIAL
+    wanted = {(r["campaign_id"], r["date"]) for r in at.alive("daily_analytics").values() if r["campaign_id"] != bad}
+    assert {(r["campaign_id"], r["date"]) for r in at.alive("step_analytics").values()} == wanted
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Iterator[Bench]:
+    with bench(tmp_path / "data", ACCOUNTS) as made:
+        made.sync("accounts")
+        yield made
+
+
+def emails(at: Bench) -> list[str]:
+    return [json.loads(key)[0] for key in sorted(at.alive("accounts"))]
+
+
+def read_accounts(at: Bench, stream: str) -> set[str]:
+    return {json.loads(key)[0] for key in at.alive(stream)}
+
+
+@pytest.mark.parametrize("status", [400, 404, 413, 422])
+def test_accounts_that_are_refused_do_not_cost_the_others_their_figures(many: Bench, status: int) -> None:
+    many.sync(*OF_ACCOUNTS)
+    whole = {stream: read_accounts(many, stream) for stream in OF_ACCOUNTS}
+    elsewhere(many)
+    all_of_them = sorted(row["email"] for row in many.state("accounts"))
+    bad = {all_of_them[place] for place in (0, 40, 50, 99, 117)}
+    many.post("/switches", {"refused_emails": dict.fromkeys(bad, status)})
+    report = many.sync(*OF_ACCOUNTS)
+    assert report.exit_code == 0
+    for stream in OF_ACCOUNTS:
+        assert read_accounts(many, stream) == whole[stream] - bad
+        end, reason = outcome(report, stream)
+        assert end is Outcome.PARTIAL
+        assert "5 of 118 accounts" in reason
+        assert "@" not in reason
+        named = [row["key"] for row in many.log("quarantine") if row["stream"] == stream]
+        assert sorted(json.loads(key)[0] for key in named) == sorted(bad)
+    assert not any("@" in line for line in many.said)
+
+
+def test_a_refused_account_is_not_asked_for_again_before_a_week_has_passed_and_then_alone(many: Bench) -> None:
+    many.sync("account_daily_analytics")
+    bad = sorted(read_accounts(many, "account_daily_analytics"))[3]
+    elsewhere(many)
+    many.post("/switches", {"refused_emails": {bad: 400}})
+    many.sync(*OF_ACCOUNTS)
+    many.forget_requests()
+    report = many.sync(*OF_ACCOUNTS)
+    assert set(statuses(many, WARMUP)) == set(statuses(many, ACCOUNT_DAILY)) == {200}
+    assert "1 of 118 accounts" in outcome(report, "warmup_summary")[1]
+    many.time.start += timedelta(days=7)
+    many.forget_requests()
+    many.sync(*OF_ACCOUNTS)
+    assert statuses(many, WARMUP).count(400) == 1
+    many.post("/switches", {"refused_emails": {}})
+    many.time.start += timedelta(days=7)
+    report = many.sync(*OF_ACCOUNTS)
+    assert [outcome(report, stream) for stream in OF_ACCOUNTS] == [(Outcome.OK, "")] * 3
+    assert bad in read_accounts(many, "account_daily_analytics")
+
+
+def test_a_full_sync_asks_for_refused_accounts_at_once(many: Bench) -> None:
+    bad = emails(many)[40]
+    many.post("/switches", {"refused_emails": {bad: 400}})
+    many.sync("warmup_summary")
+    many.post("/switches", {"refused_emails": {}})
+    report = many.sync("warmup_summary", full=True)
+    assert outcome(report, "warmup_summary") == (Outcome.OK, "")
+
+
+def test_a_plan_leaves_refused_accounts_out(many: Bench) -> None:
+    many.post("/switches", {"refused_emails": {emails(many)[40]: 400}})
+    many.sync(*OF_ACCOUNTS)
+    [said] = many.plan(*OF_ACCOUNTS).workspaces
+    assert said.plan is not None
+    report = many.sync(*OF_ACCOUNTS)
+    asked: dict[str, Any] = {name: stream_result(report, name).requests for name in OF_ACCOUNTS}
+    assert {name: said.plan.of(name) for name in OF_ACCOUNTS} == asked
+
+
+@pytest.mark.parametrize("status", [400, 404, 413])
+def test_a_server_that_refuses_all_accounts_is_asked_a_few_times(many: Bench, status: int) -> None:
+    many.fault(WARMUP, "status", status=status)
+    many.fault(ACCOUNT_DAILY, "status", status=status)
+    many.forget_requests()
+    report = many.sync("warmup_summary", "account_daily_analytics", settings=A_YEAR)
+    assert outcome(report, "warmup_summary")[0] is Outcome.FAILED
+    assert outcome(report, "account_daily_analytics")[0] is Outcome.FAILED
+    assert len(statuses(many, WARMUP)) <= 14
+    assert len(statuses(many, ACCOUNT_DAILY)) <= 48  # 24 batches of accounts and days
+    assert many.log("quarantine") == []
+
+
+@pytest.mark.parametrize("days", [30, 7, 1])
+def test_account_days_that_are_too_many_at_once_are_read_in_parts(many: Bench, days: int) -> None:
+    many.sync("account_daily_analytics")
+    whole = many.alive("account_daily_analytics").keys()
+    elsewhere(many)
+    many.post(
+        "/switches", {"max_account_days": days, "refused_emails": {sorted(json.loads(k)[0] for k in whole)[9]: 400}}
+    )
+    report = many.sync("account_daily_analytics")
+    assert "1 of 118 accounts" in outcome(report, "account_daily_analytics")[1]
+    left_out = {key for key in whole if key not in many.alive("account_daily_analytics")}
+    assert len({json.loads(key)[0] for key in left_out}) == 1
+    many.forget_requests()
+    many.sync("account_daily_analytics")
+    assert set(statuses(many, ACCOUNT_DAILY)) == {200}
