@@ -202,7 +202,7 @@ def _decided(sink: Sink, rows: Sequence[Record]) -> list[Range]:
 
 def _name(sink: Sink, email: str, found: str = "") -> None:
     """Note an account that is refused by its key, which no log and no error shows."""
-    sink.odd(orjson.dumps([email]).decode(), REFUSED, column=sink.stream.key[0], expected="figures", found=found)
+    sink.odd(orjson.dumps([email]).decode(), REFUSED, column=sink.stream.key[0], expected="an answer", found=found)
 
 
 def _say_who_is_left_out(sink: Sink) -> None:

@@ -92,7 +92,7 @@ async def read_campaign_days(sink: Sink) -> None:
 
     def refuse(day: Day) -> None:
         done.put(day.key, NOT_READ, ctx.windows.today)
-        sink.odd(day.key, REFUSED, column="date", expected="figures")
+        sink.odd(day.key, REFUSED, column="date", expected="an answer")
         refused.add(day.key)
 
     await each(sink, due.days, ask, take, refuse=refuse, checkpoint=done.save, before=collapses.save)

@@ -138,7 +138,7 @@ class _Windows:
         one_day = first == last
         key = orjson.dumps([*days.parent, *([first] if one_day else [])]).decode()
         found = first if one_day else f"{first} to {last}"
-        self._sink.odd(key, REFUSED, column="date", expected="figures", found=found)
+        self._sink.odd(key, REFUSED, column="date", expected="an answer", found=found)
 
 
 def _may_move(ctx: Context, stream: Stream, campaign: str, last_read: str) -> bool:
