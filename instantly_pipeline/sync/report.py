@@ -100,10 +100,10 @@ class StreamResult:
         return f"{', '.join([*records, *values])} (see meta.quarantine)" if records or values else ""
 
     def is_partial(self, reason: str) -> None:
-        """Say that something is left for later; what ended worse stays what it is."""
-        if self.outcome in (Outcome.OK, Outcome.PARTIAL):
+        """Say that something is left for later; what ended worse stays so."""
+        if self.outcome is Outcome.OK:
             self.outcome = Outcome.PARTIAL
-            self.reason = f"{self.reason}; {reason}" if self.reason else reason
+        self.reason = f"{self.reason}; {reason}" if self.reason else reason
 
 
 @dataclass(slots=True)

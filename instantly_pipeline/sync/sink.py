@@ -95,10 +95,11 @@ class Sink:
         self.show()
 
     def show(self) -> None:
-        """Tell whoever watches how far this stream is."""
+        """Tell whoever watches how far this stream is; it may take more requests than it looked like."""
+        total = None if self.total is None else max(self.total, self.done)
         self.ctx.on_event(
             Event("progress", self.ctx.workspace, self.stream.name, rows=self.result.rows_read, done=self.done,
-                  total=self.total)
+                  total=total)
         )  # fmt: skip
 
     def fail(self, reason: str) -> None:
