@@ -68,10 +68,15 @@ async def read_account_window(sink: Sink) -> None:
     for email in {email for window in windows for email in window.emails}:
         done.due(email)
     sink.total = len(windows)
+    by_batch: dict[tuple[str, ...], list[Window]] = defaultdict(list)
+    for window in windows:
+        by_batch[window.emails].append(window)
 
-    async def ask(window: Window) -> AsyncGenerator[Answer[Window, list[Record]]]:
-        async for answer in _of_window(sink, window, spelled):
-            yield answer
+    async def ask(batch: list[Window]) -> AsyncGenerator[Answer[Window, list[Record]]]:
+        for window in batch:  # one after the other: whom the first shows to be refused, the others leave out
+            async with aclosing(_of_window(sink, window, spelled)) as answers:
+                async for answer in answers:
+                    yield answer
 
     def take(window: Window, rows: list[Record]) -> None:
         sink.put(rows, *(days_of((email,), *window.span.as_texts()) for email in window.emails))
@@ -89,7 +94,7 @@ async def read_account_window(sink: Sink) -> None:
         done.save()
         left_out.save()
 
-    await each(sink, windows, ask, take, refuse=refuse, checkpoint=checkpoint)
+    await each(sink, list(by_batch.values()), ask, take, refuse=refuse, checkpoint=checkpoint)
     _say_who_is_left_out(sink)
     if days := sum(done.refused(email) for email in spelled):
         sink.result.is_partial(f"the API refuses {days:,} days of accounts and answers the others {AGAIN}")
