@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from typing import cast
 
 import orjson
@@ -62,76 +63,82 @@ def choose_account_windows(ctx: Context, stream: Stream) -> list[Window]:
 
 async def read_account_window(sink: Sink) -> None:
     """Daily figures of every account over the lookback; the first time from the start date."""
-    ctx, stream = sink.ctx, sink.stream
-    windows = choose_account_windows(ctx, stream)
-    done, left_out, spelled = readings_of(ctx, stream), ctx.left_out(stream), ctx.addresses()
-    for email in {email for window in windows for email in window.emails}:
-        done.due(email)
-    sink.total = len(windows)
-    by_batch: dict[tuple[str, ...], list[Window]] = defaultdict(list)
-    for window in windows:
-        by_batch[window.emails].append(window)
+    await _Windows(sink).read()
 
-    async def ask(batch: list[Window]) -> AsyncGenerator[Answer[Window, list[Record]]]:
-        for window in batch:  # one after the other: whom the first shows to be refused, the others leave out
-            async with aclosing(_of_window(sink, window, spelled)) as answers:
+
+class _Windows:
+    """The windows of one run, batch by batch of accounts."""
+
+    def __init__(self, sink: Sink) -> None:
+        ctx, stream = sink.ctx, sink.stream
+        self._sink, self._ctx, self._spelled = sink, ctx, ctx.addresses()
+        self._done, self._left_out = readings_of(ctx, stream), ctx.left_out(stream)
+        self._of_days = ctx.manner_of_days(stream, DAYS_AT_ONCE)
+        self._of_accounts = ctx.manner_of_accounts(stream, ACCOUNTS_AT_ONCE)
+
+    async def read(self) -> None:
+        """Ask for what is due."""
+        windows = choose_account_windows(self._ctx, self._sink.stream)
+        by_batch: dict[tuple[str, ...], list[Window]] = defaultdict(list)
+        for window in windows:
+            by_batch[window.emails].append(window)
+        for email in {email for emails in by_batch for email in emails}:
+            self._done.due(email)
+        self._sink.total = len(windows)
+        batches = list(by_batch.values())
+        await each(self._sink, batches, self._ask, self._take, refuse=self._refuse, checkpoint=self._checkpoint)
+        _say_who_is_left_out(self._sink)
+        if days := sum(self._done.refused(email) for email in self._spelled):
+            self._sink.result.is_partial(f"the API refuses {days:,} days of accounts and answers the others {AGAIN}")
+
+    async def _ask(self, batch: list[Window]) -> AsyncGenerator[Answer[Window, list[Record]]]:
+        """One window after the other: whom the first shows to be refused, the others leave out."""
+        for window in batch:
+            days = window.span.days()
+            over = partial(self._over, window)
+            asked = in_parts(self._of_days, days, over, refusals=OF_ACCOUNTS, now=self._ctx.now)
+            async with aclosing(asked) as answers:
                 async for answer in answers:
-                    yield answer
+                    part = replace(window, span=Span(answer.item[-1], answer.item[0]))
+                    if isinstance(answer.got, PipelineError | Refused):
+                        yield Answer(replace(part, refused=True), answer.asked_at, answer.got)
+                        continue
+                    for one in answer.got:
+                        yield Answer(replace(part, emails=tuple(one.item)), one.asked_at, one.got)
 
-    def take(window: Window, rows: list[Record]) -> None:
-        sink.put(rows, *(days_of((email,), *window.span.as_texts()) for email in window.emails))
-        for email in window.emails:
-            done.read(email, window.span)
-            left_out.forget(email)
-
-    def refuse(window: Window) -> None:
-        for email in window.emails:
-            _name(sink, email, f"{' to '.join(window.span.as_texts())}" if window.refused else "")
-            if window.refused:
-                done.refuse(email, window.span)
-
-    def checkpoint() -> None:
-        done.save()
-        left_out.save()
-
-    await each(sink, list(by_batch.values()), ask, take, refuse=refuse, checkpoint=checkpoint)
-    _say_who_is_left_out(sink)
-    if days := sum(done.refused(email) for email in spelled):
-        sink.result.is_partial(f"the API refuses {days:,} days of accounts and answers the others {AGAIN}")
-
-
-async def _of_window(
-    sink: Sink, window: Window, spelled: dict[str, str]
-) -> AsyncGenerator[Answer[Window, list[Record]]]:
-    """The answers about some accounts over some days; where it is too much, about fewer days or fewer accounts."""
-    ctx, stream = sink.ctx, sink.stream
-    of_days = ctx.manner_of_days(stream, DAYS_AT_ONCE)
-    of_accounts, left_out = ctx.manner_of_accounts(stream, ACCOUNTS_AT_ONCE), ctx.left_out(stream)
-
-    async def over(days: Sequence[date], _: str) -> list[OfAccounts]:
-        async def rows(emails: Sequence[str], _: str) -> list[Record]:
-            asked = {"emails": [spelled[email] for email in emails], **dates_between(days[-1], days[0], Dates.PLAIN)}
-            return records_in(stream, await sink.client.get(stream.path, asked))
-
-        emails = [email for email in window.emails if not left_out.is_refused_now(email)]
-        if of_days.gave_up and not of_days.proven:  # nothing of a hundred accounts was answered, nor for one day
-            return [Answer(emails, ctx.now(), await rows(emails, ""))]
+    async def _over(self, window: Window, days: Sequence[date], _: str) -> list[OfAccounts]:
+        """The answers about the accounts of a window over some of its days, for fewer of them where it is too much."""
+        rows = partial(self._rows, dates_between(days[-1], days[0], Dates.PLAIN))
+        emails = [email for email in window.emails if not self._left_out.is_refused_now(email)]
+        if self._of_days.gave_up and not self._of_days.proven:  # no account of a batch was answered, nor for one day
+            return [Answer(emails, self._ctx.now(), await rows(emails, ""))]
         asked = in_parts(
-            of_accounts, emails, rows, refusals=OF_ACCOUNTS, now=ctx.now,
-            is_known=lambda: of_days.proven >= len(days),
+            self._of_accounts, emails, rows, refusals=OF_ACCOUNTS, now=self._ctx.now,
+            is_known=lambda: self._of_days.proven >= len(days),
         )  # fmt: skip
         answers = _unless_all_failed([answer async for answer in asked])
-        left_out.update(email for one in answers if isinstance(one.got, Refused) for email in one.item)
+        self._left_out.update(email for one in answers if isinstance(one.got, Refused) for email in one.item)
         return answers
 
-    async with aclosing(in_parts(of_days, window.span.days(), over, refusals=OF_ACCOUNTS, now=ctx.now)) as answers:
-        async for answer in answers:
-            part = replace(window, span=Span(answer.item[-1], answer.item[0]))
-            if isinstance(answer.got, PipelineError | Refused):
-                yield Answer(replace(part, refused=True), answer.asked_at, answer.got)
-                continue
-            for one in answer.got:
-                yield Answer(replace(part, emails=tuple(one.item)), one.asked_at, one.got)
+    async def _rows(self, days: dict[str, str], emails: Sequence[str], _: str) -> list[Record]:
+        params = {"emails": [self._spelled[email] for email in emails], **days}
+        return records_in(self._sink.stream, await self._sink.client.get(self._sink.stream.path, params))
+
+    def _take(self, window: Window, rows: list[Record]) -> None:
+        self._sink.put(rows, *(days_of((email,), *window.span.as_texts()) for email in window.emails))
+        for email in window.emails:
+            self._done.read(email, window.span)
+            self._left_out.forget(email)
+
+    def _refuse(self, window: Window) -> None:
+        for email in window.emails:
+            _name(self._sink, email, " to ".join(window.span.as_texts()) if window.refused else "")
+            if window.refused:
+                self._done.refuse(email, window.span)
+
+    def _checkpoint(self) -> None:
+        self._done.save()
+        self._left_out.save()
 
 
 def _unless_all_failed(answers: list[OfAccounts]) -> list[OfAccounts]:
