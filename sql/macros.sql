@@ -30,6 +30,14 @@ create or replace macro rule_value(rule, value, name) as max(value) filter (wher
 -- the 99.9 % point of chi-square (Wilson and Hilferty); beyond it shares this uneven are no chance
 create or replace macro chi_square_999(df) as df * power(1 - 2 / (9.0 * df) + 3.0902323 * sqrt(2 / (9.0 * df)), 3);
 
+-- a sum in which nothing is missing: null where a part of it is not known
+create or replace macro whole_sum(x) as case when count(*) = count(x) then sum(x) end;
+
+-- the text at a path of a JSON document; null where there is none, or where it is no JSON
+create or replace macro json_text(document, path) as case
+    when json_valid(document) then json_extract_string(document, path)
+end;
+
 -- variants over all steps of a campaign; a step of the older form, with its subject in it, is one
 create or replace macro variants_of(sequences) as
     len(json_extract(sequences, '$[0].steps[*].variants[*]')) + len(json_extract(sequences, '$[0].steps[*].subject'));

@@ -39,7 +39,7 @@ class App:
 
     def _shape(self) -> tuple[Any, ...]:
         s = self.switches
-        return (s.omit_nulls, str(s.unknown_field), str(s.unknown_enum))
+        return (s.omit_nulls, s.last_step_in_summary, str(s.omit_false), str(s.unknown_field), str(s.unknown_enum))
 
     def reshape(self) -> None:
         """Drop rendered leads when a switch changed how they read."""

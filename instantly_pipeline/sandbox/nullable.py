@@ -1,4 +1,7 @@
-"""Fields that may be null. Live leaves them out; with `omit_nulls` off they are there, as null."""
+"""Fields that an answer may lack: those that may be null, a lead's last step, flags that are false.
+
+Live leaves null fields out; with `omit_nulls` off they are there, as null.
+"""
 
 from typing import Any
 
@@ -93,3 +96,16 @@ NULLABLE: dict[str, tuple[str, ...]] = {
 def spelled_out(collection: str, record: dict[str, Any]) -> dict[str, Any]:
     """The record with a null for every nullable field that it lacks."""
     return {**dict.fromkeys(NULLABLE.get(collection, ())), **record}
+
+
+LAST_STEP = ("last_step_from", "last_step_id", "last_step_timestamp_executed", "last_contacted_from")
+
+
+def without_last_step(lead: dict[str, Any]) -> dict[str, Any]:
+    """The lead with its last step in its summary alone."""
+    return {name: value for name, value in lead.items() if name not in LAST_STEP}
+
+
+def without_false(record: dict[str, Any]) -> dict[str, Any]:
+    """The record without the flags that are false; what is inside its objects stays."""
+    return {name: value for name, value in record.items() if value is not False}

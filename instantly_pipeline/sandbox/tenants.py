@@ -8,7 +8,7 @@ from typing import Any
 from instantly_pipeline.sandbox.config import SandboxConfig
 from instantly_pipeline.sandbox.http import ApiError, Request
 from instantly_pipeline.sandbox.limits import Limiter
-from instantly_pipeline.sandbox.nullable import spelled_out
+from instantly_pipeline.sandbox.nullable import spelled_out, without_false, without_last_step
 from instantly_pipeline.sandbox.seed_shape import lead as seed_lead
 from instantly_pipeline.sandbox.switches import Switches, applies
 from instantly_pipeline.sandbox.world.world import World
@@ -61,8 +61,13 @@ class Tenants:
         def shaped(record: Record) -> Record:
             if seed:
                 record = seed_lead(record)
-            elif not switches.omit_nulls:
-                record = spelled_out("leads", record)
+            else:
+                if switches.last_step_in_summary:
+                    record = without_last_step(record)
+                if not switches.omit_nulls:
+                    record = spelled_out("leads", record)
+            if applies(switches.omit_false, "leads"):
+                record = without_false(record)
             if applies(switches.unknown_field, "leads"):
                 record["sandbox_new_field"] = {"since": "2026-09", "beta": True}
             if applies(switches.unknown_enum, "leads"):

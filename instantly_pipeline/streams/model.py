@@ -45,7 +45,8 @@ class Column:
     """One field of the API.
 
     `name` is the live API's; `aliases` are other names for the same thing, the first non-null one counts after the
-    name itself. `always` marks fields the reference lists as never absent (their absence is drift). `labels` decode an
+    name itself. `also_in` are places that say the same, other columns or fields inside JSON columns (`column.field.field`): staging
+    takes the first that is there where the column itself is null, `raw` stays as the API said it. `always` marks fields the reference lists as never absent (their absence is drift). `labels` decode an
     integer enum; a number that is not in it is kept and noted as drift, unless `custom` says that users add numbers of
     their own. `personal` marks a contact's personal data.
     """
@@ -54,6 +55,7 @@ class Column:
     type: Type
     about: str
     aliases: tuple[str, ...] = ()
+    also_in: tuple[str, ...] = ()
     always: bool = False
     labels: Mapping[int, str] | None = None
     custom: bool = False

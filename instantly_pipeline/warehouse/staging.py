@@ -1,7 +1,7 @@
 """The staging view a stream gets when `sql/staging` has no file for it.
 
 One to one with `raw`: keys, texts, numbers, times; instants as naive UTC, enums with a readable label beside them,
-`is_deleted`. So a new stream reaches its staging model without a new file.
+`is_deleted`; what the API says in one of two places is taken from either. So a new stream reaches its staging model without a new file.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ def _key_lines(stream: Stream) -> list[str]:
 def _lines(column: Column, *, key: bool = False) -> list[str]:
     name = ident(column.name)
     if column.type is Type.INSTANT:
-        return [f"    {name} at time zone 'UTC' as {name}"]
+        return [f"    {_said(column)} at time zone 'UTC' as {name}"]
+    if column.also_in:
+        return [f"    {_said(column)} as {name}"]
     if key and column.name == "email":
         return [f"    lower({name}) as {name}"]  # as in `_key`: the API's spelling varies between endpoints
     if not column.labels:
@@ -84,6 +86,21 @@ def _lines(column: Column, *, key: bool = False) -> list[str]:
         f"    {name}",
         f"    coalesce({decoded}, case {unknown} end) as {ident(column.name + '_label')}",
     ]
+
+
+def _said(column: Column) -> str:
+    """The column, or what another place says of the same where it is null."""
+    if not column.also_in:
+        return ident(column.name)
+    return f"coalesce({', '.join([ident(column.name), *(_place(place, column.type) for place in column.also_in)])})"
+
+
+def _place(place: str, kind: Type) -> str:
+    name, _, path = place.partition(".")
+    if not path:
+        return ident(name)
+    found = f"json_text({ident(name)}, {text(f'$.{path}')})"
+    return found if kind is Type.TEXT else f"try_cast({found} as {kind.sql})"
 
 
 def _free(name: str, stream: Stream) -> str:

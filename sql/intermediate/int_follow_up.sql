@@ -1,43 +1,6 @@
 -- one row per workspace, campaign, sending account and day: follow-ups that fall due, as the sequences stand now
 -- An upper bound: who replies meanwhile gets none. What is overdue falls due on the first day, and moves the rest on.
-with waits as (
-    select
-        workspace_id,
-        campaign_id,
-        try_cast(step as bigint) as step,
-        max(delay_days) as delay_days
-    from intermediate.int_variant_copy
-    where is_current
-    group by workspace_id, campaign_id, try_cast(step as bigint)
-),
-
--- days from the first step to each
-plan as (
-    select
-        workspace_id,
-        campaign_id,
-        step,
-        coalesce(sum(delay_days) over (
-            partition by workspace_id, campaign_id order by step rows between unbounded preceding and 1 preceding
-        ), 0) as days_from_first
-    from waits
-),
-
-waiting as (
-    select
-        l.workspace_id,
-        l.campaign as campaign_id,
-        lower(coalesce(l.last_step_from, l.last_contacted_from)) as email,
-        try_cast(split_part(l.last_step_id, '_', 2) as bigint) as step,
-        coalesce(l.last_step_timestamp_executed, l.timestamp_last_contact)::date as last_sent_on,
-        count(*) as leads
-    from staging.stg_leads as l
-    inner join staging.stg_campaigns as c on l.workspace_id = c.workspace_id and l.campaign = c.id
-    where not l.is_deleted and l.status = 1 and l.last_step_id is not null and not c.is_deleted and c.status = 1
-    group by all
-),
-
-first_due as (
+with first_due as (
     select
         w.*,
         k.as_of::date + 1 as first_day,
@@ -46,13 +9,13 @@ first_due as (
             w.last_sent_on + ceil(n.days_from_first - p.days_from_first)::integer,
             k.as_of::date + 1
         ) as next_due_on
-    from waiting as w
+    from intermediate.int_waiting_lead as w
     inner join intermediate.int_workspace_clock as k on w.workspace_id = k.workspace_id
-    inner join plan as p
+    inner join intermediate.int_step_plan as p
         on w.workspace_id = p.workspace_id and w.campaign_id = p.campaign_id and w.step = p.step
-    inner join plan as n
+    inner join intermediate.int_step_plan as n
         on w.workspace_id = n.workspace_id and w.campaign_id = n.campaign_id and w.step + 1 = n.step
-    where w.last_sent_on is not null
+    where w.last_sent_on is not null and p.days_from_first is not null and n.days_from_first is not null
 ),
 
 every_due as (
@@ -64,8 +27,9 @@ every_due as (
         f.next_due_on + ceil(p.days_from_first - f.days_from_first)::integer as due_on,
         f.leads
     from first_due as f
-    inner join plan as p
+    inner join intermediate.int_step_plan as p
         on f.workspace_id = p.workspace_id and f.campaign_id = p.campaign_id and p.step > f.step
+    where p.days_from_first is not null
 ),
 
 -- to the next day on which the campaign sends

@@ -27,8 +27,7 @@ variants as (
             try_cast(step ->> '$.delay' as double) * case step ->> '$.delay_unit'
                 when 'minutes' then 1 / 1440 when 'hours' then 1 / 24 else 1
             end,
-            try_cast(step ->> '$.delay_days' as double),
-            0
+            try_cast(step ->> '$.delay_days' as double)
         ), 0), 3650) as delay_days,
         unnest(range(greatest(json_array_length(step, '$.variants'), 1)::bigint)) as variant_index,
         unnest(case when json_array_length(step, '$.variants') > 0 then step -> '$.variants[*]' else [step] end)

@@ -1,6 +1,32 @@
 -- one row per lead and event, as far as the versions of the lead show it
 -- Of what happens several times between two syncs the last shows, with `times` from the lead's own counter.
-with versions as (
+-- The last step and its mailbox stand in columns of their own or in the lead's summary, as in staging.
+with told as (
+    select
+        * replace (
+            coalesce(
+                last_contacted_from,
+                json_text(status_summary_subseq, '$.from'),
+                last_step_from,
+                json_text(status_summary, '$.lastStep.from'),
+                json_text(status_summary, '$.from')
+            ) as last_contacted_from,
+            coalesce(
+                last_step_id, json_text(status_summary, '$.lastStep.stepID'), json_text(status_summary, '$.stepID')
+            ) as last_step_id
+        ),
+        try_cast(json_text(status_summary_subseq, '$.timestampExecuted') as timestamptz) as subsequence_at,
+        coalesce(
+            last_step_timestamp_executed,
+            try_cast(json_text(status_summary, '$.lastStep.timestamp_executed') as timestamptz),
+            try_cast(json_text(status_summary, '$.timestamp_executed') as timestamptz)
+        ) as step_at,
+        coalesce(timestamp_last_contact, subsequence_at, step_at) as contacted_at
+    from history.leads
+    where _op = 'upsert'
+),
+
+versions as (
     select
         workspace_id,
         id as lead_id,
@@ -9,7 +35,8 @@ with versions as (
         status,
         lt_interest_status,
         last_contacted_from,
-        last_step_id,
+        -- what a subsequence sent after it is no step of the campaign
+        case when subsequence_at is null or step_at >= subsequence_at then last_step_id end as last_step_id,
         email_opened_step,
         email_opened_variant,
         email_replied_step,
@@ -19,14 +46,13 @@ with versions as (
         coalesce(email_open_count, 0) as opens,
         coalesce(email_reply_count, 0) as replies,
         coalesce(email_click_count, 0) as clicks,
-        timestamp_last_contact at time zone 'UTC' as contacted_at,
+        contacted_at at time zone 'UTC' as contacted_at,
         timestamp_last_open at time zone 'UTC' as opened_at,
         timestamp_last_reply at time zone 'UTC' as replied_at,
         timestamp_last_click at time zone 'UTC' as clicked_at,
         timestamp_last_interest_change at time zone 'UTC' as interest_at,
         _valid_from at time zone 'UTC' as seen_at
-    from history.leads
-    where _op = 'upsert'
+    from told
 ),
 
 compared as (

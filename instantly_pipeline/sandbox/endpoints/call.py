@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from instantly_pipeline.sandbox.http import ApiError, Request, Response
-from instantly_pipeline.sandbox.nullable import spelled_out
+from instantly_pipeline.sandbox.nullable import spelled_out, without_false
 from instantly_pipeline.sandbox.paging import Order, RecordSource, page, query_limit
 from instantly_pipeline.sandbox.seed_shape import shape
 from instantly_pipeline.sandbox.switches import Switches, applies
@@ -74,6 +74,8 @@ def served(call: Call, collection: str, record: Record) -> Record:
 
 
 def with_oddities(switches: Switches, collection: str, record: Record) -> Record:
+    if applies(switches.omit_false, collection):
+        record = without_false(record)
     if applies(switches.unknown_field, collection):
         record = {**record, "sandbox_new_field": {"since": "2026-09", "beta": True}}
     if applies(switches.unknown_enum, collection):

@@ -16,6 +16,16 @@ from instantly_pipeline.streams.enums import (
 )
 from instantly_pipeline.streams.model import Absent, Column, Read, Stream, Type
 
+
+
+def _last_step(field: str) -> tuple[str, str]:
+    """Where a lead's summary has a field of its last step: under `lastStep`, before 2025-10-14 at its top.
+
+    In recorded live answers (2025-09, 2025-11, 2026-08) it stands there alone.
+    """
+    return f"status_summary.lastStep.{field}", f"status_summary.{field}"
+
+
 _KEYS = (
     Column("id", Type.TEXT, "Lead id", always=True),
     Column("organization", Type.TEXT, "Workspace id", always=True),
@@ -58,9 +68,20 @@ _STATE = (
     Column("pl_value_lead", Type.TEXT, "Value of the lead as entered; text, no currency"),
     Column("status_summary", Type.JSON, "Last step executed, in the shape of its time"),
     Column("status_summary_subseq", Type.JSON, "Last step executed in the subsequence"),
-    Column("last_contacted_from", Type.TEXT, "Own mailbox that last wrote to the lead"),
-    Column("last_step_from", Type.TEXT, "Own mailbox that sent the last step"),
-    Column("last_step_id", Type.TEXT, "Last step as sequence_step_variant, counted from 0"),
+    Column(
+        "last_contacted_from",
+        Type.TEXT,
+        "Own mailbox that last wrote to the lead",
+        # a subsequence writes after the campaign
+        also_in=("status_summary_subseq.from", "last_step_from", *_last_step("from")),
+    ),
+    Column("last_step_from", Type.TEXT, "Own mailbox that sent the last step", also_in=_last_step("from")),
+    Column(
+        "last_step_id",
+        Type.TEXT,
+        "Last step as sequence_step_variant, counted from 0",
+        also_in=_last_step("stepID"),
+    ),
 )
 
 _NUMBERS = (
@@ -89,8 +110,19 @@ _TIMES = (
         Type.INSTANT,
         "When the last step was sent",
         aliases=("last_step_timestamp",),
+        also_in=_last_step("timestamp_executed"),
     ),
-    Column("timestamp_last_contact", Type.INSTANT, "Last e-mail sent", aliases=("last_contacted_timestamp",)),
+    Column(
+        "timestamp_last_contact",
+        Type.INSTANT,
+        "Last e-mail sent",
+        aliases=("last_contacted_timestamp",),
+        also_in=(
+            "status_summary_subseq.timestampExecuted",
+            "last_step_timestamp_executed",
+            *_last_step("timestamp_executed"),
+        ),
+    ),
     Column("timestamp_last_open", Type.INSTANT, "Last open", aliases=("last_opened_timestamp",)),
     Column("timestamp_last_reply", Type.INSTANT, "Last reply", aliases=("last_replied_timestamp",)),
     Column("timestamp_last_click", Type.INSTANT, "Last click", aliases=("last_clicked_timestamp",)),
