@@ -30,6 +30,19 @@ create or replace macro rule_value(rule, value, name) as max(value) filter (wher
 -- the 99.9 % point of chi-square (Wilson and Hilferty); beyond it shares this uneven are no chance
 create or replace macro chi_square_999(df) as df * power(1 - 2 / (9.0 * df) + 3.0902323 * sqrt(2 / (9.0 * df)), 3);
 
+-- what was counted of opens or clicks; null where they are not tracked, or where nothing says that they are: a setting
+-- that is off is left out of some answers as one that is not known, so only a count shows that it is or was on
+create or replace macro tracked(setting, times, people) as case
+    when setting or (setting is null and greatest(times, people) > 0) then people
+end;
+
+-- a figure of a day: days without activity are left out of the answers and are zero, a field that is not there is not known
+create or replace macro figure_of_day(has_row, figure) as case when has_row then figure else 0 end;
+
+-- whether an account's day has figures of sends, or warmup alone: what is asked for the second has none of these
+create or replace macro has_send_figures(sent, bounced, contacted, replies) as
+    coalesce(sent, bounced, contacted, replies) is not null;
+
 -- a sum in which nothing is missing: null where a part of it is not known
 create or replace macro whole_sum(x) as case when count(*) = count(x) then sum(x) end;
 

@@ -16,6 +16,10 @@ BAD, WATCH, GOOD = "bad", "watch", "good"
 RED, AMBER, GREEN = "red", "amber", "green"
 SOON_DAYS = 14  # what runs dry within so many days is told
 _RECENT_DAYS = 7  # of unusual days
+READ_BY_THE_MARTS = (
+    "campaigns", "leads", "accounts", "campaign_analytics", "daily_analytics", "step_analytics_lifetime",
+    "account_daily_analytics", "warmup_analytics",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,8 @@ def tiles(facts: Facts, workspace_id: str) -> list[Tile]:
 
 def _moving(title: str, week: Row, field: str) -> Tile:
     now, target = week[field], week.get(f"{field}_target")
+    if now is None:
+        return Tile(title, number(None), "not told for every day")
     if not target:
         return Tile(title, number(now), change(now, week[f"{field}_before"]))
     reached = now / target
@@ -63,7 +69,9 @@ def _moving(title: str, week: Row, field: str) -> Tile:
 
 def _bounces(week: Row, limits: Row | None) -> Tile:
     sent, bounced = week["sent_by_accounts"], week["bounced"]
-    if not sent or bounced is None:
+    if sent is None or bounced is None:
+        return Tile("Bounce rate", percent(None), "the figures of the mailboxes are not known")
+    if not sent:
         return Tile("Bounce rate", percent(None), "nothing sent by the mailboxes in these days")
     rate = bounced / sent
     if limits is None:
@@ -82,7 +90,9 @@ def _positive(sums: Row) -> Tile:
     positive, sent = sums["positive_leads"], sums["sent"]
     if positive is None:
         return Tile("Positive leads", number(None), "leads are not synced")
-    per_1000 = f"{number(1000 * positive / sent, 1)} per 1,000 e-mails" if sent else "nothing sent yet"
+    if sent is None or (sent and sums["positive_per_1000"] is None):
+        return Tile("Positive leads, in all", number(positive), "of a number of e-mails that is not known")
+    per_1000 = f"{number(sums['positive_per_1000'], 1)} per 1,000 e-mails" if sent else "nothing sent yet"
     return Tile("Positive leads, in all", number(positive), per_1000)
 
 
@@ -107,6 +117,10 @@ def _reading(facts: Facts, workspace_id: str) -> list[Note]:
     if stale:
         text = f"{counted(len(stale), 'stream')} not read lately, so figures may be old: {listed(_some(stale))}."
         notes.append(Note(BAD, text, "freshness"))
+    unread = [stream for stream in READ_BY_THE_MARTS if stream not in {row["stream"] for row in streams}]
+    if unread:
+        text = f"{counted(len(unread), 'stream')} never asked for, so this page is silent about: {listed(unread)}."
+        notes.append(Note(WATCH, text, "freshness"))
     held = sum(row["held_deletes"] or 0 for row in streams)
     if held:
         text = f"{counted(held, 'deletion')} held back as suspicious; these rows still count as there."
@@ -130,17 +144,19 @@ def _senders(facts: Facts, workspace_id: str) -> list[Note]:
     sums, notes = facts.row("sender_sums", workspace_id), []
     red_domains = [row["domain"] for row in facts.rows("domains", workspace_id) if row["health"] == "red"]
     if sums and sums["red"]:
-        share = (
-            f"; they sent {percent(sums['sent_30d_by_red'] / sums['sent_30d'], 0)} of the e-mails of the last 30 days"
-        )
         text = f"{number(sums['red'])} of {counted(sums['mailboxes'], 'mailbox', 'mailboxes')} red, to be rested"
-        notes.append(Note(BAD, f"{text}{share if sums['sent_30d_by_red'] else ''}.", "senders"))
+        notes.append(Note(BAD, f"{text}{_sent_by_red(sums)}.", "senders"))
     if red_domains:
         noun = "Sending domain" if len(red_domains) == 1 else "Sending domains"
         notes.append(Note(BAD, f"{noun} red: {listed(_some(red_domains))}.", "senders"))
     if sums and sums["amber"]:
         notes.append(Note(WATCH, f"{counted(sums['amber'], 'mailbox', 'mailboxes')} amber.", "senders"))
     return notes
+
+
+def _sent_by_red(sums: Row) -> str:
+    share = _share(sums["sent_30d_by_red"], sums["sent_30d"])
+    return f"; they sent {percent(share, 0)} of the e-mails of the last 30 days" if share else ""
 
 
 def _campaigns(facts: Facts, workspace_id: str) -> list[Note]:
@@ -215,12 +231,12 @@ def funnel(sums: Row | None) -> list[Row]:
     reached, opened = sums["leads_reached"], sums["unique_opens"]
     stages: list[tuple[str, int | None, str, int | None]] = [
         ("Leads", sums["leads"], "", None),
-        ("Reached", reached, "of the leads", sums["leads"]),
+        ("Reached", reached, "of the leads", sums["leads_of_reached"]),
         ("Opened", opened, "of those reached where opens are tracked", sums["reached_with_tracking"]),
-        ("Replied", sums["repliers"], "of those reached", reached),
-        ("Positive", sums["positive_leads"], "of those who replied", sums["repliers"]),
-        ("Meeting", sums["meetings"], "of the positive", sums["positive_leads"]),
-        ("Won", sums["won"], "of the meetings", sums["meetings"]),
+        ("Replied", sums["repliers"], "of those reached", sums["reached_of_repliers"]),
+        ("Positive", sums["positive_leads"], "of those who replied", sums["repliers_of_positive"]),
+        ("Meeting", sums["meetings"], "of the positive", sums["positive_of_meetings"]),
+        ("Won", sums["won"], "of the meetings", sums["meetings_of_won"]),
     ]
     return [
         {"stage": stage, "count": count, "of": of, "share": _share(count, base), "width": (count or 0) / sums["leads"]}

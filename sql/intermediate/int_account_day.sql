@@ -13,8 +13,8 @@ days as (
         coalesce(s.email, u.email) as email,
         coalesce(s.date, u.date) as date,
         s.* exclude (workspace_id, email, date, extra, is_deleted, first_seen_at, changed_at, verified_at, deleted_at),
-        u.sent as warmup_sent,
-        u.received as warmup_received,
+        case when u.email is not null then coalesce(u.sent, 0) end as warmup_sent,
+        case when u.email is not null then coalesce(u.received, 0) end as warmup_received,
         case when u.email is not null then coalesce(u.landed_inbox, 0) end as warmup_inbox,
         case when u.email is not null then coalesce(u.landed_spam, 0) end as warmup_spam,
         greatest(s.verified_at, u.verified_at) as verified_at

@@ -1,28 +1,39 @@
 -- one row per campaign: lifetime numerators and denominators of every metric
 -- The only place that says which counter a metric is made of; the rates themselves are macros.
-with streams_read as (
-    select workspace_id, 'campaign_analytics' as stream from staging.stg_campaign_analytics
-    union
-    select workspace_id, 'leads' from staging.stg_leads
-    union
-    select workspace_id, stream from meta.stream_status where last_success_at is not null
-),
-
-read_once as (
+with read_once as (
     select
         workspace_id,
         bool_or(stream = 'campaign_analytics') as has_figures,
+        bool_or(stream = 'daily_analytics') as has_days,
         bool_or(stream = 'leads') as has_leads
-    from streams_read
+    from intermediate.int_stream_read
     group by workspace_id
+),
+
+-- leads that never say when they were written to, in a workspace that reached some, do not tell who is left
+contacts as (
+    select
+        c.workspace_id,
+        coalesce(sum(a.new_leads_contacted_count), 0) = 0 or coalesce(any_value(l.has_contacts), false) as are_told
+    from intermediate.int_campaign as c
+    left join staging.stg_campaign_analytics as a
+        on c.workspace_id = a.workspace_id and c.campaign_id = a.campaign_id
+    left join (
+        select
+            workspace_id,
+            count(timestamp_last_contact) > 0 as has_contacts
+        from staging.stg_leads
+        group by workspace_id
+    ) as l on c.workspace_id = l.workspace_id
+    group by c.workspace_id
 ),
 
 days as (
     select
         workspace_id,
         campaign_id,
-        sum(sent) as sent,
-        count(*) filter (where sent > 0) as days_active,
+        whole_sum(sent) as sent,
+        case when count(sent) = count(*) then count(*) filter (where sent > 0) end as days_active,
         min(date) filter (where sent > 0) as first_sent_on,
         max(date) filter (where sent > 0) as last_sent_on
     from intermediate.int_campaign_day
@@ -65,14 +76,12 @@ metrics as (
     select
         c.workspace_id,
         c.campaign_id,
-        coalesce(a.leads_count, l.leads, case when r.has_leads or r.has_figures then 0 end) as leads_count,
+        coalesce(a.leads_count, l.leads, case when r.has_leads then 0 end) as leads_count,
         coalesce(a.emails_sent_count, d.sent, n.nothing)::bigint as sent,
         coalesce(a.new_leads_contacted_count, n.nothing) as leads_reached,
         coalesce(a.completed_count, n.nothing) as completed,
-        case when c.open_tracking is distinct from false then coalesce(a.open_count_unique, n.nothing) end
-            as unique_opens,
-        case when c.link_tracking is distinct from false then coalesce(a.link_click_count_unique, n.nothing) end
-            as unique_clicks,
+        tracked(c.open_tracking, a.open_count, coalesce(a.open_count_unique, n.nothing)) as unique_opens,
+        tracked(c.link_tracking, a.link_click_count, coalesce(a.link_click_count_unique, n.nothing)) as unique_clicks,
         coalesce(a.reply_count, n.nothing) as replies,
         coalesce(a.reply_count_unique, n.nothing) as repliers,
         coalesce(a.reply_count_automatic_unique, n.nothing) as auto_repliers,
@@ -84,15 +93,17 @@ metrics as (
         case when r.has_leads then coalesce(l.ever_positive_leads, 0) end as ever_positive_leads,
         coalesce(o.total_meeting_booked, case when r.has_leads then coalesce(l.meeting_leads, 0) end) as meetings,
         case
-            when r.has_leads then coalesce(l.uncontacted, 0)
-            else greatest(a.leads_count - a.new_leads_contacted_count, 0)
+            when r.has_leads and k.are_told then coalesce(l.uncontacted, 0)
+            when a.leads_count < a.new_leads_contacted_count then 0
+            else a.leads_count - a.new_leads_contacted_count
         end as uncontacted,
-        coalesce(d.days_active, 0) as days_active,
+        case when d.campaign_id is not null then d.days_active when r.has_days then 0 end as days_active,
         d.first_sent_on,
         d.last_sent_on,
         a.verified_at as figures_verified_at
     from intermediate.int_campaign as c
     left join read_once as r on c.workspace_id = r.workspace_id
+    left join contacts as k on c.workspace_id = k.workspace_id
     left join staging.stg_campaign_analytics as a
         on c.workspace_id = a.workspace_id and c.campaign_id = a.campaign_id
     left join staging.stg_campaign_analytics_overview as o

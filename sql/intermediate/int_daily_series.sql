@@ -38,7 +38,7 @@ account_days as (
     from intermediate.int_account_day as d
     inner join clock as k on d.workspace_id = k.workspace_id and d.date between k.first_date and k.last_date
     left join staging.stg_accounts as a on d.workspace_id = a.workspace_id and d.email = a.email
-    where d.sent is not null
+    where has_send_figures(d.sent, d.bounced, d.contacted, d.replies)
 ),
 
 workspace_days as (
@@ -90,16 +90,16 @@ spine as (
 filled as (
     select
         s.* exclude (has_bounces),
-        coalesce(f.sent, 0) as sent,
-        case when s.entity in ('workspace', 'campaign') then coalesce(f.replies, 0) end as replies,
-        case when s.has_bounces then coalesce(f.bounced, 0) end as bounced
+        figure_of_day(f.date is not null, f.sent) as sent,
+        case when s.entity in ('workspace', 'campaign') then figure_of_day(f.date is not null, f.replies) end as replies,
+        case when s.has_bounces then figure_of_day(f.date is not null, f.bounced) end as bounced
     from spine as s
     left join figures as f
         on s.workspace_id = f.workspace_id and s.entity = f.entity and s.entity_id = f.entity_id and s.date = f.date
 ),
 
 series as (
-    select workspace_id, entity, entity_id, 'sent' as metric, date, sent as value from filled
+    select workspace_id, entity, entity_id, 'sent' as metric, date, sent as value from filled where sent is not null
     union all
     select workspace_id, entity, entity_id, 'replies', date, replies from filled where replies is not null
     union all

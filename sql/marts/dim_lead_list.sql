@@ -28,15 +28,16 @@ joined as (
         l.has_enrichment_task,
         l.id is not null and not l.is_deleted as is_listed,
         coalesce(l.is_deleted, false) as is_deleted,
-        coalesce(n.leads, 0) as leads,
-        coalesce(n.leads_in_campaigns, 0) as leads_in_campaigns,
-        coalesce(n.leads_contacted, 0) as leads_contacted,
+        case when r.stream is not null then coalesce(n.leads, 0) end as leads,
+        case when r.stream is not null then coalesce(n.leads_in_campaigns, 0) end as leads_in_campaigns,
+        case when r.stream is not null then coalesce(n.leads_contacted, 0) end as leads_contacted,
         l.timestamp_created,
         n.last_lead_added_at,
         l.first_seen_at,
         l.deleted_at
     from known as k
     left join staging.stg_lead_lists as l on k.workspace_id = l.workspace_id and k.list_id = l.id
+    left join intermediate.int_stream_read as r on k.workspace_id = r.workspace_id and r.stream = 'leads'
     left join leads as n on k.workspace_id = n.workspace_id and k.list_id = n.list_id
     left join marts.dim_workspace as w on k.workspace_id = w.workspace_id
 )

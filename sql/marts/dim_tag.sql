@@ -37,6 +37,20 @@ sending_with as (
     group by workspace_id, tag_id
 ),
 
+-- accounts show their tags, and campaigns those they send with, only where the API sends these fields at all
+told as (
+    select
+        workspace_id,
+        bool_or(entity = 'account') as has_account_tags,
+        bool_or(entity = 'campaign') as has_campaign_tags
+    from (
+        select workspace_id, 'account' as entity from staging.stg_accounts where not is_deleted and tags is not null
+        union
+        select workspace_id, 'campaign' from staging.stg_campaigns where not is_deleted and email_tag_list is not null
+    ) as fields
+    group by workspace_id
+),
+
 known as (
     select workspace_id, id as tag_id from staging.stg_custom_tags
     union
@@ -54,8 +68,8 @@ joined as (
         t.description,
         t.id is not null and not t.is_deleted as is_listed,
         coalesce(t.is_deleted, false) as is_deleted,
-        coalesce(a.accounts, 0) as accounts,
-        coalesce(s.campaigns, 0) as campaigns_sending_with_it,
+        case when o.has_account_tags then coalesce(a.accounts, 0) end as accounts,
+        case when o.has_campaign_tags then coalesce(s.campaigns, 0) end as campaigns_sending_with_it,
         t.timestamp_created,
         t.timestamp_updated,
         t.first_seen_at,
@@ -64,6 +78,7 @@ joined as (
     left join staging.stg_custom_tags as t on k.workspace_id = t.workspace_id and k.tag_id = t.id
     left join on_accounts as a on k.workspace_id = a.workspace_id and k.tag_id = a.tag_id
     left join sending_with as s on k.workspace_id = s.workspace_id and k.tag_id = s.tag_id
+    left join told as o on k.workspace_id = o.workspace_id
     left join marts.dim_workspace as w on k.workspace_id = w.workspace_id
     where k.tag_id is not null
 )

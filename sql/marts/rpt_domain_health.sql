@@ -5,6 +5,15 @@ with tolerated as (
     where entity = 'sender' and metric = 'bounce_rate'
 ),
 
+-- without sends on a day nothing was sent, but only where sends are read at all
+streams as (
+    select
+        workspace_id,
+        bool_or(stream = 'account_daily_analytics') as has_sends
+    from intermediate.int_stream_read
+    group by workspace_id
+),
+
 accounts as (
     select
         a.*,
@@ -15,9 +24,12 @@ accounts as (
         } as fault,
         rate_of(a.bounced_7d, a.sent_7d) as bounce_rate_7d,
         rate_of(a.warmup_inbox_7d, a.warmup_sent_7d) as warmup_inbox_rate_7d,
-        a.bounced_7d > 0 or a.warmup_inbox_7d < a.warmup_sent_7d as has_fault
+        a.bounced_7d > 0 or a.warmup_inbox_7d < a.warmup_sent_7d as has_fault,
+        has_send_figures(a.sent, a.bounced, a.contacted, a.replies) as has_sends_of_day,
+        coalesce(s.has_sends, false) or bool_or(has_sends_of_day) over (partition by a.workspace_id) as has_sends
     from marts.fct_account_daily as a
     cross join tolerated as t
+    left join streams as s on a.workspace_id = s.workspace_id
 ),
 
 days as (
@@ -26,12 +38,14 @@ days as (
         any_value(workspace_name) as workspace_name,
         domain,
         date,
-        count(*) filter (where sent > 0) as accounts_sending,
-        coalesce(sum(sent), 0)::bigint as sent,
-        coalesce(sum(bounced), 0)::bigint as bounced,
-        coalesce(sum(replies), 0)::bigint as replies,
-        coalesce(sum(unique_replies), 0)::bigint as unique_replies,
-        coalesce(sum(daily_limit) filter (where sent > 0), 0)::bigint as daily_limit,
+        case when bool_and(has_sends) then whole_sum(if(has_sends_of_day, (sent > 0)::bigint, 0)) end::bigint
+            as accounts_sending,
+        case when bool_and(has_sends) then whole_sum(if(has_sends_of_day, sent, 0)) end::bigint as sent,
+        case when bool_and(has_sends) then whole_sum(if(has_sends_of_day, bounced, 0)) end::bigint as bounced,
+        case when bool_and(has_sends) then whole_sum(if(has_sends_of_day, replies, 0)) end::bigint as replies,
+        case when bool_and(has_sends) then whole_sum(if(has_sends_of_day, unique_replies, 0)) end::bigint
+            as unique_replies,
+        case when bool_and(has_sends) then whole_sum(if(sent > 0, daily_limit, 0)) end::bigint as daily_limit,
         sum(warmup_sent)::bigint as warmup_sent,
         sum(warmup_inbox)::bigint as warmup_inbox,
         sum(warmup_spam)::bigint as warmup_spam,
@@ -49,9 +63,11 @@ days as (
 rolling as (
     select
         *,
-        sum(sent) over last_7_days as sent_7d,
-        sum(bounced) over last_7_days as bounced_7d,
-        sum(unique_replies) over last_7_days as unique_replies_7d,
+        case when count(sent) over last_7_days = count(*) over last_7_days then sum(sent) over last_7_days end as sent_7d,
+        case when count(bounced) over last_7_days = count(*) over last_7_days then sum(bounced) over last_7_days end
+            as bounced_7d,
+        case when count(unique_replies) over last_7_days = count(*) over last_7_days
+            then sum(unique_replies) over last_7_days end as unique_replies_7d,
         sum(warmup_sent) over last_7_days as warmup_sent_7d,
         sum(warmup_inbox) over last_7_days as warmup_inbox_7d
     from days

@@ -73,6 +73,15 @@ counted as (
     group by l.workspace_id, l.list_id
 ),
 
+streams as (
+    select
+        workspace_id,
+        bool_or(stream = 'leads') as has_leads,
+        bool_or(stream = 'block_list_entries') as has_block_list
+    from intermediate.int_stream_read
+    group by workspace_id
+),
+
 lists as (
     select
         coalesce(s.workspace_id, n.workspace_id) as workspace_id,
@@ -80,24 +89,25 @@ lists as (
         coalesce(s.name, n.list_id) as list_name,
         s.id is not null and not s.is_deleted as is_listed,
         s.timestamp_created,
-        coalesce(n.leads, 0) as leads,
-        coalesce(n.deleted_leads, 0) as deleted_leads,
-        coalesce(n.without_email, 0) as without_email,
-        coalesce(n.checked_leads, 0) as checked_leads,
-        coalesce(n.verified, 0) as verified,
-        coalesce(n.catch_all, 0) as catch_all,
-        coalesce(n.risky, 0) as risky,
-        coalesce(n.invalid, 0) as invalid,
-        coalesce(r.duplicates, 0)::bigint as duplicates,
-        coalesce(r.elsewhere, 0)::bigint as elsewhere,
-        coalesce(n.blocked, 0) as blocked,
-        coalesce(n.missing_names, 0) as missing_names,
-        coalesce(n.leads_reached, 0) as leads_reached,
-        coalesce(n.repliers, 0) as repliers,
-        coalesce(n.bounced, 0) as bounced,
+        case when h.has_leads then coalesce(n.leads, 0) end as leads,
+        case when h.has_leads then coalesce(n.deleted_leads, 0) end as deleted_leads,
+        case when h.has_leads then coalesce(n.without_email, 0) end as without_email,
+        case when h.has_leads then coalesce(n.checked_leads, 0) end as checked_leads,
+        case when h.has_leads then coalesce(n.verified, 0) end as verified,
+        case when h.has_leads then coalesce(n.catch_all, 0) end as catch_all,
+        case when h.has_leads then coalesce(n.risky, 0) end as risky,
+        case when h.has_leads then coalesce(n.invalid, 0) end as invalid,
+        case when h.has_leads then coalesce(r.duplicates, 0) end::bigint as duplicates,
+        case when h.has_leads then coalesce(r.elsewhere, 0) end::bigint as elsewhere,
+        case when h.has_leads and h.has_block_list then coalesce(n.blocked, 0) end as blocked,
+        case when h.has_leads then coalesce(n.missing_names, 0) end as missing_names,
+        case when h.has_leads then coalesce(n.leads_reached, 0) end as leads_reached,
+        case when h.has_leads then coalesce(n.repliers, 0) end as repliers,
+        case when h.has_leads then coalesce(n.bounced, 0) end as bounced,
         coalesce(n.verified_at, s.verified_at) as verified_at
     from staging.stg_lead_lists as s
     full join counted as n on s.workspace_id = n.workspace_id and s.id = n.list_id
+    left join streams as h on coalesce(s.workspace_id, n.workspace_id) = h.workspace_id
     left join repeated as r on n.workspace_id = r.workspace_id and n.list_id = r.list_id
 ),
 
@@ -185,7 +195,11 @@ joined as (
         r.list_id,
         r.list_name,
         g.grade,
-        coalesce(g.reason, case when g.grade is null then 'too few leads to judge' else 'all metrics in range' end)
+        coalesce(g.reason, case
+                when r.leads is null then 'leads were not read'
+                when g.grade is null then 'too few leads to judge'
+                else 'all metrics in range'
+            end)
             as grade_reason,
         r.is_listed,
         r.leads,

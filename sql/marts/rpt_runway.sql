@@ -40,18 +40,29 @@ pace as (
         count(*) as sending_days,
         max(date) as last_sent_on,
         avg(sent) as sent_per_day,
-        quantile_cont(new_leads_contacted, 0.25) as new_leads_per_day_low,
-        quantile_cont(new_leads_contacted, 0.5) as new_leads_per_day,
-        quantile_cont(new_leads_contacted, 0.75) as new_leads_per_day_high
+        if(count(new_leads_contacted) = count(*), quantile_cont(new_leads_contacted, 0.25), null)
+            as new_leads_per_day_low,
+        if(count(new_leads_contacted) = count(*), quantile_cont(new_leads_contacted, 0.5), null) as new_leads_per_day,
+        if(count(new_leads_contacted) = count(*), quantile_cont(new_leads_contacted, 0.75), null)
+            as new_leads_per_day_high
     from last_days
     group by workspace_id, campaign_id
+),
+
+-- campaigns with days on which it is not known how many e-mails were sent
+untold as (
+    select distinct
+        workspace_id,
+        campaign_id
+    from intermediate.int_campaign_day
+    where sent is null
 ),
 
 senders as (
     select
         c.workspace_id,
         c.campaign_id,
-        rate_of(sum(d.sent), sum(d.daily_limit)) as utilisation_rate
+        rate_of(whole_sum(d.sent), whole_sum(d.daily_limit)) as utilisation_rate
     from intermediate.int_campaign_sender as c
     inner join last_days as l on c.workspace_id = l.workspace_id and c.campaign_id = l.campaign_id
     inner join intermediate.int_account_day as d
@@ -76,15 +87,19 @@ measured as (
         case
             when c.status <> 1 then 'not active: ' || c.status_label
             when c.uncontacted = 0 then 'no uncontacted leads'
+            when p.sent_per_day is null and (y.stream is null or u.campaign_id is not null) then 'not known: no daily figures'
             when p.sent_per_day is null then 'nothing sent yet'
             when rate_of(p.new_leads_per_day, c.daily_max_leads) >= r.at_limit then 'new leads per day of the campaign'
             when rate_of(p.sent_per_day, c.daily_limit) >= r.at_limit then 'daily limit of the campaign'
             when s.utilisation_rate >= r.at_limit then 'daily limits of its accounts'
             when p.new_leads_per_day = 0 then 'follow-ups only'
+            when p.new_leads_per_day is null then 'not known: no daily figures of new leads'
             else 'no limit reached'
         end as limited_by
     from campaigns as c
     cross join rules as r
+    left join intermediate.int_stream_read as y on c.workspace_id = y.workspace_id and y.stream = 'daily_analytics'
+    left join untold as u on c.workspace_id = u.workspace_id and c.campaign_id = u.campaign_id
     left join pace as p on c.workspace_id = p.workspace_id and c.campaign_id = p.campaign_id
     left join senders as s on c.workspace_id = s.workspace_id and c.campaign_id = s.campaign_id
 ),

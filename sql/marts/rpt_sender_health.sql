@@ -6,24 +6,66 @@ with accounts as (
     where a.is_listed
 ),
 
+streams as (
+    select
+        workspace_id,
+        bool_or(stream = 'account_daily_analytics') as has_sends
+    from intermediate.int_stream_read
+    group by workspace_id
+),
+
+days as (
+    select
+        a.workspace_id,
+        a.email,
+        d.* exclude (workspace_id, email),
+        d.date > a.as_of_date - 7 as is_last_7
+    from accounts as a
+    inner join intermediate.int_account_day as d on a.workspace_id = d.workspace_id and a.email = d.email
+    where d.date > a.as_of_date - 30
+),
+
+sends as (
+    select
+        workspace_id,
+        email,
+        whole_sum(sent)::bigint as sent_30d,
+        whole_sum(bounced)::bigint as bounced_30d,
+        whole_sum(unique_replies)::bigint as replies_30d,
+        whole_sum(if(is_last_7, sent, 0))::bigint as sent_7d,
+        whole_sum(if(is_last_7 and sent > 0, daily_limit, 0))::bigint as limit_7d,
+        max(date) filter (where sent > 0) as last_sent_on
+    from days
+    where has_send_figures(sent, bounced, contacted, replies)
+    group by workspace_id, email
+),
+
+warmup as (
+    select
+        workspace_id,
+        email,
+        sum(warmup_sent)::bigint as warmup_sent_7d,
+        sum(warmup_inbox)::bigint as warmup_inbox_7d,
+        sum(warmup_spam)::bigint as warmup_spam_7d
+    from days
+    where is_last_7
+    group by workspace_id, email
+),
+
+-- an account without a row in these days sent nothing
 recent as (
     select
         a.workspace_id,
         a.email,
-        sum(d.sent) filter (where d.date > a.as_of_date - 7)::bigint as sent_7d,
-        sum(d.daily_limit) filter (where d.date > a.as_of_date - 7 and d.sent > 0)::bigint as limit_7d,
-        sum(d.sent)::bigint as sent_30d,
-        sum(d.bounced)::bigint as bounced_30d,
-        sum(d.unique_replies)::bigint as replies_30d,
-        sum(d.warmup_sent) filter (where d.date > a.as_of_date - 7)::bigint as warmup_sent_7d,
-        sum(d.warmup_inbox) filter (where d.date > a.as_of_date - 7)::bigint as warmup_inbox_7d,
-        sum(d.warmup_spam) filter (where d.date > a.as_of_date - 7)::bigint as warmup_spam_7d,
-        max(d.date) filter (where d.sent > 0) as last_sent_on
+        figure_of_day(d.email is not null, d.sent_7d)::bigint as sent_7d,
+        figure_of_day(d.email is not null, d.limit_7d)::bigint as limit_7d,
+        figure_of_day(d.email is not null, d.sent_30d)::bigint as sent_30d,
+        figure_of_day(d.email is not null, d.bounced_30d)::bigint as bounced_30d,
+        figure_of_day(d.email is not null, d.replies_30d)::bigint as replies_30d,
+        d.last_sent_on
     from accounts as a
-    inner join intermediate.int_account_day as d
-        on a.workspace_id = d.workspace_id and a.email = d.email
-    where d.date > a.as_of_date - 30
-    group by a.workspace_id, a.email
+    inner join streams as s on a.workspace_id = s.workspace_id and s.has_sends
+    left join sends as d on a.workspace_id = d.workspace_id and a.email = d.email
 ),
 
 score_before as (
@@ -42,17 +84,19 @@ rates as (
     select
         a.*,
         r.* exclude (workspace_id, email),
+        u.* exclude (workspace_id, email),
         a.stat_warmup_score - s.score_7d_ago as warmup_score_change_7d,
         rate_of(r.bounced_30d, r.sent_30d) as bounce_rate,
         wilson_low(r.bounced_30d, r.sent_30d) as bounce_rate_low,
         wilson_high(r.bounced_30d, r.sent_30d) as bounce_rate_high,
         rate_of(r.replies_30d, r.sent_30d) as replies_per_sent_30d,
-        rate_of(r.warmup_inbox_7d, r.warmup_sent_7d) as warmup_inbox_rate,
-        wilson_low(r.warmup_inbox_7d, r.warmup_sent_7d) as warmup_inbox_rate_low,
-        wilson_high(r.warmup_inbox_7d, r.warmup_sent_7d) as warmup_inbox_rate_high,
+        rate_of(u.warmup_inbox_7d, u.warmup_sent_7d) as warmup_inbox_rate,
+        wilson_low(u.warmup_inbox_7d, u.warmup_sent_7d) as warmup_inbox_rate_low,
+        wilson_high(u.warmup_inbox_7d, u.warmup_sent_7d) as warmup_inbox_rate_high,
         rate_of(r.sent_7d, r.limit_7d) as utilisation_rate
     from accounts as a
     left join recent as r on a.workspace_id = r.workspace_id and a.email = r.email
+    left join warmup as u on a.workspace_id = u.workspace_id and a.email = u.email
     left join score_before as s on a.workspace_id = s.workspace_id and a.email = s.email
 ),
 

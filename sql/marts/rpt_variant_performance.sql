@@ -47,6 +47,7 @@ joined as (
         sum((a.sent - average_sent) * (a.sent - average_sent) / average_sent) over step as unevenness,
         min(a.sent) over step as least_sent,
         coalesce(sum(a.unique_replies) over step, 0) as replies_of_step,
+        count(a.unique_replies) over step = count(*) over step as has_all_replies,
         count(*) filter (where p.expected_loss <= r.max_expected_loss) over step as good_ones,
         coalesce(p.expected_loss <= r.max_expected_loss, false) as is_good,
         r.min_sent,
@@ -81,7 +82,7 @@ judged as (
         j.subject,
         case
             when j.variants = 1 then 'only variant'
-            when j.expected_loss is null then 'too early'
+            when j.expected_loss is null or not j.has_all_replies then 'too early'
             when j.least_sent < j.min_sent or j.replies_of_step < j.min_replies then 'too early'
             when j.good_ones = 0 then 'undecided'
             when not j.is_good then 'worse'
@@ -91,6 +92,7 @@ judged as (
         case
             when j.variants = 1 then 'nothing to compare it with'
             when j.expected_loss is null then 'its replies are not known'
+            when not j.has_all_replies then 'the replies of another variant are not known'
             when j.least_sent < j.min_sent or j.replies_of_step < j.min_replies then printf(
                 'needs %d sent each (least has %d) and %d replies in all (so far %d)',
                 j.min_sent::bigint, j.least_sent, j.min_replies::bigint, j.replies_of_step::bigint

@@ -9,18 +9,18 @@ campaigns as (
     select
         workspace_id,
         date,
-        count(*) filter (where sent > 0) as campaigns_sending,
-        sum(sent)::bigint as sent,
-        sum(contacted)::bigint as contacted,
-        sum(new_leads_contacted)::bigint as new_leads_contacted,
-        sum(opened)::bigint as opened,
-        sum(unique_opened)::bigint as unique_opened,
-        sum(replies)::bigint as replies,
-        sum(unique_replies)::bigint as unique_replies,
-        sum(replies_automatic)::bigint as replies_automatic,
-        sum(clicks)::bigint as clicks,
-        sum(unique_clicks)::bigint as unique_clicks,
-        sum(opportunities)::bigint as opportunities,
+        case when count(sent) = count(*) then count(*) filter (where sent > 0) end as campaigns_sending,
+        whole_sum(sent)::bigint as sent,
+        whole_sum(contacted)::bigint as contacted,
+        whole_sum(new_leads_contacted)::bigint as new_leads_contacted,
+        whole_sum(opened)::bigint as opened,
+        whole_sum(unique_opened)::bigint as unique_opened,
+        whole_sum(replies)::bigint as replies,
+        whole_sum(unique_replies)::bigint as unique_replies,
+        whole_sum(replies_automatic)::bigint as replies_automatic,
+        whole_sum(clicks)::bigint as clicks,
+        whole_sum(unique_clicks)::bigint as unique_clicks,
+        whole_sum(opportunities)::bigint as opportunities,
         max(verified_at) as verified_at
     from intermediate.int_campaign_day
     group by workspace_id, date
@@ -30,10 +30,11 @@ accounts as (
     select
         workspace_id,
         date,
-        count(*) filter (where sent > 0) as accounts_sending,
-        sum(bounced)::bigint as bounced,
-        sum(sent)::bigint as sent_by_accounts
+        case when count(sent) = count(*) then count(*) filter (where sent > 0) end as accounts_sending,
+        whole_sum(bounced)::bigint as bounced,
+        whole_sum(sent)::bigint as sent_by_accounts
     from intermediate.int_account_day
+    where has_send_figures(sent, bounced, contacted, replies)
     group by workspace_id, date
 ),
 
@@ -52,6 +53,24 @@ reach as (
     group by workspace_id
 ),
 
+-- the days between the first and the last with sends of any account
+account_reach as (
+    select
+        workspace_id,
+        min(date) as first_account_date,
+        max(date) as last_account_date
+    from accounts
+    group by workspace_id
+),
+
+streams as (
+    select
+        workspace_id,
+        bool_or(stream = 'daily_analytics') as has_days
+    from intermediate.int_stream_read
+    group by workspace_id
+),
+
 every_date as (
     select
         *,
@@ -61,10 +80,12 @@ every_date as (
 
 spine as (
     select
-        workspace_id,
-        date,
-        coalesce(date between first_own and last_own, false) as has_own
-    from every_date
+        d.workspace_id,
+        d.date,
+        coalesce(d.date between d.first_own and d.last_own, false) as has_own,
+        coalesce(d.date between a.first_account_date and a.last_account_date, false) as has_accounts
+    from every_date as d
+    left join account_reach as a on d.workspace_id = a.workspace_id
 ),
 
 window_read as (
@@ -83,42 +104,39 @@ figures as (
         s.date,
         case when s.has_own then 'workspace' else 'campaigns' end as figures_from,
         coalesce(o.figures_state, 'as read') as figures_state,
-        case when s.has_own then coalesce(o.sent, 0) else coalesce(c.sent, 0) end as sent,
-        case when s.has_own then coalesce(o.contacted, if(o.date is null, 0, null))
-            else coalesce(c.contacted, if(c.date is null, 0, null)) end as contacted,
-        case when s.has_own then coalesce(o.new_leads_contacted, if(o.date is null, 0, null))
-            else coalesce(c.new_leads_contacted, if(c.date is null, 0, null)) end as new_leads_contacted,
-        case when s.has_own then coalesce(o.opened, 0) else coalesce(c.opened, 0) end as opened,
-        case when s.has_own then coalesce(o.unique_opened, 0) else coalesce(c.unique_opened, 0) end as unique_opened,
-        case when s.has_own then coalesce(o.replies, 0) else coalesce(c.replies, 0) end as replies,
-        case when s.has_own then coalesce(o.unique_replies, 0) else coalesce(c.unique_replies, 0) end
-            as unique_replies,
-        case when s.has_own then coalesce(o.replies_automatic, if(o.date is null, 0, null))
-            else coalesce(c.replies_automatic, if(c.date is null, 0, null)) end as replies_automatic,
-        case when s.has_own then coalesce(o.clicks, 0) else coalesce(c.clicks, 0) end as clicks,
-        case when s.has_own then coalesce(o.unique_clicks, 0) else coalesce(c.unique_clicks, 0) end as unique_clicks,
-        case when s.has_own then coalesce(o.opportunities, if(o.date is null, 0, null))
-            else coalesce(c.opportunities, if(c.date is null, 0, null)) end as opportunities,
-        coalesce(c.sent, 0) as sent_in_known_campaigns,
-        coalesce(c.campaigns_sending, 0) as campaigns_sending,
-        a.accounts_sending,
-        a.sent_by_accounts,
-        a.bounced,
+        if(s.has_own, figure_of_day(o.date is not null, o.sent), figure_of_day(c.date is not null, c.sent)) as sent,
+        if(s.has_own, figure_of_day(o.date is not null, o.contacted), figure_of_day(c.date is not null, c.contacted)) as contacted,
+        if(s.has_own, figure_of_day(o.date is not null, o.new_leads_contacted), figure_of_day(c.date is not null, c.new_leads_contacted)) as new_leads_contacted,
+        if(s.has_own, figure_of_day(o.date is not null, o.opened), figure_of_day(c.date is not null, c.opened)) as opened,
+        if(s.has_own, figure_of_day(o.date is not null, o.unique_opened), figure_of_day(c.date is not null, c.unique_opened)) as unique_opened,
+        if(s.has_own, figure_of_day(o.date is not null, o.replies), figure_of_day(c.date is not null, c.replies)) as replies,
+        if(s.has_own, figure_of_day(o.date is not null, o.unique_replies), figure_of_day(c.date is not null, c.unique_replies)) as unique_replies,
+        if(s.has_own, figure_of_day(o.date is not null, o.replies_automatic), figure_of_day(c.date is not null, c.replies_automatic)) as replies_automatic,
+        if(s.has_own, figure_of_day(o.date is not null, o.clicks), figure_of_day(c.date is not null, c.clicks)) as clicks,
+        if(s.has_own, figure_of_day(o.date is not null, o.unique_clicks), figure_of_day(c.date is not null, c.unique_clicks)) as unique_clicks,
+        if(s.has_own, figure_of_day(o.date is not null, o.opportunities), figure_of_day(c.date is not null, c.opportunities)) as opportunities,
+        case when h.has_days then figure_of_day(c.date is not null, c.sent) end as sent_in_known_campaigns,
+        case when h.has_days then figure_of_day(c.date is not null, c.campaigns_sending) end as campaigns_sending,
+        case when s.has_accounts then figure_of_day(a.date is not null, a.accounts_sending) end as accounts_sending,
+        case when s.has_accounts then figure_of_day(a.date is not null, a.sent_by_accounts) end as sent_by_accounts,
+        case when s.has_accounts then figure_of_day(a.date is not null, a.bounced) end as bounced,
         coalesce(case when s.has_own then o.verified_at else c.verified_at end, r.verified_at) as verified_at
     from spine as s
     left join own as o on s.workspace_id = o.workspace_id and s.date = o.date
     left join campaigns as c on s.workspace_id = c.workspace_id and s.date = c.date
     left join accounts as a on s.workspace_id = a.workspace_id and s.date = a.date
     left join window_read as r on s.workspace_id = r.workspace_id
+    left join streams as h on s.workspace_id = h.workspace_id
 ),
 
 rolling as (
     select
         f.*,
-        sum(sent) over last_7_days as sent_7d,
-        sum(new_leads_contacted) over last_7_days as new_leads_contacted_7d,
-        sum(replies) over last_7_days as replies_7d,
-        sum(opportunities) over last_7_days as opportunities_7d
+        count(*) over last_7_days as days_there,
+        case when count(sent) over last_7_days = days_there then sum(sent) over last_7_days end as sent_7d,
+        case when count(new_leads_contacted) over last_7_days = days_there then sum(new_leads_contacted) over last_7_days end as new_leads_contacted_7d,
+        case when count(replies) over last_7_days = days_there then sum(replies) over last_7_days end as replies_7d,
+        case when count(opportunities) over last_7_days = days_there then sum(opportunities) over last_7_days end as opportunities_7d
     from figures as f
     window last_7_days as (
         partition by workspace_id order by date rows between 6 preceding and current row

@@ -10,9 +10,10 @@ select
     sum(positive_leads)::bigint as positive_leads,
     sum(meetings)::bigint as meetings,
     sum(won)::bigint as won,
-    round(sum(leads_reached) / nullif(sum(leads), 0), 3) as reached_rate,
-    round(sum(repliers) / nullif(sum(leads_reached), 0), 4) as reply_rate,
-    round(sum(positive_leads) / nullif(sum(repliers), 0), 3) as positive_per_reply
+    round(sum(leads_reached) / nullif(sum(leads) filter (where leads_reached is not null), 0), 3) as reached_rate,
+    round(sum(repliers) / nullif(sum(leads_reached) filter (where repliers is not null), 0), 4) as reply_rate,
+    round(sum(positive_leads) / nullif(sum(repliers) filter (where positive_leads is not null), 0), 3)
+        as positive_per_reply
 from marts.rpt_funnel
 group by workspace_id, workspace_name
 order by workspace_name

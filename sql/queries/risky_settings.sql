@@ -1,30 +1,46 @@
 -- Which running campaigns have settings that cost deliverability?
 -- Asked by: deliverability
--- How to read it: each true is a setting to think about; links and tracking pixels hurt most in the first e-mail
+-- How to read it: each true is a setting to think about, an empty field is one that Instantly does not tell; links and tracking pixels hurt most in the first e-mail
 -- Columns: workspace_name, campaign_name, open_tracking, link_tracking, allow_risky_contacts, disable_bounce_protect, bounce_rate
 with settings as (
     select
         workspace_id,
         id as campaign_id,
-        coalesce(open_tracking, false) as open_tracking,
-        coalesce(link_tracking, false) as link_tracking,
-        coalesce(allow_risky_contacts, false) as allow_risky_contacts,
-        coalesce(disable_bounce_protect, false) as disable_bounce_protect
+        open_tracking,
+        link_tracking,
+        allow_risky_contacts,
+        disable_bounce_protect
     from raw.campaigns
     where _deleted_at is null and status = 1
+),
+
+-- what was counted shows that it is or was on
+shown as (
+    select
+        m.workspace_id,
+        m.workspace_name,
+        m.campaign_id,
+        m.campaign_name,
+        m.bounce_rate,
+        s.* exclude (workspace_id, campaign_id, open_tracking, link_tracking),
+        coalesce(s.open_tracking, nullif(m.unique_opens > 0, false)) as open_tracking,
+        coalesce(s.link_tracking, nullif(m.unique_clicks > 0, false)) as link_tracking
+    from settings as s
+    inner join marts.rpt_campaign_summary as m on s.workspace_id = m.workspace_id and s.campaign_id = m.campaign_id
 )
 
 select
-    m.workspace_name,
-    m.campaign_name,
-    s.open_tracking,
-    s.link_tracking,
-    s.allow_risky_contacts,
-    s.disable_bounce_protect,
-    round(m.bounce_rate, 4) as bounce_rate
-from settings as s
-inner join marts.rpt_campaign_summary as m on s.workspace_id = m.workspace_id and s.campaign_id = m.campaign_id
-where s.open_tracking or s.link_tracking or s.allow_risky_contacts or s.disable_bounce_protect
+    workspace_name,
+    campaign_name,
+    open_tracking,
+    link_tracking,
+    allow_risky_contacts,
+    disable_bounce_protect,
+    round(bounce_rate, 4) as bounce_rate
+from shown
+where coalesce(open_tracking, true) or coalesce(link_tracking, true) or coalesce(allow_risky_contacts, true)
+    or coalesce(disable_bounce_protect, true)
 order by
-    s.open_tracking::int + s.link_tracking::int + s.allow_risky_contacts::int + s.disable_bounce_protect::int desc,
-    m.bounce_rate desc nulls last
+    coalesce(open_tracking, false)::int + coalesce(link_tracking, false)::int
+    + coalesce(allow_risky_contacts, false)::int + coalesce(disable_bounce_protect, false)::int desc,
+    bounce_rate desc nulls last

@@ -436,9 +436,9 @@ def test_a_sender_is_judged_by_its_last_days_and_its_state(lake: LakeWriter, ask
     )
     assert found == [
         ("bouncing@s.example", "red", "bounce rate 10.0 % is red", 200, 250, 0.8, 320, 32),
-        ("broken@s.example", "red", "status: connection error is red", None, None, None, None, None),
+        ("broken@s.example", "red", "status: connection error is red", 0, 0, None, 0, 0),
         ("good@s.example", "green", "all metrics in range", 200, 250, 0.8, 320, 0),
-        ("idle@s.example", "grey", "too little sent to judge", None, None, None, None, None),
+        ("idle@s.example", "grey", "too little sent to judge", 0, 0, None, 0, 0),
     ]
 
 

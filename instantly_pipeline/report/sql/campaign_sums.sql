@@ -10,6 +10,8 @@ select
     sum(leads_reached)::bigint as leads_reached,
     sum(repliers)::bigint as repliers,
     sum(positive_leads)::bigint as positive_leads,
+    1000 * sum(positive_leads) filter (where sent is not null)
+        / nullif(sum(sent) filter (where positive_leads is not null), 0) as positive_per_1000,
     sum(meetings)::bigint as meetings,
     sum(opportunity_value) as opportunity_value,
     min(campaign_name) filter (where health = 'red') as a_red_one

@@ -10,7 +10,8 @@ select
     replies_target,
     opportunities,
     bounced,
-    100 * sum(bounced) over week / nullif(sum(sent_by_accounts) over week, 0) as bounces_per_100,
+    100 * sum(bounced) over week
+        / nullif(sum(sent_by_accounts) filter (where bounced is not null) over week, 0) as bounces_per_100,
     is_partial,
     figures_state
 from marts.rpt_workspace_daily

@@ -1,4 +1,4 @@
--- One row per workspace: the funnels of its campaigns together; opens of those that track them.
+-- One row per workspace: the funnels of its campaigns together. Each share is of the campaigns that tell both stages.
 select
     workspace_id,
     sum(leads)::bigint as leads,
@@ -8,6 +8,11 @@ select
     sum(unique_opens)::bigint as unique_opens,
     sum(leads_reached) filter (where unique_opens is not null)::bigint as reached_with_tracking,
     sum(repliers)::bigint as repliers,
+    sum(leads) filter (where leads_reached is not null)::bigint as leads_of_reached,
+    sum(leads_reached) filter (where repliers is not null)::bigint as reached_of_repliers,
+    sum(repliers) filter (where positive_leads is not null)::bigint as repliers_of_positive,
+    sum(positive_leads) filter (where meetings is not null)::bigint as positive_of_meetings,
+    sum(meetings) filter (where won is not null)::bigint as meetings_of_won,
     sum(positive_leads)::bigint as positive_leads,
     sum(meetings)::bigint as meetings,
     sum(won)::bigint as won

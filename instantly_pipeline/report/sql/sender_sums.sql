@@ -1,4 +1,4 @@
--- One row per workspace: its mailboxes by health, and the worst red one.
+-- One row per workspace: its mailboxes by health, and what they sent.
 select
     workspace_id,
     count(*) as mailboxes,
@@ -6,7 +6,7 @@ select
     count(*) filter (where health = 'amber') as amber,
     count(*) filter (where health = 'red') as red,
     count(*) filter (where health not in ('green', 'amber', 'red')) as grey,
-    sum(sent_30d)::bigint as sent_30d,
-    sum(sent_30d) filter (where health = 'red')::bigint as sent_30d_by_red
+    whole_sum(sent_30d)::bigint as sent_30d,
+    whole_sum(if(health = 'red', sent_30d, 0))::bigint as sent_30d_by_red
 from marts.rpt_sender_health
 group by workspace_id

@@ -5,7 +5,7 @@ select
     count(*) as campaigns,
     sum(sent)::bigint as sent,
     sum(unique_replies)::bigint as unique_replies,
-    1000 * sum(unique_replies) / nullif(sum(sent), 0) as replies_per_1000,
+    1000 * sum(unique_replies) / nullif(sum(sent) filter (where unique_replies is not null), 0) as replies_per_1000,
     sum(unique_replies) / nullif(sum(sum(unique_replies)) over (partition by workspace_id), 0) as share_of_replies,
     count(*) filter (where verdict = 'worth it') as worth_it,
     count(*) filter (where verdict = 'doubtful') as doubtful,

@@ -36,6 +36,13 @@ def contact(record: Row) -> str | None:
     return str(record.get("email") or "").strip().lower() or None
 
 
+def last_step(lead: Row) -> Row:
+    """`from`, `stepID` and `timestamp_executed` of a lead's last step, empty where there was none."""
+    summary: Row = lead.get("status_summary") or {}
+    found: Row = summary.get("lastStep", summary)
+    return found
+
+
 @dataclass
 class Look:
     """One workspace as the API shows it at one sync."""
@@ -158,7 +165,8 @@ def funnel(space: Space) -> dict[str, Row]:
         known = [r for r in leads.values() if r.get("campaign") == key]
         here = [r for r in alive.values() if r.get("campaign") == key]
         a, o = figures.get(key, {}), overviews.get(key, {})
-        tracked = space.last("campaigns").get(key, {}).get("open_tracking") is not False
+        tracking = space.last("campaigns").get(key, {}).get("open_tracking")
+        tracked = tracking or (tracking is None and a.get("open_count_unique", 0) > 0)
         waiting = sum(r["status"] == 1 and not r.get("timestamp_last_contact") for r in here)
         reached = a.get("new_leads_contacted_count", 0)
         found[key] = {
@@ -243,7 +251,7 @@ def providers(space: Space) -> dict[tuple[str, str, str], tuple[int, int, int]]:
     for row in space.last("leads").values():
         if not row.get("campaign") or not row.get("timestamp_last_contact"):
             continue
-        mailbox = mailboxes.get(row.get("last_contacted_from", "").lower(), {})
+        mailbox = mailboxes.get(last_step(row)["from"].lower(), {})
         recipient = enums.ESP_CODE.get(row.get("esp_code", -1), "unknown")
         sender = enums.PROVIDER_CODE.get(mailbox.get("provider_code", -1), "unknown")
         counts = found[row["campaign"], recipient, sender]

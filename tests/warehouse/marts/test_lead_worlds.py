@@ -63,7 +63,7 @@ def spoil(made: LeadWorld, number: int) -> None:
             {"op": "rename_campaign", "id": busiest[1][0], "name": "Ünïcode 🦷 'quoted\" campaign"},
             {"op": "delete_leads", "campaign": busiest[1][0], "count": 5},
             {"op": "delete", "collection": "lead_lists", "id": lists[0]["id"]},
-            {"op": "delete_account", "email": mailed[0]["last_contacted_from"]},
+            {"op": "delete_account", "email": expected.last_step(mailed[0])["from"]},
             {"op": "move_lead", "ids": [r["id"] for r in in_first[:4]], "campaign": busiest[1][0]},
             {"op": "move_lead", "ids": [r["id"] for r in in_first[4:6]], "list_id": lists[1]["id"]},
             change(

@@ -206,6 +206,7 @@ def runway(sends: list[tuple[str, int, int]], uncontacted: int = 100, select: st
     given: dict[str, Any] = {
         "raw.campaigns": [row],
         "history.campaigns": [version],
+        "meta.stream_status": [W | {"stream": "daily_analytics", "last_success_at": "2026-03-01 18:00:00+00"}],
         "intermediate.int_workspace_clock": [READ],
         "intermediate.int_campaign_day": days,
         "intermediate.int_campaign_metrics": [W | {"campaign_id": "c", "uncontacted": uncontacted}],

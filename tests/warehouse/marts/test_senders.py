@@ -29,7 +29,7 @@ def test_a_domain_is_the_sum_of_its_accounts_on_the_day() -> None:
             "b@x.example", "2026-02-20", sent=0, bounced=0, replies=0, unique_replies=0, warmup_sent=10, warmup_inbox=5
         ),
         day("c@x.example", "2026-02-20", warmup_sent=5, warmup_inbox=5),
-        day("d@y.example", "2026-02-20", sent=7, bounced=0),
+        day("d@y.example", "2026-02-20", sent=7, bounced=0, unique_replies=0),
         select="domain, accounts_sending, sent, bounced, bounce_rate, unique_replies, daily_limit, utilisation_rate, "
         "warmup_sent, warmup_inbox, warmup_inbox_rate",
     )

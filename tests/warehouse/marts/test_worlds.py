@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.warehouse.marts.lead_world import last_step
 from tests.warehouse.marts.worlds import Row, Space, Synced
 
 POSITIVE = (1, 2, 3, 4)
@@ -180,17 +181,17 @@ def _follow_ups(space: Space, first: date) -> Iterator[tuple[str, date]]:
     campaigns = {c["id"]: c for c in space.campaigns if c["status"] == 1 and c.get("sequences")}
     for lead in space.leads:
         campaign = campaigns.get(lead.get("campaign"))
-        if campaign is None or lead["status"] != 1 or not lead.get("last_step_id"):
+        if campaign is None or lead["status"] != 1 or not last_step(lead):
             continue
         waits = [step["delay"] for step in campaign["sequences"][0]["steps"]]
-        step = int(lead["last_step_id"].split("_")[1])
-        due = max(day(lead["last_step_timestamp_executed"]) + timedelta(days=waits[step]), first)
+        step = int(last_step(lead)["stepID"].split("_")[1])
+        due = max(day(last_step(lead)["timestamp_executed"]) + timedelta(days=waits[step]), first)
         for following in range(step + 1, len(waits)):
             on = due
             while on.isoweekday() % 7 not in _sending_days(campaign):
                 on += timedelta(days=1)
             if due < first + timedelta(days=14):
-                yield lead["last_step_from"].lower(), on
+                yield last_step(lead)["from"].lower(), on
             due += timedelta(days=waits[following])
 
 
