@@ -86,6 +86,7 @@ def _workspace(facts: Facts, workspace: Row, place: int) -> Row:
         "sums": sums,
         "tiles": tell.tiles(facts, key),
         "notes": tell.attention(facts, key),
+        # the streams that were read; in a file that says nothing of any, what has no rows is taken for nothing
         "read": {row["stream"] for row in rows["freshness"] if row["last_success_at"]},
         "funnel": tell.funnel(sums["funnel"]),
         "trend": charts.trend(days, bounce_limit) if days else None,

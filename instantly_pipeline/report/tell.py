@@ -15,7 +15,6 @@ from instantly_pipeline.report.words import change, counted, day, listed, number
 BAD, WATCH, GOOD = "bad", "watch", "good"
 RED, AMBER, GREEN = "red", "amber", "green"
 SOON_DAYS = 14  # what runs dry within so many days is told
-_RECENT_DAYS = 7  # of unusual days
 READ_BY_THE_MARTS = (
     "campaigns", "leads", "accounts", "campaign_analytics", "daily_analytics", "step_analytics_lifetime",
     "account_daily_analytics", "warmup_analytics",
@@ -142,13 +141,14 @@ def _counters(facts: Facts, workspace_id: str) -> list[Note]:
 
 def _senders(facts: Facts, workspace_id: str) -> list[Note]:
     sums, notes = facts.row("sender_sums", workspace_id), []
-    red_domains = [row["domain"] for row in facts.rows("domains", workspace_id) if row["health"] == "red"]
+    red_rows = [row for row in facts.rows("domains", workspace_id) if row["health"] == "red"]
+    red_domains = [row["domain"] for row in red_rows]
     if sums and sums["red"]:
         text = f"{number(sums['red'])} of {counted(sums['mailboxes'], 'mailbox', 'mailboxes')} red, to be rested"
         notes.append(Note(BAD, f"{text}{_sent_by_red(sums)}.", "senders"))
     if red_domains:
         noun = "Sending domain" if len(red_domains) == 1 else "Sending domains"
-        notes.append(Note(BAD, f"{noun} red: {listed(_some(red_domains))}.", "senders"))
+        notes.append(Note(BAD, f"{noun} red: {listed(_some(red_domains, of_all=red_rows[0]['of_red']))}.", "senders"))
     if sums and sums["amber"]:
         notes.append(Note(WATCH, f"{counted(sums['amber'], 'mailbox', 'mailboxes')} amber.", "senders"))
     return notes
@@ -179,7 +179,7 @@ def _outlook(facts: Facts, workspace_id: str) -> list[Note]:
     soon = [row for row in dated if row["days_to_date"] <= SOON_DAYS]
     if soon:
         first = f"{quoted(soon[0]['campaign_name'], 50)} first, on {day(soon[0]['runs_dry_on'])}"
-        text = f"{counted(len(soon), 'campaign')} out of new leads within {SOON_DAYS} days; {first}."
+        text = f"{counted(_sum(facts, workspace_id, 'dry_soon'), 'campaign')} out of new leads within {SOON_DAYS} days; {first}."
         notes.append(Note(WATCH, text, "runway"))
     over = [row for row in facts.rows("capacity", workspace_id) if row["is_over_limit"]]
     if over:
@@ -192,15 +192,18 @@ def _outlook(facts: Facts, workspace_id: str) -> list[Note]:
     return notes
 
 
+def _sum(facts: Facts, workspace_id: str, field: str) -> int:
+    return int((facts.row("runway_sums", workspace_id) or {}).get(field) or 0)
+
+
 def _unusual(facts: Facts, workspace_id: str) -> list[Note]:
-    week = facts.row("totals", workspace_id)
-    found = facts.rows("anomalies", workspace_id)
-    recent = [row for row in found if week and (week["last_closed"] - row["date"]).days < _RECENT_DAYS]
+    recent = [row for row in facts.rows("anomalies", workspace_id) if row["is_recent"]]
     if not recent:
         return []
     first = recent[0]
     text = f"{quoted(first['entity_name'], 50)}: {first['metric']} {first['verdict']} on {day(first['date'])}"
-    more = f", and {number(len(recent) - 1)} more" if len(recent) > 1 else ""
+    of_all = max(first["of_recent"] or 0, len(recent))
+    more = f", and {number(of_all - 1)} more" if of_all > 1 else ""
     return [Note(WATCH, f"Unusual: {text}{more}.", "anomalies")]
 
 
@@ -219,9 +222,11 @@ def _copy(facts: Facts, workspace_id: str) -> list[Note]:
     return notes
 
 
-def _some(names: list[str], most: int = 3) -> list[str]:
+def _some(names: list[str], most: int = 3, of_all: int | None = None) -> list[str]:
+    """The first of them and how many more there are; `of_all` where the list itself was cut."""
     shown = [quoted(one, 50) for one in names[:most]]
-    return [*shown, f"{number(len(names) - most)} more"] if len(names) > most else shown
+    left = max(of_all or 0, len(names)) - len(shown)
+    return [*shown, f"{number(left)} more"] if left else shown
 
 
 def funnel(sums: Row | None) -> list[Row]:

@@ -53,14 +53,16 @@ reach as (
     group by workspace_id
 ),
 
--- the days between the first and the last with sends of any account
+-- the days from the first with sends of any account to the day on which they were last read
 account_reach as (
     select
-        workspace_id,
-        min(date) as first_account_date,
-        max(date) as last_account_date
-    from accounts
-    group by workspace_id
+        a.workspace_id,
+        min(a.date) as first_account_date,
+        greatest(max(a.date), any_value(r.last_read_at)::date) as last_account_date
+    from accounts as a
+    left join intermediate.int_stream_read as r
+        on a.workspace_id = r.workspace_id and r.stream = 'account_daily_analytics'
+    group by a.workspace_id
 ),
 
 streams as (
