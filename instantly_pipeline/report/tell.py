@@ -179,7 +179,8 @@ def _outlook(facts: Facts, workspace_id: str) -> list[Note]:
     soon = [row for row in dated if row["days_to_date"] <= SOON_DAYS]
     if soon:
         first = f"{quoted(soon[0]['campaign_name'], 50)} first, on {day(soon[0]['runs_dry_on'])}"
-        text = f"{counted(_sum(facts, workspace_id, 'dry_soon'), 'campaign')} out of new leads within {SOON_DAYS} days; {first}."
+        of_all = (facts.row("runway_sums", workspace_id) or {}).get("dry_soon") or len(soon)
+        text = f"{counted(of_all, 'campaign')} out of new leads within {SOON_DAYS} days; {first}."
         notes.append(Note(WATCH, text, "runway"))
     over = [row for row in facts.rows("capacity", workspace_id) if row["is_over_limit"]]
     if over:
@@ -190,10 +191,6 @@ def _outlook(facts: Facts, workspace_id: str) -> list[Note]:
         text = f"Up to {counted(most, 'mailbox', 'mailboxes')} a day with more follow-ups due than they may send."
         notes.append(Note(WATCH, text, "runway"))
     return notes
-
-
-def _sum(facts: Facts, workspace_id: str, field: str) -> int:
-    return int((facts.row("runway_sums", workspace_id) or {}).get(field) or 0)
 
 
 def _unusual(facts: Facts, workspace_id: str) -> list[Note]:

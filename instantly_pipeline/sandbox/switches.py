@@ -31,7 +31,8 @@ class Switches:
     """One field per switch; the value here is the default of the live profile.
 
     Shape: omit_nulls, last_step_in_summary (a lead's last step stands in `status_summary` alone, as in recorded live
-    answers), omit_false (flags that are false are left out), unknown_field (a new field on every record), unknown_enum (a status number nobody knows),
+    answers), omit_false (flags that are false are left out), unknown_field (a new field on every record), unknown_enum
+    (a status number nobody knows),
     step_text_null and step_numbers (`"null"`, and numbers, in steps), null_steps.
     Paging: trailing_cursor (`full`: only after a full page, `always`, `never`), limit_above_100 (`400` or `empty`),
     short_pages, duplicate_rows, repeat_cursor, cursor_loop, insert_during_crawl, delete_during_crawl,

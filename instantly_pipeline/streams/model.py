@@ -45,10 +45,12 @@ class Column:
     """One field of the API.
 
     `name` is the live API's; `aliases` are other names for the same thing, the first non-null one counts after the
-    name itself. `also_in` are places that say the same, other columns or fields inside JSON columns (`column.field.field`): staging
-    takes the first that is there where the column itself is null, `raw` stays as the API said it. `always` marks fields the reference lists as never absent (their absence is drift). `labels` decode an
-    integer enum; a number that is not in it is kept and noted as drift, unless `custom` says that users add numbers of
-    their own. `personal` marks a contact's personal data.
+    name itself. `also_in` are places that say the same, other columns or fields inside JSON columns
+    (`column.field.field`): staging takes the first that is there where the column itself is null, `raw` stays as the
+    API said it. `always` marks fields the reference lists as never absent (their absence is drift); flags are not among
+    them, since some answers leave out those that are false. `labels` decode an integer enum; a number that is not in it
+    is kept and noted as drift, unless `custom` says that users add numbers of their own. `personal` marks a contact's
+    personal data.
     """
 
     name: str

@@ -1,7 +1,8 @@
 """The staging view a stream gets when `sql/staging` has no file for it.
 
 One to one with `raw`: keys, texts, numbers, times; instants as naive UTC, enums with a readable label beside them,
-`is_deleted`; what the API says in one of two places is taken from either. So a new stream reaches its staging model without a new file.
+`is_deleted`; what the API says in one of two places is taken from either. So a new stream
+reaches its staging model without a new file.
 """
 
 from __future__ import annotations

@@ -14,6 +14,14 @@ rules as (
     where mart = 'rpt_variant_performance'
 ),
 
+-- campaigns whose sequence is known
+told as (
+    select distinct
+        workspace_id,
+        campaign_id
+    from intermediate.int_variant_copy
+),
+
 first_sends as (
     select
         workspace_id,
@@ -33,8 +41,8 @@ joined as (
         a.step,
         a.variant,
         c.subject,
-        coalesce(c.is_disabled, false) as is_disabled,
-        coalesce(c.is_current, false) as is_in_use,
+        case when t.campaign_id is not null then coalesce(c.is_disabled, false) end as is_disabled,
+        case when t.campaign_id is not null then coalesce(c.is_current, false) end as is_in_use,
         a.sent,
         a.unique_replies,
         p.* exclude (workspace_id, campaign_id, step, variant),
@@ -62,6 +70,7 @@ joined as (
     left join intermediate.int_variant_copy as c
         on a.workspace_id = c.workspace_id and a.campaign_id = c.campaign_id and a.step = c.step
         and a.variant = c.variant
+    left join told as t on a.workspace_id = t.workspace_id and a.campaign_id = t.campaign_id
     left join first_sends as f
         on a.workspace_id = f.workspace_id and a.campaign_id = f.campaign_id and a.step = f.step
         and a.variant = f.variant

@@ -84,9 +84,9 @@ def no_analytics(made: Bench) -> None:
 
 def odd_names(made: Bench) -> None:
     """Names as users write them, and as nobody should."""
-    campaigns = made.state("campaigns")
+    named = zip(made.state("campaigns"), NAMES.values(), strict=True)
     made.mutate(
-        *({"op": "rename_campaign", "id": c["id"], "name": name} for c, name in zip(campaigns, NAMES.values(), strict=True)),
+        *({"op": "rename_campaign", "id": c["id"], "name": name} for c, name in named),
         _set("workspaces", made.state("workspaces")[0]["id"], name=NAMES["html"]),
     )  # fmt: skip
     made.sync(settings=START)

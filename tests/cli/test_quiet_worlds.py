@@ -19,7 +19,10 @@ from tests.sync.harness import NOON
 from tests.warehouse.lakehelp import SQL
 
 LARGE = "300 campaigns"
-FEW = ("nothing at all", "no account works", "no leads", "only campaigns", "no analytics", "odd names", "all deleted")
+FEW = (
+    "nothing at all", "no account works", "no leads", "only campaigns", "no analytics", "odd names", "all deleted",
+    "false flags left out",
+)  # fmt: skip
 OTHERS = tuple(name for name in WORLDS if name not in (*FEW, LARGE))
 GROUPS = (FEW, OTHERS, (LARGE,))
 Give = Callable[[str], "Desk"]
@@ -74,8 +77,8 @@ def test_every_worked_question_is_answered(world: Desk) -> None:
 def test_the_status_is_told_and_every_mart_can_be_exported(world: Desk, tmp_path: Path) -> None:
     done = world.shell.here("status")
     assert (done.returncode, done.stderr) == (0, "")
-    for mart, format in (("rpt_campaign_summary", "xlsx"), ("rpt_capacity", "csv"), ("rpt_sender_health", "parquet")):
-        done = world.shell.here("export", mart, "--format", format, "--out", str(tmp_path / f"{mart}.{format}"))
+    for mart, kind in (("rpt_campaign_summary", "xlsx"), ("rpt_capacity", "csv"), ("rpt_sender_health", "parquet")):
+        done = world.shell.here("export", mart, "--format", kind, "--out", str(tmp_path / f"{mart}.{kind}"))
         assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -113,6 +116,17 @@ def test_names_of_any_length_and_script_are_text(desk: Give) -> None:
     assert NAMES["one word"][:100] not in page.text
     assert NAMES["right to left"][:60] in page.text
     assert not re.search("[\u202e\u2066\x1b]", page.html)
+
+
+def test_a_setting_that_is_left_out_is_not_called_off(desk: Give) -> None:
+    query = next(query for query in read_queries(SQL) if query.path.stem == "risky_settings")
+    with duckdb.connect(str(desk("false flags left out").file), read_only=True) as con:
+        rows = con.execute(query.sql).fetchall()
+        flags = con.execute("select open_tracking, link_tracking, stop_on_auto_reply from marts.dim_campaign")
+        settings = {value for row in flags.fetchall() for value in row}
+    assert rows
+    assert {value for row in rows for value in row[2:6]} <= {True, None}
+    assert settings == {True, None}
 
 
 @pytest.mark.slow

@@ -73,7 +73,7 @@ STREAMS = (
             Column("campaign_id", Type.TEXT, "Campaign id", always=True),
             Column("campaign_name", Type.TEXT, "Name of the campaign", always=True),
             Column("campaign_status", Type.INT, "State of the campaign", always=True, labels=CAMPAIGN_STATUS),
-            Column("campaign_is_evergreen", Type.BOOL, "Whether the campaign never ends", always=True),
+            Column("campaign_is_evergreen", Type.BOOL, "Whether the campaign never ends"),
             Column("leads_count", Type.INT, "Leads in it now; falls when leads are deleted or moved"),
             Column("contacted_count", Type.INT, "Leads contacted", always=True),
             Column("new_leads_contacted_count", Type.INT, "Leads contacted for the first time", always=True),

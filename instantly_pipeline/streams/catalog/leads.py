@@ -17,7 +17,6 @@ from instantly_pipeline.streams.enums import (
 from instantly_pipeline.streams.model import Absent, Column, Read, Stream, Type
 
 
-
 def _last_step(field: str) -> tuple[str, str]:
     """Where a lead's summary has a field of its last step: under `lastStep`, before 2025-10-14 at its top.
 

@@ -63,7 +63,7 @@ STREAMS = (
             _ID,
             _ORGANIZATION,
             Column("bl_value", Type.TEXT, "E-mail address or domain", always=True, personal=True),
-            Column("is_domain", Type.BOOL, "The value is a domain", always=True),
+            Column("is_domain", Type.BOOL, "The value is a domain"),
             _CREATED,
         ),
     ),

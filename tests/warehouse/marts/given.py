@@ -42,6 +42,17 @@ def expect(model: str, given: Given, select: str = "*", order: str = "all") -> l
         con.rollback()
 
 
+def answers(questions: Sequence[tuple[str, str]], given: Given) -> list[Any]:
+    """The one value that each question answers, with the model that it asks, made from the given rows alone."""
+    con, _ = database(), _shapes()
+    con.begin()
+    try:
+        _make(con, given, *{model for model, _ in questions})
+        return [con.execute(question).fetchall()[0][0] for _, question in questions]
+    finally:
+        con.rollback()
+
+
 @cache
 def database() -> duckdb.DuckDBPyConnection:
     """A database in memory with the shipped macros and nothing else."""
