@@ -16,6 +16,8 @@ sums as (
         workspace_name,
         sum(sent) filter (where days_ago < 30) as sent,
         sum(sent) filter (where days_ago between 30 and 59) as sent_before,
+        sum(sent) filter (where days_ago < 30 and replies is not null) as sent_told,
+        sum(sent) filter (where days_ago between 30 and 59 and replies is not null) as sent_told_before,
         sum(replies) filter (where days_ago < 30) as replies,
         sum(replies) filter (where days_ago between 30 and 59) as replies_before
     from days
@@ -28,7 +30,7 @@ select
     sent_before::bigint as sent_before,
     replies::bigint as replies,
     replies_before::bigint as replies_before,
-    round(1000 * replies / nullif(sent, 0), 2) as replies_per_1000,
-    round(1000 * replies_before / nullif(sent_before, 0), 2) as replies_per_1000_before
+    round(1000 * replies / nullif(sent_told, 0), 2) as replies_per_1000,
+    round(1000 * replies_before / nullif(sent_told_before, 0), 2) as replies_per_1000_before
 from sums
-order by replies / nullif(sent, 0) - replies_before / nullif(sent_before, 0) nulls last, workspace_name
+order by replies / nullif(sent_told, 0) - replies_before / nullif(sent_told_before, 0) nulls last, workspace_name
