@@ -51,6 +51,7 @@ def campaign_record(plan: Plan, c: CampaignPlan, now: int) -> Record:
         text_only=h % 7 == 0,
         insert_unsubscribe_header=h % 2 == 0,
         allow_risky_contacts=False,
+        disable_bounce_protect=False,
         prioritize_new_leads=h % 3 == 0,
         core_variables={"firstName": True, "companyName": True},
         custom_variables={"city": True, "Tech Stack (2025)": True},
