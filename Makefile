@@ -56,9 +56,11 @@ format: setup ## format the code
 	@$(BIN)/ruff check --fix -q .
 	@$(BIN)/ruff format -q .
 
+# from Dagster's home, since Dagster would put the .env of the folder it is started in before the environment
 ui: setup ## open Dagster on http://localhost:3000
-	@DAGSTER_HOME="$${DAGSTER_HOME:-$(CURDIR)/dagster_home}" DAGSTER_DISABLE_TELEMETRY=1 PYTHONWARNINGS=ignore::FutureWarning \
-		$(BIN)/dagster dev -w workspace.yaml
+	@umask 077 && home="$$($(BIN)/python -c 'from instantly_pipeline.settings import dagster_home as d; print(d())')" && \
+		mkdir -p "$$home" && cd "$$home" && DAGSTER_HOME="$$home" DAGSTER_DISABLE_TELEMETRY=1 \
+		PYTHONWARNINGS=ignore::FutureWarning "$(CURDIR)/$(BIN)/dagster" dev -w "$(CURDIR)/workspace.yaml"
 
 notebook: setup ## open the tour of the published file, a notebook, in the browser
 	@$(BIN)/marimo --quiet edit --skip-update-check notebooks/tour.py
@@ -67,7 +69,7 @@ docs: setup ## write the generated documents anew
 	@$(BIN)/python -m instantly_pipeline.warehouse.docs
 
 lock: setup ## compile requirements.lock from pyproject.toml
-	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --extra dev --extra notebooks \
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --extra dev --extra notebooks --extra socks \
 	  --python-version 3.11 pyproject.toml -o requirements.lock
 
 clean: ## remove the environment and the demo's data

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ class Settings(BaseSettings):
     pii_secret: SecretStr | None = None
     storage_version: str = "v1.2.0"
     memory_limit: str = "2GB"
+    publish_mode: int = 0o440
 
     @field_validator("*", mode="before")
     @classmethod
@@ -71,6 +73,15 @@ class Settings(BaseSettings):
         if not re.fullmatch(r"v\d+\.\d+\.\d+|latest", value):
             raise ValueError("must be a version of DuckDB such as v1.2.0")
         return value
+
+    @field_validator("publish_mode", mode="before")
+    @classmethod
+    def _rights(cls, value: Any) -> Any:
+        if isinstance(value, int):
+            return value
+        if not re.fullmatch(r"0?4[04][04]", str(value)):
+            raise ValueError("must be 0400 (you alone), 0440 (your group may read) or 0444 (everybody may)")
+        return int(value, 8)
 
     @field_validator("pii")
     @classmethod
@@ -114,30 +125,66 @@ class Settings(BaseSettings):
 def load(**overrides: Any) -> Settings:
     """The settings of this process; UsageError names the variable that is wrong. `overrides` win over everything."""
     given = {name: value for name, value in overrides.items() if value is not None}
-    env_file = Path(os.environ.get("INSTANTLY_ENV_FILE") or PROJECT_ROOT / ".env")
+    written = _written()
+    set_already = {name.upper() for name in os.environ}
+    names = [name for name in Settings.model_fields if f"{_PREFIX}{name.upper()}" not in set_already]
+    from_file = {name: written[key] for name in names if (key := f"{_PREFIX}{name.upper()}") in written}
     try:
-        from_file = _written_in(env_file) if env_file.is_file() else {}
         return Settings(**(from_file | given))
     except ValidationError as error:
         raise UsageError(_explain(error)) from None  # its own text repeats the input, which may be a key
+
+
+def _env_file() -> Path:
+    return Path(os.environ.get("INSTANTLY_ENV_FILE") or PROJECT_ROOT / ".env")
+
+
+def _written(*, interpolate: bool = False) -> dict[str, str]:
+    """What the file sets, by name in capitals; as it stands there: a `$` in a key is a `$`."""
+    env_file = _env_file()
+    try:
+        found = dotenv_values(env_file, encoding="utf-8", interpolate=interpolate) if env_file.is_file() else {}
     except OSError as error:
         raise UsageError(f"{env_file} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise UsageError(f"{env_file} is not UTF-8 text.") from None
+    return {name.upper(): value for name, value in found.items() if value is not None}
 
 
-def _written_in(env_file: Path) -> dict[str, Any]:
-    """What the file sets and the environment does not; as it stands there: a `$` in a key is a `$`."""
-    found = dotenv_values(env_file, encoding="utf-8", interpolate=False)
-    given = {name.upper(): value for name, value in found.items() if value is not None}
-    set_already = {name.upper() for name in os.environ}
-    names = [name for name in Settings.model_fields if f"{_PREFIX}{name.upper()}" not in set_already]
-    return {name: given[key] for name in names if (key := f"{_PREFIX}{name.upper()}") in given}
+def leave_to_file() -> None:
+    """Take out of this process's environment what a command of Dagster's has put there from `.env`.
+
+    Its commands do so when they start (dagster 1.13, `dagster/_cli/utils.py`), and what they start later would go on
+    with the values of then, as if the user's environment had them; `load` reads the file itself, each time. What the
+    file and the environment have alike is the file's. Under `dagster dev`, which lets the file win, all that is in the
+    file is: the file may be younger than the process.
+    """
+    if _env_file().resolve() != (Path.cwd() / ".env").resolve():
+        return  # Dagster reads no other
+    with suppress(UsageError):  # `load` says it when a run begins
+        written, as_dagster_reads_it = _written(), _written(interpolate=True)
+        for name in [name for name in written if name.startswith(_PREFIX)]:
+            same = os.environ.get(name) in (written[name], as_dagster_reads_it[name])
+            if same or "DAGSTER_IS_DEV_CLI" in os.environ:
+                os.environ.pop(name, None)
 
 
 def dagster_home() -> Path:
-    """DAGSTER_HOME, or `dagster_home/` of the project; a relative path is taken from the project's root."""
-    return PROJECT_ROOT / Path(os.environ.get("DAGSTER_HOME") or "dagster_home").expanduser()
+    """DAGSTER_HOME, or `dagster_home/` of the project; a relative path is taken from the project's root.
+
+    The environment wins over `.env` here too. UsageError where that cannot be read.
+    """
+    return _home(os.environ.get("DAGSTER_HOME") or _written().get("DAGSTER_HOME"))
+
+
+def other_dagster_home() -> Path | None:
+    """The home that `.env` names where the environment names another: `dagster dev` takes that one."""
+    written = _written().get("DAGSTER_HOME")
+    return _home(written) if written and _home(written) != dagster_home() else None
+
+
+def _home(named: str | None) -> Path:
+    return PROJECT_ROOT / Path((named or "").strip() or "dagster_home").expanduser()
 
 
 def _explain(error: ValidationError) -> str:

@@ -78,7 +78,7 @@ def open_http(
     """
     trust_env = not _is_loopback(url.host)  # a proxy has no business between two ends of one machine
     try:
-        if transport is None and not (trust_env and getproxies()):
+        if transport is None and not (trust_env and getproxies().keys() - {"no"}):
             tls = httpx.create_ssl_context() if url.scheme == "https" else None
             transport = AiohttpTransport(connections=concurrency, tls=tls)
         return httpx.AsyncClient(
@@ -92,7 +92,12 @@ def open_http(
             trust_env=trust_env,
             follow_redirects=False,
         )
-    except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:
+    except ImportError:
+        raise UsageError(
+            "The environment names a SOCKS proxy (ALL_PROXY or HTTPS_PROXY), and the package for it is not installed. "
+            "In the project's folder: .venv/bin/python -m pip install -e '.[socks]'. Or unset the variable."
+        ) from None
+    except (ValueError, OSError, httpx.InvalidURL) as error:
         problem = excerpt(str(error))
     raise UsageError(
         f"The proxy or certificate settings of the environment cannot be used: {problem}. "

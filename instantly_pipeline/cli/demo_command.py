@@ -25,7 +25,7 @@ from instantly_pipeline.cli.summary import problems, published_line, shown
 from instantly_pipeline.cli.sync_command import run
 from instantly_pipeline.cli.text import seconds, table
 from instantly_pipeline.errors import StorageError, UsageError
-from instantly_pipeline.lake.layout import Layout
+from instantly_pipeline.lake.layout import Layout, write_durably
 from instantly_pipeline.lake.lock import writing
 from instantly_pipeline.sandbox.server import RunningSandbox, SandboxConfig, spawned
 from instantly_pipeline.settings import Settings
@@ -147,7 +147,9 @@ def _own_folder(folder: Path) -> Iterator[None]:
     if folder.is_dir() and any(folder.iterdir()) and not (folder / _MARKER).is_file():
         raise UsageError(f"{folder} was not made by the demo, so it is left alone. Move it away and try again.")
     with writing(folder, command="demo"):
-        (folder / _MARKER).write_text("Made by `instantly-pipeline demo`, which empties this folder when it starts.\n")
+        write_durably(
+            folder / _MARKER, b"Made by `instantly-pipeline demo`, which empties this folder when it starts.\n"
+        )
         for path in folder.iterdir():
             if path.name not in _LOCKS:
                 _remove(path)
@@ -156,7 +158,7 @@ def _own_folder(folder: Path) -> Iterator[None]:
 
 def _remove(path: Path) -> None:
     try:
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     except OSError as error:
         raise StorageError(f"{path} of an earlier demo cannot be removed: {error.strerror}.") from error
 

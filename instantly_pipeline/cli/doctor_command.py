@@ -15,7 +15,7 @@ from instantly_pipeline.cli.summary import shown
 from instantly_pipeline.cli.text import age, megabytes, write_json
 from instantly_pipeline.errors import PipelineError, UsageError
 from instantly_pipeline.lake.layout import Layout
-from instantly_pipeline.settings import Settings, dagster_home, load
+from instantly_pipeline.settings import Settings, dagster_home, load, other_dagster_home
 from instantly_pipeline.sync.doctor import Finding, Health, examine_keys, examine_settings, exit_code
 from instantly_pipeline.sync.doctor_disk import examine_dagster_home, examine_disk
 from instantly_pipeline.visible import visible
@@ -36,8 +36,9 @@ def doctor_command(*, as_json: bool) -> int:
 
 
 def _all() -> list[Finding]:
-    found = [_versions(), examine_dagster_home(dagster_home())]
+    found = [_versions()]
     try:
+        found += examine_dagster_home(dagster_home(), other_dagster_home())
         settings = load()
     except UsageError as error:
         return [*found, Finding("settings", Health.WRONG, str(error))]

@@ -74,28 +74,37 @@ def _told(error: BaseException) -> int:
 
 
 def keep(details: str) -> str:
-    """Append the details of an error to the log file, redacted; a sentence that says where."""
+    """Write down the details of an error, redacted; a sentence that says where."""
     from instantly_pipeline.api.redaction import redact
 
-    for path in (_log_path(), Path(tempfile.gettempdir()) / LOG_NAME):
-        if path is None:
-            continue
-        with contextlib.suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("a", encoding="utf-8") as log:
-                log.write(f"{datetime.now(UTC).isoformat(timespec='seconds')}\n{redact(details)}\n")
-            return f"{path} has its details; please report it with them."
+    note = f"{datetime.now(UTC).isoformat(timespec='seconds')}\n{redact(details)}\n"
+    for write in (_to_log, _to_new_file):
+        with contextlib.suppress(OSError, PipelineError):
+            if path := write(note):
+                return f"{path} has its details; please report it with them."
     return "Please report it."
 
 
-def _log_path() -> Path | None:
-    """The log of the data directory, if there is one."""
-    with contextlib.suppress(PipelineError):
-        from instantly_pipeline.settings import load
+def _to_log(note: str) -> Path | None:
+    """Append to the log of the data directory, if there is one."""
+    from instantly_pipeline.lake.files import append_to
+    from instantly_pipeline.settings import load
 
-        data_dir = load().data_dir
-        return data_dir / "work" / LOG_NAME if data_dir.is_dir() else None
-    return None
+    data_dir = load().data_dir
+    if not data_dir.is_dir():
+        return None
+    path = data_dir / "work" / LOG_NAME
+    with append_to(path) as log:
+        log.write(note)
+    return path
+
+
+def _to_new_file(note: str) -> Path:
+    """A file of its own: a name that everybody knows may be somebody else's link in a folder that all may write."""
+    handle, name = tempfile.mkstemp(prefix="instantly-pipeline-", suffix=".log")
+    with os.fdopen(handle, "w", encoding="utf-8") as log:
+        log.write(note)
+    return Path(name)
 
 
 def _mend_streams() -> None:

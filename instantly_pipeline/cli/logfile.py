@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import logging
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from instantly_pipeline.api.redaction import RedactingFilter
 from instantly_pipeline.cli.failures import LOG_NAME
+from instantly_pipeline.lake.files import append_to, make_folder, refuse_links
 from instantly_pipeline.lake.layout import storing
 
 
+class _PrivateLog(RotatingFileHandler):
+    """A log that its user alone may read, begun through no link."""
+
+    def _open(self) -> TextIOWrapper:
+        return append_to(Path(self.baseFilename))
+
+
 def log_to_file(data_dir: Path) -> None:
-    """Log warnings to a file beside the data, redacted; StorageError where its folder cannot be made."""
+    """Log warnings to a file beside the data, redacted; StorageError where its folder cannot be made, or is a link."""
     folder = data_dir / "work"
     with storing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    handler = RotatingFileHandler(folder / LOG_NAME, maxBytes=1_000_000, backupCount=2, delay=True, encoding="utf-8")
+        data_dir.parent.mkdir(parents=True, exist_ok=True)
+        refuse_links(folder, folder / LOG_NAME)
+        make_folder(folder)
+    handler = _PrivateLog(folder / LOG_NAME, maxBytes=1_000_000, backupCount=2, delay=True, encoding="utf-8")
     handler.addFilter(RedactingFilter())
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)

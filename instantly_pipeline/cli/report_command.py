@@ -27,6 +27,6 @@ def write_report(published: Path, to: Path) -> str:
     """Write the page; where it is, how large, and how old its figures are, in a sentence."""
     now = datetime.now(UTC)
     page = make_page(published, now=now)
-    size = write_page(page, to)
+    size = write_page(page, to, like=published if to == published.with_name(NAME) else None)
     several = "" if page.workspaces == 1 else f", {page.workspaces} workspaces"
     return f"{shown(to)} ({size / 1000:,.0f} kB{several}), figures read {age(page.as_of, now)}."

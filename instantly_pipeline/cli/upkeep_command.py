@@ -168,7 +168,7 @@ class _step:  # noqa: N801 - reads like a statement
 def _warehouse(settings: Settings, layout: Layout) -> Warehouse:
     return Warehouse(
         layout, all_streams(), sql_dir=SQL_DIR, storage_version=settings.storage_version,
-        memory_limit=settings.memory_limit, say=_echo,
+        memory_limit=settings.memory_limit, publish_mode=settings.publish_mode, say=_echo,
     )  # fmt: skip
 
 

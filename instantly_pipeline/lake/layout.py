@@ -6,6 +6,7 @@
     <data dir>/lake/meta/<log>/ws=<id>/synced=<UTC date>/<run>-<n>.parquet     runs, stream status, quarantine, ...
     <data dir>/lake/index/<stream>/ws=<id>/                                    a cache: last version of every key
     <data dir>/lake/state/ws=<id>/<name>.json                                  checkpoints
+    <data dir>/lake/state/published.json                                       the files the last publication made
     <data dir>/lake/names/ws=<...>~<hash>                                      ids too long for a folder's name
     <data dir>/work/                                                           the build file; may be deleted
     <data dir>/publish/                                                        what readers open
@@ -30,6 +31,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from instantly_pipeline.errors import StorageError, UnreadableFile, UsageError
+from instantly_pipeline.lake.files import create, everything, make_folder
 from instantly_pipeline.lake.names import NO_WORKSPACE, folder_name, is_shortened, owner_of
 
 FORMAT_VERSION = 1
@@ -76,6 +78,7 @@ class Layout:
         self.publish = data_dir / "publish"
         self.build_file = self.work / "build.duckdb"
         self.published_file = self.publish / "warehouse.duckdb"
+        self.published_list = self.lake / "state" / "published.json"
 
     def partition(self, root: Path, table: str, workspace_id: str) -> Path:
         """The folder of one table and workspace below `changes`, `meta` or `index`."""
@@ -198,8 +201,8 @@ def landing(path: Path) -> Iterator[BinaryIO]:
     """
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as handle:
+        make_folder(path.parent)
+        with create(beside) as handle:
             yield handle
             handle.flush()
             os.fsync(handle.fileno())
@@ -251,8 +254,9 @@ def open_lake(layout: Layout, *, origin: str | None = None) -> None:
     """
     _check_format(layout)
     with storing(layout.lake):
-        for half_written in layout.lake.rglob("*.tmp"):
-            half_written.unlink()
+        for found in everything(layout.lake):
+            if found.name.endswith(".tmp") and not found.is_dir():
+                Path(found).unlink()
     if origin is not None:
         _check_origin(layout, origin)
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from instantly_pipeline.errors import LockedError
-from instantly_pipeline.lake.layout import storage_error, storing, write_durably
+from instantly_pipeline.lake.files import keep_private, make_folder, private, refuse_links
+from instantly_pipeline.lake.layout import Layout, storage_error, storing, write_durably
 
 _POLL = 0.5
 
@@ -26,11 +27,20 @@ def writing(
     """Hold the data directory for writing. Re-entrant within one process and thread.
 
     LockedError says who holds it and since when; with `wait` it is waited for instead, after `say` has said so.
-    StorageError where the folder cannot be made or written to.
+    StorageError where the folder cannot be made or written to, or where a place of ours in it is a link. What is
+    created while it is held is its user's alone, and what others could read is narrowed.
     """
     with storing(data_dir):
-        data_dir.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(data_dir / ".lock", is_singleton=True, thread_local=False)
+        data_dir.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(data_dir)
+    refuse_links(data_dir / ".lock")
+    with private(), _held(data_dir, command=command, wait=wait, say=say):
+        yield
+
+
+@contextmanager
+def _held(data_dir: Path, *, command: str, wait: bool, say: Callable[[str], None]) -> Iterator[None]:
+    lock = FileLock(data_dir / ".lock", mode=0o600, is_singleton=True, thread_local=False)
     if not _taken(lock, timeout=0):
         if not wait:
             raise LockedError(f"{_holder(data_dir)} Wait for it to end, or add --wait.")
@@ -38,10 +48,18 @@ def writing(
         while not _taken(lock, timeout=_POLL):
             pass
     try:
+        with storing(data_dir):
+            _put_in_order(Layout(data_dir))
         _sign(data_dir, command)
         yield
     finally:
         lock.release()
+
+
+def _put_in_order(layout: Layout) -> None:
+    """No place of ours is a link, and what is not published is its user's alone."""
+    refuse_links(layout.publish, layout.publish / "current", layout.publish / "marts", layout.published_file)
+    keep_private(layout.lake, layout.work, layout.root / ".lock", layout.root / ".lock.json")
 
 
 def held_by(data_dir: Path) -> str | None:

@@ -17,11 +17,13 @@ from typing import Any, Self
 
 import dagster as dg
 import sqlalchemy as db
-from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy.pool import StaticPool
+
+from instantly_pipeline.orchestration.home import keep_home
+from instantly_pipeline.settings import leave_to_file
 
 _OPEN_RUNS = 4  # event logs of so many runs stay open; the web server looks at many
 
@@ -38,7 +40,12 @@ class QuickEventLogStorage(SqliteEventLogStorage):
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
-        """Made from `dagster.yaml`; `base_dir` is Dagster's home."""
+        """Made from `dagster.yaml`; `base_dir` is Dagster's home.
+
+        This is where the project's code is first asked in every process of Dagster's: before it starts another.
+        """
+        leave_to_file()
+        keep_home(Path(config_value["base_dir"]))
         return cls(inst_data=inst_data, **config_value)
 
     @contextmanager
@@ -101,14 +108,10 @@ class QuickEventLogStorage(SqliteEventLogStorage):
         return found | dict(super()._get_latest_materialization_records(others)) if others else found
 
     def delete_events(self, run_id: str) -> None:
-        """Forget a run with its file and its check results, which dagster itself would keep for ever."""
+        """Forget a run and let go of its file, which `housekeeping` removes."""
         super().delete_events(run_id)
-        with self.index_connection() as connection:
-            connection.execute(AssetCheckExecutionsTable.delete().where(AssetCheckExecutionsTable.c.run_id == run_id))
         with self._db_lock:
             self._close(run_id)
-            for ending in ("", "-wal", "-shm"):
-                Path(f"{self.path_for_shard(run_id)}{ending}").unlink(missing_ok=True)
 
     def dispose(self) -> None:
         """Close every file."""

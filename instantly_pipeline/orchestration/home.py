@@ -14,6 +14,7 @@ from yaml import YAMLError
 
 from instantly_pipeline import settings
 from instantly_pipeline.errors import StorageError, UsageError
+from instantly_pipeline.lake.files import keep_private, make_folder, private, set_mode
 
 # For a home of the user's own: nothing may be sent, and nothing may redirect this terminal into a file.
 _OVERRIDES = {
@@ -38,15 +39,26 @@ def open_instance() -> dg.DagsterInstance:
     """
     home = dagster_home()
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        home.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(home)
     except OSError as error:
         raise StorageError(
             f"{home} cannot be made: {error.strerror}. Dagster keeps its records there; "
             "DAGSTER_HOME names another folder."
         ) from error
     os.environ["DAGSTER_HOME"] = str(home)  # dagster.yaml refers to it
-    with dagster_records(), _readable(home / "dagster.yaml"):
+    keep_home(home)
+    with private(), dagster_records(), _readable(home / "dagster.yaml"):
         return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_OVERRIDES))
+
+
+def keep_home(home: Path) -> None:
+    """See to it that Dagster's records are their user's alone. StorageError where there is a link among them.
+
+    Dagster's other folders, and `dagster.yaml`, may be links: nothing is written there by us.
+    """
+    keep_private(home / "history", home / "schedules")
+    set_mode(home, 0o700)
 
 
 @contextmanager

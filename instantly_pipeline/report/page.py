@@ -7,11 +7,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from stat import S_IMODE
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from instantly_pipeline.errors import UsageError
+from instantly_pipeline.lake.files import refuse_links
 from instantly_pipeline.lake.layout import storage_error
 from instantly_pipeline.report import charts, tell, words
 from instantly_pipeline.report.read import Facts, Row, read_facts
@@ -43,10 +45,14 @@ def make_page(published_file: Path, *, now: datetime) -> Page:
     return Page(html, len(facts.workspaces), as_of, is_old)
 
 
-def write_page(page: Page, to: Path) -> int:
+def write_page(page: Page, to: Path, *, like: Path | None = None) -> int:
     """Write the page in one rename; its size in bytes. UsageError for a name that is not HTML, StorageError on a disk
     that does not take it.
+
+    `like` is the published file where the page lies beside it: then who may read that may read the page.
     """
+    if like is not None:
+        refuse_links(to.parent, to)
     if to.suffix.lower() not in {".html", ".htm"}:
         raise UsageError(f"{to} is not the name of an HTML page. Give one that ends in .html; nothing was written.")
     beside = to.with_name(f".{to.name}.{secrets.token_hex(4)}.part")
@@ -54,6 +60,8 @@ def write_page(page: Page, to: Path) -> int:
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
         beside.write_bytes(content)
+        if like is not None:
+            beside.chmod(S_IMODE(like.stat().st_mode))
         beside.replace(to)
     except OSError as error:
         with suppress(OSError):

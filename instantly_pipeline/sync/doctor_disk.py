@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from instantly_pipeline.errors import PipelineError
+from instantly_pipeline.lake.files import everything, is_wider
 from instantly_pipeline.lake.layout import Layout, check_lake
 from instantly_pipeline.lake.lock import held_by
 from instantly_pipeline.settings import Settings
 from instantly_pipeline.sync.doctor import Finding, Health
 
+_DAY = 86_400  # seconds
 _LITTLE = 500_000_000  # bytes; a small workspace with its history takes a tenth
 
 
@@ -21,6 +25,12 @@ def examine_disk(settings: Settings) -> list[Finding]:
     found = [_folder(settings.data_dir, "data directory", "INSTANTLY_DATA_DIR")]
     if found[0].health is Health.WRONG:
         return found
+    private = (layout.lake, layout.work, layout.root / ".lock", layout.root / ".lock.json")
+    found += _whose("data directory", private, links=(layout.publish, layout.published_file))
+    if is_wider(layout.root, than=0o055):
+        said = f"Others may put files and links into {layout.root}. Take that right: chmod go-w {layout.root}"
+        found.append(Finding("data directory", Health.NOTE, said))
+    found += _published_rights(layout, settings.publish_mode)
     found.append(_space(layout))
     holder = held_by(settings.data_dir)
     if holder is not None:
@@ -29,13 +39,62 @@ def examine_disk(settings: Settings) -> list[Finding]:
     return found
 
 
-def examine_dagster_home(home: Path) -> Finding:
-    """Where Dagster keeps its records."""
-    found = _folder(home, "dagster home", "DAGSTER_HOME")
-    if found.health is Health.OK and not (home / "dagster.yaml").is_file():
-        said = f"{home} has no dagster.yaml, so Dagster uses its own settings."
-        return Finding(found.about, Health.NOTE, f"{said} Copy the project's dagster_home/dagster.yaml there.")
-    return found
+def examine_dagster_home(home: Path, other: Path | None = None) -> list[Finding]:
+    """Where Dagster keeps its records; `other` is the home that `.env` names where the environment names `home`."""
+    found = [_folder(home, "dagster home", "DAGSTER_HOME")]
+    if other is not None:
+        said = f"The environment's DAGSTER_HOME is {home}, and that of .env is {other}, which `dagster dev` would take."
+        found.append(Finding("dagster home", Health.NOTE, f"{said} Keep one of the two."))
+    if found[0].health is Health.OK and not (home / "dagster.yaml").is_file():
+        said = f"{home} has no dagster.yaml, so Dagster uses its own settings.{_growth(home)}"
+        found[0] = Finding("dagster home", Health.NOTE, f"{said} Copy the project's dagster_home/dagster.yaml there.")
+    return found + _whose("dagster home", (home / "history", home / "schedules"), also=(home,))
+
+
+def _growth(home: Path) -> str:
+    """What Dagster's log of runs takes, and how fast it has grown in the last week, in a sentence."""
+    files = [path.stat() for folder in ("history/runs", "storage") for path in (home / folder).rglob("*.*")]
+    if not files:
+        return " Each run then leaves a file in history/runs."
+    lately = sum(one.st_size for one in files if time.time() - one.st_mtime < 7 * _DAY)
+    began = min((one.st_mtime for one in files if time.time() - one.st_mtime < 7 * _DAY), default=time.time())
+    days = max(1.0, (time.time() - began) / _DAY)
+    return (
+        f" Its history/runs and storage, with a file for each run, hold {sum(one.st_size for one in files) / 1e6:,.1f} "
+        f"MB and have grown by {lately / days / 1e6:,.1f} MB a day lately; a sync removes the runs of more than a week "
+        "ago."
+    )
+
+
+def _whose(
+    about: str, places: Iterable[Path], *, also: Iterable[Path] = (), links: Iterable[Path] = ()
+) -> list[Finding]:
+    """What others may read of what should be its user's alone, and links among it."""
+    there = [found for place in places for found in everything(place)]
+    linked = [Path(found) for found in (*there, *links) if found.is_symlink()]
+    wide = [Path(found) for found in (*also, *there) if is_wider(found)]
+    findings = []
+    if linked:
+        said = f"{_named(linked, 'a link', 'links')}. Nothing is written or removed through a link: a sync refuses."
+        findings.append(Finding(about, Health.WRONG, f"{said} Put the folders and files themselves there."))
+    if wide:
+        said = f"{_named(wide, 'is', 'are')} open to other users of this machine. The next sync closes what is yours."
+        findings.append(Finding(about, Health.NOTE, said))
+    return findings
+
+
+def _published_rights(layout: Layout, mode: int) -> list[Finding]:
+    """What is published for more than INSTANTLY_PUBLISH_MODE names."""
+    folders = mode | (mode & 0o444) >> 2
+    wide = [Path(f) for f in everything(layout.publish) if is_wider(f, than=folders if f.is_dir() else mode)]
+    if not wide:
+        return []
+    said = f"{_named(wide, 'is', 'are')} open to more users than INSTANTLY_PUBLISH_MODE={mode:04o} says."
+    return [Finding("published file", Health.NOTE, f"{said} The next sync mends what it publishes.")]
+
+
+def _named(paths: list[Path], one: str, many: str) -> str:
+    return f"{paths[0]} {one}" if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1:,} more {many}"
 
 
 def _folder(folder: Path, about: str, variable: str) -> Finding:

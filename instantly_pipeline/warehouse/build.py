@@ -19,6 +19,8 @@ from pathlib import Path
 import duckdb
 
 from instantly_pipeline.errors import LockedError, StorageError
+from instantly_pipeline.lake.files import alone, make_folder, refuse_links
+from instantly_pipeline.lake.layout import storing
 from instantly_pipeline.warehouse import contents, made
 from instantly_pipeline.warehouse.sqltext import first, text
 
@@ -48,10 +50,12 @@ def open_build(
 ) -> duckdb.DuckDBPyConnection:
     """A connection to the build file, made anew where it is missing or unusable.
 
-    LockedError where another process has it open, StorageError where it cannot be made.
+    LockedError where another process has it open, StorageError where it cannot be made or is a link.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    spill.mkdir(parents=True, exist_ok=True)
+    refuse_links(path.parent, spill)
+    with storing(path.parent):
+        make_folder(spill)
+    alone(path)
     if _logs(path) and not _is_open_elsewhere(path):
         _remove_logs(path)  # of an earlier version
     config: dict[str, str | bool | int | float | list[str]] = {

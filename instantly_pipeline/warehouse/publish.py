@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,7 +22,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from instantly_pipeline.errors import PublishRefused, StorageError
-from instantly_pipeline.lake.layout import Layout, fsync_folder, storage_error
+from instantly_pipeline.lake.files import (
+    as_the_user_would,
+    as_the_user_would_have,
+    create,
+    make_folder,
+    refuse_links,
+    set_mode,
+)
+from instantly_pipeline.lake.layout import Layout, fsync_folder, storage_error, storing, write_durably
 from instantly_pipeline.warehouse.checks import CheckResult, mart_file
 from instantly_pipeline.warehouse.contents import Contents
 from instantly_pipeline.warehouse.coverage import CHANGES
@@ -30,7 +39,8 @@ from instantly_pipeline.warehouse.sidebyside import side_by_side
 from instantly_pipeline.warehouse.sqltext import ident, text
 from instantly_pipeline.warehouse.views import views_sql
 
-READ_ONLY = 0o444
+_BESIDE = re.compile(r"\..+\.[0-9a-f]{8}\.tmp\Z")  # what `_beside` makes
+_OURS = {"lake", "work", "publish", ".lock", ".lock.json", "DEMO"}
 STAMP = "stamp"  # in a Parquet file's metadata: the state of the table it was written from
 
 
@@ -68,9 +78,8 @@ def refuse_if_failed(results: Sequence[CheckResult]) -> None:
 
 def enough_space(layout: Layout, free_bytes: Callable[[Path], int]) -> None:
     """StorageError where the disk cannot hold the new files beside the old ones."""
-    layout.publish.mkdir(parents=True, exist_ok=True)
     build = layout.build_file.stat().st_size
-    parquet = sum(path.stat().st_size for path in layout.publish.glob("*/*.parquet")) or build // 2
+    parquet = sum(path.lstat().st_size for path in layout.publish.glob("*/*.parquet")) or build // 2
     needed = build + parquet + parquet // 4
     free = free_bytes(layout.publish)
     if free < needed:
@@ -132,12 +141,11 @@ def write_parquet(
     """
     contents = Contents(con, {})
     places = {table: _parquet_place(layout, table) for table in tables}
+    refuse_links(*places.values())
     stamps = {table: contents.stamp(table) for table in places}
     rows = {table: _rows_if_current(place, stamps[table]) for table, place in places.items()}
     pairs = {table: _Pair(_beside(places[table]), places[table]) for table, found in rows.items() if found is None}
     try:
-        for pair in pairs.values():
-            pair.place.parent.mkdir(parents=True, exist_ok=True)
         written = side_by_side(
             con,
             dict.fromkeys(pairs, ()),
@@ -162,10 +170,12 @@ def _parquet_place(layout: Layout, table: str) -> Path:
 def write_views(layout: Layout, files: Mapping[Path, tuple[str, int]]) -> _Pair:
     """Write `views.sql` beside its place. StorageError where the disk does not take it."""
     place = layout.publish / "views.sql"
+    refuse_links(place)
     pair = _Pair(_beside(place), place)
     statements = views_sql(place, {path: table for path, (table, _) in files.items()})
     try:
-        pair.beside.write_text(statements, encoding="utf-8", errors="surrogateescape")
+        with create(pair.beside) as handle:
+            handle.write(statements.encode("utf-8", "surrogateescape"))
     except OSError as error:
         discard([pair])
         raise storage_error(place, error) from error
@@ -188,11 +198,12 @@ def _rows_if_current(place: Path, stamp: str) -> int | None:
 
 
 def copy_database(source: Path, place: Path) -> _Pair:
-    """Copy the closed build file beside its place. StorageError where the disk does not take it."""
+    """Copy the closed build file beside its place. StorageError where the disk does not take it, or it is a link."""
+    refuse_links(place)
     pair = _Pair(_beside(place), place)
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, pair.beside)
+        with source.open("rb") as build, create(pair.beside) as copy:
+            shutil.copyfileobj(build, copy, 2**20)
     except OSError as error:
         with suppress(OSError):
             pair.beside.unlink(missing_ok=True)
@@ -200,12 +211,12 @@ def copy_database(source: Path, place: Path) -> _Pair:
     return pair
 
 
-def put_in_place(pairs: Sequence[_Pair]) -> None:
-    """Rename every file to its place, each durable and read-only before it is seen."""
+def put_in_place(pairs: Sequence[_Pair], mode: int) -> None:
+    """Rename every file to its place, each durable and with the rights `mode` before it is seen."""
     try:
         for pair in pairs:
             _sync(pair.beside)
-            pair.beside.chmod(READ_ONLY)
+            pair.beside.chmod(mode)
         for pair in pairs:
             pair.beside.replace(pair.place)
             if pair.place.suffix == ".duckdb":
@@ -224,14 +235,55 @@ def discard(pairs: Iterable[_Pair]) -> None:
             pair.beside.unlink(missing_ok=True)
 
 
-def remove_others(layout: Layout, kept: Iterable[Path]) -> None:
-    """Remove Parquet files of tables there are no more, and what a killed publication left beside."""
-    known = set(kept)
-    for path in layout.publish.glob("*/*.parquet"):
-        if path not in known:
-            path.unlink(missing_ok=True)
-    for path in (*layout.publish.glob("*/.*.tmp"), *layout.publish.glob(".*.tmp")):
+def open_folders(layout: Layout, mode: int) -> None:
+    """Make the folders readers open, for those who may read files of the rights `mode`; the way there is open to them.
+
+    The data directory itself is left as it is where there is more in it than ours. StorageError for a link.
+    """
+    folders = (layout.publish, layout.publish / "current", layout.publish / "marts")
+    refuse_links(*folders)
+    with storing(layout.publish):
+        for folder in folders:
+            make_folder(folder)
+            set_mode(folder, *[folder_mode(mode)] * 2)
+        if {path.name for path in layout.root.iterdir()} <= _OURS:
+            set_mode(layout.root, *[folder_mode(mode) & 0o711] * 2)
+
+
+def make_way(to: Path) -> int:
+    """Make the folder of a file whose name the user gave; the rights that file gets: theirs, without writing."""
+    with storing(to), as_the_user_would():
+        to.parent.mkdir(parents=True, exist_ok=True)
+    return as_the_user_would_have(0o444)
+
+
+def folder_mode(mode: int) -> int:
+    """The rights of a folder in which those who may read files of the rights `mode` find them."""
+    return 0o700 | mode & 0o044 | (mode & 0o044) >> 2
+
+
+def remove_others(layout: Layout, kept: Collection[Path]) -> None:
+    """Remove the Parquet files of tables there are no more, and what a killed publication left beside.
+
+    Only what the list of an earlier publication names is removed: a file that somebody else has put there stays.
+    """
+    for path in _listed(layout) - set(kept):
+        refuse_links(path)
         path.unlink(missing_ok=True)
+    for path in (*layout.publish.glob("*/.*.tmp"), *layout.publish.glob(".*.tmp")):
+        if _BESIDE.match(path.name) and not path.is_symlink():
+            path.unlink(missing_ok=True)
+    names = sorted(path.relative_to(layout.publish).as_posix() for path in kept)
+    write_durably(layout.published_list, json.dumps(names).encode())
+
+
+def _listed(layout: Layout) -> set[Path]:
+    """The Parquet files that the last publication made or kept; none where there is no list."""
+    try:
+        names = json.loads(layout.published_list.read_bytes())
+    except (OSError, ValueError):
+        return set()
+    return {layout.publish / name for name in names if re.fullmatch(r"(current|marts)/[^/]+\.parquet", name)}
 
 
 def _sync(path: Path) -> None:

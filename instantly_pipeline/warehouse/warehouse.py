@@ -12,6 +12,7 @@ from typing import Any, Self
 import duckdb
 
 from instantly_pipeline.errors import StorageError
+from instantly_pipeline.lake.files import set_mode
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.warehouse.build import keep, open_build, refused_by_machine, remove_build
@@ -25,7 +26,9 @@ from instantly_pipeline.warehouse.publish import (
     discard,
     enough_space,
     free_bytes,
+    make_way,
     note_published,
+    open_folders,
     published_row,
     put_in_place,
     refuse_if_failed,
@@ -65,6 +68,7 @@ class Warehouse:
         sql_dir: Path,
         storage_version: str = "v1.2.0",
         memory_limit: str = "2GB",
+        publish_mode: int = 0o440,
         say: Callable[[str], None] = _quiet,
         free_bytes: Callable[[Path], int] = free_bytes,
         models: Mapping[str, Model] | None = None,
@@ -74,6 +78,7 @@ class Warehouse:
         self._sql_dir = sql_dir
         self._storage_version = storage_version
         self._memory_limit = memory_limit
+        self._publish_mode = publish_mode
         self._say = say
         self._free_bytes = free_bytes
         self._checked: list[CheckResult] | None = None
@@ -192,6 +197,8 @@ class Warehouse:
 
     def _publish(self, run_id: str, now: datetime, to: Path | None) -> PublishResult:
         con = self.connection
+        open_folders(self.layout, self._publish_mode)
+        mode = self._publish_mode if to is None or to.parent == self.layout.publish else make_way(to)
         enough_space(self.layout, self._free_bytes)
         row = published_row(con, run_id, now, self._storage_version)
         note_published(con, row)
@@ -207,8 +214,10 @@ class Warehouse:
         except BaseException:
             discard(pairs)
             raise
-        put_in_place(pairs)
+        put_in_place(pairs, mode)
         if to is None:
+            for path in files:
+                set_mode(path, mode, mode)
             remove_others(self.layout, files)
         place = pairs[-1].place
         return PublishResult(place, place.stat().st_size, row, dict(files.values()))

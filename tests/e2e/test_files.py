@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -26,7 +27,9 @@ def synced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Synced]:
     with bench(folder / "data", CONFIG, apart=True) as at:
         at.fault("/api/v2/lead-lists", "status", status=500, times=1)
         command = Command(at, folder)
+        before = os.umask(0o022)
         child = command.start()
+        os.umask(before)
         said, _ = child.communicate(timeout=240)
         assert child.returncode == 0, said
         yield at, command, said
@@ -41,6 +44,18 @@ def test_no_secret_reaches_any_file_the_command_writes(synced: Synced) -> None:
         content = path.read_bytes()
         assert not [secret for secret in secrets if secret in content], path
     assert not [secret for secret in secrets if secret in said.encode()]
+
+
+def test_only_what_is_published_is_open_to_others_and_only_to_the_group(synced: Synced) -> None:
+    at, command, _ = synced
+    roots = (at.data_dir, Path(command.environment["DAGSTER_HOME"]))
+    rights = {path: path.stat().st_mode & 0o777 for root in roots for path in (root, *root.rglob("*"))}
+    assert any(path.suffix == ".db" for path in rights)
+    published = {at.data_dir} | {path for path in rights if path.is_relative_to(at.layout.publish)}
+    assert {mode for path, mode in rights.items() if path not in published} <= {0o600, 0o700}
+    assert rights[at.data_dir] == 0o710
+    assert {rights[path] for path in published if path.is_file()} == {0o440}
+    assert {rights[path] for path in published - {at.data_dir} if path.is_dir()} == {0o750}
 
 
 def test_a_damaged_file_of_the_lake_is_named_and_nothing_is_published(synced: Synced) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,6 +34,75 @@ def test_a_name_too_long_for_the_disk_is_refused_in_words(tmp_path: Path) -> Non
     with pytest.raises(StorageError, match="cannot be written") as caught:
         write_durably(tmp_path / ("x" * 3000), b"")
     assert len(str(caught.value)) < 600
+
+
+PLACES = [".lock", "lake", "lake/changes/things", "lake/state", "lake/meta/x/ws=a/y.tmp", "lake/index", "work",
+          "work/spill", "work/instantly-pipeline.log", "publish", "publish/current", "publish/warehouse.duckdb"]  # fmt: skip
+
+
+@pytest.mark.parametrize("dangling", [False, True])
+@pytest.mark.parametrize("place", PLACES)
+def test_a_link_in_a_data_directory_is_refused_before_anything_is_written(
+    tmp_path: Path, place: str, dangling: bool
+) -> None:
+    link, target = tmp_path / "data" / place, tmp_path / "elsewhere"
+    link.parent.mkdir(parents=True)
+    if not dangling:
+        target.mkdir()
+        (target / "theirs.tmp").write_text("theirs")
+    link.symlink_to(target)
+    with (
+        pytest.raises(StorageError, match=rf"{place} is a link to .*elsewhere"),
+        writing(tmp_path / "data", command="sync"),
+    ):
+        pass
+    assert not (tmp_path / "data" / ".lock.json").exists()
+    assert [path.name for path in target.glob("*")] == ([] if dangling else ["theirs.tmp"])
+
+
+def test_the_data_directory_itself_may_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "data").symlink_to(tmp_path / "disk")
+    with writing(tmp_path / "data", command="sync"):
+        open_lake(Layout(tmp_path / "data"), origin=HERE)
+    assert (tmp_path / "disk" / "lake" / "ORIGIN").is_file()
+
+
+def test_what_others_could_read_is_narrowed_by_the_next_command_that_writes(tmp_path: Path) -> None:
+    old = tmp_path / "data" / "lake" / "changes" / "leads" / "x.parquet"
+    with umask(0o022):
+        old.parent.mkdir(parents=True)
+        (tmp_path / "data" / "work").mkdir()
+        for path in (old, tmp_path / "data" / "work" / "build.duckdb", tmp_path / "data" / ".lock"):
+            path.write_bytes(b"")
+        with writing(tmp_path / "data", command="sync"):
+            pass
+    assert open_to_others(tmp_path / "data") == {"."}
+
+
+def test_what_is_created_while_a_data_directory_is_held_is_its_users_alone(tmp_path: Path) -> None:
+    with umask(0o022):
+        with writing(tmp_path / "data", command="sync"), writing(tmp_path / "data", command="again"):
+            open_lake(Layout(tmp_path / "data"), origin=HERE)
+            (tmp_path / "data" / "work").mkdir()
+            (tmp_path / "data" / "work" / "by another library").write_bytes(b"")
+        (tmp_path / "later").write_bytes(b"")
+    assert open_to_others(tmp_path / "data") == set()
+    assert (tmp_path / "later").stat().st_mode & 0o777 == 0o644
+
+
+@contextmanager
+def umask(mask: int) -> Iterator[None]:
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def open_to_others(folder: Path) -> set[str]:
+    found = (folder, *folder.rglob("*"))
+    return {path.relative_to(folder).as_posix() for path in found if path.stat().st_mode & 0o077}
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe1", b"2", b""])

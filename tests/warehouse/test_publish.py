@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import resource
 import shutil
@@ -19,8 +20,10 @@ import polars as pl
 import pytest
 
 from instantly_pipeline.errors import PublishRefused, StorageError, UsageError
+from instantly_pipeline.lake.layout import Layout
+from instantly_pipeline.lake.lock import writing
 from instantly_pipeline.lake.logs import LOGS
-from instantly_pipeline.warehouse.publish import PublishResult
+from instantly_pipeline.warehouse.publish import PublishResult, open_folders
 from instantly_pipeline.warehouse.reader import query, status
 from tests.warehouse.lakehelp import LakeWriter, Opener, at, tiny_stream
 
@@ -94,18 +97,126 @@ def test_parquet_of_current_state_and_marts_lies_beside(lake: LakeWriter, opener
     assert str(mart["made"][0]) == "2026-02-01 23:30:00"
 
 
-def test_every_published_file_is_read_only_and_nothing_is_left_beside(
+@pytest.mark.parametrize(("mode", "folder_mode"), [(0o400, 0o700), (0o440, 0o750), (0o444, 0o755)])
+def test_published_files_are_for_whom_the_mode_names_and_for_reading_only(
+    lake: LakeWriter, opener: Opener, sql: Path, mode: int, folder_mode: int
+) -> None:
+    lake.upsert(THINGS, [thing("a")])
+    published(opener, sql)
+    warehouse = opener(THINGS, sql_dir=sql, load=True, publish_mode=mode)
+    warehouse.run_models()
+    warehouse.publish(run_id="r2", now=at(2))
+    rights = {path.relative_to(lake.layout.root).as_posix(): path.stat().st_mode & 0o777
+              for path in (lake.layout.publish, *lake.layout.publish.rglob("*"))}  # fmt: skip
+    files = ("current/things.parquet", "marts/m.parquet", "views.sql", "warehouse.duckdb")
+    folders = dict.fromkeys(("publish", "publish/current", "publish/marts"), folder_mode)
+    assert rights == folders | {f"publish/{name}": mode for name in files}
+
+
+@pytest.mark.parametrize(("mode", "way"), [(0o400, 0o700), (0o440, 0o710), (0o444, 0o711)])
+@pytest.mark.parametrize("before", [0o700, 0o755])
+def test_the_way_to_what_is_published_is_open_to_whom_the_mode_names(
+    tmp_path: Path, mode: int, way: int, before: int
+) -> None:
+    layout = Layout(tmp_path / "data")
+    (layout.root / "lake").mkdir(parents=True)
+    layout.root.chmod(before)
+    open_folders(layout, mode)
+    assert layout.root.stat().st_mode & 0o777 == way
+
+
+def test_a_data_directory_that_holds_other_things_keeps_its_own_rights(
+    lake: LakeWriter, opener: Opener, sql: Path
+) -> None:
+    lake.upsert(THINGS, [thing("a")])
+    (lake.layout.root / "notes.txt").write_text("of the user")
+    lake.layout.root.chmod(0o755)
+    published(opener, sql)
+    assert lake.layout.root.stat().st_mode & 0o777 == 0o755
+
+
+def test_what_a_killed_publication_left_is_removed_and_what_others_put_there_is_not(
     lake: LakeWriter, opener: Opener, sql: Path
 ) -> None:
     lake.upsert(THINGS, [thing("a")])
     folder = lake.layout.publish
-    for stray in (folder / ".warehouse.duckdb.0.tmp", folder / "marts/.m.parquet.0.tmp", folder / "marts/old.parquet"):
-        stray.parent.mkdir(parents=True, exist_ok=True)
-        stray.write_bytes(b"x")
+    left = [folder / ".warehouse.duckdb.0123abcd.tmp", folder / "marts/.m.parquet.0123abcd.tmp"]
+    theirs = [folder / "marts/old.parquet", folder / "current/.notes.tmp", folder / "own/a.parquet"]
+    for path in (*left, *theirs):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
     published(opener, sql)
-    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    assert sorted(files) == ["current/things.parquet", "marts/m.parquet", "views.sql", "warehouse.duckdb"]
-    assert {path.stat().st_mode & 0o777 for path in files.values()} == {0o444}
+    published(opener, sql, "r2", 2)
+    assert [path for path in left if path.exists()] == []
+    assert [path.read_bytes() for path in theirs] == [b"x"] * 3
+
+
+def test_the_file_of_a_mart_there_is_no_more_is_removed(lake: LakeWriter, opener: Opener, sql: Path) -> None:
+    lake.upsert(THINGS, [thing("a")])
+    (sql / "marts/n.sql").write_text("select id from staging.stg_things")
+    published(opener, sql)
+    assert (lake.layout.publish / "marts/n.parquet").exists()
+    (sql / "marts/n.sql").unlink()
+    published(opener, sql, "r2", 2)
+    assert [path.name for path in (lake.layout.publish / "marts").iterdir()] == ["m.parquet"]
+
+
+LINKED = ["publish", "publish/current", "publish/marts", "publish/warehouse.duckdb", "publish/views.sql",
+          "publish/marts/m.parquet", "work", "work/spill", "work/build.duckdb"]  # fmt: skip
+
+
+@pytest.mark.parametrize("dangling", [False, True])
+@pytest.mark.parametrize("place", LINKED)
+def test_nothing_is_written_or_removed_through_a_link(
+    lake: LakeWriter, opener: Opener, sql: Path, tmp_path: Path, place: str, dangling: bool
+) -> None:
+    lake.upsert(THINGS, [thing("a")])
+    opener.close()
+    link, target = lake.layout.root / place, tmp_path / "elsewhere"
+    if not dangling and "." in link.name:
+        target.write_bytes(b"of somebody else")
+    elif not dangling:
+        target.mkdir()
+        (target / "theirs.parquet").write_bytes(b"of somebody else")
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(target)
+    with pytest.raises(StorageError, match=rf"{place} is a link to .*elsewhere"):
+        published(opener, sql)
+    assert link.is_symlink()
+    if target.is_dir():
+        assert [path.read_bytes() for path in target.iterdir()] == [b"of somebody else"]
+    else:
+        assert dangling is not target.exists()
+        assert dangling or target.read_bytes() == b"of somebody else"
+
+
+def test_a_copy_of_the_build_file_by_hard_link_keeps_what_it_holds(
+    lake: LakeWriter, opener: Opener, sql: Path, tmp_path: Path
+) -> None:
+    lake.upsert(THINGS, [thing("a")])
+    published(opener, sql)
+    copy = tmp_path / "copy.duckdb"
+    copy.hardlink_to(lake.layout.build_file)
+    before = copy.read_bytes()
+    lake.upsert(THINGS, [thing("b")], 2)
+    assert names(published(opener, sql, "r2", 3).path) == ["name of a", "name of b"]
+    assert copy.read_bytes() == before
+
+
+def test_a_file_whose_name_the_user_gave_has_the_users_own_rights(
+    lake: LakeWriter, opener: Opener, sql: Path, tmp_path: Path
+) -> None:
+    lake.upsert(THINGS, [thing("a")])
+    before = os.umask(0o022)
+    try:
+        with writing(lake.layout.root, command="rebuild"):
+            warehouse = opener(THINGS, sql_dir=sql, load=True)
+            warehouse.run_models()
+            to = warehouse.publish(run_id="r", now=at(1), to=tmp_path / "quarters" / "q1.duckdb").path
+    finally:
+        os.umask(before)
+    assert to.stat().st_mode & 0o777 == 0o444
+    assert to.parent.stat().st_mode & 0o777 == 0o755
 
 
 def test_a_stale_log_of_an_old_reader_is_removed(lake: LakeWriter, opener: Opener, sql: Path) -> None:

@@ -1,0 +1,151 @@
+"""Whose files these are: who may read what we make, and that nothing is written or removed through a link.
+
+Leads are in them, so files are 0600 in folders of 0700, whatever the user's umask is; only `publish/` is for others
+too, as far as INSTANTLY_PUBLISH_MODE says. Some files are made by DuckDB, pyarrow and SQLite, which take no mode: that
+is why the process's umask is narrowed while a data directory is held (`lock.writing`), and nowhere else.
+
+A link in a place of ours would lead what we write, and what we remove, to where nobody told us to go. The data
+directory itself may be one: its user chose it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import TextIOWrapper
+from pathlib import Path
+from typing import BinaryIO
+
+from instantly_pipeline.errors import StorageError
+
+Found = Path | os.DirEntry[str]
+
+_NOT_THE_USER = 0o077
+_changing = threading.Lock()
+_masks: list[int] = []  # those that were there before, the user's own first
+
+
+@contextmanager
+def private() -> Iterator[None]:
+    """What is created meanwhile, by whichever library, is its user's alone. The umask is the whole process's."""
+    with _changing:
+        _masks.append(os.umask(_NOT_THE_USER))
+    try:
+        yield
+    finally:
+        with _changing:
+            mask = _masks.pop()
+            if not _masks:
+                os.umask(mask)
+
+
+@contextmanager
+def as_the_user_would() -> Iterator[None]:
+    """What is created meanwhile has the user's own umask: files whose names the user has given."""
+    with _changing:
+        before = os.umask(_masks[0]) if _masks else None
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.umask(before)
+
+
+def as_the_user_would_have(mode: int) -> int:
+    """The rights `mode` without those that the user's own umask withholds."""
+    with as_the_user_would(), _changing:
+        mask = os.umask(_NOT_THE_USER)
+        os.umask(mask)
+    return mode & ~mask
+
+
+def make_folder(folder: Path, mode: int = 0o700) -> None:
+    """Make a folder of ours and those above it that are missing. OSError."""
+    if not folder.parent.is_dir():
+        make_folder(folder.parent, mode)
+    folder.mkdir(mode=mode, exist_ok=True)
+
+
+def create(path: Path) -> BinaryIO:
+    """A new file of ours to write to. FileExistsError where there is anything of that name, a link too."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
+def append_to(path: Path) -> TextIOWrapper:
+    """A file of ours to write to at its end. OSError, and StorageError where it or its folder is a link."""
+    refuse_links(path.parent)
+    make_folder(path.parent)
+    alone(path)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+    return os.fdopen(os.open(path, flags, 0o600), "a", encoding="utf-8")
+
+
+def refuse_links(*places: Path) -> None:
+    """StorageError where one of these places of ours is a link, dangling or not."""
+    for place in places:
+        if place.is_symlink():
+            raise StorageError(
+                f"{place} is a link to {os.readlink(place)}. Nothing is written or removed through a link, so nothing "
+                "was changed. Put the folder or file itself there, mount the other disk at that place, or let the "
+                "setting (INSTANTLY_DATA_DIR, DAGSTER_HOME) name a folder on that disk."
+            )
+
+
+def everything(folder: Path) -> Iterator[Found]:
+    """The folder and all that is in it, at any depth; links are not followed. Nothing where it is not there."""
+    if os.path.lexists(folder):
+        yield folder
+        yield from _below(str(folder))
+
+
+def _below(folder: str) -> Iterator[Found]:
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        for entry in entries:
+            yield entry
+            if entry.is_dir(follow_symlinks=False):
+                yield from _below(entry.path)
+
+
+def keep_private(*folders: Path) -> None:
+    """See to it that everything in folders of ours is its user's alone. StorageError where there is a link in them.
+
+    What belongs to another user stays as it is, and `doctor` names it.
+    """
+    for folder in folders:
+        for found in everything(folder):
+            if found.is_symlink():
+                refuse_links(Path(found))
+            if is_wider(found):
+                set_mode(found, ~_NOT_THE_USER)
+
+
+def set_mode(found: Found, most: int, least: int = 0) -> None:
+    """Take the rights from a file or folder that are not in `most`, and give those in `least`, where we may."""
+    with suppress(FileNotFoundError, PermissionError):
+        mode = stat.S_IMODE(found.stat(follow_symlinks=False).st_mode)
+        wanted = mode & (most | ~0o777) | least  # the bit that hands down a folder's group stays
+        if wanted != mode:
+            Path(found).chmod(wanted)
+
+
+def is_wider(found: Found, than: int = 0) -> bool:
+    """Whether others than its user may do more with a file or folder than `than` says; never of a link."""
+    try:
+        mode = found.stat(follow_symlinks=False).st_mode
+    except FileNotFoundError:
+        return False
+    return not stat.S_ISLNK(mode) and bool(mode & _NOT_THE_USER & ~than)
+
+
+def alone(path: Path) -> None:
+    """See to it that a file that is written in place has no other name: not a link, not a hard link.
+
+    The other name of a hard link, such as one in a copy made by `cp -al`, keeps what is there; ours begins anew.
+    """
+    refuse_links(path)
+    with suppress(FileNotFoundError):
+        if path.lstat().st_nlink > 1:
+            path.unlink()
