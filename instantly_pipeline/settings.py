@@ -48,6 +48,15 @@ class Settings(BaseSettings):
     memory_limit: str = "2GB"
     publish_mode: int = 0o440
 
+    @field_validator("publish_mode", mode="before")
+    @classmethod
+    def _rights(cls, value: Any) -> Any:  # asked after the one below: the last one comes first
+        if isinstance(value, int):
+            return value
+        if not re.fullmatch(r"0?4[04][04]", str(value)):
+            raise ValueError("must be 0400 (you alone), 0440 (your group may read) or 0444 (everybody may)")
+        return int(value, 8)
+
     @field_validator("*", mode="before")
     @classmethod
     def _blank_is_unset(cls, value: Any, info: Any) -> Any:
@@ -73,15 +82,6 @@ class Settings(BaseSettings):
         if not re.fullmatch(r"v\d+\.\d+\.\d+|latest", value):
             raise ValueError("must be a version of DuckDB such as v1.2.0")
         return value
-
-    @field_validator("publish_mode", mode="before")
-    @classmethod
-    def _rights(cls, value: Any) -> Any:
-        if isinstance(value, int):
-            return value
-        if not re.fullmatch(r"0?4[04][04]", str(value)):
-            raise ValueError("must be 0400 (you alone), 0440 (your group may read) or 0444 (everybody may)")
-        return int(value, 8)
 
     @field_validator("pii")
     @classmethod

@@ -88,7 +88,7 @@ def refuse_links(*places: Path) -> None:
     for place in places:
         if place.is_symlink():
             raise StorageError(
-                f"{place} is a link to {os.readlink(place)}. Nothing is written or removed through a link, so nothing "
+                f"{place} is a link to {place.readlink()}. Nothing is written or removed through a link, so nothing "
                 "was changed. Put the folder or file itself there, mount the other disk at that place, or let the "
                 "setting (INSTANTLY_DATA_DIR, DAGSTER_HOME) name a folder on that disk."
             )

@@ -22,6 +22,7 @@ from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy.pool import StaticPool
 
+from instantly_pipeline.lake.files import private
 from instantly_pipeline.orchestration.home import keep_home
 from instantly_pipeline.settings import leave_to_file
 
@@ -46,7 +47,8 @@ class QuickEventLogStorage(SqliteEventLogStorage):
         """
         leave_to_file()
         keep_home(Path(config_value["base_dir"]))
-        return cls(inst_data=inst_data, **config_value)
+        with private():
+            return cls(inst_data=inst_data, **config_value)
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[db.Connection]:
@@ -137,10 +139,11 @@ class QuickEventLogStorage(SqliteEventLogStorage):
             connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
         )
         db.event.listen(engine, "connect", _no_fsync_per_event)
-        if shard not in self._initialized_dbs:
-            self._initdb(engine)
-            self._initialized_dbs.add(shard)
-        return engine.connect()
+        with private():
+            if shard not in self._initialized_dbs:
+                self._initdb(engine)
+                self._initialized_dbs.add(shard)
+            return engine.connect()
 
     def _close(self, shard: str) -> None:
         connection = self._connections.pop(shard, None)

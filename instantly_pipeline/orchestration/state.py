@@ -88,8 +88,8 @@ class RunState:
             self._warehouse = self._open.enter_context(
                 Warehouse(
                     self.layout, all_streams(), sql_dir=self.overrides.sql_dir,
-                    storage_version=settings.storage_version, memory_limit=settings.memory_limit, publish_mode=settings.publish_mode, say=say,
-                    models=models_in(self.overrides.sql_dir),
+                    storage_version=settings.storage_version, memory_limit=settings.memory_limit,
+                    publish_mode=settings.publish_mode, say=say, models=models_in(self.overrides.sql_dir),
                 )
             )  # fmt: skip
         return self._warehouse

@@ -48,7 +48,7 @@ def examine_dagster_home(home: Path, other: Path | None = None) -> list[Finding]
     if found[0].health is Health.OK and not (home / "dagster.yaml").is_file():
         said = f"{home} has no dagster.yaml, so Dagster uses its own settings.{_growth(home)}"
         found[0] = Finding("dagster home", Health.NOTE, f"{said} Copy the project's dagster_home/dagster.yaml there.")
-    return found + _whose("dagster home", (home / "history", home / "schedules"), also=(home,))
+    return found + _whose("dagster home", (home / "history", home / "schedules"))
 
 
 def _growth(home: Path) -> str:
@@ -66,16 +66,16 @@ def _growth(home: Path) -> str:
     )
 
 
-def _whose(
-    about: str, places: Iterable[Path], *, also: Iterable[Path] = (), links: Iterable[Path] = ()
-) -> list[Finding]:
+def _whose(about: str, places: Iterable[Path], *, links: Iterable[Path] = ()) -> list[Finding]:
     """What others may read of what should be its user's alone, and links among it."""
     there = [found for place in places for found in everything(place)]
     linked = [Path(found) for found in (*there, *links) if found.is_symlink()]
-    wide = [Path(found) for found in (*also, *there) if is_wider(found)]
+    wide = [Path(found) for found in there if is_wider(found)]
     findings = []
     if linked:
-        said = f"{_named(linked, 'a link', 'links')}. Nothing is written or removed through a link: a sync refuses."
+        said = (
+            f"{_named(linked, 'is a link', 'are links')}. Nothing is written or removed through a link: a sync refuses."
+        )
         findings.append(Finding(about, Health.WRONG, f"{said} Put the folders and files themselves there."))
     if wide:
         said = f"{_named(wide, 'is', 'are')} open to other users of this machine. The next sync closes what is yours."

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from dotenv import dotenv_values
 
 from instantly_pipeline.errors import UsageError
-from instantly_pipeline.settings import load
+from instantly_pipeline.settings import PROJECT_ROOT, Settings, dagster_home, leave_to_file, load, other_dagster_home
+
+Found = Callable[[Settings], str | None]
 
 
 @pytest.fixture(autouse=True)
@@ -76,3 +81,120 @@ def test_a_key_in_the_env_file_is_taken_as_it_stands_and_the_environment_wins(
     monkeypatch.setenv("INSTANTLY_API_KEY", "other")
     assert keys() == {"default": "other"}
     assert keys(api_key="given") == {"default": "given"}
+
+
+@pytest.fixture
+def dagster_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The `.env` of a folder in which a command of Dagster's was started; it puts that file before the environment."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("INSTANTLY_ENV_FILE", str(tmp_path / ".env"))
+    monkeypatch.delenv("DAGSTER_IS_DEV_CLI", raising=False)
+    return tmp_path / ".env"
+
+
+CHANGED = [
+    ("API_KEY", "old", "new", lambda at: at.keys()["default"].get_secret_value()),
+    ("STREAMS", "leads", "campaigns", lambda at: at.streams),
+    ("LOOKBACK_DAYS", "7", "30", lambda at: str(at.lookback_days)),
+    ("DATA_DIR", "/one", "/two", lambda at: str(at.data_dir)),
+    ("MAX_REQUESTS_PER_MINUTE", "10", "20", lambda at: str(at.max_requests_per_minute)),
+    ("START_DATE", "2025-01-01", "2025-02-02", lambda at: str(at.start_date)),
+    ("PUBLISH_MODE", "0440", "0444", lambda at: f"{at.publish_mode:04o}"),
+    ("API_KEY", "old${HOME}", "new${HOME}", lambda at: at.keys()["default"].get_secret_value()),
+]
+
+
+@pytest.mark.parametrize(("name", "old", "new", "found"), CHANGED)
+def test_what_dagster_took_from_the_file_at_its_start_does_not_outlive_a_change_of_the_file(
+    dagster_here: Path, monkeypatch: pytest.MonkeyPatch, name: str, old: str, new: str, found: Found
+) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    dagster_here.write_text(f"INSTANTLY_{name}={old}\n")
+    monkeypatch.setenv(f"INSTANTLY_{name}", str(dotenv_values(dagster_here)[f"INSTANTLY_{name}"]))
+    leave_to_file()
+    dagster_here.write_text(f"INSTANTLY_{name}={new}\n")
+    assert found(load()) == new
+
+
+def test_a_setting_taken_out_of_the_file_is_gone(dagster_here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dagster_here.write_text("INSTANTLY_STREAMS=leads\n")
+    monkeypatch.setenv("INSTANTLY_STREAMS", "leads")
+    leave_to_file()
+    dagster_here.write_text("")
+    assert load().streams is None
+
+
+def test_the_users_own_environment_still_wins_over_the_file(
+    dagster_here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dagster_here.write_text("INSTANTLY_API_KEY=file\n")
+    monkeypatch.setenv("INSTANTLY_API_KEY", "environment")
+    monkeypatch.setenv("INSTANTLY_STREAMS", "leads")
+    leave_to_file()
+    assert keys() == {"default": "environment"}
+    assert load().streams == "leads"
+
+
+def test_under_dagster_dev_a_file_that_was_changed_before_the_definitions_are_loaded_is_what_counts(
+    dagster_here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dagster_here.write_text("INSTANTLY_API_KEY=new\n")
+    monkeypatch.setenv("INSTANTLY_API_KEY", "old")
+    monkeypatch.setenv("DAGSTER_IS_DEV_CLI", "1")
+    leave_to_file()
+    assert keys() == {"default": "new"}
+
+
+def test_a_file_that_dagster_does_not_read_takes_nothing_out_of_the_environment(
+    env_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env_file.write_text("INSTANTLY_STREAMS=leads\n")
+    monkeypatch.setenv("INSTANTLY_STREAMS", "leads")
+    monkeypatch.setenv("DAGSTER_IS_DEV_CLI", "1")
+    leave_to_file()
+    assert os.environ["INSTANTLY_STREAMS"] == "leads"
+
+
+def test_a_file_that_cannot_be_read_is_told_when_a_run_begins(dagster_here: Path) -> None:
+    dagster_here.write_bytes(b"\xff")
+    leave_to_file()
+    with pytest.raises(UsageError, match="not UTF-8"):
+        load()
+
+
+@pytest.mark.parametrize(
+    ("written", "home"),
+    [("/srv/dagster", Path("/srv/dagster")), ("records", PROJECT_ROOT / "records"), ("", PROJECT_ROOT / "dagster_home"),
+     ("~/records", Path("/home/me/records"))],
+)  # fmt: skip
+def test_the_file_may_name_dagsters_home(
+    env_file: Path, monkeypatch: pytest.MonkeyPatch, written: str, home: Path
+) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    env_file.write_text(f"DAGSTER_HOME={written}\n")
+    assert dagster_home() == home
+    assert other_dagster_home() is None
+
+
+def test_two_homes_of_dagsters_are_both_known_and_the_environments_is_taken(
+    env_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", "/srv/one")
+    env_file.write_text("DAGSTER_HOME=/srv/two\n")
+    assert (dagster_home(), other_dagster_home()) == (Path("/srv/one"), Path("/srv/two"))
+
+
+@pytest.mark.parametrize(
+    ("written", "mode"), [("0440", 0o440), ("440", 0o440), ("0444", 0o444), ("0400", 0o400), ("", 0o440)]
+)
+def test_the_mode_of_published_files_is_read_as_it_is_written(env_file: Path, written: str, mode: int) -> None:
+    env_file.write_text(f"INSTANTLY_PUBLISH_MODE={written}\n")
+    assert load().publish_mode == mode
+
+
+@pytest.mark.parametrize("written", ["0640", "0777", "rw", "0004", "288"])
+def test_a_mode_of_published_files_lets_nobody_write(env_file: Path, written: str) -> None:
+    env_file.write_text(f"INSTANTLY_PUBLISH_MODE={written}\n")
+    with pytest.raises(UsageError, match=r"INSTANTLY_PUBLISH_MODE: must be 0400 .* 0440 .* 0444"):
+        load()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -165,3 +167,54 @@ def test_leads_that_are_listed_by_campaign_only_can_be_read(synced: Synced) -> N
         assert not_well(examined(shell, 0)) == []
     finally:
         pipe.switch(leads_need_parent=False)
+
+
+def test_what_others_may_read_or_write_is_named(shell: Shell, tmp_path: Path) -> None:
+    data, home = tmp_path / "data", tmp_path / "dagster_home"
+    lead = data / "lake" / "changes" / "leads" / "x.parquet"
+    for path in (lead, home / "history" / "runs" / "index.db", data / "publish" / "marts" / "m.parquet"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(0o644)
+    for path in (data, data / "publish", data / "publish" / "marts", home, home / "history", *lead.parents[:3]):
+        path.chmod(0o700)
+    (home / "history" / "runs").chmod(0o700)
+    data.chmod(0o777)
+    said = [sentence for health, _, sentence in examined(shell, 2) if health == "note"]
+    for expected in (
+        f"{lead} is open to other users of this machine",
+        f"Others may put files and links into {data}.",
+        f"{home / 'history' / 'runs' / 'index.db'} is open to other users of this machine",
+        f"{data / 'publish' / 'marts' / 'm.parquet'} is open to more users than INSTANTLY_PUBLISH_MODE=0440 says",
+    ):
+        assert any(sentence.startswith(expected) for sentence in said)
+
+
+@pytest.mark.parametrize("place", ["data/lake", "data/work/build.duckdb", "data/publish", "dagster_home/history"])
+def test_a_link_through_which_nothing_is_written_is_named(shell: Shell, tmp_path: Path, place: str) -> None:
+    link = tmp_path / place
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(tmp_path / "elsewhere")
+    wrong = [sentence for health, _, sentence in examined(shell, 2) if health == "wrong"]
+    assert any(sentence.startswith(f"{link} is a link.") for sentence in wrong)
+
+
+def test_a_home_without_the_shipped_settings_is_told_how_fast_it_grows(shell: Shell, tmp_path: Path) -> None:
+    home = tmp_path / "own"
+    runs = home / "history" / "runs"
+    runs.mkdir(parents=True)
+    now = time.time()
+    for days in (0.5, 1, 2, 20):
+        (runs / f"{days}.db").write_bytes(b"x" * 2_000_000)
+        os.utime(runs / f"{days}.db", (now - days * 86_400,) * 2)
+    [said] = [
+        s for _, about, s in examined(shell, 2, DAGSTER_HOME=str(home)) if about == "dagster home" and "yaml" in s
+    ]
+    assert "hold 8.0 MB and have grown by 3.0 MB a day lately" in said
+    assert "Copy the project's dagster_home/dagster.yaml there." in said
+
+
+def test_two_homes_of_dagsters_are_told_apart(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "env").write_text(f"DAGSTER_HOME={tmp_path / 'other'}\n")
+    found = examined(shell, 2, INSTANTLY_ENV_FILE=str(tmp_path / "env"))
+    [said] = [sentence for _, about, sentence in found if "that of .env is" in sentence]
+    assert f"{tmp_path / 'dagster_home'}, and that of .env is {tmp_path / 'other'}" in said

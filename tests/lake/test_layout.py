@@ -37,7 +37,7 @@ def test_a_name_too_long_for_the_disk_is_refused_in_words(tmp_path: Path) -> Non
 
 
 PLACES = [".lock", "lake", "lake/changes/things", "lake/state", "lake/meta/x/ws=a/y.tmp", "lake/index", "work",
-          "work/spill", "work/instantly-pipeline.log", "publish", "publish/current", "publish/warehouse.duckdb"]  # fmt: skip
+          "work/spill", "work/a.log", "publish", "publish/current", "publish/warehouse.duckdb"]  # fmt: skip
 
 
 @pytest.mark.parametrize("dangling", [False, True])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -136,6 +137,93 @@ def test_runs_of_long_ago_are_forgotten_with_their_files(home: Path) -> None:
         assert instance.get_run_by_id(done.run_id) is None
         assert instance.get_run_by_id(others.run_id) is not None
         assert not list(files.glob(f"{done.run_id}*"))
+
+
+@pytest.fixture(params=[True, False], ids=["shipped settings", "Dagster's own settings"])
+def any_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Path:
+    home = tmp_path / "dagster_home"
+    monkeypatch.setenv("DAGSTER_HOME", str(make_home(home) if request.param else home))
+    return home
+
+
+def test_a_forgotten_run_leaves_nothing_in_either_home(any_home: Path) -> None:
+    with open_instance() as instance:
+        done = _idle.execute_in_process(instance=instance, tags={keys.PROCESS_TAG: process.token()})
+        said = any_home / "storage" / done.run_id / "compute_logs"
+        said.mkdir(parents=True)
+        (said / "step.out").write_text("what it said")
+        assert housekeeping.forget_old_runs(instance, now=datetime.now(UTC) + timedelta(days=8)) == 1
+    assert [path for path in any_home.rglob("*") if done.run_id in str(path)] == []
+
+
+def test_the_emptied_files_of_runs_forgotten_earlier_go_too(any_home: Path) -> None:
+    with open_instance() as instance:
+        done = _idle.execute_in_process(instance=instance)
+        kept = _idle.execute_in_process(instance=instance)
+        instance.delete_run(done.run_id)
+        runs = any_home / "history" / "runs"
+        later = datetime.now(UTC) + timedelta(days=8)
+        (runs / "notes.db").write_bytes(b"of the user")
+        assert (runs / f"{done.run_id}.db").exists()
+        housekeeping.forget_old_runs(instance, now=later)
+        names = {path.name for path in runs.glob("*.db")}
+    assert names == {"index.db", "notes.db", f"{kept.run_id}.db"}
+
+
+def test_a_record_that_is_mostly_empty_gives_its_bytes_back(any_home: Path) -> None:
+    with open_instance() as instance:
+        index = any_home / "history" / "runs" / "index.db"
+        instance.report_runless_asset_event(dg.AssetMaterialization("a"))
+        with sqlite3.connect(index) as connection:
+            connection.execute("create table much (text)")
+            connection.executemany("insert into much values (?)", [("x" * 1000,)] * 20_000)
+            connection.execute("drop table much")
+        connection.close()
+        large = index.stat().st_size
+        housekeeping.forget_old_runs(instance)
+        assert large > 20_000_000
+        assert index.stat().st_size < large / 10
+        assert instance.get_latest_materialization_event(dg.AssetKey("a")) is not None
+
+
+@pytest.mark.parametrize("dangling", [False, True])
+@pytest.mark.parametrize("place", ["history", "history/runs", "history/runs.db", "history/runs/index.db", "schedules"])
+def test_a_link_among_dagsters_records_is_refused(any_home: Path, tmp_path: Path, place: str, dangling: bool) -> None:
+    target = tmp_path / "elsewhere"
+    (any_home / place).parent.mkdir(parents=True, exist_ok=True)
+    (any_home / place).symlink_to(target)
+    if not dangling:
+        target.write_bytes(b"of somebody else") if "." in place else target.mkdir()
+    with pytest.raises(StorageError, match=f"{place} is a link"):
+        open_instance()
+    assert target.exists() is not dangling
+    assert dangling or target.is_dir() or target.read_bytes() == b"of somebody else"
+
+
+def test_dagsters_home_and_its_settings_may_be_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = make_home(tmp_path / "disk")
+    (real / "dagster.yaml").rename(tmp_path / "config.yaml")
+    (real / "dagster.yaml").symlink_to(tmp_path / "config.yaml")
+    (tmp_path / "home").symlink_to(real)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    with open_instance() as instance:
+        assert instance.get_runs() == []
+
+
+def test_dagsters_records_are_their_users_alone(any_home: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        (any_home / "schedules").mkdir(parents=True)
+        (any_home / "schedules" / "schedules.db").touch()  # an earlier version left it so
+        with open_instance() as instance:
+            done = _idle.execute_in_process(instance=instance)
+    finally:
+        os.umask(before)
+    rights = {path: path.stat().st_mode & 0o777 for path in (any_home, *any_home.rglob("*"))}
+    rights.pop(any_home / "dagster.yaml", None)
+    if not (any_home / "dagster.yaml").exists():  # Dagster's own class makes it; a sync has narrowed the umask by then
+        rights.pop(any_home / "history" / "runs" / f"{done.run_id}.db")
+    assert {path: f"{mode:o}" for path, mode in rights.items() if mode & 0o077} == {}
 
 
 def scheduled_run(settings: Settings) -> dg.ExecuteInProcessResult:
