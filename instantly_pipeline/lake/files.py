@@ -102,7 +102,7 @@ def everything(folder: Path) -> Iterator[Found]:
 
 
 def _below(folder: str) -> Iterator[Found]:
-    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+    with suppress(OSError), os.scandir(folder) as entries:  # what may not be looked into is not ours
         for entry in entries:
             yield entry
             if entry.is_dir(follow_symlinks=False):
@@ -123,8 +123,11 @@ def keep_private(*folders: Path) -> None:
 
 
 def set_mode(found: Found, most: int, least: int = 0) -> None:
-    """Take the rights from a file or folder that are not in `most`, and give those in `least`, where we may."""
-    with suppress(FileNotFoundError, PermissionError):
+    """Take the rights from a file or folder that are not in `most`, and give those in `least`, where that is possible.
+
+    It is not where another user owns it, or the disk knows no rights.
+    """
+    with suppress(OSError):
         mode = stat.S_IMODE(found.stat(follow_symlinks=False).st_mode)
         wanted = mode & (most | ~0o777) | least  # the bit that hands down a folder's group stays
         if wanted != mode:
@@ -135,7 +138,7 @@ def is_wider(found: Found, than: int = 0) -> bool:
     """Whether others than its user may do more with a file or folder than `than` says; never of a link."""
     try:
         mode = found.stat(follow_symlinks=False).st_mode
-    except FileNotFoundError:
+    except OSError:
         return False
     return not stat.S_ISLNK(mode) and bool(mode & _NOT_THE_USER & ~than)
 
