@@ -62,11 +62,11 @@ def as_the_user_would_have(mode: int) -> int:
     return mode & ~mask
 
 
-def make_folder(folder: Path, mode: int = 0o700) -> None:
+def make_folder(folder: Path) -> None:
     """Make a folder of ours and those above it that are missing. OSError."""
     if not folder.parent.is_dir():
-        make_folder(folder.parent, mode)
-    folder.mkdir(mode=mode, exist_ok=True)
+        make_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def create(path: Path) -> BinaryIO:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -136,3 +138,18 @@ def test_wrong_settings_of_dagster_are_told_in_a_sentence(shell: Shell, content:
     assert done.returncode == 2
     assert f"Error: {config} cannot be used" in done.stderr
     assert "An unexpected" not in done.stderr
+
+
+def test_the_details_of_an_error_go_through_no_link(shell: Shell, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("of somebody else")
+    (shell.data_dir / "work").mkdir(parents=True)
+    (shell.data_dir / "work" / LOG_NAME).symlink_to(victim)
+    (tmp_path / LOG_NAME).symlink_to(victim)  # where every user of a machine may put one
+    script = "from instantly_pipeline.cli.failures import keep; print(keep('what happened'))"
+    env = shell.environment | {"TMPDIR": str(tmp_path)}
+    said = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True).stdout
+    assert victim.read_text() == "of somebody else"
+    path = Path(said.partition(" has its details")[0])
+    assert "what happened" in path.read_text()
+    assert path.stat().st_mode & 0o777 == 0o600

@@ -31,8 +31,7 @@ print(sorted(key.path[1] for key in request.asset_selection if key.path[0] == "l
 CHANGE = 'file.write_text(file.read_text().replace("campaigns", "custom_tags"))'
 
 
-@pytest.mark.parametrize("shipped", [True, False], ids=["shipped settings", "no home"])
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(("shipped", "when"), [(True, "after"), (False, "before")])
 def test_a_tick_takes_what_the_file_says_now(tmp_path: Path, shipped: bool, when: str) -> None:
     file = tmp_path / ".env"
     file.write_text(f"INSTANTLY_STREAMS=campaigns\nINSTANTLY_DATA_DIR={tmp_path / 'data'}\n")
