@@ -5,6 +5,7 @@
     |  |- UsageError         a wrong command, option or setting          exit code 2
     |  |- LockedError        another command is writing                  exit code 2
     |  |- StorageError       the disk, a file or its format              exit code 1
+    |  |- OverdueError       a query took longer than it may            exit code 124
     |  |- ModelError         a model or a contract in `sql/` is wrong   exit code 1
     |  `- PublishRefused     a blocking check failed                    exit code 1
     |- WorkspaceError        stop this workspace, go on with the others
@@ -56,6 +57,12 @@ class LockedError(Fatal):
 
 class StorageError(Fatal):
     """The disk is full, a file cannot be read, or its format is of another version."""
+
+
+class OverdueError(Fatal):
+    """A query was stopped since it took longer than it was given; nothing was changed."""
+
+    exit_code = 124  # as of timeout(1)
 
 
 class ModelError(Fatal):
@@ -139,9 +146,28 @@ class BadBody(Retriable):
 
 
 def is_interruption(error: BaseException) -> bool:
-    """Whether Ctrl-C is behind an error.
+    """Whether Ctrl-C or SIGTERM is behind an error.
 
     DuckDB 2.0 swallows what a signal handler raises while a query runs, and raises a bare RuntimeError with this text;
-    the comparison can go when it no longer does.
+    the comparison can go when it no longer does. Where it was interrupted from another thread, it has an error of its
+    own, which is known by its name here: this room does not load DuckDB.
     """
-    return isinstance(error, KeyboardInterrupt) or (type(error) is RuntimeError and str(error) == "Query interrupted")
+    if type(error) is RuntimeError and str(error) == "Query interrupted":
+        return True
+    return isinstance(error, KeyboardInterrupt) or type(error).__name__ == "InterruptException"
+
+
+def lack_of_memory(error: BaseException) -> StorageError | None:
+    """The words for an error that means that memory did not suffice, also pyarrow's and DuckDB's; None for others.
+
+    The notes of the error say for what.
+    """
+    if not isinstance(error, MemoryError) and type(error).__name__ != "OutOfMemoryException":
+        return None
+    places = ", ".join(getattr(error, "__notes__", ()))
+    said = next(iter(str(error).splitlines()), "")
+    return StorageError(
+        f"Memory did not suffice{f' for {places}' if places else ''}{f' ({said})' if said else ''}. What was synced "
+        "and published is as it was. Free some memory, ask for less at once (--streams, --limit), or raise "
+        "INSTANTLY_MEMORY_LIMIT where DuckDB's part of it is too small, and run the same command again."
+    )

@@ -9,17 +9,17 @@ app = marimo.App(width="medium", app_title="A tour of the published file")
 @app.cell(hide_code=True)
 def _():
     import altair as alt
-    import duckdb
     import marimo as mo
 
     from instantly_pipeline.cli.published import published_or_demo
     from instantly_pipeline.errors import UsageError
+    from instantly_pipeline.warehouse.reader import open_published
 
-    return UsageError, alt, duckdb, mo, published_or_demo
+    return UsageError, alt, mo, open_published, published_or_demo
 
 
 @app.cell(hide_code=True)
-def _(UsageError, duckdb, mo, published_or_demo):
+def _(UsageError, mo, open_published, published_or_demo):
     try:
         file, _missing = published_or_demo(), ""
     except UsageError as error:
@@ -27,7 +27,8 @@ def _(UsageError, duckdb, mo, published_or_demo):
     mo.stop(file is None, mo.callout(mo.md(_missing), kind="warn"))
 
     # Run this cell again after a sync: an open connection goes on reading the file that it opened.
-    warehouse = duckdb.connect(str(file), read_only=True)
+    # It reads this file and no other, within INSTANTLY_MEMORY_LIMIT.
+    warehouse = open_published(file)
     _published = warehouse.execute("select max(published_at at time zone 'UTC') from meta.published").fetchall()
     mo.md(f"""
     # A tour of the published file

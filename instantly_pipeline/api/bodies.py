@@ -6,18 +6,15 @@ data may still carry one. A body without `items` is an error, never the end of a
 
 from __future__ import annotations
 
-import json
-import math
-import re
+from contextlib import suppress
 from dataclasses import dataclass
-
-import orjson
+from decimal import Decimal
 
 from instantly_pipeline.api.depth import without_depths
 from instantly_pipeline.errors import BadBody
+from instantly_pipeline.jsontext import loads
 
 _ENVELOPE = {"items", "next_starting_after", "has_more"}  # of the API and of the older description
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +35,16 @@ class Page:
 
 
 def decode(body: bytes, where: str) -> object:
-    """The JSON in a body; BadBody if there is none.
+    """The JSON in a body, every number with all its digits; BadBody if there is none, or NaN or Infinity in it.
 
-    Text that is no valid Unicode (half a surrogate pair, which JSON can spell and some senders do) becomes U+FFFD
-    rather than blocking its page for ever. NaN, Infinity and numbers too large for a double are refused. Whole
-    numbers beyond 64 bits lose digits; the API has none. What is nested too deeply for any decoder becomes `"..."`.
+    What is nested too deeply for any decoder becomes `"..."`.
     """
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        answer, found = _decode_leniently(without_depths(body))
-    if not found:
-        raise BadBody(f"{where}: {_what_came(body)} came where JSON was expected")
-    return answer
+    with suppress(ValueError, RecursionError):
+        try:
+            return loads(body)
+        except RecursionError:
+            return loads(without_depths(body))
+    raise BadBody(f"{where}: {_what_came(body)} came where JSON was expected")
 
 
 def page_of(answer: object, cursor: str | None, where: str) -> Page:
@@ -76,39 +70,9 @@ def _cursor(value: object, where: str) -> str | None:
     """Cursors are opaque text; some are sent as numbers."""
     if value is None or value == "":
         return None
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
         raise BadBody(f"{where}: the cursor of a page is neither text nor a number")
     return str(value)
-
-
-def _decode_leniently(body: bytes) -> tuple[object, bool]:
-    """The standard library's reading and whether there was one."""
-    try:
-        text = body.decode("utf-8-sig", errors="replace")
-        return _mended(json.loads(text, parse_constant=_refuse, parse_float=_finite)), True
-    except (ValueError, RecursionError):
-        return None, False
-
-
-def _refuse(constant: str) -> object:
-    raise ValueError(constant)
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if math.isinf(number):
-        raise ValueError(digits)
-    return number
-
-
-def _mended(value: object) -> object:
-    if isinstance(value, str):
-        return _LONE_SURROGATE.sub("\ufffd", value)
-    if isinstance(value, list):
-        return [_mended(entry) for entry in value]
-    if isinstance(value, dict):
-        return {_mended(name): _mended(entry) for name, entry in value.items()}
-    return value
 
 
 def _what_came(body: bytes) -> str:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -28,9 +28,10 @@ from instantly_pipeline.api.connection import Timeouts, checked, open_http, orig
 from instantly_pipeline.api.limiter import Limiter
 from instantly_pipeline.api.pace import Turn
 from instantly_pipeline.api.paging import PAGE_SIZE, CursorOf, walk
+from instantly_pipeline.api.receive import Receiver, start_of
 from instantly_pipeline.api.redaction import guard_logs, protect, redact
 from instantly_pipeline.api.retry import DEFAULT_RETRY, Attempts, RetryPolicy
-from instantly_pipeline.errors import Exhausted, RateLimited, Retriable
+from instantly_pipeline.errors import BadBody, Exhausted, RateLimited, Retriable
 
 __all__ = ["ApiClient", "ClientStats", "Page", "Params", "Timeouts", "counted"]
 
@@ -127,6 +128,7 @@ class ApiClient:
         self._retry = retry
         self._timeouts = timeouts
         self._slots = asyncio.Semaphore(concurrency)
+        self._receiver = Receiver()
         self._reached = False
         url = origin(self._base_url)
         self._host = url.netloc.decode("ascii")
@@ -206,7 +208,9 @@ class ApiClient:
                     answer = read(await self._exchange(call, limiter, turn))
                     return answer, self._clock.monotonic() - started
                 except Retriable as fault:
-                    failed = fault
+                    failed = fault.with_traceback(None)  # its frames hold the body
+                except MemoryError:
+                    failed = BadBody(f"{call.where}: there is not enough memory for its answer")
             wait = attempts.wait_after(failed, took=self._clock.monotonic() - started, reached=self._reached)
             if wait is None:
                 raise Exhausted(_given_up(call, attempts, failed)) from failed
@@ -236,7 +240,7 @@ class ApiClient:
     async def _exchange(self, call: _Call, limiter: Limiter, turn: Turn) -> object:
         """One try: the JSON of a success, or the error that fits."""
         try:
-            response = await self._send(call)
+            response, body = await self._send(call)
         except BaseException:
             limiter.unanswered(turn)
             raise
@@ -244,7 +248,7 @@ class ApiClient:
         error = None
         if not response.is_success:
             error = faults.of_status(
-                response.status_code, response.headers, response.content, where=call.where, now=self._clock.now()
+                response.status_code, response.headers, body, where=call.where, now=self._clock.now()
             )
         refused = isinstance(error, RateLimited)
         for stats in self._all_stats():
@@ -256,9 +260,9 @@ class ApiClient:
             limiter.accepted(turn)
         if error is not None:
             raise error
-        return decode(response.content, call.where)
+        return decode(body, call.where)
 
-    async def _send(self, call: _Call) -> httpx.Response:
+    async def _send(self, call: _Call) -> tuple[httpx.Response, bytes]:
         content = None if call.body is None else orjson.dumps(call.body)
         headers = {} if content is None else {"Content-Type": "application/json"}
         url = _url(self._base_url + call.target)
@@ -267,7 +271,11 @@ class ApiClient:
             stats.requests += 1
         try:
             async with asyncio.timeout(self._timeouts.total):
-                return await self._http.send(request)
+                response = await self._http.send(request, stream=True)
+                async with aclosing(response):
+                    whole = response.is_success
+                    body = await (self._receiver.body(response, call.where) if whole else start_of(response))
+                return response, body
         except (httpx.HTTPError, OSError) as error:
             fault = faults.of_transport(error, where=call.where, host=self._host)
         # raised out here, so that the library's error, which holds the request, is no context of ours

@@ -14,6 +14,7 @@ from urllib.request import getproxies
 import httpx
 
 from instantly_pipeline import __version__
+from instantly_pipeline.api.receive import ACCEPTED
 from instantly_pipeline.api.redaction import excerpt
 from instantly_pipeline.api.transport import AiohttpTransport
 from instantly_pipeline.errors import UsageError
@@ -21,7 +22,7 @@ from instantly_pipeline.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Limits of one try, in seconds: `read` between two pieces of an answer, `total` for all of it.
+    """Limits of one try, in seconds: `read` between two pieces of an answer, `total` for all of it, headers included.
 
     30 s to read has been seen to be too short for large workspaces.
     """
@@ -84,7 +85,11 @@ def open_http(
         return httpx.AsyncClient(
             transport=transport,
             auth=_Bearer(key),
-            headers={"User-Agent": f"instantly-pipeline/{__version__}", "Accept": "application/json"},
+            headers={
+                "User-Agent": f"instantly-pipeline/{__version__}",
+                "Accept": "application/json",
+                "Accept-Encoding": ACCEPTED,
+            },
             timeout=httpx.Timeout(
                 connect=timeouts.connect, read=timeouts.read, write=timeouts.write, pool=timeouts.pool
             ),

@@ -80,8 +80,8 @@ def whole_words(text: str, limit: int) -> str:
     """The beginning of a text, cut between words: half an address or key would go unnoticed."""
     if len(text) <= limit:
         return text
-    *words, _half = text[:limit].rsplit(None, 1)
-    return words[0] if words else ""
+    words = text[:limit].rsplit(None, 1)
+    return words[0] if len(words) == 2 else ""
 
 
 def _is_key_like(word: str) -> bool:

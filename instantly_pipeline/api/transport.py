@@ -8,7 +8,7 @@ no cookies, no proxy; where the environment names a proxy, httpx's own transport
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
 import aiohttp
@@ -19,7 +19,7 @@ _BUFFER = 2**18  # bytes: a page of a hundred leads fits, so that its reading is
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):
-    """Answers come whole, still compressed where the server compressed them; errors are httpx's."""
+    """Bodies come in pieces, still compressed where the server compressed them; errors are httpx's."""
 
     def __init__(self, *, connections: int, tls: ssl.SSLContext | None) -> None:
         self._connections = connections
@@ -27,19 +27,19 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request and read its answer."""
+        """Send one request and read the head of its answer."""
         limits = request.extensions.get("timeout", {})
         timeout = aiohttp.ClientTimeout(
             total=None, connect=limits.get("pool"), sock_connect=limits.get("connect"), sock_read=limits.get("read")
         )
         address = request.url.copy_with(userinfo=b"") if request.url.userinfo else request.url  # the key is in a header
         with _told_as_httpx_does(request):
-            async with self._opened().request(
+            answer = await self._opened().request(
                 request.method, URL(str(address), encoded=True), data=request.content or None,
                 headers=request.headers.multi_items(), timeout=timeout, allow_redirects=False,
-            ) as answer:  # fmt: skip
-                body = httpx.ByteStream(await answer.read())
-                return httpx.Response(answer.status, headers=answer.raw_headers, stream=body, request=request)
+            )  # fmt: skip
+        stream = _Body(answer, request)
+        return httpx.Response(answer.status, headers=answer.raw_headers, stream=stream, request=request)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -57,6 +57,23 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             )  # fmt: skip
             self._session._retry_connection = False  # there is no other way to say that every try is ours to count
         return self._session
+
+
+class _Body(httpx.AsyncByteStream):
+    """The body as it arrives. A connection whose body was not read to its end is not used again."""
+
+    def __init__(self, answer: aiohttp.ClientResponse, request: httpx.Request) -> None:
+        self._answer = answer
+        self._request = request
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        with _told_as_httpx_does(self._request):
+            while part := await self._answer.content.readany():
+                yield part
+
+    async def aclose(self) -> None:
+        if not self._answer.content.at_eof():
+            self._answer.close()
 
 
 @contextmanager

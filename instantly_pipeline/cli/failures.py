@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from instantly_pipeline.cli.signals import STOPPED, exit_code
 from instantly_pipeline.cli.terminal import guard_terminals
-from instantly_pipeline.errors import PipelineError, is_interruption
+from instantly_pipeline.errors import PipelineError, is_interruption, lack_of_memory
 from instantly_pipeline.visible import visible_lines
 
 if TYPE_CHECKING:
     from io import TextIOWrapper
 
-INTERRUPTED, BROKEN_PIPE = 130, 141  # as a shell reports SIGINT and SIGPIPE
+BROKEN_PIPE = 141  # as a shell reports SIGPIPE
 LOG_NAME = "instantly-pipeline.log"
 
 
@@ -53,8 +54,8 @@ def run_safely(command: click.Command, args: Sequence[str]) -> int:
 def _told(error: BaseException) -> int:
     """Say what happened on stderr; the exit code."""
     if isinstance(error, click.Abort) or is_interruption(error):
-        click.echo("Stopped; nothing is lost. Run the same command to go on.", err=True)
-        return INTERRUPTED
+        click.echo(STOPPED, err=True)
+        return exit_code()
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
     if isinstance(error, click.ClickException):
@@ -68,6 +69,9 @@ def _told(error: BaseException) -> int:
     if isinstance(error, OSError) and error.errno == 28:
         click.echo("Error: The disk is full. Free some space and run the same command again.", err=True)
         return 1
+    if (lack := lack_of_memory(error)) is not None:
+        click.echo(f"Error: {lack}", err=True)
+        return lack.exit_code
     kept = keep("".join(traceback.format_exception(error)))
     click.echo(f"Error: An unexpected {type(error).__name__}. {kept}", err=True)
     return 1

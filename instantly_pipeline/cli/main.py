@@ -5,7 +5,6 @@ Only click is imported here. What a command does is in a module of its own, impo
 
 from __future__ import annotations
 
-import signal
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -15,13 +14,14 @@ import click
 from instantly_pipeline import __version__
 from instantly_pipeline.cli.failures import Commands, run_safely
 from instantly_pipeline.cli.quick import leave, loading
+from instantly_pipeline.cli.signals import listen
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 def main() -> None:
     """The entry point of the command `instantly-pipeline`. SIGTERM stops it as Ctrl-C does."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    listen()
     leave(run_safely(cli, sys.argv[1:]))
 
 
@@ -121,11 +121,16 @@ def status(as_json: bool) -> int:
 @click.argument("sql")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N rows (a table: 100 unless given).")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
+              help="Stop after so many seconds, with exit code 124.")  # fmt: skip
 @click.option(
     "--build", is_flag=True, help="Ask the tables as last built, published or not: for rows a check failed on."
 )
-def query(sql: str, form: str, limit: int | None, build: bool) -> int:
+def query(sql: str, form: str, limit: int | None, timeout: float | None, build: bool) -> int:
     """Answer one SQL statement from the published file, read-only; `-` reads it from standard input.
+
+    It takes at most INSTANTLY_MEMORY_LIMIT; what a statement needs beyond that it writes to a temporary folder in the
+    data directory.
 
     \b
     Example:
@@ -134,7 +139,7 @@ def query(sql: str, form: str, limit: int | None, build: bool) -> int:
     """
     from instantly_pipeline.cli.query_command import query_command
 
-    return query_command(sql, form=form, limit=limit, build=build)
+    return query_command(sql, form=form, limit=limit, timeout=timeout, build=build)
 
 
 @cli.command(short_help="Write one HTML page of what is published.")

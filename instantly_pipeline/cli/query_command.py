@@ -7,32 +7,36 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import click
 
 from instantly_pipeline.cli.published import published_file
-from instantly_pipeline.cli.text import CsvLines, records, table, write_json
+from instantly_pipeline.cli.text import CsvLines, records, table
 from instantly_pipeline.errors import UsageError
+from instantly_pipeline.jsontext import dumps
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.lock import writing
 from instantly_pipeline.settings import load
-from instantly_pipeline.warehouse.reader import QueryResult, query
+from instantly_pipeline.visible import visible_json
+from instantly_pipeline.warehouse.reader import QueryResult, asked, query
 
+Row = tuple[Any, ...]
 TABLE_ROWS = 100  # a longer one is no longer read
 
 
-def query_command(sql: str, *, form: str, limit: int | None, build: bool) -> int:
+def query_command(sql: str, *, form: str, limit: int | None, timeout: float | None, build: bool) -> int:
     """The command; its exit code."""
     # in a locale without UTF-8, Python has not decoded what was typed
     statement = sys.stdin.read() if sql == "-" else os.fsencode(sql).decode("utf-8", "replace")
     with _built_file() if build else nullcontext(published_file()) as path:
-        return _answer(path, statement, form=form, limit=limit)
+        return _answer(path, statement, form=form, limit=limit, timeout=timeout)
 
 
 @contextmanager
@@ -46,17 +50,15 @@ def _built_file() -> Iterator[Path]:
         yield layout.build_file
 
 
-def _answer(path: Path, statement: str, *, form: str, limit: int | None) -> int:
+def _answer(path: Path, statement: str, *, form: str, limit: int | None, timeout: float | None) -> int:
     if form == "table":
         most = limit or TABLE_ROWS
-        result = query(path, statement, limit=most + 1)
+        result = query(path, statement, limit=most + 1, timeout=timeout)
         _table(result, most, said=limit is not None)
         return 0
-    result = query(path, statement, limit=limit)
-    if form == "csv":
-        _csv(result)
-    else:
-        _json(result)
+    with asked(path, statement, timeout=timeout) as answer:
+        rows = islice(chain.from_iterable(answer.batches), limit)
+        (_csv if form == "csv" else _json)(answer.columns, rows)
     return 0
 
 
@@ -71,31 +73,45 @@ def _table(result: QueryResult, most: int, *, said: bool) -> None:
         click.echo(f"The first {most} rows; --limit shows more, --format csv all.", err=True)
 
 
-def _csv(result: QueryResult) -> None:
+def _csv(columns: Sequence[str], rows: Iterator[Row]) -> None:
+    first = next(rows, None)  # what fails at once leaves no header behind
     writer = csv.writer(CsvLines(), lineterminator="\r\n")
-    writer.writerow(result.columns)
-    writer.writerows([_plain(value) for value in row] for row in result.rows)
+    writer.writerow(columns)
+    if first is not None:
+        writer.writerows([_cell(value) for value in row] for row in chain([first], rows))
 
 
-def _json(result: QueryResult) -> None:
-    """An array of objects; names that come twice get a number."""
+def _cell(value: Any) -> Any:
+    value = _plain(value)
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    return dumps(value).decode() if isinstance(value, list | dict) else value
+
+
+def _json(columns: Sequence[str], rows: Iterator[Row]) -> None:
+    """An array of objects, one a line; names that come twice get a number."""
     names: list[str] = []
-    for name in result.columns:
+    for name in columns:
         again = sum(1 for known in names if known == name or known.startswith(f"{name}:"))
         names.append(f"{name}:{again}" if again else name)
-    rows = [{name: _plain(value) for name, value in zip(names, row, strict=True)} for row in result.rows]
-    write_json(rows, default=str, indent=None if len(rows) > 1 else 2)
+    between = "["
+    for row in rows:
+        found = dumps({name: _plain(value) for name, value in zip(names, row, strict=True)})
+        sys.stdout.write(f"{between}{visible_json(found.decode())}")
+        between = ",\n"
+    sys.stdout.write("[]\n" if between == "[" else "]\n")
 
 
 def _plain(value: Any) -> Any:
+    """The value as JSON can hold it; numbers with all their digits."""
     if isinstance(value, list):
         return [_plain(one) for one in value]
     if isinstance(value, dict):
         return {str(name): _plain(one) for name, one in value.items()}
     if isinstance(value, datetime | date):
         return value.isoformat()
-    if isinstance(value, Decimal):
-        return float(value)
     if isinstance(value, float) and not math.isfinite(value):
         return None  # JSON has no word for it
-    return value.hex() if isinstance(value, bytes) else value
+    if isinstance(value, bytes):
+        return value.hex()
+    return value if value is None or isinstance(value, str | int | float | Decimal) else str(value)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from instantly_pipeline.lake.fit import Misfit, column_of, converted, fit, plain_columns, type_name
+from instantly_pipeline.lake.fit import Misfit, column_of, converted, fit, plain_columns, rounded, type_name
 from instantly_pipeline.lake.record import KeyMaker, Record, digest, hash_version, to_json
 from instantly_pipeline.lake.schema import ARROW, record_schema
 from instantly_pipeline.lake.secrecy import cut, is_secret, without_secrets
@@ -232,6 +232,10 @@ class Conformer:
             return None
         if converted(value, column.type):
             found.oddities.append(Oddity(key, column.name, column.type.value, type_name(value), "converted"))
+        if rounded(value, fitted):
+            extra[column.name] = value
+            reason = "rounded; all digits kept in extra"
+            found.oddities.append(Oddity(key, column.name, column.type.value, type_name(value), reason))
         return fitted
 
 

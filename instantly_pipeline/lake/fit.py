@@ -6,9 +6,12 @@ of a batch at once, `column_of` one column where some other one did not fit.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -114,15 +117,28 @@ def converted(value: Any, kind: Type) -> bool:
     return kind is Type.TEXT and not isinstance(value, str)
 
 
+def rounded(value: Any, fitted: Any) -> bool:
+    """True where a number has digits that the double `fit` made of it has not."""
+    return isinstance(fitted, float) and isinstance(value, (int, Decimal)) and fitted != value
+
+
 def type_name(value: Any) -> str:
     """The JSON type of a value, with what is special about it."""
     if isinstance(value, bool):
         return "boolean"
-    if isinstance(value, (int, float)):
-        return "integer" if isinstance(value, int) or value.is_integer() else "number"
+    if isinstance(value, (int, float, Decimal)):
+        return _number_name(value)
     if isinstance(value, str):
         return "text" if value else "empty text"
     return "array" if isinstance(value, list) else "object"
+
+
+def _number_name(value: float | Decimal) -> str:
+    if isinstance(value, Decimal):
+        return "number beyond a double"
+    if isinstance(value, float) and not value.is_integer():
+        return "number"
+    return "integer" if -(2**63) <= value < 2**63 else "integer beyond 64 bits"
 
 
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,18})\Z")
@@ -141,13 +157,13 @@ def _fit_int(value: Any) -> int:
 
 def _fit_float(value: Any) -> float:
     if isinstance(value, str) and _NUMBER.match(value):
-        return float(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
         raise Misfit(type_name(value))
-    try:
-        return float(value)
-    except OverflowError:
-        raise Misfit(type_name(value)) from None
+    with suppress(OverflowError):
+        if math.isfinite(near := float(value)):
+            return near
+    raise Misfit(type_name(value))
 
 
 def _fit_text(value: Any) -> str:

@@ -7,17 +7,14 @@ column re-versions nothing.
 
 from __future__ import annotations
 
-import json
 import re
 from hashlib import blake2b
 from typing import Any
 
-import orjson
-
+from instantly_pipeline.jsontext import dumps
 from instantly_pipeline.streams.model import Column, Stream, Type
 
 HASH_VERSION = "1"
-DEEPEST = 250  # levels; what is nested deeper is refused, since few JSON readers take it
 _PLAIN = frozenset({str, int, bool})
 _WRITTEN_AS_IT_IS = re.compile(r"[ !#-\[\]-~]+")  # by JSON: ASCII without what must be escaped
 Record = dict[str, Any]
@@ -25,12 +22,7 @@ Record = dict[str, Any]
 
 def canonical(record: Record) -> bytes:
     """The canonical JSON of a decoded record. RecursionError where it is nested too deeply."""
-    clean = _clean(record)
-    try:
-        return orjson.dumps(clean, option=orjson.OPT_SORT_KEYS)
-    except TypeError:  # an integer beyond 64 bits, or nested too deeply
-        check_depth(clean)
-        return json.dumps(clean, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    return dumps(_clean(record), sort_keys=True)
 
 
 def _clean(value: Any) -> Any:
@@ -71,20 +63,7 @@ def hash_version(stream: Stream) -> str:
 
 def to_json(value: Any) -> str:
     """Compact JSON text, keys in the order they came. RecursionError where it is nested too deeply."""
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:
-        check_depth(value)
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def check_depth(value: Any, levels: int = DEEPEST) -> None:
-    """RecursionError where a value has more than so many levels: always at the same depth, whoever calls."""
-    if isinstance(value, (dict, list)):
-        if levels == 0:
-            raise RecursionError("nested too deeply")
-        for inner in value.values() if isinstance(value, dict) else value:
-            check_depth(inner, levels - 1)
+    return dumps(value).decode()
 
 
 class KeyMaker:

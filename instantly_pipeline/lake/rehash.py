@@ -7,12 +7,12 @@ milliseconds with a `Z`; where it was not, the record gets one more version, equ
 
 from __future__ import annotations
 
-import json
 from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
 
+from instantly_pipeline.jsontext import loads
 from instantly_pipeline.lake.conform import Conformer
 from instantly_pipeline.lake.record import Record
 from instantly_pipeline.lake.schema import UPSERT
@@ -35,13 +35,13 @@ def rehashed(stream: Stream, table: pa.Table) -> list[str | None]:
 
 def _record(row: dict[str, Any], types: dict[str, Type]) -> Record:
     record = {name: _sent(row[name], kind) for name, kind in types.items() if row[name] is not None}
-    record.update(json.loads(row["extra"] or "{}"))
+    record.update(loads((row["extra"] or "{}").encode()))
     return record
 
 
 def _sent(value: Any, kind: Type) -> Any:
     if kind is Type.JSON:
-        return json.loads(value)
+        return loads(value.encode())
     if isinstance(value, datetime):
         return f"{value.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
     return value.isoformat() if isinstance(value, date) else value

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from instantly_pipeline.api.redaction import redact
-from instantly_pipeline.errors import LockedError, PipelineError, is_interruption
+from instantly_pipeline.errors import LockedError, PipelineError, is_interruption, lack_of_memory
 from instantly_pipeline.lake.lock import held_by
 from instantly_pipeline.orchestration import keys
 from instantly_pipeline.orchestration.housekeeping import close_orphans
@@ -60,13 +60,14 @@ def told(context: dg.AssetExecutionContext, state: RunState) -> Iterator[None]:
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
         _note_interruption(context, state)
         raise
-    except PipelineError as error:
-        state.results.error = error
-        raise dg.Failure(redact(str(error)), allow_retries=False) from None
     except Exception as error:  # noqa: BLE001 - whatever it is, its text stays here
         if is_interruption(error):
             _note_interruption(context, state)
             raise dg.DagsterExecutionInterruptedError from None
+        said = error if isinstance(error, PipelineError) else lack_of_memory(error)
+        if said is not None:
+            state.results.error = said
+            raise dg.Failure(redact(str(said)), allow_retries=False) from None
         state.results.unforeseen = unforeseen(error)
         raise dg.Failure(state.results.unforeseen, allow_retries=False) from None
 

@@ -14,7 +14,7 @@ import duckdb
 
 from instantly_pipeline.errors import StorageError
 from instantly_pipeline.visible import visible
-from instantly_pipeline.warehouse.reader import open_published
+from instantly_pipeline.warehouse.reader import explained, open_published
 
 SQL = Path(__file__).with_name("sql")
 Row = dict[str, Any]
@@ -46,8 +46,9 @@ def read_facts(published_file: Path) -> Facts:
     """
     con = open_published(published_file)
     try:
-        asked = {path.stem: _rows(con, path.read_text(encoding="utf-8")) for path in sorted(SQL.glob("*.sql"))}
-        [[at]] = con.execute("select max(published_at)::varchar from meta.published").fetchall()
+        with explained("The report"):
+            asked = {path.stem: _rows(con, path.read_text(encoding="utf-8")) for path in sorted(SQL.glob("*.sql"))}
+            [[at]] = con.execute("select max(published_at)::varchar from meta.published").fetchall()
     except duckdb.Error as error:
         raise StorageError(
             f"{published_file} is not a file this version can report on ({str(error).splitlines()[0]}). "

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from instantly_pipeline.api.client import ApiClient, ClientStats, counted
 from instantly_pipeline.api.clock import Clock
 from instantly_pipeline.api.limiter import Limiter
-from instantly_pipeline.errors import Fatal, Forbidden, KeyRejected, PipelineError, PlanRequired
+from instantly_pipeline.errors import Fatal, Forbidden, KeyRejected, PipelineError, PlanRequired, lack_of_memory
 from instantly_pipeline.lake.changes import RunFiles, WriterClock, last_written
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.notes import Notes
@@ -177,6 +177,9 @@ class WorkspaceRun:
                 ctx.states.write(f"{stream.name}.refused", {"at": now().isoformat()})
             except PipelineError as error:
                 result.outcome, result.reason = Outcome.FAILED, str(error)
+            except MemoryError as error:
+                error.add_note(f"the stream {stream.name}")
+                result.outcome, result.reason = Outcome.FAILED, str(lack_of_memory(error))
             except Exception as error:  # noqa: BLE001 - one stream's defect must not cost the others
                 _log.error("%s ended by an unexpected %s at\n%s", stream.name, type(error).__name__, _place(error))
                 result.outcome = Outcome.FAILED

@@ -22,6 +22,7 @@ from instantly_pipeline.errors import LockedError, StorageError
 from instantly_pipeline.lake.files import alone, make_folder, refuse_links
 from instantly_pipeline.lake.layout import storing
 from instantly_pipeline.warehouse import contents, made
+from instantly_pipeline.warehouse.interruption import writing
 from instantly_pipeline.warehouse.sqltext import first, text
 
 SCHEMAS = ("raw", "history", "log", "meta", "seeds", "staging", "intermediate", "marts")
@@ -31,6 +32,8 @@ CATALOG = "build"
 ROW_GROUP = 61_440
 # Raise it when the loader would make other tables from the same files, or files made before cannot be trusted.
 LOADER_VERSION = "3"
+
+_NO_ROOM = ("No space left", "Could not write file", "Failed to create directory")
 
 _FACTS = "create table if not exists meta.build (name varchar primary key, value varchar)"
 _LOADED = """
@@ -76,9 +79,10 @@ def open_build(
 
 def refused_by_machine(error: BaseException | None) -> bool:
     """Whether it was the disk or the memory that made DuckDB fail, and neither the file nor the SQL."""
-    no_room = "No space left" in str(error) or "Could not write file" in str(error)
-    known = (duckdb.OutOfMemoryException, duckdb.TransactionException)  # a commit that the disk did not take
-    return isinstance(error, known) or (isinstance(error, duckdb.Error) and no_room)
+    # a commit that the disk did not take is a TransactionException
+    if isinstance(error, MemoryError | duckdb.OutOfMemoryException | duckdb.TransactionException):
+        return True
+    return isinstance(error, duckdb.Error) and any(said in str(error) for said in _NO_ROOM)
 
 
 def remove_build(path: Path) -> None:
@@ -118,7 +122,7 @@ def _connect(
 ) -> duckdb.DuckDBPyConnection:
     """The file is attached, not opened: only so can its row groups be made smaller."""
     try:
-        con = duckdb.connect(config=config)
+        con = writing(duckdb.connect(config=config))
     except duckdb.Error as error:
         raise StorageError(_refused(path, error)) from error
     options = f"storage_version {text(storage_version)}, row_group_size {ROW_GROUP}, recovery_mode no_wal_writes"

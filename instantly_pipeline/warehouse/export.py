@@ -12,7 +12,8 @@ from pathlib import Path
 import duckdb
 
 from instantly_pipeline.errors import StorageError, UsageError
-from instantly_pipeline.warehouse.reader import open_published
+from instantly_pipeline.warehouse.interruption import temporary
+from instantly_pipeline.warehouse.reader import explained, open_published
 from instantly_pipeline.warehouse.sqltext import ident, text
 from instantly_pipeline.warehouse.xlsx import MOST_ROWS, write_xlsx
 
@@ -53,7 +54,7 @@ def export(published_file: Path, mart: str, form: str, out: Path) -> Export:
     UsageError where `form` cannot hold the rows, StorageError where `out` cannot be written.
     """
     write = {"csv": _csv, "parquet": _parquet, "xlsx": _xlsx}[form]
-    with open_published(published_file, closed=False) as con, _replacing(out) as beside:
+    with _replacing(out) as beside, open_published(published_file, writes=beside) as con, explained("This export"):
         return write(con, f"marts.{mart}", beside)
 
 
@@ -66,7 +67,9 @@ def _parquet(con: duckdb.DuckDBPyConnection, table: str, to: Path) -> Export:
 
 
 def _copy(con: duckdb.DuckDBPyConnection, table: str, to: Path, options: str) -> Export:
-    return Export(con.execute(f"copy {ident(table)} to {text(str(to))} ({options})").fetchall()[0][0])
+    # a file of its own beside `to` it could not write: it is let at this one only
+    [[rows]] = con.execute(f"copy {ident(table)} to {text(str(to))} ({options}, use_tmp_file false)").fetchall()
+    return Export(rows)
 
 
 def _xlsx(con: duckdb.DuckDBPyConnection, table: str, to: Path) -> Export:
@@ -85,7 +88,8 @@ def _replacing(out: Path) -> Iterator[Path]:
     beside = out.with_name(f".{out.name}.{secrets.token_hex(4)}.tmp")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        yield beside
+        with temporary(beside):
+            yield beside
         beside.replace(out)
     except (OSError, duckdb.IOException) as error:
         why = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]

@@ -13,7 +13,10 @@ from instantly_pipeline.warehouse.sqltext import text
 _FITS = {
     Type.TEXT: "json_type({raw}) not in ('OBJECT', 'ARRAY')",
     Type.INT: r"regexp_full_match({raw} ->> '$', '-?\d+(\.0+)?')",
-    Type.FLOAT: r"regexp_full_match({raw} ->> '$', '-?\d+(\.\d+)?([eE][+-]?\d+)?')",
+    Type.FLOAT: (
+        r"regexp_full_match({raw} ->> '$', '-?\d+(\.\d+)?([eE][+-]?\d+)?') "
+        "and isfinite(try_cast({raw} ->> '$' as double))"
+    ),
     Type.BOOL: "json_type({raw}) <> 'VARCHAR' and {raw} ->> '$' in ('true', 'false', '0', '1')",
 }
 

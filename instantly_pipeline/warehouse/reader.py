@@ -6,15 +6,28 @@ nothing and reach nothing else. Other connections of this process to the file do
 
 from __future__ import annotations
 
+import glob
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from instantly_pipeline.errors import StorageError, UsageError
-from instantly_pipeline.warehouse.sqltext import text
+from instantly_pipeline.errors import OverdueError, StorageError, UsageError
+from instantly_pipeline.settings import load
+from instantly_pipeline.warehouse.build import refused_by_machine
+from instantly_pipeline.warehouse.interruption import at_most, reading
+from instantly_pipeline.warehouse.sqltext import first_line, text
+
+_BATCH = 10_000  # rows; between two batches a signal is heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,21 +113,28 @@ class Status:
     reconciliation: Compared
 
 
-def open_published(published_file: Path, *, closed: bool = True) -> duckdb.DuckDBPyConnection:
-    """A connection that reads the published file and nothing else, in UTC; unless `closed`, it may write other files.
+def open_published(published_file: Path, *, writes: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """A connection that reads the published file and no other, in UTC, and writes none but `writes`.
 
-    UsageError where nothing was published, StorageError where the file cannot be read.
+    The one way to open it, in commands, reports and notebooks: within INSTANTLY_MEMORY_LIMIT, with a temporary folder
+    in the data directory that DuckDB makes at the first need and removes. UsageError where nothing was published,
+    StorageError where the file cannot be read.
     """
     if not published_file.exists():
         raise UsageError(f"There is no {published_file} yet. Run `instantly-pipeline sync` first.")
-    con = duckdb.connect()
+    spill = _spill_folder(published_file)
+    try:
+        con = reading(duckdb.connect(config=_config(spill)), spill)
+    except duckdb.Error as error:
+        raise UsageError(f"INSTANTLY_MEMORY_LIMIT cannot be used: {first_line(error)}") from error
     try:
         con.execute(f"attach {text(str(published_file))} as warehouse (read_only)")
         con.execute("use warehouse")
         con.execute("set TimeZone = 'UTC'")
-        con.execute("set autoinstall_known_extensions = false")
-        if closed:
-            con.execute("set enable_external_access = false")
+        con.execute("set enable_progress_bar = false")  # it would be drawn into the answer where no script is run
+        if writes is not None:
+            con.execute(f"set allowed_paths = [{text(str(writes))}]")
+        con.execute("set enable_external_access = false")
         con.execute("set lock_configuration = true")
     except duckdb.Error as error:
         con.close()
@@ -124,20 +144,89 @@ def open_published(published_file: Path, *, closed: bool = True) -> duckdb.DuckD
     return con
 
 
-def query(published_file: Path, sql: str, *, limit: int | None = None) -> QueryResult:
-    """The answer to one SQL statement, at most `limit` rows of it.
+def _config(spill: Path) -> dict[str, str | bool | int | float | list[str]]:
+    limit = load().memory_limit
+    return {"memory_limit": limit, "temp_directory": str(spill), "autoinstall_known_extensions": "false"}
 
-    UsageError where nothing was published, the statement is wrong or would write.
+
+def _spill_folder(published_file: Path) -> Path:
+    """Where DuckDB may put what memory does not hold; those of processes that were killed are removed."""
+    spill = published_file.absolute().parent.parent / "work" / "spill"
+    with suppress(OSError):  # said when it is needed
+        spill.mkdir(mode=0o700, exist_ok=True)
+    host = socket.gethostname()
+    for left in spill.glob(f"reading-{glob.escape(host)}-*"):
+        with suppress(ValueError, PermissionError):  # another user's process runs
+            try:
+                os.kill(int(left.name.rpartition("-")[2]), 0)
+            except ProcessLookupError:
+                shutil.rmtree(left, ignore_errors=True)
+    return spill / f"reading-{host}-{os.getpid()}"
+
+
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Turns a lack of memory or of room for `what` (`This query`) into a StorageError that says what to set.
+
+    KeyboardInterrupt where DuckDB was told to stop.
     """
-    con = open_published(published_file)
     try:
+        yield
+    except duckdb.InterruptException as error:
+        raise KeyboardInterrupt from error
+    except (duckdb.Error, MemoryError) as error:
+        if not refused_by_machine(error):
+            raise
+        limit = load().memory_limit
+        raise StorageError(
+            f"{what} needs more than there is: {limit} of memory (INSTANTLY_MEMORY_LIMIT), and on the disk what its "
+            f"temporary folder can take ({first_line(error)}). Nothing was changed. Ask for less at "
+            "once, raise the limit, or free some space in the data directory, which must be writable."
+        ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a query while it is read: `batches` of rows, of which none is held."""
+
+    columns: list[str]
+    types: list[str]
+    batches: Iterator[list[tuple[Any, ...]]]
+
+
+@contextmanager
+def asked(published_file: Path, sql: str, *, timeout: float | None = None) -> Iterator[Answer]:
+    """Ask one SQL statement; its rows come while they are worked out.
+
+    UsageError where nothing was published, the statement is wrong or would write; OverdueError after `timeout`
+    seconds; StorageError where memory or disk do not suffice.
+    """
+    late = _overdue(timeout)
+    bounded = partial(at_most, seconds=timeout, code=late.exit_code, said=f"Error: {late}")
+    with closing(open_published(published_file)) as con, _told(late), explained("This query"), bounded(con):
         if not con.extract_statements(sql):
             raise UsageError("There is no SQL to answer.")
-        cursor = con.execute(sql)
-        described = cursor.description or []
-        rows = cursor.fetchall() if limit is None else cursor.fetchmany(limit)
+        described = con.execute(sql).description or []
+        names, types = [column[0] for column in described], [str(column[1]) for column in described]
+        yield Answer(names, types, iter(lambda: con.fetchmany(_BATCH), []))
+
+
+def _overdue(timeout: float | None) -> OverdueError:
+    return OverdueError(
+        f"The query was not answered within {timeout} s and was stopped. Nothing was changed; give it more with "
+        "--timeout, or ask for less."
+    )
+
+
+@contextmanager
+def _told(late: OverdueError) -> Iterator[None]:
+    """DuckDB's complaints in the words of this room."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise late from error
     except duckdb.PermissionException as error:
-        raise UsageError(f"Only the published file can be read here: {_first(error)}") from error
+        raise UsageError(f"Only the published file can be read here: {first_line(error)}") from error
     except duckdb.Error as error:
         if "read-only mode" in str(error):
             raise UsageError(
@@ -145,40 +234,45 @@ def query(published_file: Path, sql: str, *, limit: int | None = None) -> QueryR
                 "another database that attaches it."
             ) from error
         raise UsageError(f"DuckDB cannot answer this: {error}") from error
-    finally:
-        con.close()
-    return QueryResult([column[0] for column in described], [str(column[1]) for column in described], rows)
 
 
-def _first(error: Exception) -> str:
-    return str(error).splitlines()[0]
+def query(published_file: Path, sql: str, *, limit: int | None = None, timeout: float | None = None) -> QueryResult:
+    """The answer to one SQL statement as a whole, at most `limit` rows of it. Errors as of `asked`."""
+    with asked(published_file, sql, timeout=timeout) as answer:
+        rows = list(islice(chain.from_iterable(answer.batches), limit))
+    return QueryResult(answer.columns, answer.types, rows)
 
 
 def status(published_file: Path, *, runs: int = 5) -> Status:
     """How the published file stands, with the last `runs` runs of each workspace."""
     con = open_published(published_file)
     try:
-        published = _rows(
-            con, "select published_at::varchar, run_id from meta.published order by published_at desc limit 1"
-        )
-        at, run = published[0] if published else (None, None)
-        return Status(
-            published_at=_time(at),
-            published_run=run,
-            streams=[StreamStatus(*_timed(row, 5)) for row in _rows(con, _STREAMS)],
-            runs=[RunStatus(*_timed(row, 3, 4)) for row in _rows(con, _RUNS, runs)],
-            quarantined=_rows(con, "select count(*) from meta.quarantine")[0][0],
-            drifted=_rows(con, "select count(*) from meta.schema_drift")[0][0],
-            held_deletes=_rows(con, "select count(*) from meta.held_deletes")[0][0],
-            reconciliation=_compared(con),
-        )
+        with explained("The status"):
+            return _status(con, runs)
     except duckdb.Error as error:
         raise StorageError(
-            f"{published_file} is not a file this version can read ({_first(error)}). "
+            f"{published_file} is not a file this version can read ({first_line(error)}). "
             "`instantly-pipeline rebuild` makes it again."
         ) from error
     finally:
         con.close()
+
+
+def _status(con: duckdb.DuckDBPyConnection, runs: int) -> Status:
+    published = _rows(
+        con, "select published_at::varchar, run_id from meta.published order by published_at desc limit 1"
+    )
+    at, run = published[0] if published else (None, None)
+    return Status(
+        published_at=_time(at),
+        published_run=run,
+        streams=[StreamStatus(*_timed(row, 5)) for row in _rows(con, _STREAMS)],
+        runs=[RunStatus(*_timed(row, 3, 4)) for row in _rows(con, _RUNS, runs)],
+        quarantined=_rows(con, "select count(*) from meta.quarantine")[0][0],
+        drifted=_rows(con, "select count(*) from meta.schema_drift")[0][0],
+        held_deletes=_rows(con, "select count(*) from meta.held_deletes")[0][0],
+        reconciliation=_compared(con),
+    )
 
 
 def _compared(con: duckdb.DuckDBPyConnection) -> Compared:

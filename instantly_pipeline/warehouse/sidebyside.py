@@ -6,9 +6,9 @@ checks of most workspaces are many statements over fewer rows, so it is these th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from graphlib import TopologicalSorter
 from typing import TypeVar
 
@@ -52,7 +52,8 @@ def side_by_side(
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 name, hand = running.pop(future)
                 free.append(hand)
-                results[name] = future.result()
+                with _noted(name):
+                    results[name] = future.result()
                 order.done(name)
     except BaseException:
         _end(running, [con, *hands])
@@ -62,6 +63,16 @@ def side_by_side(
         for hand in hands:
             hand.close()
     return {name: results[name] for name in needs}
+
+
+@contextmanager
+def _noted(name: Hashable) -> Iterator[None]:
+    """Notes beside an error at what it was raised."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(str(getattr(name, "name", name)))
+        raise
 
 
 def _end(running: Collection[Future[T]], hands: Sequence[Connection]) -> None:

@@ -51,3 +51,8 @@ def first(rows: Sequence[Row]) -> Row | None:
 def digest(*parts: str) -> str:
     """What tells one list of texts from every other."""
     return hashlib.blake2b("".join(f"{len(part)}:{part}" for part in parts).encode(), digest_size=16).hexdigest()
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, or else its kind."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -38,6 +38,7 @@ from instantly_pipeline.warehouse.publish import (
 )
 from instantly_pipeline.warehouse.reconcile import reconcile
 from instantly_pipeline.warehouse.runner import ModelResult, run_models
+from instantly_pipeline.warehouse.sqltext import first_line
 
 # What DuckDB raises when a block of the file is not what it should be, or a table of the cache is missing.
 DAMAGE = (
@@ -135,14 +136,16 @@ class Warehouse:
         """Says in words that the disk or the memory did not suffice, with the build file closed: it is as it was."""
         try:
             yield
-        except duckdb.Error as error:
+        except (duckdb.Error, MemoryError) as error:
             if not refused_by_machine(error):
                 raise
             self.close()
+            names = ", ".join(getattr(error, "__notes__", ()))
             raise StorageError(
-                f"There is no room: the disk that holds {self.layout.work} is full, or more than {self._memory_limit} "
-                "of memory and its space for spilled data are needed. What was synced is safe and the published file "
-                "is as it was; free some space, or raise the memory limit, and run the same command again."
+                f"There is no room{f' for {names}' if names else ''}: the disk that holds {self.layout.work} is full, "
+                f"or more than {self._memory_limit} of memory (INSTANTLY_MEMORY_LIMIT) and its space for spilled data "
+                f"are needed ({first_line(error)}). What was synced is safe and the published file is as it was; free "
+                "some space, or raise the limit, and run the same command again."
             ) from error
 
     def _load(self, as_of: datetime | None) -> dict[str, LoadResult]:

@@ -22,6 +22,11 @@ class Wire(Enum):
     TRUNCATE = "the body ends before its Content-Length"
     HANG = "no answer ever comes"
     DRIP = "the answer comes a byte at a time and never ends"
+    DRIP_HEAD = "a header comes now and then and never the last one"
+    HEADERS = "headers without end"
+    LONG_HEADER = "a header without end"
+    CHUNKS = "chunks without end"
+    NO_LENGTH = "a Content-Length that is none"
 
 
 @dataclass(frozen=True)
@@ -126,8 +131,11 @@ async def _write(writer: asyncio.StreamWriter, reply: Reply) -> bool:
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     if reply.wire in (Wire.RESET, Wire.CLOSE):
         return False
+    if reply.wire in _WITHOUT_END:
+        await _endless(writer, reply, reply.wire)
     more = 100 if reply.wire in (Wire.TRUNCATE, Wire.DRIP) else 0
-    headers = {"content-length": str(len(reply.content) + more), **reply.headers}
+    length = "-5" if reply.wire is Wire.NO_LENGTH else str(len(reply.content) + more)
+    headers = {"content-length": length, **reply.headers}
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     writer.write(f"HTTP/1.1 {reply.status} x\r\n{head}\r\n".encode() + reply.content)
     await writer.drain()
@@ -136,6 +144,23 @@ async def _write(writer: asyncio.StreamWriter, reply: Reply) -> bool:
         writer.write(b" ")
         await writer.drain()
     return reply.wire is None
+
+
+_WITHOUT_END = {
+    Wire.DRIP_HEAD: (b"", b"x: y\r\n"),
+    Wire.HEADERS: (b"", b"x: %b\r\n" % (b"y" * 1000)),
+    Wire.LONG_HEADER: (b"x: ", b"y" * 1000),
+    Wire.CHUNKS: (b"transfer-encoding: chunked\r\n\r\n", b"10000\r\n%b\r\n" % (b" " * 2**16)),
+}
+
+
+async def _endless(writer: asyncio.StreamWriter, reply: Reply, wire: Wire) -> None:
+    begins, goes_on = _WITHOUT_END[wire]
+    writer.write(f"HTTP/1.1 {reply.status} x\r\n".encode() + begins)
+    while True:
+        writer.write(goes_on)
+        await writer.drain()
+        await asyncio.sleep(0.02 if wire is Wire.DRIP_HEAD else 0)
 
 
 def page(*ids: object, after: object = None, **more: object) -> Reply:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import ssl
 import subprocess
+import zlib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,9 @@ import httpx
 import pytest
 
 from instantly_pipeline.api.client import Timeouts
-from instantly_pipeline.api.retry import CannotConnect
-from instantly_pipeline.errors import ConnectionFault, Exhausted
+from instantly_pipeline.api.receive import LARGEST
+from instantly_pipeline.api.retry import CannotConnect, RetryPolicy
+from instantly_pipeline.errors import BadBody, ConnectionFault, Exhausted, KeyRejected, NotFound
 
 from .fakes import FakeClock, client_of, run
 from .server import Reply, Server, Wire
@@ -42,7 +46,98 @@ def test_a_fault_that_stays_is_given_up_as_a_broken_connection(wire: Wire) -> No
             assert len(server.requests) == 8
             return caught.value.__cause__
 
-    assert type(run(main())) is ConnectionFault
+    assert type(run(main())) is (BadBody if wire is Wire.CHUNKS else ConnectionFault)
+
+
+@cache
+def packed(kind: str) -> bytes:
+    """A hundred megabytes of zeros in a hundredth of that."""
+    packer = zlib.compressobj(1, wbits=31 if kind == "gzip" else 15)
+    return packer.compress(bytes(3 * LARGEST)) + packer.flush()
+
+
+@pytest.mark.parametrize("kind", ["gzip", "deflate"])
+def test_a_small_body_that_unpacks_to_a_large_one_is_refused_with_the_limit(kind: str) -> None:
+    async def main() -> Exhausted:
+        bomb = Reply(packed(kind), headers={"content-encoding": kind})
+        async with Server(bomb) as server, client_of(server, retry=RetryPolicy(tries=2)) as client:
+            with pytest.raises(Exhausted) as caught:
+                await client.get("/api/v2/x")
+            assert len(server.requests) == 2
+            return caught.value
+
+    error = run(main())
+    assert type(error.__cause__) is BadBody
+    assert "more than 32 MB, the most that is read of one" in str(error)
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "gzip,gzip,gzip"])
+def test_what_was_not_asked_for_is_not_unpacked(encoding: str) -> None:
+    async def main() -> object:
+        odd = Reply(gzip.compress(gzip.compress(b"{}")), headers={"content-encoding": encoding})
+        async with Server(odd, Reply({"a": 1})) as server, client_of(server) as client:
+            answer = await client.get("/api/v2/x")
+            assert server.requests[0].headers["accept-encoding"] == "gzip, deflate"
+            assert len(server.requests) == 2
+            return answer
+
+    assert run(main()) == {"a": 1}
+
+
+def test_a_large_page_is_read_and_a_few_at_once_too() -> None:
+    big = {"items": [{"id": "x", "text": "y" * (3 * 2**20)}]}
+
+    async def main() -> list[object]:
+        async with Server(Reply(big)) as server, client_of(server) as client:
+            return list(await asyncio.gather(*(client.get("/api/v2/x") for _ in range(4))))
+
+    assert run(main()) == [big] * 4
+
+
+def test_a_length_beyond_the_limit_is_refused_before_anything_is_read() -> None:
+    async def main() -> object:
+        lie = Reply(b"{}", headers={"content-length": str(10**12)})
+        async with Server(lie, Reply({"a": 1})) as server, client_of(server) as client:
+            return await client.get("/api/v2/x")
+
+    assert run(main()) == {"a": 1}
+
+
+@pytest.mark.parametrize("wire", [Wire.DRIP, Wire.CHUNKS, Wire.TRUNCATE])
+def test_an_errors_body_that_never_ends_does_not_hide_its_status(wire: Wire) -> None:
+    async def main() -> None:
+        async with Server(Reply(b'{"message": "no"', 401, wire=wire)) as server, client_of(server) as client:
+            with pytest.raises(KeyRejected):
+                await client.get("/api/v2/x")
+            assert len(server.requests) == 1
+            assert client.stats.bytes_received < 2**20
+
+    run(main())
+
+
+def test_an_errors_packed_body_is_unpacked_a_little_way() -> None:
+    async def main() -> str:
+        bomb = Reply(packed("gzip"), 404, {"content-encoding": "gzip"})
+        said = Reply(gzip.compress(b'{"message": "no such thing"}'), 404, {"content-encoding": "gzip"})
+        async with Server(bomb, said) as server, client_of(server) as client:
+            with pytest.raises(NotFound):
+                await client.get("/api/v2/x")
+            with pytest.raises(NotFound) as caught:
+                await client.get("/api/v2/x")
+            return str(caught.value)
+
+    assert "no such thing" in run(main())
+
+
+def test_a_packed_body_that_ends_too_soon_is_a_broken_connection() -> None:
+    async def main() -> object:
+        half = Reply(gzip.compress(b'{"a": 1, "b": 2}')[:-9], headers={"content-encoding": "gzip"})
+        async with Server(half) as server, client_of(server) as client:
+            with pytest.raises(Exhausted) as caught:
+                await client.get("/api/v2/x")
+            return type(caught.value.__cause__)
+
+    assert run(main()) is ConnectionFault
 
 
 def test_a_compressed_body_is_read_and_a_broken_one_is_a_broken_connection() -> None:

@@ -46,6 +46,9 @@ class Shell:
             code = run_safely(cli, args)
         return subprocess.CompletedProcess(args, code, out.getvalue(), err.getvalue())
 
+    def start_command(self, *args: str) -> list[str]:
+        return [*COMMAND, *args]
+
     def start(self, *args: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [*COMMAND, *args], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -16,7 +16,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from instantly_pipeline.cli.failures import BROKEN_PIPE, INTERRUPTED
+from instantly_pipeline.cli.failures import BROKEN_PIPE
+from instantly_pipeline.cli.signals import INTERRUPTED
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.lock import writing
 from instantly_pipeline.settings import PROJECT_ROOT

@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 
 import click
+import duckdb
+import pyarrow as pa
 import pytest
 
-from instantly_pipeline.cli.failures import INTERRUPTED, LOG_NAME, run_safely
+from instantly_pipeline.cli.failures import LOG_NAME, run_safely
+from instantly_pipeline.cli.signals import INTERRUPTED
 from instantly_pipeline.errors import LockedError, StorageError, UsageError
 from tests.cli.conftest import Shell
 from tests.orchestration.pipeline import interrupted_query
@@ -23,6 +26,11 @@ def failing(error: BaseException) -> click.Command:
     return command
 
 
+def noted(error: BaseException, note: str) -> BaseException:
+    error.add_note(note)
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
@@ -30,6 +38,9 @@ def failing(error: BaseException) -> click.Command:
         (LockedError("taken"), 2, "Error: taken\n"),
         (StorageError("the disk is full"), 1, "Error: the disk is full\n"),
         (OSError(28, "No space left on device"), 1, "Error: The disk is full. Free some space and run the same"),
+        (noted(MemoryError(), "the stream leads"), 1, "Error: Memory did not suffice for the stream leads. What was"),
+        (pa.ArrowMemoryError("malloc of size 9 failed"), 1, "Error: Memory did not suffice (malloc of size 9 failed)."),
+        (duckdb.OutOfMemoryException("no"), 1, "Error: Memory did not suffice (no). What was synced and published"),
         (KeyboardInterrupt(), INTERRUPTED, "\nStopped; nothing is lost. Run the same command to go on.\n"),
     ],
 )

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instantly_pipeline.errors import StorageError
+from instantly_pipeline.jsontext import loads
 from instantly_pipeline.lake import index as index_module
 from instantly_pipeline.lake.changes import WriterClock, last_written
 from instantly_pipeline.lake.layout import Layout, open_lake, storage_error
@@ -152,8 +153,8 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing_half_written(tmp_path: Pat
 
 def test_a_new_alias_writes_no_new_versions(tmp_path: Path) -> None:
     sent = {
-        "id": "1", "heading": "x", "score": 1.5, "made_at": "2026-03-05T23:10:00.557Z", "day": "2026-03-05",
-        "more": {"a": [1, None]}, "unknown": {"b": 1},
+        "id": "1", "heading": "x", "score": 2**60 + 1, "made_at": "2026-03-05T23:10:00.557Z", "day": "2026-03-05",
+        "more": {"a": [1, None, 2**70 + 1]}, "unknown": loads(b'{"b": 0.1234567890123456789}'),
     }  # fmt: skip
     Writer(tmp_path).run(sent)
     renamed = [

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from instantly_pipeline.jsontext import loads
 from instantly_pipeline.lake.conform import Conformer, Drift, Rejected
 from instantly_pipeline.streams.registry import all_streams
 from tests.lake.helpers import THINGS
@@ -31,7 +32,7 @@ def row(record: dict[str, Any]) -> dict[str, Any]:
         ("count", -(2**63), -(2**63)),
         ("score", 3, 3.0),
         ("score", "2.5", 2.5),
-        ("score", 2**60 + 1, float(2**60 + 1)),
+        ("name", 2**70 + 1, "1180591620717411303425"),
         ("live", 1, True),
         ("live", False, False),
         ("made_at", "2026-03-05T23:10:00.557Z", datetime(2026, 3, 5, 23, 10, 0, 557000, UTC)),
@@ -89,6 +90,43 @@ def test_a_converted_value_is_noted_but_not_doubled_into_extra() -> None:
     batch = Conformer(THINGS).batch([{"id": "1", "count": "12"}])
     assert [o.reason for o in batch.oddities] == ["converted"]
     assert batch.table["extra"].to_pylist() == [None]
+
+
+@pytest.mark.parametrize(
+    ("column", "number", "found"),
+    [
+        ("count", "1e30", "integer beyond 64 bits"),
+        ("count", "123456789012345678901234567890", "integer beyond 64 bits"),
+        ("count", "0.1234567890123456789", "number beyond a double"),
+        ("score", "1e400", "integer beyond 64 bits"),
+        ("live", "123456789012345678901234567890", "integer beyond 64 bits"),
+        ("day", "123456789012345678901234567890", "integer beyond 64 bits"),
+    ],
+)
+def test_a_number_too_large_for_its_column_is_null_there_and_kept_in_extra(
+    column: str, number: str, found: str
+) -> None:
+    batch = Conformer(THINGS).batch([loads(f'{{"id": "1", "{column}": {number}}}'.encode())])
+    [stored] = batch.table.to_pylist()
+    assert stored[column] is None
+    assert loads(stored["extra"].encode()) == loads(f'{{"{column}": {number}}}'.encode())
+    assert [(o.column, o.found, o.reason) for o in batch.oddities] == [(column, found, "does not fit; kept in extra")]
+
+
+@pytest.mark.parametrize("number", ["0.1234567890123456789", str(2**60 + 1)])
+def test_a_number_with_more_digits_than_a_double_is_rounded_in_its_column_and_whole_in_extra(number: str) -> None:
+    batch = Conformer(THINGS).batch([loads(f'{{"id": "1", "score": {number}}}'.encode())])
+    [stored] = batch.table.to_pylist()
+    assert (stored["score"], stored["extra"]) == (float(number), f'{{"score":{number}}}')
+    assert [o.reason for o in batch.oddities] == ["rounded; all digits kept in extra"]
+
+
+def test_numbers_in_json_columns_unknown_fields_and_records_without_a_key_keep_their_digits() -> None:
+    text = '{"n":[123456789012345678901234567890,0.1234567890123456789,-9223372036854775809]}'
+    batch = Conformer(THINGS).batch([{"id": "1", "more": loads(text.encode()), "new": loads(text.encode())}])
+    [stored] = batch.table.to_pylist()
+    assert (stored["more"], stored["extra"]) == (text, f'{{"new":{text}}}')
+    assert Conformer(THINGS).batch([{"new": loads(text.encode())}]).keyless == [f'{{"new":{text}}}']
 
 
 def test_unknown_fields_are_kept_whole_and_counted_as_drift() -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from instantly_pipeline.lake.record import KeyMaker, canonical, digest
+from instantly_pipeline.jsontext import loads
+from instantly_pipeline.lake.record import KeyMaker, canonical, digest, to_json
 from instantly_pipeline.streams.registry import all_streams
 
 SCALARS = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
@@ -61,6 +62,29 @@ def test_the_hash_is_that_of_the_rules_spelled_out(record: dict[str, Any]) -> No
     assert digest(record) == blake2b(text, digest_size=16).hexdigest()
 
 
+def as_hashed_so_far(value: Any) -> bytes:
+    """The canonical form as it was written when every number was an int or a float."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+@given(RECORDS)
+@example({"a": 1e30, "b": 1e-7, "c": -(2**63) - 1, "\u00e9": "\x7f\u2028\x01"})
+def test_what_was_hashed_exactly_is_hashed_as_before(record: dict[str, Any]) -> None:
+    assert canonical(record) == as_hashed_so_far(spelled_out(record))
+
+
+LONG = st.decimals(allow_nan=False, allow_infinity=False, places=25).map(str) | st.integers().map(str)
+
+
+@given(st.dictionaries(st.text("ab", max_size=2), LONG))
+def test_stored_text_hashes_as_what_was_sent(numbers: dict[str, str]) -> None:
+    sent = loads(json.dumps(numbers).replace(': "', ": ").replace('",', ",").replace('"}', "}").encode())
+    assert digest(loads(to_json(sent).encode())) == digest(sent)
+
+
 @given(RECORDS, st.randoms())
 def test_the_order_of_keys_does_not_matter(record: dict[str, Any], random: Any) -> None:
     items = list(record.items())
@@ -72,6 +96,8 @@ def test_the_order_of_keys_does_not_matter(record: dict[str, Any], random: Any) 
     ("one", "other"),
     [
         ({"a": 1}, {"a": 1.0}),
+        (loads(b'{"a": 12345678901234567890.00}'), {"a": 12345678901234567890}),
+        (loads(b'{"a": 0.12345678901234567890}'), loads(b'{"a": 0.1234567890123456789}')),
         ({"a": 1, "b": None}, {"a": 1}),
         ({"a": {"b": None, "c": 2}}, {"a": {"c": 2.0}}),
         ({"a": [{"b": None}]}, {"a": [{}]}),
@@ -91,6 +117,8 @@ def test_what_means_the_same_hashes_the_same(one: dict[str, Any], other: dict[st
         ({"a": 1.5}, {"a": 1}),
         ({"a": {}}, {}),
         ({"a": 2**70}, {"a": 2**70 + 1}),
+        (loads(b'{"a": 0.1234567890123456789}'), loads(b'{"a": 0.1234567890123456788}')),
+        (loads(b'{"a": 1e400}'), loads(b'{"a": 1e401}')),
     ],
 )
 def test_what_differs_hashes_differently(one: dict[str, Any], other: dict[str, Any]) -> None:
@@ -102,6 +130,7 @@ def test_what_differs_hashes_differently(one: dict[str, Any], other: dict[str, A
     [
         ("campaigns", {"id": "0199"}, '["0199"]'),
         ("campaigns", {"id": 'a"b'}, '["a\\"b"]'),
+        ("campaigns", {"id": 2**70 + 1}, '["1180591620717411303425"]'),
         ("campaigns", {"id": "a\tb\u0000"}, '["a\\tb\\u0000"]'),
         ("accounts", {"email": "Ann@Send.Example"}, '["ann@send.example"]'),
         ("daily_analytics", {"campaign_id": "c", "date": "2026-03-01"}, '["c","2026-03-01"]'),

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from instantly_pipeline.errors import UsageError
 from instantly_pipeline.sandbox.config import SandboxConfig
 from instantly_pipeline.streams.registry import all_streams
-from instantly_pipeline.sync.report import Outcome
+from instantly_pipeline.sync.engine import World, sync
+from instantly_pipeline.sync.report import Outcome, Request
 from tests.sync.harness import NOON, Bench, assert_mirrors, bench, stream_result
 
 LEADS = "/api/v2/leads/list"
@@ -35,6 +38,31 @@ def test_a_passing_fault_is_retried(at: Bench, kind: str) -> None:
     assert report.exit_code == 0
     assert report.workspaces[0].retries == 3
     assert_mirrors(at)
+
+
+class Narrow(httpx.AsyncBaseTransport):
+    """A wire whose answers from some paths no memory holds."""
+
+    def __init__(self, *paths: str) -> None:
+        self._wire = httpx.AsyncHTTPTransport(verify=False)
+        self._paths = paths
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path in self._paths:
+            raise MemoryError
+        return await self._wire.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self._wire.aclose()
+
+
+def test_an_answer_that_memory_is_too_small_for_costs_its_stream_alone_and_is_named(at: Bench) -> None:
+    world = World(time=at.time, sizes=at.sizes, transport=lambda: Narrow("/api/v2/accounts"))
+    report = asyncio.run(sync(at.settings(), Request(("accounts", "campaigns")), world=world))
+    assert ended(report, "campaigns") == (Outcome.OK, 3)
+    result = stream_result(report, "accounts")
+    assert result.outcome is Outcome.FAILED
+    assert "GET /api/v2/accounts: there is not enough memory for its answer" in (result.reason or "")
 
 
 def test_a_minute_of_429_is_waited_for(at: Bench) -> None:

@@ -109,6 +109,12 @@ def test_a_memory_limit_duckdb_does_not_know_is_refused_in_words(opener: Opener)
         opener(THINGS, memory_limit="much").load()
 
 
+def test_a_table_that_memory_is_too_small_for_is_named_with_what_to_set(lake: LakeWriter, opener: Opener) -> None:
+    lake.upsert(THINGS, [{"id": f"{number}", "name": "x" * 100} for number in range(60_000)])
+    with pytest.raises(StorageError, match=r"no room for things: .* 9MB of memory \(INSTANTLY_MEMORY_LIMIT\)"):
+        opener(THINGS, memory_limit="9MB").load()
+
+
 def test_a_file_that_another_process_has_open_is_left_alone(lake: LakeWriter, opener: Opener) -> None:
     lake.layout.work.mkdir()
     script = (

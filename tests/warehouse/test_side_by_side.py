@@ -37,6 +37,15 @@ def test_each_is_done_after_those_it_needs_and_told_in_the_order_asked(con: Conn
     assert con.execute("select * from c").fetchall() == [("c",)]
 
 
+def test_an_error_says_at_which_of_them_it_was_raised(con: Connection) -> None:
+    def work(hand: Connection, name: str) -> None:
+        hand.execute(f"select {name}")
+
+    with pytest.raises(duckdb.BinderException) as caught:
+        side_by_side(con, {"nothing": ()}, work)
+    assert caught.value.__notes__ == ["nothing"]
+
+
 def test_two_are_under_way_at_once_on_connections_like_the_first(con: Connection) -> None:
     both = threading.Barrier(2, timeout=30)
 
