@@ -4,6 +4,7 @@
     |- Fatal                 stop the whole run
     |  |- UsageError         a wrong command, option or setting          exit code 2
     |  |- LockedError        another command is writing                  exit code 2
+    |  |- WrongClock         the machine's clock is not the API's        exit code 2
     |  |- StorageError       the disk, a file or its format              exit code 1
     |  |- OverdueError       a query took longer than it may            exit code 124
     |  |- ModelError         a model or a contract in `sql/` is wrong   exit code 1
@@ -51,6 +52,12 @@ class UsageError(Fatal):
 
 class LockedError(Fatal):
     """Another process holds the data directory; nothing was changed."""
+
+    exit_code = 2
+
+
+class WrongClock(Fatal):
+    """The machine's clock is so wrong that what it dates would mislead; nothing was written."""
 
     exit_code = 2
 

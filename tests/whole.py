@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.lock import writing
@@ -26,25 +25,22 @@ def whole_run(
     begins: Callable[[str], None] = lambda phase: None,
 ) -> SyncReport:
     """Sync, load, models, checks, publish; `begins` hears which of them begins."""
-    layout = Layout(settings.data_dir)
+    layout, world = Layout(settings.data_dir), world or World()
+    now = world.time.now
     with (
         writing(settings.data_dir, command="sync"),
         Warehouse(layout, all_streams(), sql_dir=SQL, models=shipped_models()) as warehouse,
     ):
-        report = asyncio.run(sync(settings, request or Request(), on_event=on_event, world=world or World()))
+        report = asyncio.run(sync(settings, request or Request(), on_event=on_event, world=world))
         begins("load")
         warehouse.load()
         begins("models")
         warehouse.run_models()
         begins("checks")
-        compared = warehouse.reconcile(run_id=report.run_id, now=_now())
-        note_down(layout, report.run_id, "reconciliation", compared, now=_now)
-        warehouse.run_checks()
+        compared = warehouse.reconcile(run_id=report.run_id, now=now())
+        note_down(layout, report.run_id, "reconciliation", compared, now=now)
+        warehouse.run_checks(accepted=report.accepted)
         begins("publish")
-        done = warehouse.publish(run_id=report.run_id, now=_now())
-        note_down(layout, report.run_id, "published", [done.published_row], now=_now)
+        done = warehouse.publish(run_id=report.run_id, now=now())
+        note_down(layout, report.run_id, "published", [done.published_row], now=now)
     return report
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequenc
 from contextlib import aclosing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import lru_cache, partial
 from types import TracebackType
 from typing import Self, TypeVar
@@ -23,7 +24,7 @@ import orjson
 
 from instantly_pipeline.api import faults
 from instantly_pipeline.api.bodies import Page, decode, page_of
-from instantly_pipeline.api.clock import SYSTEM, Clock
+from instantly_pipeline.api.clock import SYSTEM, Ahead, Clock
 from instantly_pipeline.api.connection import Timeouts, checked, open_http, origin
 from instantly_pipeline.api.limiter import Limiter
 from instantly_pipeline.api.pace import Turn
@@ -100,7 +101,7 @@ class ApiClient:
 
     `base_url` is the API's origin without `/api/v2`; paths start with `/api/v2/`. At most `concurrency` requests are
     under way at a time. Errors are those of `instantly_pipeline.errors`, by what the caller can do; whatever is worth
-    another try was tried within the budget of `retry` and comes out as `Exhausted`.
+    another try was tried within the budget of `retry` and comes out as `Exhausted`. `ahead` compares the clocks.
     """
 
     def __init__(
@@ -120,6 +121,7 @@ class ApiClient:
         protect(checked(key))
         guard_logs(__name__)
         self.stats = ClientStats()
+        self.ahead = Ahead()
         self._base_url = base_url.rstrip("/")
         self._limiter = limiter
         self._apart = apart or {}
@@ -239,12 +241,15 @@ class ApiClient:
 
     async def _exchange(self, call: _Call, limiter: Limiter, turn: Turn) -> object:
         """One try: the JSON of a success, or the error that fits."""
+        sent = self._clock.monotonic()
         try:
             response, body = await self._send(call)
         except BaseException:
             limiter.unanswered(turn)
             raise
         self._reached = True
+        took = timedelta(seconds=self._clock.monotonic() - sent)
+        self.ahead.note(response.headers, received=self._clock.now(), took=took)
         error = None
         if not response.is_success:
             error = faults.of_status(

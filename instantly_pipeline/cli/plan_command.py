@@ -31,6 +31,8 @@ def plan_command(*, streams: str | None, workspaces: tuple[str, ...], full: bool
 
 
 def _lines(workspace: WorkspaceResult) -> Iterator[str]:
+    if workspace.clock is not None:
+        yield f"{workspace.name}: {workspace.clock}"
     found = workspace.plan
     if found is None:
         yield f"{workspace.name}: {workspace.outcome.value}: {workspace.reason}"
@@ -60,7 +62,8 @@ def _minutes(found: Plan, cost: Cost) -> str:
 def _as_json(workspace: WorkspaceResult) -> dict[str, Any]:
     found = workspace.plan
     whole: dict[str, Any] = {"workspace": workspace.name, "workspace_id": workspace.workspace_id,
-                             "outcome": workspace.outcome.value, "reason": workspace.reason}  # fmt: skip
+                             "outcome": workspace.outcome.value, "reason": workspace.reason,
+                             "clock": workspace.clock}  # fmt: skip
     if found is None:
         return whole
     whole |= {"per_minute": found.per_minute, "asked": found.asked, **_figures(found, found.total)}

@@ -38,6 +38,8 @@ def problems(report: RunReport) -> Iterator[str]:
     """One line for everything that is not as it should be, with what to do."""
     if report.sync_report is not None:
         for workspace in report.sync_report.workspaces:
+            if workspace.clock is not None:
+                yield f"Warning: {workspace.clock}"
             if workspace.outcome not in _FINE and not report.problem:
                 yield f"{workspace.name}: {workspace.outcome}: {workspace.reason}"
             for result in workspace.streams:

@@ -33,14 +33,14 @@ class Compacted:
 
 
 def compact(layout: Layout, *, now: datetime, on_day: Callable[[str], None] = lambda _: None) -> Compacted:
-    """Join the files of every closed UTC day, and remove those an earlier compaction has replaced.
+    """Join the files of every UTC day but today, and remove those an earlier compaction has replaced.
 
     The caller holds the data directory's lock. StorageError where the disk does not take it; then nothing has changed.
     """
     done = Compacted()
     today = f"synced={now.astimezone(UTC).date()}"
     for day in sorted(_days(layout)):
-        if day.name >= today:
+        if day.name == today:  # a day that lies ahead is no open one: instants only grow, and a clock was wrong once
             continue
         done.removed += _remove_replaced(day, now)
         groups = [group for group in _alike(current_files(day)) if len(group) > 1]

@@ -145,7 +145,8 @@ def _checks(context: dg.AssetExecutionContext, state: RunState) -> Made:
             this_run, clock = state.results.sync.run_id, state.overrides.clock
             compared = state.warehouse(context.log.info).reconcile(run_id=this_run, now=clock.now())
             note_down(state.layout, this_run, "reconciliation", compared, now=clock.now)
-        results = state.warehouse(context.log.info).run_checks()
+        accepted = state.results.sync.accepted if state.results.sync is not None else ()
+        results = state.warehouse(context.log.info).run_checks(accepted=accepted)
     state.results.checks = results
     by_check: dict[dg.AssetCheckKey, list[CheckResult]] = {}
     for result in results:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import unquote
 
@@ -35,6 +36,7 @@ class App:
         self.log = RequestLog()
         self.router = Router(ROUTES)
         self.turn = 0
+        self.ahead = 0.0 if config.now is None else None  # seconds; of the clock that dates answers, None: they are not
         self.shaped_as: tuple[Any, ...] = self._shape()
 
     def _shape(self) -> tuple[Any, ...]:
@@ -52,6 +54,7 @@ class App:
         if scope["type"] != "http":
             return
         request = await _read(scope, receive)
+        send = self._dated(send)
         if request.path.startswith(control.PREFIX):
             await respond(send, control.handle(self, request))
             return
@@ -67,6 +70,27 @@ class App:
         if delay:
             await asyncio.sleep(delay)
         await respond(send, answer)
+
+    def _dated(self, send: Send) -> Send:
+        """Puts the sandbox's clock on every answer that does not bring a date of its own."""
+        if self.ahead is None or not self.switches.date_header:
+            return send
+        date = (b"date", formatdate(self.now(), usegmt=True).encode())
+
+        async def dated(message: dict[str, Any]) -> None:
+            headers = message.get("headers", [])
+            if message["type"] == "http.response.start" and not any(name == b"date" for name, _ in headers):
+                message = {**message, "headers": [*headers, date]}
+            await send(message)
+
+        return dated
+
+    def now(self) -> float:
+        """The clock by which answers are dated, in seconds since 1970.
+
+        That of the world where it was said where that ends, else the real one; and as far ahead as it was set.
+        """
+        return (self.ahead or 0.0) + (time.time() if self.config.now is None else self.tenants.all[0].world.now / 1000)
 
     def _answer(self, request: Request, now: float) -> tuple[str, Tenant | None, Response]:
         """(name of the route, workspace, answer)."""

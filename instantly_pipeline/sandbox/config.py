@@ -12,9 +12,10 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 class SandboxConfig:
     """One sandbox: where it listens, whose world it is and how large.
 
-    `now` None is the real now; the world ends there and moves on by `/_sandbox/advance` only. `leads` is the number
-    of leads the first workspace's API lists at the start; further workspaces have a quarter of the campaigns,
-    leads and accounts. `scopes` are those of the main key. `extra_keys` are further keys of the first workspace.
+    `now` None is the real now; the world ends there and moves on by `/_sandbox/advance` only. Answers are dated by
+    the real clock; where `now` is given they are not, unless `/_sandbox/clock` says how. `leads` is the number of leads
+    the first workspace's API lists at the start; further workspaces have a quarter of the campaigns, leads and
+    accounts. `scopes` are those of the main key. `extra_keys` are further keys of the first workspace.
     `warm` renders every lead before the sandbox is ready, so that a benchmark measures its client.
     `switches` are patched over the defaults of `switches.Switches`.
     """

@@ -66,6 +66,15 @@ def _clock(app: "App", request: Request) -> Response:
     return ok({"now": iso(app.tenants.all[0].world.now)})
 
 
+def _set_clock(app: "App", request: Request) -> Response:
+    body = _body(request)
+    ahead = body.get("ahead_seconds") if isinstance(body, dict) else None
+    if isinstance(ahead, bool) or not isinstance(ahead, int | float):
+        raise ValueError("needs ahead_seconds, a number")
+    app.ahead = float(ahead)
+    return ok({"date": iso(round(app.now() * 1000))})
+
+
 def _advance(app: "App", request: Request) -> Response:
     body = _body(request)
     step = int(float(body.get("days", 0)) * DAY + float(body.get("hours", 0)) * HOUR)
@@ -207,6 +216,7 @@ def _warm(app: "App", request: Request) -> Response:
 
 HANDLERS: dict[tuple[str, str], Callable[["App", Request], Response]] = {
     ("GET", "/clock"): _clock,
+    ("POST", "/clock"): _set_clock,
     ("POST", "/advance"): _advance,
     ("GET", "/state"): _summary,
     ("POST", "/mutate"): _mutate,

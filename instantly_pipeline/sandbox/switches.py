@@ -52,7 +52,8 @@ class Switches:
     first workspace's keys), key_scopes (key -> scopes), key_status (key -> 401, 402 or 403), stream_status
     (path -> 401, 402, 403 or 404), ignore_unknown (off: an unknown key in the body
     of /leads/list is a 400).
-    Time: latency (seconds per answer), latency_by_path (path -> seconds).
+    Time: latency (seconds per answer), latency_by_path (path -> seconds), date_header (off: answers do not say what
+    time it is).
     """
 
     omit_nulls: bool = True
@@ -95,6 +96,7 @@ class Switches:
     key_status: dict[str, int] = field(default_factory=dict)
     stream_status: dict[str, int] = field(default_factory=dict)
     ignore_unknown: bool = True
+    date_header: bool = True
     latency: float = 0.0
     latency_by_path: dict[str, float] = field(default_factory=dict)
     rate_limits: RateLimits = field(default_factory=RateLimits)

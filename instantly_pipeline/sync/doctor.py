@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, timedelta
 from enum import StrEnum
 from typing import Any
 
 from pydantic import SecretStr
 
 from instantly_pipeline.api.client import ApiClient, Params
-from instantly_pipeline.api.clock import SYSTEM, Clock
+from instantly_pipeline.api.clock import HOW_TO_SET, SYSTEM, Ahead, Clock
 from instantly_pipeline.api.limiter import Limiter
 from instantly_pipeline.api.retry import RetryPolicy
 from instantly_pipeline.errors import BadRequest, Exhausted, Forbidden, PipelineError, UsageError
@@ -76,11 +76,23 @@ async def examine_keys(settings: Settings, *, time: Clock = SYSTEM) -> list[Find
     names = Names(Layout(settings.data_dir))
     found = []
     taken: dict[str, str] = {}
+    clocks: list[Ahead] = []
     for name, key in settings.keys().items():
         examination = _Key(name, names, streams, taken, time)
         await examination.go(settings, key)
         found += examination.found
-    return found
+        if examination.ahead is not None and examination.ahead.by is not None:
+            clocks.append(examination.ahead)
+    return [*found, *([_clock(min(clocks, key=lambda one: abs(one.by or timedelta(0))))] if clocks else [])]
+
+
+def _clock(ahead: Ahead) -> Finding:
+    """What is to be said of the machine's clock."""
+    if ahead.is_wrong:
+        return Finding("clock", Health.WRONG, f"{ahead}: a sync refuses to write. {HOW_TO_SET}.")
+    if ahead.is_notable:
+        return Finding("clock", Health.NOTE, f"{ahead}. {HOW_TO_SET}.")
+    return Finding("clock", Health.OK, "goes with the API's")
 
 
 class _Key:
@@ -91,6 +103,7 @@ class _Key:
     ) -> None:
         self.name = name
         self.found: list[Finding] = []
+        self.ahead: Ahead | None = None  # what the answers told of the clocks
         self._names = names
         self._streams = streams
         self._taken = taken
@@ -105,6 +118,7 @@ class _Key:
                                clock=self._time, retry=ONCE)  # fmt: skip
         except UsageError as error:
             return self._note(Health.WRONG, str(error))
+        self.ahead = client.ahead
         async with client:
             me = self._answers[WORKSPACE_PATH] = await _asked(client.get(WORKSPACE_PATH))
             if isinstance(me, PipelineError) and not isinstance(me, Forbidden):

@@ -17,12 +17,13 @@ import httpx
 from pydantic import SecretStr
 
 from instantly_pipeline.api.client import ApiClient
-from instantly_pipeline.api.clock import SYSTEM, Clock
+from instantly_pipeline.api.clock import HOW_TO_SET, SYSTEM, Ahead, Clock
 from instantly_pipeline.api.limiter import Limiter
 from instantly_pipeline.errors import (
     Fatal,
     PipelineError,
     UsageError,
+    WrongClock,
 )
 from instantly_pipeline.lake.aside import aside
 from instantly_pipeline.lake.layout import Layout, check_lake, new_run_id, open_lake
@@ -112,14 +113,12 @@ class _Run:
         self.taken: dict[str, str] = {}  # workspace id -> the name it is synced under
         self.names: Names | None = None
         self.several = False
+        self._is_open = False
 
     async def all(self) -> SyncReport:
         keys = _selected(self.settings.keys(), self.request.workspaces)
         self.several = len(keys) > 1
-        if self.only_plan:
-            check_lake(self.layout, origin=self.settings.base_url)
-        else:
-            open_lake(self.layout, origin=self.settings.base_url)
+        check_lake(self.layout, origin=self.settings.base_url)
         self.run_id = new_run_id(self.layout, self.started)
         self.names = Names(self.layout)
         places = asyncio.Semaphore(WORKSPACES_AT_ONCE)
@@ -133,7 +132,9 @@ class _Run:
                 tasks = [group.create_task(one(name, key)) for name, key in keys.items()]
         except BaseExceptionGroup as errors:
             raise first_of(errors) from None
-        return SyncReport(self.run_id, self.started, self.world.time.now(), [task.result() for task in tasks])
+        accepted = frozenset(self.streams if self.request.accept_deletes else ())
+        results = [task.result() for task in tasks]
+        return SyncReport(self.run_id, self.started, self.world.time.now(), results, accepted)
 
     async def _workspace(self, name: str, key: SecretStr) -> WorkspaceResult:
         limiter = Limiter.for_cap(self.settings.max_requests_per_minute, self.world.time)
@@ -181,13 +182,17 @@ class _Run:
 
     async def _identified(self, client: ApiClient, limiter: Limiter, result: WorkspaceResult) -> None:
         """Find out whose key this is, then sync that workspace."""
-        workspace_id, answer = await resolve(client)
+        try:
+            workspace_id, answer = await resolve(client)
+        finally:
+            self._judge_clock(client.ahead, result)
         result.workspace_id = workspace_id
         if workspace_id in self.taken:
             result.outcome = Outcome.SKIPPED
             result.reason = f"its key opens the same workspace as {self.taken[workspace_id]!r}, which is synced already"
             return
         self.taken[workspace_id] = result.name
+        self._open()
         if self.names is not None:
             (self.names.check if self.only_plan else self.names.bind)(result.name, workspace_id)
         states = States(self.layout, workspace_id)
@@ -202,6 +207,21 @@ class _Run:
             return
         with _remembering(limiter, states):
             await run.go()
+
+    def _judge_clock(self, ahead: Ahead, result: WorkspaceResult) -> None:
+        """WrongClock before anything is written with a clock that would mislead; a plan only says so."""
+        if ahead.is_wrong and not self.only_plan:
+            raise WrongClock(f"{ahead}, so what it dates would mislead. Nothing was written. {HOW_TO_SET}; then again.")
+        if ahead.is_notable:
+            refused = "; a sync would refuse to write" if ahead.is_wrong else ""
+            result.clock = f"{ahead}{refused}. {HOW_TO_SET}."
+            self.on_event(Event("say", result.name, text=result.clock))
+
+    def _open(self) -> None:
+        """Make ready for writing, once, with the first workspace that could be read."""
+        if not self.only_plan and not self._is_open:
+            open_lake(self.layout, origin=self.settings.base_url)
+            self._is_open = True
 
 
 @contextmanager

@@ -103,15 +103,19 @@ class Readings:
         return name in self._known
 
     def last(self, name: str) -> date | None:
-        """The last day that was read."""
-        return Reading.parse(self._known.get(name)).last
+        """The last day that was read, today at the latest.
+
+        None where it lies behind tomorrow: a clock that was wrong noted it, and what was read by then is not known.
+        """
+        last, today = Reading.parse(self._known.get(name)).last, self._windows.today
+        return None if last is None or last > today + A_DAY else min(last, today)  # clocks may differ at midnight
 
     def first_day(self, name: str) -> date:
         """Where its window begins: the lookback before the last day read; the start date where none was."""
         windows, last = self._windows, None if self._full else self.last(name)
         if last is None:
             return windows.begin
-        return min(last, windows.today) - timedelta(days=windows.lookback_days)
+        return last - timedelta(days=windows.lookback_days)
 
     def is_behind(self, name: str) -> bool:
         """Whether days before its window are to be asked for."""

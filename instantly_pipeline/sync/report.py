@@ -119,16 +119,18 @@ class WorkspaceResult:
     retries: int = 0
     responses_429: int = 0
     plan: Plan | None = None
+    clock: str | None = None  # what is to be said about the machine's clock
 
 
 @dataclass(slots=True)
 class SyncReport:
-    """The whole run."""
+    """The whole run; `accepted` are the streams whose deletions the user has accepted in words."""
 
     run_id: str
     started_at: datetime
     ended_at: datetime
     workspaces: list[WorkspaceResult]
+    accepted: frozenset[str] = frozenset()
 
     @property
     def exit_code(self) -> int:

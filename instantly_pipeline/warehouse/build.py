@@ -31,7 +31,7 @@ CATALOG = "build"
 # thread. Half as many cost 3 % more space; drivers from 1.2 on read them.
 ROW_GROUP = 61_440
 # Raise it when the loader would make other tables from the same files, or files made before cannot be trusted.
-LOADER_VERSION = "3"
+LOADER_VERSION = "4"
 
 _NO_ROOM = ("No space left", "Could not write file", "Failed to create directory")
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow.parquet as pq
 
 from instantly_pipeline.errors import ModelError
 from instantly_pipeline.lake.layout import Layout
@@ -21,6 +20,7 @@ from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.warehouse.build import refused_by_machine
 from instantly_pipeline.warehouse.contents import Contents
 from instantly_pipeline.warehouse.contracts import Check, Contract, read_contracts
+from instantly_pipeline.warehouse.emptied import Emptiness, look_for_emptied
 from instantly_pipeline.warehouse.made import Definitions, note_passed, passed_before
 from instantly_pipeline.warehouse.models import Model
 from instantly_pipeline.warehouse.parsed import tables_of
@@ -68,10 +68,12 @@ def run_checks(
     models: Mapping[str, Model],
     streams: Mapping[str, Stream],
     layout: Layout | None,
+    accepted: Collection[str] = (),
 ) -> list[CheckResult]:
     """Ask every question there is. ModelError names a check that cannot be asked.
 
-    `layout` is where the files lie that the marts are compared with, None where they are of another time.
+    `layout` is where the files lie that the marts are compared with, None where they are of another time. `accepted`
+    are the streams of which the user has said that what is gone may go.
     """
     macros = macros_text(sql_dir)
     about = Definitions(con, models, macros)
@@ -85,8 +87,7 @@ def run_checks(
     passed.save()
     results += [_shape(con, model) for model in models.values() if model.path is not None and model.columns]
     if layout is not None:
-        marts = (model for model in models.values() if model.schema == "marts" and not model.may_be_empty)
-        results += [_emptied(con, model, layout) for model in marts]
+        results += [_emptied(one) for one in look_for_emptied(con, models, streams, layout, accepted)]
     return results
 
 
@@ -296,38 +297,20 @@ def _shape(con: duckdb.DuckDBPyConnection, model: Model) -> CheckResult:
     )
 
 
-def _emptied(con: duckdb.DuckDBPyConnection, model: Model, layout: Layout) -> CheckResult:
-    """A mart that had rows when last published is not empty now."""
-    before = published_rows(layout, model.name)
-    counted = first(con.execute(f"select count(*) from {ident(model.full_name)}").fetchall())
-    emptied = before > 0 and counted is not None and counted[0] == 0
+def _emptied(found: Emptiness) -> CheckResult:
+    """A mart that had rows when last published has rows now, or what it had was deleted."""
+    table = found.table
     return CheckResult(
-        name=f"{model.full_name}: not emptied",
-        model=model.full_name,
+        name=f"{table}: not emptied",
+        model=table,
         blocking=True,
-        passed=not emptied,
-        failing_rows=before if emptied else 0,
+        passed=not found.unexplained,
+        failing_rows=found.unexplained,
         description=(
-            f"it had {before} rows when last published and has none now; if that is right, remove "
-            f"{mart_file(layout, model.name)} and run the command again"
-            if emptied
-            else "a mart that had rows when last published has rows now"
+            f"it had {found.unexplained} rows when last published and has none now, and they are not those of records "
+            "that were deleted. If that is right: instantly-pipeline sync --accept-deletes"
+            if found.unexplained
+            else "a mart that had rows when last published has rows now, or the records it was about were deleted"
         ),
-        sample_sql=f"select count(*) from {ident(model.full_name)}",
+        sample_sql=f"select count(*) from {ident(table)}",
     )
-
-
-def mart_file(layout: Layout, name: str) -> Path:
-    """Where a mart is published as Parquet."""
-    return layout.publish / "marts" / f"{name}.parquet"
-
-
-def published_rows(layout: Layout, name: str) -> int:
-    """How many rows a mart had when it was last published (0 where it never was).
-
-    From the Parquet file beside the published database, which another part of this process may have open.
-    """
-    try:
-        return int(pq.read_metadata(mart_file(layout, name)).num_rows)
-    except (OSError, ValueError):
-        return 0

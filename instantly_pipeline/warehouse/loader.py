@@ -144,10 +144,11 @@ class StreamLoader:
             self._remake()
         added = self._versions(parts) if parts else 0
         if not self.remade:
-            self.verified = raise_verified(self._con, self._stream.name)
+            self.verified = self._lower() + raise_verified(self._con, self._stream.name)
         if parts:
             self._current()
         note_applied(self._con, self._stream.name)
+        self._con.execute(_NOTE_CLOCK, [f"clock {self._stream.name}"])
         touched = self._con.execute("select count(*) from touched").fetchall()
         self.changed = self.remade or touched != [(0,)]
         if not whole:
@@ -157,7 +158,16 @@ class StreamLoader:
 
     def is_current(self, seen: Sequence[Seen]) -> bool:
         """True where the tables are in step with `seen`, all files of the stream."""
-        return self._same_shape() and self._covered.difference(CHANGES, self._stream.name, seen).nothing
+        if not self._same_shape() or not self._covered.difference(CHANGES, self._stream.name, seen).nothing:
+            return False
+        latest = f"(select max(_verified_at) from {self._raw})"
+        ahead = f"select {latest} > min(started_at) from log.clocks where run_id > {_KNOWN_RUN}"
+        return self._con.execute(ahead, [f"clock {self._stream.name}"]).fetchall() != [(True,)]
+
+    def _lower(self) -> int:
+        """Correct `_verified_at` of the rows there are, as the logs are; they are of runs known at the last load."""
+        done = self._con.execute(_LOWER.format(raw=self._raw), [f"clock {self._stream.name}"]).fetchall()
+        return int(done[0][0])
 
     def _same_shape(self) -> bool:
         known = first(self._con.execute("select value from meta.build where name = ?", [self._fact]).fetchall())
@@ -282,7 +292,7 @@ def _value(column: Column, part: Part) -> str:
 _NO_TOUCHED = """
 create or replace temp table touched (
     workspace_id varchar, _key varchar, first_upsert timestamptz, last_upsert timestamptz,
-    last_delete timestamptz, last_at timestamptz
+    last_delete timestamptz, last_at timestamptz, seen_at timestamptz
 )
 """
 
@@ -332,13 +342,19 @@ where a.part is not null
 """,
 )
 
+# `_synced_at` orders versions and only grows; `seen_at` is by the clock of the run that wrote them.
 _TOUCHED = """
 insert into touched
-select workspace_id, _key,
-    min(_synced_at) filter (_op = 'upsert'), max(_synced_at) filter (_op = 'upsert'),
-    max(_synced_at) filter (_op = 'delete'), max(_synced_at)
-from incoming anti join (from verdict where not keep) using (part, file, row)
-group by workspace_id, _key
+with clocks as (
+    select c.run_id, least(c.ended_at, n.latest) as latest
+    from log.clocks c asof left join log.clocks n on c.run_id < n.run_id
+)
+select i.workspace_id, i._key,
+    min(i._synced_at) filter (i._op = 'upsert'), max(i._synced_at) filter (i._op = 'upsert'),
+    max(i._synced_at) filter (i._op = 'delete'), max(i._synced_at), max(least(i._synced_at, c.latest))
+from (from incoming anti join (from verdict where not keep) using (part, file, row)) i
+left join clocks c on i._run_id = c.run_id
+group by i.workspace_id, i._key
 """
 
 _CLOSE = """
@@ -353,9 +369,17 @@ create or replace temp table replaced as
 select workspace_id, _key, _first_seen_at from {raw} semi join touched using (workspace_id, _key)
 """
 
+_KNOWN_RUN = "coalesce((select value from meta.build where name = $1), '')"
+_NOTE_CLOCK = "insert or replace into meta.build select $1, coalesce(max(run_id), '') from log.clocks"
+_LOWER = f"""
+update {{raw}} set _verified_at = c.latest
+from (select min(started_at) as latest from log.clocks where run_id > {_KNOWN_RUN}) c
+where _verified_at > c.latest
+"""
+
 # A deleted row keeps its last values. What the API was last asked about it is that it is gone.
 _DELETED = """
-update {raw} r set _changed_at = t.last_at, _verified_at = t.last_at, _deleted_at = t.last_at
+update {raw} r set _changed_at = t.last_at, _verified_at = t.seen_at, _deleted_at = t.last_at
 from touched t
 where t.last_upsert is null and r.workspace_id = t.workspace_id and r._key = t._key
 """
@@ -368,7 +392,7 @@ where t.last_upsert is not null and r.workspace_id = t.workspace_id and r._key =
 _CURRENT = """
 insert into {raw} ({into})
 select {values}, coalesce(p._first_seen_at, t.first_upsert), t.last_at,
-    case when t.last_delete = t.last_at then t.last_at else greatest(t.last_at, t.compared) end,
+    case when t.last_delete = t.last_at then t.seen_at else greatest(t.seen_at, t.compared) end,
     case when t.last_delete = t.last_at then t.last_at end
 from {history} h
 join {touched} t on h.workspace_id = t.workspace_id and h._key = t._key and h._valid_from = t.last_upsert

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import duckdb
 
@@ -16,7 +16,15 @@ from instantly_pipeline.warehouse.comments import comment_stream
 from instantly_pipeline.warehouse.contents import forget
 from instantly_pipeline.warehouse.coverage import CHANGES, META, Covered, Seen, broken_file, look
 from instantly_pipeline.warehouse.loader import LoadResult, StreamLoader, make_tables
-from instantly_pipeline.warehouse.logtables import LOADED_LOGS, count_rows, fold, forget_verified, load_log, make_logs
+from instantly_pipeline.warehouse.logtables import (
+    LOADED_LOGS,
+    correct_instants,
+    count_rows,
+    fold,
+    forget_verified,
+    load_log,
+    make_logs,
+)
 from instantly_pipeline.warehouse.sidebyside import side_by_side
 from instantly_pipeline.warehouse.sqltext import first, ident, instant, path_list
 
@@ -32,36 +40,37 @@ class ErasedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AsOf:
-    """How far to load: per workspace the greatest `_synced_at`, and for the logs an instant.
+    """How far to load: per workspace the greatest `_synced_at`, and for the logs the last run.
 
-    A workspace that is not named is left out. `fact` is what the build file remembers of it.
+    Runs are ordered by their ids; their instants may be those of a clock that was wrong. A workspace that is not named
+    is left out. `fact` is what the build file remembers of it.
     """
 
     limits: Mapping[str, datetime]
-    logs: datetime
+    run_id: str
 
     @property
     def fact(self) -> str:
-        return json.dumps([self.logs.isoformat(), {k: v.isoformat() for k, v in sorted(self.limits.items())}])
+        return json.dumps([self.run_id, {k: v.isoformat() for k, v in sorted(self.limits.items())}])
 
 
 def as_of_published(con: duckdb.DuckDBPyConnection, layout: Layout, at: datetime) -> AsOf:
-    """What the last run published at or before `at` had read; everything synced by `at` where none was published."""
+    """What the last run published at or before `at` had read; nothing where none was published."""
     files = layout.files(layout.meta, "published")
     found = None
     if files:
         with _readable(look(files)):
             found = first(
                 con.execute(
-                    "select published_at::varchar, synced_to from read_parquet("
+                    "select run_id, synced_to from read_parquet("
                     f"{path_list(file.path for file in files)}, hive_partitioning = false, union_by_name = true) "
                     f"where published_at <= {instant(at)} order by published_at desc, run_id desc limit 1"
                 ).fetchall()
             )
     if found is None:
-        return AsOf(dict.fromkeys(layout.workspaces(), at), at)
+        return AsOf({}, "")
     limits = {workspace_id: datetime.fromisoformat(last) for workspace_id, last in json.loads(found[1]).items()}
-    return AsOf(limits, datetime.fromisoformat(found[0]).astimezone(UTC))
+    return AsOf(limits, found[0])
 
 
 def load_lake(
@@ -92,6 +101,9 @@ def load_lake(
             _make_tables(hand, made) if name == _TABLES else _load_log(hand, name, logs[name], covered, as_of)
         ),
     )
+    if made or due:
+        with _transaction(con):
+            correct_instants(con)
     unread = {row[0] for row in con.execute("select distinct stream from log.verified where not applied").fetchall()}
     results = side_by_side(
         con,
@@ -150,7 +162,7 @@ def _load_log(
     con: duckdb.DuckDBPyConnection, name: str, seen: Sequence[Seen], covered: Covered, as_of: AsOf | None
 ) -> None:
     with _readable(seen), _transaction(con):
-        load_log(con, name, seen, covered, None if as_of is None else as_of.logs)
+        load_log(con, name, seen, covered, None if as_of is None else as_of.run_id)
 
 
 def _load_stream(

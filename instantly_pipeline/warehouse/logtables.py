@@ -7,7 +7,6 @@ in the lake.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
 
 import duckdb
 import pyarrow as pa
@@ -15,21 +14,9 @@ import pyarrow as pa
 from instantly_pipeline.lake.logs import LOGS
 from instantly_pipeline.warehouse.contents import forget
 from instantly_pipeline.warehouse.coverage import META, Covered, Reach, Seen
-from instantly_pipeline.warehouse.sqltext import columns, digest, ident, instant, path_list, text
+from instantly_pipeline.warehouse.sqltext import columns, digest, ident, path_list, text
 
 LOADED_LOGS = tuple(name for name in LOGS if name != "rejected")
-
-# The instant by which a row of the log is placed in time.
-_AT = {
-    "sync_runs": "coalesce(ended_at, started_at)",
-    "stream_status": "coalesce(ended_at, started_at)",
-    "verified": "verified_at",
-    "quarantine": "seen_at",
-    "schema_drift": "seen_at",
-    "held_deletes": "noted_at",
-    "reconciliation": "checked_at",
-    "published": "published_at",
-}
 
 _SQL = {pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.bool_(): "BOOLEAN", pa.float64(): "DOUBLE"}
 
@@ -55,9 +42,9 @@ def make_logs(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def load_log(
-    con: duckdb.DuckDBPyConnection, name: str, seen: Sequence[Seen], covered: Covered, upto: datetime | None
+    con: duckdb.DuckDBPyConnection, name: str, seen: Sequence[Seen], covered: Covered, upto: str | None
 ) -> None:
-    """Bring `log.<name>` in step with `seen`, all its files."""
+    """Bring `log.<name>` in step with `seen`, all its files; of runs up to the one with the id `upto`."""
     found = covered.difference(META, name, seen)
     if not found.stale:
         covered.join(con, META, name, found.joined)
@@ -73,7 +60,7 @@ def load_log(
     con.execute("delete from meta.build where name = ?", [_fact(name)])  # a kill may come before it is folded
 
 
-def _add(con: duckdb.DuckDBPyConnection, name: str, seen: Sequence[Seen], upto: datetime | None) -> None:
+def _add(con: duckdb.DuckDBPyConnection, name: str, seen: Sequence[Seen], upto: str | None) -> None:
     paths = path_list(one.file.path for one in seen)
     source = f"read_parquet({paths}, union_by_name = true, hive_partitioning = false)"
     present = {row[0] for row in con.execute(f"describe from {source}").fetchall()}
@@ -82,11 +69,45 @@ def _add(con: duckdb.DuckDBPyConnection, name: str, seen: Sequence[Seen], upto: 
         f"try_cast({ident(column) if column in present else 'null'} as {kind}) as {ident(column)}"
         for column, kind in shape.items()
     )
-    only = "" if upto is None else f" where {_AT[name]} <= {instant(upto)}"
+    only = "" if upto is None else f" where run_id <= {text(upto)}"
     con.execute(f"create or replace temp table fresh_log as select {values} from {source}")
     flag = ", false" if name == "verified" else ""
     known = f"select {columns(list(shape))} from log.{ident(name)} where run_id in (select run_id from fresh_log)"
     con.execute(f"insert into log.{ident(name)} select *{flag} from ((from fresh_log{only}) except {known}) fresh")
+
+
+def correct_instants(con: duckdb.DuckDBPyConnection) -> None:
+    """Note in `log.clocks` what is known of the clock each run had, and correct the logs by it.
+
+    Runs come one after the other, in the order of their ids: what a run has dated later than the beginning of one that
+    followed was dated by a clock that was wrong. It is taken for the latest it can have been. So incremental loads give
+    what one load of everything gives: each later run can only lower an instant.
+    """
+    con.execute(_CLOCKS)
+    for name in LOADED_LOGS:
+        instants = [column for column, kind in log_columns(name).items() if kind == "TIMESTAMPTZ"]
+        lowered = ", ".join(f"{ident(column)} = least({ident(column)}, f.latest)" for column in instants)
+        con.execute(_CORRECT.format(log=f"log.{ident(name)}", instants=columns(instants, "l."), lowered=lowered))
+
+
+# `latest` is when this run or one behind it began at the earliest; `ended_at` when it ended by its own clock
+_CLOCKS = """
+create or replace table log.clocks as
+select run_id, min(started_at) as started_at, max(ended_at) as ended_at,
+    min(min(started_at)) over (order by run_id rows between current row and unbounded following) as latest
+from log.sync_runs
+group by run_id
+"""
+
+_CORRECT = """
+update {log} set {lowered}
+from (
+    select l.rowid as row, c.latest
+    from {log} l asof join log.clocks c on l.run_id < c.run_id
+    where greatest({instants}) > c.latest
+) f
+where {log}.rowid = f.row
+"""
 
 
 def forget_verified(con: duckdb.DuckDBPyConnection) -> None:

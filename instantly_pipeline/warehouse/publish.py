@@ -31,9 +31,10 @@ from instantly_pipeline.lake.files import (
     set_mode,
 )
 from instantly_pipeline.lake.layout import Layout, fsync_folder, storage_error, storing, write_durably
-from instantly_pipeline.warehouse.checks import CheckResult, mart_file
+from instantly_pipeline.warehouse.checks import CheckResult
 from instantly_pipeline.warehouse.contents import Contents
 from instantly_pipeline.warehouse.coverage import CHANGES
+from instantly_pipeline.warehouse.emptied import mart_file
 from instantly_pipeline.warehouse.logtables import fold_one
 from instantly_pipeline.warehouse.sidebyside import side_by_side
 from instantly_pipeline.warehouse.sqltext import ident, text

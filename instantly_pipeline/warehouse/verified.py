@@ -106,7 +106,7 @@ from log.verified v
 where stream = ? and workspace_id is not null and verified_at is not null
 """
 _WAITING = f"{_RANGES} and not applied"
-_SINCE = f"{_RANGES} and verified_at > (select min(last_at) from touched t where t.workspace_id = v.workspace_id)"
+_SINCE = f"{_RANGES} and verified_at > (select min(seen_at) from touched t where t.workspace_id = v.workspace_id)"
 
 _SEGMENT = pa.schema([("workspace_id", pa.string()), ("after", pa.string()), ("at", pa.int64())])
 

@@ -180,11 +180,14 @@ class Warehouse:
         with self._room():
             return reconcile(self.connection, run_id=run_id, now=now)
 
-    def run_checks(self) -> list[CheckResult]:
-        """Ask every check; the answers also decide whether `publish` goes on."""
+    def run_checks(self, *, accepted: Collection[str] = ()) -> list[CheckResult]:
+        """Ask every check; the answers also decide whether `publish` goes on.
+
+        Of the streams in `accepted` the user has said that what is gone may go.
+        """
         with self._room():
             compared = None if loaded_as_of(self.connection) else self.layout
-            self._checked = run_checks(self.connection, self._sql_dir, self.models(), self.streams, compared)
+            self._checked = run_checks(self.connection, self._sql_dir, self.models(), self.streams, compared, accepted)
         return self._checked
 
     def publish(self, *, run_id: str, now: datetime, to: Path | None = None) -> PublishResult:
@@ -204,7 +207,8 @@ class Warehouse:
         mode = self._publish_mode if to is None or to.parent == self.layout.publish else make_way(to)
         enough_space(self.layout, self._free_bytes)
         row = published_row(con, run_id, now, self._storage_version)
-        note_published(con, row)
+        if not loaded_as_of(con):
+            note_published(con, row)
         tables = [f"raw.{name}" for name in self.streams]
         tables += [model.full_name for model in self.models().values() if model.schema == "marts"]
         pairs, files = write_parquet(con, self.layout, tables) if to is None else ([], {})

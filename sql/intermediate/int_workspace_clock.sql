@@ -1,5 +1,6 @@
 -- one row per workspace that any stream or run knows
--- `as_of` is the time of what was last read, not of the reader's clock: a rebuild gives the same reports.
+-- `as_of` is the time of what was last read, not of the reader's clock: a rebuild gives the same reports. It never lies
+-- after the last run, by that run's own clock.
 with seen as (
     select workspace_id, max(verified_at) as verified_at from staging.stg_workspaces group by workspace_id
     union all
@@ -25,7 +26,8 @@ with seen as (
 runs as (
     select
         workspace_id,
-        arg_max(workspace_name, started_at) as workspace_name
+        arg_max(workspace_name, run_id) as workspace_name,
+        arg_max(coalesce(ended_at, started_at), run_id) as last_run_at
     from meta.sync_runs
     where workspace_id is not null
     group by workspace_id
@@ -35,7 +37,7 @@ clock as (
     select
         coalesce(s.workspace_id, r.workspace_id) as workspace_id,
         r.workspace_name as name_in_settings,
-        s.as_of
+        least(s.as_of, r.last_run_at at time zone 'UTC') as as_of
     from (
         select
             workspace_id,

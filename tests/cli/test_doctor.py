@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -219,3 +220,21 @@ def test_two_homes_of_dagsters_are_told_apart(shell: Shell, tmp_path: Path) -> N
     found = examined(shell, 2, INSTANTLY_ENV_FILE=str(tmp_path / "env"))
     [said] = [sentence for _, about, sentence in found if "that of .env is" in sentence]
     assert f"{tmp_path / 'dagster_home'}, and that of .env is {tmp_path / 'other'}" in said
+
+
+@pytest.mark.parametrize(
+    ("ahead", "code", "health", "said"),
+    [(1200, 0, "note", "20 min behind"), (-172_800, 2, "wrong", "2 days 0 h ahead.*a sync refuses.*timedatectl")],
+)
+def test_a_clock_that_is_not_the_api_s_is_said(synced: Synced, ahead: int, code: int, health: str, said: str) -> None:
+    pipe, shell = synced
+    httpx.post(f"{pipe.url}/_sandbox/clock", json={"ahead_seconds": ahead}, verify=False).raise_for_status()
+    try:
+        [(found, about, sentence)] = not_well(examined(shell, code))
+        refused = shell.here("plan")
+    finally:
+        httpx.post(f"{pipe.url}/_sandbox/clock", json={"ahead_seconds": 0}, verify=False)
+    assert (found, about) == (health, "clock")
+    assert re.search(said, sentence)
+    assert refused.returncode == 0
+    assert "The clock of this machine is" in refused.stdout

@@ -64,6 +64,14 @@ def test_today_is_left_alone(tmp_path: Path) -> None:
     assert compact(writer.layout, now=DAY + timedelta(hours=23)).days == 0
 
 
+def test_a_day_that_lies_ahead_is_joined_too(tmp_path: Path) -> None:
+    """A clock that was ahead once may have put everything since into one day that is years away."""
+    writer = a_day_of_runs(tmp_path)
+    before = writer.rows()
+    assert compact(writer.layout, now=DAY - timedelta(days=400)).joined == 6
+    assert writer.rows() == before
+
+
 def test_compacting_again_does_nothing(tmp_path: Path) -> None:
     writer = a_day_of_runs(tmp_path)
     compact(writer.layout, now=NEXT)

@@ -49,3 +49,24 @@ def test_counters_that_say_something_else_are_a_check_that_warns(pipe: Pipeline)
         pipe.published, "select distinct metric from meta.reconciliation where abs(difference) > 50 order by 1"
     ).rows
     assert wrong == [("leads",)], found
+
+
+def mutate(pipe: Pipeline, *ops: dict[str, Any]) -> None:
+    httpx.post(f"{pipe.url}/_sandbox/mutate", json=ops, verify=False).raise_for_status()
+
+
+def variables(pipe: Pipeline) -> int:
+    return int(query(pipe.published, "select count(*) from marts.lead_custom_variables").rows[0][0])
+
+
+def test_who_accepts_deletions_is_not_asked_again_by_a_mart_that_is_empty(pipe: Pipeline) -> None:
+    """Here no lead was deleted: each has lost its variables."""
+    text = httpx.get(f"{pipe.url}/_sandbox/state/leads", verify=False).text
+    ids = [json.loads(line)["id"] for line in text.splitlines()]
+    mutate(pipe, *({"op": "update", "collection": "leads", "id": one, "set": {"payload": None}} for one in ids))
+    before = variables(pipe)
+    refused = pipe.sync(Request(streams=("leads",)))
+    assert (refused.exit_code, variables(pipe)) == (1, before)
+    assert "sync --accept-deletes" in (refused.problem or "")
+    assert pipe.sync(Request(streams=("leads",), accept_deletes=True)).exit_code == 0
+    assert variables(pipe) == 0

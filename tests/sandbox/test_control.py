@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
@@ -257,3 +259,18 @@ def test_requests_are_counted_and_logged(api: Api) -> None:
     assert "sandbox-key" not in json.dumps(log)
     api.control("DELETE", "requests")
     assert api.control("GET", "requests")["total"] == 0
+
+
+def test_answers_are_dated_by_the_clock_of_the_world_and_as_far_ahead_as_it_is_set(api: Api) -> None:
+    def dated() -> str:
+        return str(api.http.get("/api/v2/campaigns").headers.get("date"))
+
+    assert dated() == "None"
+    now = api.control("GET", "clock")["now"][:16]
+    api.control("POST", "clock", {"ahead_seconds": 0})
+    assert parsedate_to_datetime(dated()).isoformat()[:16] == now
+    api.control("POST", "clock", {"ahead_seconds": 172_800})
+    assert parsedate_to_datetime(dated()) - datetime.fromisoformat(now + "Z") >= timedelta(days=2)
+    api.control("POST", "clock", {"ahead_seconds": 0})
+    api.http.post("/_sandbox/switches", json={"date_header": False})
+    assert dated() == "None"

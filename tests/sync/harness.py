@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +136,14 @@ class Bench:
     def advance(self, **step: float) -> dict[str, Any]:
         moved: dict[str, Any] = self.post("/advance", step)
         self.time.start = datetime.fromisoformat(moved["now"])
+        self.post("/clock", {"ahead_seconds": 0})
         return moved
+
+    def wait(self, **step: float) -> None:
+        """Let the clocks, the API's too, move while nothing happens; until the world moves on."""
+        self.time.start += timedelta(**step)
+        now = datetime.fromisoformat(self.control.get("/clock").json()["now"])
+        self.post("/clock", {"ahead_seconds": (self.time.start - now).total_seconds()})
 
     def state(self, collection: str, **params: str) -> list[dict[str, Any]]:
         text = self.control.get(f"/state/{collection}", params=params).text

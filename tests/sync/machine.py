@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import tempfile
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +158,7 @@ class Machine(RuleBasedStateMachine):
         elif what == "load" and lake.exists():
             Tables(self.at)
         elif what == "clock":
-            self.at.time.start += timedelta(hours=data.draw(st.sampled_from([-30, -3, 3])))
+            self.at.wait(hours=data.draw(st.sampled_from([-30, -3, 3])))
         elif what in ("compact", "old files"):
             self._compact(old=what == "old files")
 

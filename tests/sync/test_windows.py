@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -106,9 +105,9 @@ def test_the_steps_of_a_day_that_vanished_are_asked_for_once_more(at: Bench) -> 
     at.sync("step_analytics")
     row = busiest(at)
     at.mutate({"op": "vanish_day", "campaign_id": row["campaign_id"], "date": str(row["date"])})
-    at.time.start += timedelta(days=1)
+    at.wait(days=1)
     assert str(row["date"]) in days_asked_for_steps(at)
-    at.time.start += timedelta(days=1)
+    at.wait(days=1)
     assert str(row["date"]) not in days_asked_for_steps(at)
 
 
@@ -127,7 +126,7 @@ def test_steps_that_a_listed_campaign_answers_with_404_are_asked_for_again_the_n
     assert at.sync("step_analytics").exit_code == 0
     at.control.request("DELETE", "/faults")
     assert days_asked_for_steps(at) == []
-    at.time.start += timedelta(days=1)
+    at.wait(days=1)
     assert "2026-05-20" in days_asked_for_steps(at)
     assert "2026-05-20" in {str(row["date"]) for row in at.alive("step_analytics").values()}
 

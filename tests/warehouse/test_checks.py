@@ -155,8 +155,61 @@ def test_a_mart_that_had_rows_when_published_and_has_none_now_blocks(
     assert (found.passed, found.blocking, found.failing_rows) == (False, True, 2)
     with pytest.raises(PublishRefused, match="not emptied"):
         opener(THINGS, sql_dir=sql).publish(run_id="r2", now=at(2))
-    (lake.layout.publish / "marts/m.parquet").unlink()  # as the message says, where it is right
-    assert opener(THINGS, sql_dir=sql).publish(run_id="r2", now=at(2)).tables["marts.m"] == 0
+    warehouse = opener(THINGS, sql_dir=sql)
+    warehouse.run_checks(accepted=["things"])  # as the message says, where it is right
+    assert warehouse.publish(run_id="r2", now=at(2)).tables["marts.m"] == 0
+    assert results(opener, sql)["marts.m: not emptied"].passed
+
+
+def published_once(lake: LakeWriter, opener: Opener, sql: Path) -> None:
+    """A mart of things that are named like `x`, with a key, published with its two rows."""
+    (sql / "marts/m.sql").write_text(
+        "select workspace_id, id, name from staging.stg_things where not is_deleted and name = 'x'"
+    )
+    promise(sql, "key: [workspace_id, id]", "columns:", *(f"  - {c}: VARCHAR" for c in ("workspace_id", "id", "name")))
+    lake.upsert(THINGS, [{"id": "a", "name": "x"}, {"id": "b", "name": "x"}, {"id": "c", "name": "y"}])
+    warehouse = opener(THINGS, sql_dir=sql, load=True)
+    warehouse.run_models()
+    warehouse.publish(run_id="r1", now=at(1))
+    opener.close()
+
+
+def test_a_mart_is_empty_with_reason_where_the_lake_says_that_its_records_were_deleted(
+    lake: LakeWriter, opener: Opener, sql: Path
+) -> None:
+    """Others of the stream may be there."""
+    published_once(lake, opener, sql)
+    lake.delete(THINGS, [{"id": "a"}, {"id": "b"}], 2)
+    assert results(opener, sql)["marts.m: not emptied"].passed
+
+
+def test_deletions_of_others_are_no_reason_for_a_mart_to_be_empty(lake: LakeWriter, opener: Opener, sql: Path) -> None:
+    published_once(lake, opener, sql)
+    lake.delete(THINGS, [{"id": "a"}, {"id": "c"}], 2)
+    lake.upsert(THINGS, [{"id": "b", "name": "other"}], 3)
+    found = results(opener, sql)["marts.m: not emptied"]
+    assert (found.passed, found.failing_rows) == (False, 2)
+    assert "sync --accept-deletes" in found.description
+
+
+def test_records_that_are_lost_without_a_tombstone_are_no_reason_either(
+    lake: LakeWriter, opener: Opener, sql: Path
+) -> None:
+    published_once(lake, opener, sql)
+    for path in lake.layout.changes.rglob("*.parquet"):
+        path.unlink()
+    lake.upsert(THINGS, [{"id": "d", "name": "y"}], 2)
+    assert not results(opener, sql)["marts.m: not emptied"].passed
+
+
+def test_what_was_accepted_of_one_stream_says_nothing_of_another(lake: LakeWriter, opener: Opener, sql: Path) -> None:
+    published_once(lake, opener, sql)
+    lake.upsert(THINGS, [{"id": name, "name": "other"} for name in "ab"], 2)
+    for streams, passed in ((["others"], False), (["things"], True)):
+        warehouse = opener(THINGS, sql_dir=sql, load=True)
+        warehouse.run_models()
+        found = {one.name: one.passed for one in warehouse.run_checks(accepted=streams)}
+        assert found["marts.m: not emptied"] is passed
 
 
 def test_no_message_holds_a_value(lake: LakeWriter, opener: Opener, sql: Path) -> None:
@@ -216,7 +269,7 @@ def test_the_shipped_questions_notice_figures_that_disagree_and_sends_that_colla
 
 
 def test_a_published_count_is_read_from_the_parquet_beside(lake: LakeWriter) -> None:
-    from instantly_pipeline.warehouse.checks import published_rows
+    from instantly_pipeline.warehouse.emptied import published_rows
 
     path = lake.layout.publish / "marts/m.parquet"
     path.parent.mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 from collections.abc import Iterable
@@ -274,7 +275,8 @@ def test_logs_read_by_a_load_that_failed_are_in_meta_after_the_next(lake: LakeWr
 def test_as_of_loads_what_was_synced_by_then_and_later_loads_everything_again(lake: LakeWriter, opener: Opener) -> None:
     lake.upsert(THINGS, [{"id": "a", "name": "one"}], 0)
     lake.upsert(THINGS, [{"id": "a", "name": "two"}], 10)
-    lake.log("verified", [{"stream": "things", "verified_at": at(11)}])
+    lake.log("verified", [{"run_id": "run2", "stream": "things", "verified_at": at(11)}])
+    lake.log("published", [{"published_at": at(5), "synced_to": json.dumps({"ws-1": at(5).isoformat()})}])
     warehouse = opener(THINGS)
     warehouse.load(as_of=at(5))
     con = warehouse.connection

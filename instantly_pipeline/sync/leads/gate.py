@@ -17,6 +17,7 @@ from itertools import pairwise
 
 import orjson
 
+from instantly_pipeline.api.clock import WRONG
 from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.counters import Counters, counters_now
 from instantly_pipeline.sync.leads.crawl import Span
@@ -166,7 +167,7 @@ class Gate:
         if not slices or self.is_by_parent():
             return []
         whole = timedelta(days=self.ctx.windows.sweep_days)
-        since = instant(self.ctx.states.read(SLICED).get("rolled_at")) or max(one.swept_at for one in slices)
+        since = instant(self.ctx.states.read(SLICED).get("rolled_at"), now) or max(one.swept_at for one in slices)
         share = int(len(slices) * ((now - since) / whole))
         oldest = sorted(slices, key=lambda one: one.swept_at)
         late = sum(now - one.swept_at >= whole for one in slices)
@@ -177,7 +178,8 @@ class Gate:
 
         Those with a part that could not be read (`but`) stay due.
         """
-        now, before = self.ctx.now(), instant(self.ctx.states.read(SLICED).get("rolled_at"))
+        now = self.ctx.now()
+        before = instant(self.ctx.states.read(SLICED).get("rolled_at"), now)
         slices = [
             Slice(s.low, s.high, now) if _is_within(s, spans) and not _touches(s, but) else s for s in self._slices()
         ]
@@ -247,7 +249,7 @@ class Gate:
         states = self.ctx.states
         if states.read(SWEEP).get("sweep"):
             return "a sweep that was cut off goes on"
-        swept = instant(states.read(SWEPT).get("at"))
+        swept = instant(states.read(SWEPT).get("at"), self.ctx.now())
         if swept is None or not self._slices():
             return "they were never read whole"
         if self.is_by_parent() and self.ctx.now() - swept >= timedelta(days=self.ctx.windows.sweep_days):
@@ -257,9 +259,9 @@ class Gate:
         return str(states.read(DISTRUST).get("why", ""))
 
     def _slices(self) -> list[Slice]:
-        found = self.ctx.states.read(SLICED).get("slices")
+        found, now = self.ctx.states.read(SLICED).get("slices"), self.ctx.now()
         try:
-            return [Slice(low, high, datetime.fromisoformat(at)) for low, high, at in found or []]
+            return [Slice(low, high, instant(at, now) or NEVER) for low, high, at in found or []]
         except (TypeError, ValueError):
             return []
 
@@ -284,13 +286,17 @@ def counters_in(token: str | None) -> str | None:
     return None if token is None else token.split("|")[0]
 
 
-def instant(text: object) -> datetime | None:
-    """An instant as a checkpoint has it; None for anything else, such as one without its offset."""
+def instant(text: object, now: datetime) -> datetime | None:
+    """An instant as a checkpoint has it, now at the latest; None for anything else, such as one without its offset.
+
+    None also where it lies ahead by more than clocks may differ: it was noted by a clock that was wrong, and when that
+    was is not known.
+    """
     try:
         at = datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:
         return None
-    return at if at is not None and at.tzinfo is not None else None
+    return min(at, now) if at is not None and at.tzinfo is not None and at - now <= WRONG else None
 
 
 def _touches(part: Slice, spans: Sequence[Span]) -> bool:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from instantly_pipeline.errors import StreamError
 from instantly_pipeline.lake.record import Record
 from instantly_pipeline.sync.leads.absences import ASKED_AT_ONCE, Absences, Answer, ask
 from instantly_pipeline.sync.leads.crawl import MOST_CHAINS, Crawl, Entry, OutOfOrder, Piece, Span, StaleCursor
-from instantly_pipeline.sync.leads.gate import PER_PAGE, SERVER, SWEEP, SWEEP_TOKENS, Gate, Slice
+from instantly_pipeline.sync.leads.gate import PER_PAGE, SERVER, SWEEP, SWEEP_TOKENS, Gate, Slice, instant
 from instantly_pipeline.sync.leads.ids import id_of
 from instantly_pipeline.sync.sink import Sink
 
@@ -84,7 +84,8 @@ def _resumed(sink: Sink, absences: Absences) -> tuple[list[Span], dict[str, str]
     """
     state, now = sink.ctx.states.read(SWEEP), sink.ctx.now()
     try:
-        fresh = now - datetime.fromisoformat(state["sweep"]["started_at"]) < RESUME_WITHIN
+        started_at = instant(state["sweep"]["started_at"], now)
+        fresh = started_at is not None and now - started_at < RESUME_WITHIN
         spans = [Span(low, high, cursor, Entry[entry]) for low, high, cursor, entry in state["sweep"]["spans"]]
     except (KeyError, TypeError, ValueError):
         return None

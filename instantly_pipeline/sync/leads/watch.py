@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from instantly_pipeline.api.clock import WRONG
 from instantly_pipeline.lake.changes import Values
 from instantly_pipeline.lake.index import in_micros
 from instantly_pipeline.lake.runs import Entry
@@ -57,6 +58,8 @@ class Watch:
     def _is_by_hand(self, before: Entry, values: Values) -> bool:
         """Whether all that shows to have happened since the version before is what people do."""
         margin = CLOCKS_DIFFER // timedelta(microseconds=1)  # a lead may be edited between an answer and its landing
+        if before.at > in_micros(self._gate.ctx.now() + WRONG):
+            return before.alive  # dated by a clock that was wrong: it cannot be told what happened since
         told = {name: in_micros(at) - before.at for name in self._times if (at := values(name)) is not None}
         others = any(since > 0 for name, since in told.items() if name not in BY_HAND)
         return before.alive and not others and any(told.get(name, -margin) > -margin for name in BY_HAND)

@@ -58,7 +58,7 @@ def choose_windows(ctx: Context, stream: Stream) -> list[str]:
     done, listed = readings_of(ctx, stream), set(ctx.ids("campaigns", alive_only=True))
     return [
         c for c in every_campaign(ctx)
-        if c in listed or c not in done or done.is_behind(c) or _may_move(ctx, stream, c, str(done.last(c)))
+        if c in listed or done.last(c) is None or done.is_behind(c) or _may_move(ctx, stream, c, str(done.last(c)))
     ]  # fmt: skip
 
 
