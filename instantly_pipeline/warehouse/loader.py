@@ -142,9 +142,10 @@ class StreamLoader:
             parts, reach = self._read(seen)
         if whole:
             self._remake()
+        lowered = 0 if self.remade else self._lower()  # before rows of this run are among them
         added = self._versions(parts) if parts else 0
         if not self.remade:
-            self.verified = self._lower() + raise_verified(self._con, self._stream.name)
+            self.verified = lowered + raise_verified(self._con, self._stream.name)
         if parts:
             self._current()
         note_applied(self._con, self._stream.name)

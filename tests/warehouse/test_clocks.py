@@ -25,12 +25,15 @@ class Runs:
         self._last = at(-1000)
         self._ids = iter(f"{number:03}" for number in range(1, 1000))
 
-    def sync(self, hours: float, *records: dict[str, Any], verified: str | None = "whole") -> str:
+    def sync(self, hours: float, *records: dict[str, Any], verified: str | None = "whole", deleted: str = "") -> str:
         """A run that reads some things and ends soon after; `verified` is the greatest key it compared."""
         run, seen = next(self._ids), at(hours + 0.05)
         self._last = max(seen, self._last.replace(microsecond=self._last.microsecond + 1))
         if records:
             self._lake.change_file(THINGS, self._lake.rows(THINGS, records, self._last, run))
+        if deleted:
+            gone = self._lake.tombstones(THINGS, [{"id": one} for one in deleted], self._last, run)
+            self._lake.change_file(THINGS, gone)
         if verified is not None:
             upto = None if verified == "whole" else json.dumps([verified])
             self._lake.log("verified", [{"run_id": run, "stream": "things", "key_to": upto, "verified_at": seen}])
@@ -102,7 +105,10 @@ def test_loads_run_by_run_give_what_one_load_gives_whatever_the_clock_did(
     for hours in range(1, 12):
         off = chance.choice([0, 0, 0, AHEAD, -AHEAD, 0.3])
         some = [{"id": chance.choice("abcdef"), "count": chance.randrange(9)} for _ in range(chance.randrange(3))]
-        runs.sync(hours + off, *{one["id"]: one for one in some}.values(), verified=chance.choice(["whole", "c", None]))
+        kept = {one["id"]: one for one in some}
+        deleted = "".join(one for one in "abcdef" if one not in kept and chance.random() < 0.2)
+        upto = chance.choice(["whole", "c", None])
+        runs.sync(hours + off, *kept.values(), verified=upto, deleted=deleted)
         if chance.random() < 0.6:
             warehouse.load()
     warehouse.load()

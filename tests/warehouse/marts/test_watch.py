@@ -207,7 +207,7 @@ def run(day: int, **more: Any) -> Row:
     return (
         W
         | {
-            "run_id": f"r{day}",
+            "run_id": f"r{day:02}",
             "stream": "leads",
             "outcome": "ok",
             "started_at": f"2026-02-{day:02} 06:00:00+00",
@@ -232,7 +232,7 @@ def test_the_cost_of_thirty_days_is_summed_by_stream_and_as_a_whole() -> None:
     ]
     whole = [
         {
-            "run_id": f"r{d}",
+            "run_id": f"r{d:02}",
             "workspace_id": "w",
             "outcome": o,
             "started_at": f"2026-02-{d:02} 06:00:00+00",
@@ -261,7 +261,7 @@ def test_the_cost_of_thirty_days_is_summed_by_stream_and_as_a_whole() -> None:
 
 
 def test_a_run_that_was_cut_off_counts_the_requests_of_its_streams() -> None:
-    cut = {"run_id": "r3", "workspace_id": "w", "started_at": "2026-02-03 06:00:00+00", "requests": 0}
+    cut = {"run_id": "r03", "workspace_id": "w", "started_at": "2026-02-03 06:00:00+00", "requests": 0}
     found = expect(
         "rpt_sync_cost",
         {"meta.stream_runs": [run(3, requests=30)], "meta.sync_runs": [cut]},
