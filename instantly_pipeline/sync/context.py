@@ -18,7 +18,7 @@ from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.notes import Notes
 from instantly_pipeline.lake.state import States
 from instantly_pipeline.streams.model import Read, Stream
-from instantly_pipeline.sync.manner import Dates, LeftOut, Manner, fewer_days, half
+from instantly_pipeline.sync.limits import ACCOUNTS, DAYS, Dates, Kind, LeftOut, Limits
 from instantly_pipeline.sync.report import Event, OnEvent, Request
 
 
@@ -82,7 +82,7 @@ class Context:
     told: dict[str, Mapping[str, str]] = field(default_factory=dict)  # what a plan knows will be in the lake
     listed: dict[str, Listing] = field(default_factory=dict)  # read ahead for the plan
     paid: dict[str, ClientStats] = field(default_factory=dict)  # by stream: what was asked ahead
-    _manners: dict[str, Manner] = field(default_factory=dict)
+    _limits: dict[str, Limits] = field(default_factory=dict)
     _left_out: dict[str, LeftOut] = field(default_factory=dict)
 
     def log(self, name: str) -> ChangeLog:
@@ -91,22 +91,19 @@ class Context:
             self.logs[name] = ChangeLog(self.files, self.streams[name], self.clock)
         return self.logs[name]
 
-    def manner_of_days(self, stream: Stream, most: int | None = None) -> Manner:
-        """How the endpoint of a stream wants questions about days put; never more than `most` at once."""
-        forms = (Dates.INSTANTS, Dates.PLAIN) if stream.full_instants else (Dates.PLAIN,)
-        name = f"{asking(stream)}.days"
-        if name not in self._manners:
-            self._manners[name] = Manner(
-                self.states, name, self.windows.today, smaller=fewer_days, most=most, forms=forms, in_order=True
-            )
-        return self._manners[name]
+    def limits_of_days(self, stream: Stream, most: int | None = None) -> Limits:
+        """What the endpoint of a stream takes of days; never more than `most` at once."""
+        form = Dates.INSTANTS if stream.full_instants else Dates.PLAIN
+        return self._limits_of(f"{asking(stream)}.days", DAYS, most, form)
 
-    def manner_of_accounts(self, stream: Stream, most: int) -> Manner:
-        """How the endpoint of a stream wants questions about accounts put; never more than `most` at once."""
-        name = f"{asking(stream)}.accounts"
-        if name not in self._manners:
-            self._manners[name] = Manner(self.states, name, self.windows.today, smaller=half, most=most)
-        return self._manners[name]
+    def limits_of_accounts(self, stream: Stream, most: int) -> Limits:
+        """What the endpoint of a stream takes of accounts; never more than `most` at once."""
+        return self._limits_of(f"{asking(stream)}.accounts", ACCOUNTS, most)
+
+    def _limits_of(self, name: str, kind: Kind, most: int | None, form: Dates = Dates.PLAIN) -> Limits:
+        if name not in self._limits:
+            self._limits[name] = Limits(self.states, name, self.windows.today, kind, most=most, form=form)
+        return self._limits[name]
 
     def left_out(self, stream: Stream) -> LeftOut:
         """The accounts that the endpoint of a stream refuses."""

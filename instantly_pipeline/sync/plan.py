@@ -25,7 +25,12 @@ from instantly_pipeline.sync.counters import COUNTERS, Counters, counters_now
 from instantly_pipeline.sync.held import held_keys
 from instantly_pipeline.sync.leads.absences import ASKED_AT_ONCE
 from instantly_pipeline.sync.leads.gate import Gate
-from instantly_pipeline.sync.readers.accounts import ACCOUNTS_AT_ONCE, choose_account_batches, choose_account_windows
+from instantly_pipeline.sync.readers.accounts import (
+    ACCOUNTS_AT_ONCE,
+    choose_account_batches,
+    choose_account_windows,
+    questions_about,
+)
 from instantly_pipeline.sync.readers.accounts import DAYS_AT_ONCE as ACCOUNT_DAYS
 from instantly_pipeline.sync.readers.campaigns import choose_lifetimes, every_campaign
 from instantly_pipeline.sync.readers.lists import read_ahead
@@ -171,8 +176,8 @@ class _Planner:
 
     def _questions(self, stream: Stream, names: Sequence[str]) -> int:
         """Requests for the days due of each of `names`, in parts as long as the API is known to take."""
-        manner, done = self._ctx.manner_of_days(stream), readings_of(self._ctx, stream)
-        return sum(manner.questions(span.count) for name in names for span in done.due(name))
+        limits, done = self._ctx.limits_of_days(stream), readings_of(self._ctx, stream)
+        return sum(limits.questions(len(span.days())) for name in names for span in done.due(name))
 
     def _windows(self, stream: Stream) -> Cost:
         chosen, known = choose_windows(self._ctx, stream), len(every_campaign(self._ctx))
@@ -230,12 +235,12 @@ class _Planner:
 
     def _account_windows(self, stream: Stream) -> Cost:
         if self._accounts_are_new():
-            windows, manner = self._ctx.windows, self._ctx.manner_of_days(stream, ACCOUNT_DAYS)
-            pieces = manner.questions((windows.today - windows.begin).days + 1)
+            windows, limits = self._ctx.windows, self._ctx.limits_of_days(stream, ACCOUNT_DAYS)
+            pieces = limits.questions((windows.today - windows.begin).days + 1)
             return self._of_unknown_accounts(stream, pieces, f"{pieces} pieces of days for each")
-        chosen = choose_account_windows(self._ctx, stream)
-        batches = len({window.emails for window in chosen})
-        return _exactly(stream, len(chosen), f"{batches:,} batches of accounts, each in pieces of {ACCOUNT_DAYS} days")
+        chosen = choose_account_windows(self._ctx, stream, readings_of(self._ctx, stream))
+        requests = questions_about(self._ctx, stream, chosen)
+        return _exactly(stream, requests, f"{len(chosen):,} batches of accounts, each in pieces of {ACCOUNT_DAYS} days")
 
     def _account_batches(self, stream: Stream) -> Cost:
         if stream.path in self._shared:

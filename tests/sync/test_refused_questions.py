@@ -79,6 +79,61 @@ def test_a_range_that_is_too_long_is_read_in_parts(at: Bench, days: int) -> None
     }
 
 
+def test_one_campaign_finds_out_for_the_others_though_another_is_refused_whatever_is_asked(at: Bench) -> None:
+    at.sync("campaigns")
+    limit(at, 7)
+    first = min(row["id"] for row in at.state("campaigns"))  # the one that is asked for first
+    at.fault(DAILY, "status", status=400, match={"contains": first})
+    at.sync("daily_analytics", settings=A_YEAR)
+    assert statuses(at, DAILY).count(400) <= 3 + 5  # 366 days, 365, 28, 14, and 13 of them
+    assert statuses(at, DAILY).count(200) <= 3 * 53 + 3
+
+
+def test_days_that_lie_too_far_back_are_left_out_and_the_others_arrive(at: Bench) -> None:
+    old = [str(date(2025, 6, 1) + timedelta(days=n)) for n in range(350)]
+    at.post("/switches", {"refused_days": old})
+    report = at.sync("daily_analytics", settings=A_YEAR)
+    assert "the API refuses 1,400 days" in outcome(report, "daily_analytics")[1]  # of four campaigns
+    asked = statuses(at, DAILY)
+    assert len(asked) <= 4 * 35
+    campaign = at.state("campaigns")[0]["id"]
+    assert is_verified(at, "daily_analytics", f'["{campaign}","2026-05-17"]')
+    assert not is_verified(at, "daily_analytics", f'["{campaign}","2026-05-16"]')
+    at.forget_requests()
+    at.sync("daily_analytics", settings=A_YEAR)
+    assert statuses(at, DAILY) == [200] * 4
+
+
+OLDER = [("2026-04-09", "2026-04-10"), ("2026-04-01", "2026-04-03")]
+NEWEST = ("2026-05-16", "2026-06-01")
+WHOLE = ("2025-06-01", "2026-06-01")
+MISSING = [
+    ["2026-04-01", "2026-04-03", None],
+    ["2026-04-07", "2026-04-07", "2026-05-30"],
+    ["2026-04-09", "2026-04-10", "2026-05-02"],
+    ["2024-01-01", "2024-02-01", None],
+]
+
+
+@pytest.mark.parametrize(
+    ("kept", "asked"),
+    [
+        ("2026-05-30", [NEWEST]),
+        ({"last": "2026-05-30", "missing": MISSING}, [NEWEST, *OLDER]),
+        ({"last": "2026-05-30", "missing": [["2026-04-01", None]]}, [WHOLE]),
+        (7, [WHOLE]),
+    ],
+)
+def test_what_earlier_versions_noted_about_days_is_still_understood(
+    at: Bench, kept: Any, asked: list[tuple[str, str]]
+) -> None:
+    at.sync("campaigns")
+    workspace = at.control.get("/state").json()["workspaces"][0]["id"]
+    at.layout.state(workspace, "workspace_daily_analytics").write_text(json.dumps({"last": kept}))
+    at.sync("workspace_daily_analytics", settings=A_YEAR)
+    assert [(r["start_date"], r["end_date"]) for r in at.requests() if r["path"] == DAILY] == asked
+
+
 def test_every_day_of_the_range_is_verified_though_it_was_read_in_parts(at: Bench) -> None:
     limit(at, 31)
     at.sync(*BOTH, settings=A_YEAR)
@@ -111,16 +166,18 @@ def test_a_server_that_grows_stricter_and_then_generous_is_followed(at: Bench) -
 
 def test_a_part_that_cannot_be_read_is_not_verified_and_the_only_one_asked_for_again(at: Bench) -> None:
     limit(at, 31)
-    at.fault(DAILY, "status", status=500, match={"contains": "start_date=2026-02-28"})
+    at.fault(DAILY, "status", status=500, match={"contains": "start_date=2026-02-09"})
     report = at.sync("workspace_daily_analytics", settings=A_YEAR)
     assert outcome(report, "workspace_daily_analytics")[0] is Outcome.FAILED
-    read = [is_verified(at, "workspace_daily_analytics", f'["2026-{day}"]') for day in ("02-27", "03-01", "03-31")]
-    assert read == [True, False, True]
+    read = [
+        is_verified(at, "workspace_daily_analytics", f'["2026-{day}"]') for day in ("02-08", "02-09", "03-08", "03-09")
+    ]
+    assert read == [True, False, False, True]
     at.control.request("DELETE", "/faults")
     at.forget_requests()
     assert at.sync("workspace_daily_analytics", settings=A_YEAR).exit_code == 0
     asked = [(r["start_date"], r["end_date"]) for r in at.requests() if r["path"] == DAILY]
-    assert asked == [("2026-05-18", "2026-06-01"), ("2026-02-28", "2026-03-30")]
+    assert asked == [("2026-05-18", "2026-06-01"), ("2026-02-09", "2026-03-08")]
 
 
 def test_a_day_that_is_always_refused_costs_that_day_alone_and_is_asked_for_again_after_a_week(at: Bench) -> None:

@@ -161,7 +161,7 @@ def test_how_many_accounts_the_server_takes_at_once_is_remembered(tmp_path: Path
         assert at.sync("account_daily_analytics").exit_code == 0
         at.forget_requests()
         assert at.sync("account_daily_analytics").exit_code == 0
-        assert [r["status"] for r in at.requests() if r["path"].endswith("/daily")] == [200] * 5
+        assert [r["status"] for r in at.requests() if r["path"].endswith("/daily")] == [200] * 4
 
 
 def test_lifetime_figures_are_asked_for_campaigns_whose_counters_moved(at: Bench) -> None:

@@ -9,11 +9,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing
-from typing import TypeVar
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
 
 from instantly_pipeline.api.client import CONCURRENCY
-from instantly_pipeline.errors import PipelineError
-from instantly_pipeline.sync.readers.parts import Answer, Refused, attempt
+from instantly_pipeline.errors import (
+    BadRequest,
+    Fatal,
+    Forbidden,
+    NotFound,
+    PipelineError,
+    StreamError,
+    TooLarge,
+    WorkspaceError,
+)
 from instantly_pipeline.sync.sink import Sink
 
 AHEAD = 2 * CONCURRENCY  # asked for and not yet taken: the client's places stay taken while a batch is written
@@ -23,6 +33,34 @@ HOPELESS = 8  # and earlier where the first so many all could not be read
 _Item = TypeVar("_Item")
 _Part = TypeVar("_Part")
 _Got = TypeVar("_Got")
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Instead of an answer: this was refused, and others like it were answered."""
+
+    error: StreamError
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[_Item, _Got]):
+    """What was asked for, when, and what came: the answer, or the error that concerns this item alone."""
+
+    item: _Item
+    asked_at: datetime
+    got: _Got | Refused | PipelineError
+
+
+async def attempt(asked: Awaitable[_Got]) -> _Got | PipelineError:
+    """What comes, or the error it ends in; one that concerns more than this question is raised."""
+    try:
+        return await asked
+    except (Fatal, WorkspaceError, Forbidden):
+        raise
+    except PipelineError as error:
+        return error
+
+
 Ask = Callable[[_Item], AsyncGenerator[Answer[_Part, _Got]]]
 
 
@@ -48,7 +86,7 @@ async def each(
         before()
         await sink.land(checkpoint=checkpoint, at=since)
 
-    async with aclosing(_side_by_side(sink, items, ask)) as answers:
+    async with aclosing(_first_alone(items, ask)) as answers:
         async for answer in answers:
             if isinstance(answer.got, PipelineError):
                 failed.append(answer.got)
@@ -78,9 +116,25 @@ async def alone(
     yield Answer(item, at, await attempt(asked(item)))
 
 
-async def _side_by_side(
-    sink: Sink, items: Sequence[_Item], ask: Ask[_Item, _Part, _Got]
-) -> AsyncGenerator[Answer[_Part, _Got]]:
+async def _first_alone(items: Sequence[_Item], ask: Ask[_Item, _Part, _Got]) -> AsyncGenerator[Answer[_Part, _Got]]:
+    """The answers about the first item, or the first that is not refused outright; then about all others side by side.
+
+    So one finds out for all how the API wants to be asked.
+    """
+    begun, is_refused = 0, True
+    while is_refused and begun < len(items):
+        is_refused = False
+        async with aclosing(ask(items[begun])) as answers:
+            async for answer in answers:
+                is_refused = isinstance(answer.got, BadRequest | TooLarge | NotFound)
+                yield answer
+        begun += 1
+    async with aclosing(_side_by_side(items[begun:], ask)) as answers:
+        async for answer in answers:
+            yield answer
+
+
+async def _side_by_side(items: Sequence[_Item], ask: Ask[_Item, _Part, _Got]) -> AsyncGenerator[Answer[_Part, _Got]]:
     """The answers as they come. An error that concerns more than one item is raised."""
     come: asyncio.Queue[Answer[_Part, _Got] | Exception | None] = asyncio.Queue()
     left = iter(items)
@@ -126,8 +180,3 @@ async def together(work: Iterable[Coroutine[object, object, _Got]]) -> list[_Got
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def groups(items: Sequence[_Item], size: int) -> list[Sequence[_Item]]:
-    """The items in pieces of at most `size`."""
-    return [items[start : start + size] for start in range(0, len(items), size)]

@@ -13,9 +13,8 @@ from instantly_pipeline.lake.record import Record
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.sync.context import Context, records_in
 from instantly_pipeline.sync.counters import COUNTERS
-from instantly_pipeline.sync.manner import Dates
-from instantly_pipeline.sync.readers.asking import alone, each
-from instantly_pipeline.sync.readers.parts import Answer
+from instantly_pipeline.sync.limits import Dates
+from instantly_pipeline.sync.readers.asking import Answer, alone, each
 from instantly_pipeline.sync.sink import Range, Sink, below
 
 
@@ -75,9 +74,9 @@ def every_campaign(ctx: Context) -> Sequence[str]:
     return sorted({*ctx.ids("campaigns"), *ctx.ids(COUNTERS)})
 
 
-def dates_between(first: date, last: date, form: str) -> dict[str, str]:
+def dates_between(first: date, last: date, form: Dates = Dates.PLAIN) -> dict[str, str]:
     """The parameters of a range of days, both included (reference, section 6)."""
-    if form == Dates.INSTANTS:
+    if form is Dates.INSTANTS:
         return {"start_date": f"{first}T00:00:00.000Z", "end_date": f"{last}T23:59:59.999Z"}
     return {"start_date": first.isoformat(), "end_date": last.isoformat()}
 

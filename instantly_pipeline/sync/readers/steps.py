@@ -8,22 +8,23 @@ moves without the daily row.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import orjson
 
+from instantly_pipeline.errors import PipelineError
 from instantly_pipeline.lake.record import Record
 from instantly_pipeline.lake.runs import Entry
 from instantly_pipeline.lake.state import States
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.sync.collapses import Collapses
 from instantly_pipeline.sync.context import Context
-from instantly_pipeline.sync.readers.asking import each
+from instantly_pipeline.sync.limits import Dates, Limits
+from instantly_pipeline.sync.readers.asking import Answer, Refused, attempt, each
 from instantly_pipeline.sync.readers.campaigns import dates_between, rows_of
-from instantly_pipeline.sync.readers.parts import OF_DAYS, Answer, in_parts
+from instantly_pipeline.sync.readers.parts import OF_DAYS
 from instantly_pipeline.sync.readers.windows import REFUSED
 from instantly_pipeline.sync.sink import Sink, below
 
@@ -67,21 +68,16 @@ def choose_days(ctx: Context, stream: Stream) -> Due:
 async def read_campaign_days(sink: Sink) -> None:
     """Ask for what is due."""
     ctx, due = sink.ctx, choose_days(sink.ctx, sink.stream)
-    done, collapses, manner = StepDays(ctx.states, sink.stream.name), Collapses(sink), ctx.manner_of_days(sink.stream)
+    done, collapses, limits = StepDays(ctx.states, sink.stream.name), Collapses(sink), ctx.limits_of_days(sink.stream)
     refused: set[str] = set()
     listed = set(ctx.ids("campaigns", alive_only=True))
     sink.total = len(due.days)
 
     async def ask(day: Day) -> AsyncGenerator[Answer[Day, list[Record] | None]]:
-        async def rows(dates: Sequence[date], form: str) -> list[Record] | None:
-            return await rows_of(sink, day.campaign, dates_between(dates[-1], dates[0], form))
-
-        is_known = lambda: manner.proven > 0  # noqa: E731 - one day is like another
-        async with aclosing(
-            in_parts(manner, [day.date], rows, refusals=OF_DAYS, now=ctx.now, is_known=is_known)
-        ) as answers:
-            async for answer in answers:
-                yield Answer(day, answer.asked_at, answer.got)
+        at, got = ctx.now(), await attempt(_rows_of_day(sink, day, limits))
+        limits.was_answered |= not isinstance(got, PipelineError)
+        known = limits.was_answered  # one day is like another
+        yield Answer(day, at, Refused(got) if known and isinstance(got, OF_DAYS) else got)
 
     def take(day: Day, rows: list[Record] | None) -> None:
         given = {"campaign_id": day.campaign, "date": day.date.isoformat()}
@@ -104,6 +100,23 @@ async def read_campaign_days(sink: Sink) -> None:
         sink.result.is_partial(
             f"{due.left} older campaign-days are left for the next runs (sync --full reads them all)"
         )
+
+
+async def _rows_of_day(sink: Sink, day: Day, limits: Limits) -> list[Record] | None:
+    """The rows of a day. As long as none was answered in this run, its dates are tried in the other form as well."""
+
+    async def rows(form: Dates) -> list[Record] | None:
+        return await rows_of(sink, day.campaign, dates_between(day.date, day.date, form))
+
+    try:
+        return await rows(limits.form)
+    except OF_DAYS:
+        if limits.was_answered:
+            raise
+    other = Dates.PLAIN if limits.form is Dates.INSTANTS else Dates.INSTANTS
+    found = await rows(other)
+    limits.learn(form=other)
+    return found
 
 
 class StepDays:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 import orjson
 
-from instantly_pipeline.errors import NotFound, PipelineError
+from instantly_pipeline.errors import NotFound
 from instantly_pipeline.lake.record import Record
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.sync.collapses import Collapses
 from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.counters import COUNTERS
-from instantly_pipeline.sync.manner import REMEMBERED
-from instantly_pipeline.sync.readers.asking import each
+from instantly_pipeline.sync.limits import REMEMBERED
+from instantly_pipeline.sync.readers.asking import Answer, each
 from instantly_pipeline.sync.readers.campaigns import dates_between, every_campaign, rows_in
-from instantly_pipeline.sync.readers.parts import OF_DAYS, Answer, Refused, in_parts
-from instantly_pipeline.sync.readings import Readings, Span
+from instantly_pipeline.sync.readers.parts import OF_DAYS, Question
+from instantly_pipeline.sync.readings import A_DAY, Readings, Span
 from instantly_pipeline.sync.sink import Sink, days_of
 
 THE_WORKSPACE = "last"  # its name in the checkpoint of its own days
@@ -82,7 +82,7 @@ class _Windows:
     def __init__(self, sink: Sink, campaigns: Mapping[str, str | None]) -> None:
         self._sink, self._campaigns = sink, campaigns
         self._done, self._collapses = readings_of(sink.ctx, sink.stream), Collapses(sink)
-        self._manner = sink.ctx.manner_of_days(sink.stream)
+        self._limits = sink.ctx.limits_of_days(sink.stream)
         self._listed = {*sink.ctx.ids("campaigns", alive_only=True), THE_WORKSPACE}
         self._due = {name: self._due_of(name, campaign) for name, campaign in campaigns.items()}
 
@@ -93,8 +93,8 @@ class _Windows:
     async def read(self) -> None:
         """Ask for what is due, the longest first: that shows how much is too much."""
         sink, due = self._sink, self._due
-        sink.total = sum(self._manner.questions(span.count) for spans in due.values() for span in spans)
-        longest_first = sorted(due, key=lambda name: -max((span.count for span in due[name]), default=0))
+        sink.total = sum(self._limits.questions(len(span.days())) for spans in due.values() for span in spans)
+        longest_first = sorted(due, key=lambda name: min((span.first - span.last for span in due[name]), default=A_DAY))
         await each(
             sink, longest_first, self._ask, self._take, refuse=self._refuse, checkpoint=self._done.save,
             before=self._collapses.save,
@@ -103,27 +103,24 @@ class _Windows:
             sink.result.is_partial(f"the API refuses {days:,} days and answers the others {AGAIN}")
 
     async def _ask(self, name: str) -> AsyncGenerator[Answer[Days, Rows]]:
-        campaign, is_known = self._campaigns[name], False
+        """One span after the other; no more of a campaign that is gone, or refused whatever is asked."""
+        campaign = self._campaigns[name]
 
-        async def rows(days: Sequence[date], form: str) -> Rows:
-            return await rows_in(self._sink, campaign, dates_between(days[-1], days[0], form))
+        async def rows(days: Sequence[date]) -> Rows:
+            return await rows_in(self._sink, campaign, dates_between(days[-1], days[0]))
 
-        def known() -> bool:
-            return is_known
-
+        question = Question(self._limits, rows, OF_DAYS, self._sink.ctx.now)
         for span in self._due[name]:
-            asked = in_parts(
-                self._manner, span.days(), rows, refusals=OF_DAYS, now=self._sink.ctx.now, is_known=known
-            )  # fmt: skip
-            async with aclosing(asked) as answers:
+            async with aclosing(question.about(span.days())) as answers:
                 async for answer in answers:
-                    part = Span(answer.item[-1], answer.item[0])
+                    part = Days(campaign, Span.of(answer.item))
                     if isinstance(answer.got, NotFound) and campaign is not None:
-                        rest = Span(self._due[name][-1].first, part.last)
-                        yield Answer(Days(campaign, rest), answer.asked_at, None)
+                        rest = Span(self._due[name][-1].first, part.span.last)
+                        yield Answer(replace(part, span=rest), answer.asked_at, None)
                         return
-                    is_known = is_known or not isinstance(answer.got, PipelineError | Refused)
-                    yield Answer(Days(campaign, part), answer.asked_at, answer.got)
+                    yield Answer(part, answer.asked_at, answer.got)
+                    if isinstance(answer.got, OF_DAYS):
+                        return
 
     def _take(self, days: Days, rows: Rows) -> None:
         if rows is not None:
