@@ -1,7 +1,8 @@
 """Asking about many things (the days of a range, accounts) in as few requests as the server takes.
 
 All are asked for at once. Where that is refused, one of them is asked for alone, which tells whether the question can
-be answered at all, then the others, and where these are refused, fewer of them. What comes down to one is left out.
+be answered at all, then the others, and where these are refused, fewer of them. What comes down to one is left out;
+where many in a row do, the last one of all tells whether there is any use in going on.
 """
 
 from __future__ import annotations
