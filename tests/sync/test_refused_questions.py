@@ -303,11 +303,20 @@ def test_a_refused_account_is_not_asked_for_again_before_a_week_has_passed_and_t
     many.forget_requests()
     many.sync(*OF_ACCOUNTS)
     assert statuses(many, WARMUP).count(400) == 1
+    assert statuses(many, ACCOUNT_DAILY).count(400) == 1
     many.post("/switches", {"refused_emails": {}})
     many.time.start += timedelta(days=7)
     report = many.sync(*OF_ACCOUNTS)
     assert [outcome(report, stream) for stream in OF_ACCOUNTS] == [(Outcome.OK, "")] * 3
     assert bad in read_accounts(many, "account_daily_analytics")
+
+
+def test_a_batch_of_which_every_account_is_refused_leaves_these_out(many: Bench) -> None:
+    many.post("/switches", {"refused_emails": dict.fromkeys(emails(many)[100:], 400)})
+    report = many.sync(*OF_ACCOUNTS)
+    for stream in OF_ACCOUNTS:
+        assert outcome(report, stream)[0] is Outcome.PARTIAL
+        assert "18 of 118 accounts" in outcome(report, stream)[1]
 
 
 def test_a_full_sync_asks_for_refused_accounts_at_once(many: Bench) -> None:
