@@ -50,22 +50,22 @@ class Learned:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a question is about: `part` is the most to ask for where a question was refused.
+    """What a question is about: `sizes` are how many to ask for where more were refused, the largest first.
 
     So many refused one by one in a row, and the last one as well, say that all between them are: `tries` as long as
     nothing was answered, `in_a_row` later on.
     """
 
-    part: int
+    sizes: tuple[int, ...]  # below them, halves
     tries: int
     in_a_row: int
 
 
 # What makes days refused, other than their number, begins at one end of them: too long ago, not over yet. Any account
 # may be refused, and says nothing about the others: of all of a batch it is believed where nothing is answered.
-# Four weeks are within every limit that counts months, their halves are those that count weeks.
-DAYS = Kind(part=28, tries=1, in_a_row=7)
-ACCOUNTS = Kind(part=100, tries=3, in_a_row=100)
+# 31 days were reported of the live API; 28 are within every limit that counts months, their halves those of weeks.
+DAYS = Kind(sizes=(31, 28), tries=1, in_a_row=7)
+ACCOUNTS = Kind(sizes=(), tries=3, in_a_row=100)
 
 
 class Limits:

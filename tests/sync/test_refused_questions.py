@@ -85,8 +85,8 @@ def test_one_campaign_finds_out_for_the_others_though_another_is_refused_whateve
     first = min(row["id"] for row in at.state("campaigns"))  # the one that is asked for first
     at.fault(DAILY, "status", status=400, match={"contains": first})
     at.sync("daily_analytics", settings=A_YEAR)
-    assert statuses(at, DAILY).count(400) <= 3 + 5  # 366 days, 365, 28, 14, and 13 of them
-    assert statuses(at, DAILY).count(200) <= 3 * 53 + 3
+    assert statuses(at, DAILY).count(400) <= 3 + 7  # 366 days, 365, 31, 28, 14, and the rests of these
+    assert statuses(at, DAILY).count(200) <= 3 * 54 + 6
 
 
 def test_days_that_lie_too_far_back_are_left_out_and_the_others_arrive(at: Bench) -> None:
@@ -166,18 +166,18 @@ def test_a_server_that_grows_stricter_and_then_generous_is_followed(at: Bench) -
 
 def test_a_part_that_cannot_be_read_is_not_verified_and_the_only_one_asked_for_again(at: Bench) -> None:
     limit(at, 31)
-    at.fault(DAILY, "status", status=500, match={"contains": "start_date=2026-02-09"})
+    at.fault(DAILY, "status", status=500, match={"contains": "start_date=2026-02-28"})
     report = at.sync("workspace_daily_analytics", settings=A_YEAR)
     assert outcome(report, "workspace_daily_analytics")[0] is Outcome.FAILED
     read = [
-        is_verified(at, "workspace_daily_analytics", f'["2026-{day}"]') for day in ("02-08", "02-09", "03-08", "03-09")
+        is_verified(at, "workspace_daily_analytics", f'["2026-{day}"]') for day in ("02-27", "02-28", "03-30", "03-31")
     ]
     assert read == [True, False, False, True]
     at.control.request("DELETE", "/faults")
     at.forget_requests()
     assert at.sync("workspace_daily_analytics", settings=A_YEAR).exit_code == 0
     asked = [(r["start_date"], r["end_date"]) for r in at.requests() if r["path"] == DAILY]
-    assert asked == [("2026-05-18", "2026-06-01"), ("2026-02-09", "2026-03-08")]
+    assert asked == [("2026-05-18", "2026-06-01"), ("2026-02-28", "2026-03-30")]
 
 
 def test_a_day_that_is_always_refused_costs_that_day_alone_and_is_asked_for_again_after_a_week(at: Bench) -> None:

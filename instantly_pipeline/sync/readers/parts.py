@@ -103,7 +103,8 @@ class Question(Generic[_Item, _Got]):
         """Parts of what was refused: one and the others, as long as none was answered; then halves."""
         if not self._can_be_answered():
             return [part[:1], part[1:]]
-        return groups(part, min(-(-len(part) // 2), self.limits.kind.part))
+        half = -(-len(part) // 2)
+        return groups(part, next((size for size in self.limits.kind.sizes if size < len(part)), half))
 
     def _patience(self) -> int:
         """How many are refused one by one, in a row, before the last one is asked for."""
