@@ -17,6 +17,7 @@ from instantly_pipeline.warehouse.contents import forget
 from instantly_pipeline.warehouse.coverage import CHANGES, META, Covered, Seen, broken_file, look
 from instantly_pipeline.warehouse.loader import LoadResult, StreamLoader, make_tables
 from instantly_pipeline.warehouse.logtables import (
+    CLOCKS,
     LOADED_LOGS,
     correct_instants,
     count_rows,
@@ -55,22 +56,31 @@ class AsOf:
 
 
 def as_of_published(con: duckdb.DuckDBPyConnection, layout: Layout, at: datetime) -> AsOf:
-    """What the last run published at or before `at` had read; nothing where none was published."""
-    files = layout.files(layout.meta, "published")
+    """What the last run published at or before `at` had read; nothing where none was published.
+
+    As `meta.published` dates it: by its own clock, or where that was ahead by the beginning of the run that followed.
+    """
+    files = {name: look(layout.files(layout.meta, name)) for name in ("published", "sync_runs")}
     found = None
-    if files:
-        with _readable(look(files)):
-            found = first(
-                con.execute(
-                    "select run_id, synced_to from read_parquet("
-                    f"{path_list(file.path for file in files)}, hive_partitioning = false, union_by_name = true) "
-                    f"where published_at <= {instant(at)} order by published_at desc, run_id desc limit 1"
-                ).fetchall()
-            )
+    if files["published"]:
+        with _readable([*files["published"], *files["sync_runs"]]):
+            found = first(con.execute(_published_by(files, at)).fetchall())
     if found is None:
         return AsOf({}, "")
     limits = {workspace_id: datetime.fromisoformat(last) for workspace_id, last in json.loads(found[1]).items()}
     return AsOf(limits, found[0])
+
+
+def _published_by(files: Mapping[str, Sequence[Seen]], at: datetime) -> str:
+    options = "hive_partitioning = false, union_by_name = true"
+    paths = {name: path_list(one.file.path for one in seen) for name, seen in files.items()}
+    none = "(select '' as run_id, null::timestamptz as started_at, null::timestamptz as ended_at)"
+    runs = f"read_parquet({paths['sync_runs']}, {options})" if files["sync_runs"] else none
+    return (
+        f"select p.run_id, p.synced_to from read_parquet({paths['published']}, {options}) p "
+        f"asof left join ({CLOCKS.format(runs=runs)}) c on p.run_id < c.run_id "
+        f"where least(p.published_at, c.latest) <= {instant(at)} order by p.run_id desc, p.published_at desc limit 1"
+    )
 
 
 def load_lake(

@@ -83,7 +83,7 @@ def correct_instants(con: duckdb.DuckDBPyConnection) -> None:
     followed was dated by a clock that was wrong. It is taken for the latest it can have been. So incremental loads give
     what one load of everything gives: each later run can only lower an instant.
     """
-    con.execute(_CLOCKS)
+    con.execute(f"create or replace table log.clocks as {CLOCKS.format(runs='log.sync_runs')}")
     for name in LOADED_LOGS:
         instants = [column for column, kind in log_columns(name).items() if kind == "TIMESTAMPTZ"]
         lowered = ", ".join(f"{ident(column)} = least({ident(column)}, f.latest)" for column in instants)
@@ -91,11 +91,10 @@ def correct_instants(con: duckdb.DuckDBPyConnection) -> None:
 
 
 # `latest` is when this run or one behind it began at the earliest; `ended_at` when it ended by its own clock
-_CLOCKS = """
-create or replace table log.clocks as
+CLOCKS = """
 select run_id, min(started_at) as started_at, max(ended_at) as ended_at,
     min(min(started_at)) over (order by run_id rows between current row and unbounded following) as latest
-from log.sync_runs
+from {runs}
 group by run_id
 """
 

@@ -123,8 +123,29 @@ def test_a_rebuild_as_of_a_time_holds_nothing_of_a_later_run_whatever_the_clock_
     then = everything(warehouse)
     runs.sync(1, {"id": "b", "name": "changed"})
     runs.sync(2, {"id": "c"})
-    warehouse.load(as_of=at(AHEAD + 1))
+    warehouse.load(as_of=at(1))  # the latest it can have been
     assert everything(warehouse) == then
+
+
+@pytest.mark.parametrize(
+    ("hours", "things"),
+    [(0.9, "a"), (1, "ab"), (1.1, "ab"), (1.3, "abc"), (2.2, "abcd"), (AHEAD + 0.3, "abcd")],
+    ids=str,
+)
+def test_a_rebuild_as_of_a_time_takes_the_publication_that_meta_published_dates_so(
+    runs: Runs, opener: Opener, hours: float, things: str
+) -> None:
+    """The second run's clock was ahead: it is dated by the beginning of the third."""
+    runs.sync(0, {"id": "a"})
+    runs.sync(AHEAD, {"id": "b"})
+    runs.sync(1, {"id": "c"})
+    runs.sync(2, {"id": "d"})
+    warehouse = opener(THINGS, load=True)
+    last = "select max_by(run_id, run_id) from meta.published where published_at <= $1"
+    [(run_id,)] = warehouse.connection.execute(last, [at(hours)]).fetchall()
+    warehouse.load(as_of=at(hours))
+    assert "".join(verified(warehouse)) == things
+    assert warehouse.connection.execute("select max(run_id) from meta.published").fetchall() == [(run_id,)]
 
 
 def test_marts_take_the_last_run_s_own_clock_for_now(lake: LakeWriter, opener: Opener) -> None:
