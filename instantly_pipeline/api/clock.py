@@ -65,14 +65,15 @@ class Ahead:
 
     def __init__(self) -> None:
         self.by: timedelta | None = None  # None: no answer has told
+        self._last: timedelta | None = None  # what the last answer told
 
     def note(self, headers: Mapping[str, str], *, received: datetime, took: timedelta) -> None:
         """Take an answer into account. One without a date, or out of a cache (`Age`), tells nothing."""
         there = _date(headers)
         if there is None:
             return
-        least, most = received - took - (there + _A_SECOND), received - there
-        by = max(least, min(most, timedelta(0)))
+        least, most = received - took - there - _A_SECOND, received - there
+        by = self._last = max(least, min(most, timedelta(0)))
         if self.by is None or abs(by) < abs(self.by):
             self.by = by
 
@@ -80,6 +81,14 @@ class Ahead:
     def is_notable(self) -> bool:
         """Whether the difference is worth telling."""
         return self.by is not None and abs(self.by) > NOTABLE
+
+    @property
+    def change(self) -> str | None:
+        """What is to be said where the clock went wrong between two answers."""
+        if self.by is None or self._last is None or abs(self._last - self.by) <= WRONG:
+            return None
+        way = "back" if self._last < self.by else "forward"
+        return f"The clock of this machine went {way} by {_rough(abs(self._last - self.by))} during the run"
 
     @property
     def is_wrong(self) -> bool:

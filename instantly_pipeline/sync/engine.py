@@ -207,15 +207,23 @@ class _Run:
             return
         with _remembering(limiter, states):
             await run.go()
+        if client.ahead.change is not None:
+            self._say_clock(f"{client.ahead.change}; the next sync corrects what it dated. {HOW_TO_SET}.", result)
 
     def _judge_clock(self, ahead: Ahead, result: WorkspaceResult) -> None:
         """WrongClock before anything is written with a clock that would mislead; a plan only says so."""
         if ahead.is_wrong and not self.only_plan:
-            raise WrongClock(f"{ahead}, so what it dates would mislead. Nothing was written. {HOW_TO_SET}; then again.")
+            raise WrongClock(
+                f"{ahead}, so what it dates would mislead. Nothing was written. {HOW_TO_SET}; then again. If it is "
+                f"right, the clock of what answers at {self.settings.base_url} is wrong: look for a proxy in between."
+            )
         if ahead.is_notable:
             refused = "; a sync would refuse to write" if ahead.is_wrong else ""
-            result.clock = f"{ahead}{refused}. {HOW_TO_SET}."
-            self.on_event(Event("say", result.name, text=result.clock))
+            self._say_clock(f"{ahead}{refused}. {HOW_TO_SET}.", result)
+
+    def _say_clock(self, text: str, result: WorkspaceResult) -> None:
+        result.clock = text
+        self.on_event(Event("say", result.name, text=text))
 
     def _open(self) -> None:
         """Make ready for writing, once, with the first workspace that could be read."""

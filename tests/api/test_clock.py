@@ -13,6 +13,7 @@ from instantly_pipeline.api.clock import SYSTEM, Ahead
 from .fakes import START, FakeClock, client_of, run
 from .server import Reply, Server, refusal
 
+LAST = datetime.max.replace(tzinfo=UTC, microsecond=0)
 DAYS, MINUTES, SECONDS = timedelta(days=1), timedelta(minutes=1), timedelta(seconds=1)
 
 
@@ -49,6 +50,7 @@ def told(*answers: Mapping[str, str], took: timedelta = timedelta(0)) -> timedel
         (START - 80 * SECONDS, 90 * SECONDS, 0 * SECONDS),  # it may have been dated long before it was there
         (START - 100 * SECONDS, 90 * SECONDS, 9 * SECONDS),
         (START + 90 * SECONDS, 90 * SECONDS, -90 * SECONDS),
+        (LAST, 0 * SECONDS, START - LAST),  # the last second there is, to which none can be added
     ],
 )
 def test_a_difference_is_the_least_that_an_answer_and_the_time_it_took_allow(

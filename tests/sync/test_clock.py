@@ -13,6 +13,7 @@ from instantly_pipeline.errors import WrongClock
 from instantly_pipeline.lake.state import States
 from instantly_pipeline.sync.context import Sizes
 from instantly_pipeline.sync.leads.gate import SLICED, SWEEP, instant
+from instantly_pipeline.sync.report import Event
 from tests.sync.harness import NOON, Bench, bench, stream_result
 
 MINUTES, DAYS = timedelta(minutes=1), timedelta(days=1)
@@ -81,6 +82,21 @@ def test_a_clock_that_is_some_minutes_off_is_said_and_the_sync_goes_on(at: Bench
     assert report.workspaces[0].clock is not None
     assert "20 min ahead of the API" in report.workspaces[0].clock
     assert report.workspaces[0].clock in at.said
+
+
+@pytest.mark.parametrize(("off", "way"), [(2 * DAYS, "forward"), (-2 * DAYS, "back")])
+def test_a_clock_that_goes_wrong_during_a_run_is_said_at_its_end(at: Bench, off: timedelta, way: str) -> None:
+    begun = at.time.start
+
+    def set_clock(event: Event) -> None:
+        if event.kind == "start":
+            at.time.start = begun + off
+
+    at.watch = set_clock
+    [workspace] = at.sync("campaigns", "accounts").workspaces
+    assert workspace.clock is not None
+    assert f"went {way} by 2 days 0 h during the run; the next sync corrects" in workspace.clock
+    assert workspace.clock in at.said
 
 
 def test_a_plan_says_that_the_clock_is_wrong_and_is_made(at: Bench) -> None:
