@@ -46,9 +46,10 @@ create or replace macro has_send_figures(sent, bounced, contacted, replies) as
 -- a sum in which nothing is missing: null where a part of it is not known
 create or replace macro whole_sum(x) as case when count(*) = count(x) then sum(x) end;
 
--- the text at a path of a JSON document; null where there is none, or where it is no JSON
+-- the text at a path of a JSON document; null where there is none or an empty one, or where it is no JSON
 create or replace macro json_text(document, path) as case
-    when json_valid(document) then json_extract_string(document, path)
+    when json_valid(document) and json_type(document, path) = 'VARCHAR'
+        then nullif(json_extract_string(document, path), '')
 end;
 
 -- variants over all steps of a campaign; a step of the older form, with its subject in it, is one

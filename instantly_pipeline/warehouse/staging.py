@@ -90,16 +90,16 @@ def _lines(column: Column, *, key: bool = False) -> list[str]:
 
 
 def _said(column: Column) -> str:
-    """The column, or what another place says of the same where it is null."""
+    """The column, or what another place says of the same where it is null; an empty text there says nothing."""
     if not column.also_in:
         return ident(column.name)
-    return f"coalesce({', '.join([ident(column.name), *(_place(place, column.type) for place in column.also_in)])})"
+    return f"coalesce({', '.join(_place(place, column.type) for place in (column.name, *column.also_in))})"
 
 
 def _place(place: str, kind: Type) -> str:
     name, _, path = place.partition(".")
     if not path:
-        return ident(name)
+        return f"nullif({ident(name)}, '')" if kind is Type.TEXT else ident(name)
     found = f"json_text({ident(name)}, {text(f'$.{path}')})"
     return found if kind is Type.TEXT else f"try_cast({found} as {kind.sql})"
 

@@ -5,14 +5,16 @@ with told as (
     select
         * replace (
             coalesce(
-                last_contacted_from,
+                nullif(last_contacted_from, ''),
                 json_text(status_summary_subseq, '$.from'),
-                last_step_from,
+                nullif(last_step_from, ''),
                 json_text(status_summary, '$.lastStep.from'),
                 json_text(status_summary, '$.from')
             ) as last_contacted_from,
             coalesce(
-                last_step_id, json_text(status_summary, '$.lastStep.stepID'), json_text(status_summary, '$.stepID')
+                nullif(last_step_id, ''),
+                json_text(status_summary, '$.lastStep.stepID'),
+                json_text(status_summary, '$.stepID')
             ) as last_step_id
         ),
         try_cast(json_text(status_summary_subseq, '$.timestampExecuted') as timestamptz) as subsequence_at,

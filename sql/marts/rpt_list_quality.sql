@@ -86,7 +86,7 @@ lists as (
     select
         coalesce(s.workspace_id, n.workspace_id) as workspace_id,
         coalesce(s.id, n.list_id) as list_id,
-        coalesce(s.name, n.list_id) as list_name,
+        coalesce(s.name, s.id, n.list_id) as list_name,
         s.id is not null and not s.is_deleted as is_listed,
         s.timestamp_created,
         case when h.has_leads then coalesce(n.leads, 0) end as leads,

@@ -27,8 +27,15 @@ def lead(**more: Any) -> Row:
 
 @pytest.mark.parametrize(
     "shape",
-    [COLUMNS, {"status_summary": LIVE}, {"status_summary": FLAT}, COLUMNS | {"status_summary": {"lastStep": {}}}],
-    ids=["columns", "nested", "flat", "columns first"],
+    [
+        COLUMNS,
+        {"status_summary": LIVE},
+        {"status_summary": FLAT},
+        COLUMNS | {"status_summary": {"lastStep": {}}},
+        {"last_step_from": "", "last_contacted_from": "", "last_step_id": "", "status_summary": LIVE},
+        {"status_summary": {"lastStep": {"from": "", "stepID": ""}} | FLAT},
+    ],
+    ids=["columns", "nested", "flat", "columns first", "empty columns", "empty nested"],
 )
 def test_the_last_step_is_taken_from_where_it_stands(shape: Row) -> None:
     select = (
@@ -45,7 +52,12 @@ def test_the_last_step_is_taken_from_where_it_stands(shape: Row) -> None:
     assert tuple(event.values()) == ("contacted", "1", "2", "Ann@s.example")
 
 
-@pytest.mark.parametrize("summary", [None, {}, {"lastStep": None}, "step 0_1_2", "no json {", "[1]", "null", '"x"'])
+@pytest.mark.parametrize(
+    "summary",
+    [None, {}, {"lastStep": None}, "step 0_1_2", "no json {", "[1]", "null", '"x"', {"lastStep": [FLAT]},
+     {"lastStep": {"from": "", "stepID": "", "timestamp_executed": ""}},
+     {"lastStep": {"from": {"email": "Ann@s.example"}, "stepID": [0, 1, 2], "timestamp_executed": 1772182800}}],
+)  # fmt: skip
 def test_a_summary_that_tells_nothing_leaves_it_unknown(summary: Any) -> None:
     select = "last_step_id, last_step_from, last_contacted_from, last_step_timestamp_executed, timestamp_last_contact"
     [row] = expect("stg_leads", {"raw.leads": [lead(status_summary=summary)]}, select)
@@ -82,3 +94,9 @@ def test_a_rate_is_null_where_tracking_is_off_or_nothing_shows_that_it_is_on(
     column = {"open": "open_rate", "link": "click_rate"}[kind]
     [row] = expect("rpt_campaign_summary", given, column)
     assert row[column] == rate
+
+
+@pytest.mark.parametrize("mart", ["dim_lead_list", "rpt_list_quality"])
+def test_a_list_without_a_name_goes_by_its_id(mart: str) -> None:
+    [row] = expect(mart, {"raw.lead_lists": [W | {"id": "l", "_key": "l"}]}, "list_name")
+    assert row == {"list_name": "l"}
