@@ -55,6 +55,27 @@ streams as (
     group by workspace_id
 ),
 
+-- leads that never say that they were written to, in a workspace that reached some, do not tell who waits
+contacts as (
+    select
+        r.workspace_id,
+        r.leads_reached = 0 or coalesce(l.has_contacts, false) as are_told
+    from (
+        select
+            workspace_id,
+            coalesce(sum(leads_reached), 0) as leads_reached
+        from intermediate.int_campaign_metrics
+        group by workspace_id
+    ) as r
+    left join (
+        select
+            workspace_id,
+            count(last_step_id) + count(timestamp_last_contact) > 0 as has_contacts
+        from staging.stg_leads
+        group by workspace_id
+    ) as l on r.workspace_id = l.workspace_id
+),
+
 -- campaigns that do not say which step, or from which mailbox, any of their waiting leads was written to
 untold as (
     select
@@ -159,8 +180,10 @@ account_days as (
         a.daily_limit,
         coalesce(r.sent_7d, 0) as sent_7d,
         coalesce(r.days_sending_7d, 0) as days_sending_7d,
-        case when p.has_leads and p.has_campaigns and u.is_untold is null then coalesce(f.follow_ups, 0) end
-            as follow_ups_due,
+        case
+            when p.has_leads and p.has_campaigns and coalesce(t.are_told, true) and u.is_untold is null
+                then coalesce(f.follow_ups, 0)
+        end as follow_ups_due,
         case when p.has_campaigns and coalesce(k.has_senders, true) then coalesce(s.campaigns, 0) end
             as campaigns_scheduled
     from accounts as a
@@ -170,6 +193,7 @@ account_days as (
     left join scheduled as s
         on a.workspace_id = s.workspace_id and a.email = s.email and dayofweek(d.date) = s.weekday
     left join streams as p on a.workspace_id = p.workspace_id
+    left join contacts as t on a.workspace_id = t.workspace_id
     left join account_untold as u on a.workspace_id = u.workspace_id and a.email = u.email
     left join workspace_senders as k on a.workspace_id = k.workspace_id
 ),
@@ -208,7 +232,9 @@ workspace_days as (
         sum(a.sent_7d)::bigint as sent_7d,
         coalesce(any_value(s.days_sending_7d), 0) as days_sending_7d,
         case
-            when any_value(p.has_leads and p.has_campaigns) and not coalesce(any_value(u.has_no_steps), false)
+            when
+                any_value(p.has_leads and p.has_campaigns) and coalesce(any_value(t.are_told), true)
+                and not coalesce(any_value(u.has_no_steps), false)
                 then coalesce(any_value(f.follow_ups), 0)
         end as follow_ups_due,
         case when any_value(p.has_campaigns) then coalesce(any_value(c.campaigns), 0) end as campaigns_scheduled
@@ -217,6 +243,7 @@ workspace_days as (
     left join workspace_sends as s on a.workspace_id = s.workspace_id
     left join workspace_scheduled as c on a.workspace_id = c.workspace_id and dayofweek(a.date) = c.weekday
     left join streams as p on a.workspace_id = p.workspace_id
+    left join contacts as t on a.workspace_id = t.workspace_id
     left join workspace_untold as u on a.workspace_id = u.workspace_id
     group by a.workspace_id, a.date
 ),
