@@ -163,10 +163,10 @@ def leave_to_file() -> None:
         return  # Dagster reads no other
     with suppress(UsageError):  # `load` says it when a run begins
         written, as_dagster_reads_it = _written(), _written(interpolate=True)
-        for name in [name for name in written if name.startswith(_PREFIX)]:
-            same = os.environ.get(name) in (written[name], as_dagster_reads_it[name])
+        for name in [name for name in os.environ if name.upper().startswith(_PREFIX) and name.upper() in written]:
+            same = os.environ[name] in (written[name.upper()], as_dagster_reads_it[name.upper()])
             if same or "DAGSTER_IS_DEV_CLI" in os.environ:
-                os.environ.pop(name, None)
+                del os.environ[name]
 
 
 def dagster_home() -> Path:
@@ -174,13 +174,18 @@ def dagster_home() -> Path:
 
     The environment wins over `.env` here too. UsageError where that cannot be read.
     """
-    return _home(os.environ.get("DAGSTER_HOME") or _written().get("DAGSTER_HOME"))
+    return _home(os.environ.get("DAGSTER_HOME") or _written_home())
 
 
 def other_dagster_home() -> Path | None:
     """The home that `.env` names where the environment names another: `dagster dev` takes that one."""
-    written = _written().get("DAGSTER_HOME")
+    written = _written_home()
     return _home(written) if written and _home(written) != dagster_home() else None
+
+
+def _written_home() -> str | None:
+    """What `.env` sets, as Dagster reads it: `${HOME}` in it is what the environment says."""
+    return _written(interpolate=True).get("DAGSTER_HOME")
 
 
 def _home(named: str | None) -> Path:

@@ -5,21 +5,23 @@ from __future__ import annotations
 import re
 
 LEVELS = 400  # kept; orjson reads 1,024, the standard library's decoder some 900, and the lake stores 250
-_TOKEN = re.compile(rb'(?s)"(?:[^"\\]|\\.?)*(?:"|\Z)|[\[{]|[\]}]')  # a text, or a level that begins or ends
+# A text, or levels that begin or end. `+` alone would note each step so as to go back: 100 bytes for one of a text.
+_TOKEN = re.compile(rb'(?s)"(?:[^"\\]++|\\.?)*+"?+|[\[{]++|[\]}]++')
 
 
 def without_depths(body: bytes) -> bytes:
     """The body with `"..."` in place of what lies more than LEVELS deep; itself where nothing does."""
     level, begun, upto, kept = 0, 0, 0, list[bytes]()
     for token in _TOKEN.finditer(body):
-        match token[0]:
-            case b"[" | b"{":
-                level += 1
-                if level == LEVELS + 1:
-                    begun = token.start()
-            case b"]" | b"}":
-                if level == LEVELS + 1:
+        before, many = level, token.end() - token.start()
+        match body[token.start()]:
+            case 0x5B | 0x7B:  # [ {
+                level += many
+                if before <= LEVELS < level:
+                    begun = token.start() + LEVELS - before
+            case 0x5D | 0x7D:  # ] }
+                level -= many
+                if level <= LEVELS < before:
                     kept += [body[upto:begun], b'"..."']
-                    upto = token.end()
-                level -= 1
+                    upto = token.start() + before - LEVELS
     return b"".join([*kept, body[upto:]]) if kept else body

@@ -9,17 +9,22 @@ import asyncio
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
+from gzip import BadGzipFile, GzipFile
+from io import BytesIO
 
 import httpx
 
 from instantly_pipeline.errors import BadBody, ConnectionFault
 
-# A page of 100 leads has about 125 kB, one of 100 campaigns with long sequences some MB. Decoded, the worst JSON takes
-# twenty times its size.
+# A page of 100 leads has about 125 kB, one of 100 campaigns with long sequences some MB.
 LARGEST = 32 * 2**20
+# Decoded, ten million empty objects of these 32 MB take 1 GB, and each answer is held until it is stored. The counters
+# of 20,000 campaigns in one answer are some 400,000 values.
+MOST_VALUES = 2**20
 _USUAL = 2**20  # what is larger is received one at a time: 64 at once would be 2 GB
 ACCEPTED = "gzip, deflate"
 _PACKED = {"gzip", "x-gzip", "deflate"}
+_GZIP = b"\x1f\x8b"  # begins each part
 _EITHER_HEADER = 32 + zlib.MAX_WBITS  # of gzip or of zlib
 _ERROR_BYTES = 2**16  # live errors have below 1 kB, pages of the CDN in front up to some 10 kB
 _ERROR_SECONDS = 5.0  # the status is known by then, and says what to do
@@ -32,7 +37,7 @@ class Receiver:
         self._one_large = asyncio.Lock()
 
     async def body(self, response: httpx.Response, where: str) -> bytes:
-        """A success's body, unpacked. BadBody where it is beyond LARGEST or packed in a way that was not asked for."""
+        """A success's body, unpacked. BadBody where it is beyond the limits above, or packed otherwise than asked for."""
         if _number(response.headers.get("content-length")) > LARGEST:
             raise _too_large(where)
         parts: list[bytes] = []
@@ -45,7 +50,10 @@ class Receiver:
                 if before <= _USUAL < size:
                     await turn.enter_async_context(self._one_large)
                 parts.append(part)
-            return _unpacked(b"".join(parts), response.headers.get("content-encoding", ""), where)
+            found = _unpacked(b"".join(parts), response.headers.get("content-encoding", ""), where)
+        if len(found) > MOST_VALUES and found.count(b",") >= MOST_VALUES:
+            raise BadBody(f"{where}: an answer came of more than {MOST_VALUES:,} values, the most that is read of one")
+        return found
 
 
 async def start_of(response: httpx.Response) -> bytes:
@@ -57,9 +65,10 @@ async def start_of(response: httpx.Response) -> bytes:
                 read += part
                 if len(read) >= _ERROR_BYTES:
                     break
-    if response.headers.get("content-encoding", "").strip().lower() in _PACKED:
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    if encoding in _PACKED:
         with suppress(zlib.error):
-            return zlib.decompressobj(_EITHER_HEADER).decompress(read, _ERROR_BYTES)
+            return zlib.decompressobj(_window(read, encoding)).decompress(read, _ERROR_BYTES)
     return read[:_ERROR_BYTES]
 
 
@@ -76,16 +85,25 @@ def _unpacked(body: bytes, encoding: str, where: str) -> bytes:
         return body
     if encoding not in _PACKED:
         raise BadBody(f"{where}: a body came that is packed in a way that was not asked for (asked for: {ACCEPTED})")
-    unpacker = zlib.decompressobj(_EITHER_HEADER)
+    unpacker = zlib.decompressobj(_window(body, encoding))
     try:
         found = unpacker.decompress(body, LARGEST + 1)
-    except zlib.error as error:
+        if unpacker.unused_data.startswith(_GZIP):  # one packed part behind another is one body (RFC 1952, 2.2)
+            found += GzipFile(fileobj=BytesIO(unpacker.unused_data)).read(LARGEST + 1 - len(found))
+    except (zlib.error, BadGzipFile, EOFError) as error:
         raise ConnectionFault(f"{where}: the body is not what it should be packed as: {error}") from error
     if len(found) > LARGEST:
         raise _too_large(where)
     if not unpacker.eof:
         raise ConnectionFault(f"{where}: the packed body ends in its middle")
     return found
+
+
+def _window(body: bytes, encoding: str) -> int:
+    """What tells zlib how a body is packed: some servers send `deflate` without the header that belongs to it."""
+    with_header = body[:1] == _GZIP[:1] or int.from_bytes(body[:2], "big") % 31 == 0  # RFC 1950, 2.2
+    bare = encoding == "deflate" and not with_header
+    return -zlib.MAX_WBITS if bare else _EITHER_HEADER
 
 
 def _too_large(where: str) -> BadBody:

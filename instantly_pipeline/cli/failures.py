@@ -69,6 +69,12 @@ def _told(error: BaseException) -> int:
     if isinstance(error, OSError) and error.errno == 28:
         click.echo("Error: The disk is full. Free some space and run the same command again.", err=True)
         return 1
+    if isinstance(error, PermissionError) and error.filename:
+        whose = (
+            "Where it is another user's, run the command as that user; INSTANTLY_PUBLISH_MODE opens what is published."
+        )
+        click.echo(visible_lines(f"Error: {error.filename}: {error.strerror}. {whose}"), err=True)
+        return 1
     if (lack := lack_of_memory(error)) is not None:
         click.echo(f"Error: {lack}", err=True)
         return lack.exit_code

@@ -66,7 +66,10 @@ def make_folder(folder: Path) -> None:
     """Make a folder of ours and those above it that are missing. OSError."""
     if not folder.parent.is_dir():
         make_folder(folder.parent)
-    folder.mkdir(mode=0o700, exist_ok=True)
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+        set_mode(folder, 0o777, 0o700)  # a umask may withhold even these
+    folder.mkdir(exist_ok=True)  # where there is a file of that name, this says so
 
 
 def create(path: Path) -> BinaryIO:

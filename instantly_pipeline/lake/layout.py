@@ -32,7 +32,7 @@ import pyarrow.parquet as pq
 
 from instantly_pipeline.errors import StorageError, UnreadableFile, UsageError
 from instantly_pipeline.lake.files import create, everything, make_folder
-from instantly_pipeline.lake.names import NO_WORKSPACE, folder_name, is_shortened, owner_of
+from instantly_pipeline.lake.names import NO_WORKSPACE, folder_name, id_in, is_shortened, owner_of
 
 FORMAT_VERSION = 1
 _STAMP = "%Y%m%dT%H%M%S%f"
@@ -254,11 +254,22 @@ def open_lake(layout: Layout, *, origin: str | None = None) -> None:
     """
     _check_format(layout)
     with storing(layout.lake):
+        _rename_folders(layout)
         for found in everything(layout.lake):
             if found.name.endswith(".tmp") and not found.is_dir():
                 Path(found).unlink()
     if origin is not None:
         _check_origin(layout, origin)
+
+
+def _rename_folders(layout: Layout) -> None:
+    """Give the folders of workspaces today's names: earlier versions kept capitals and some signs as they are."""
+    folders = [path for area in (layout.changes, layout.meta, layout.lake / "index") for path in area.glob("*/ws=*")]
+    for folder in (*folders, *(layout.lake / "state").glob("ws=*")):
+        wanted = folder_name(id_in(folder.name))
+        if folder.name != wanted and not (layout.names / folder.name).exists():
+            layout.note_name(id_in(folder.name))
+            folder.rename(folder.with_name(wanted))
 
 
 def check_lake(layout: Layout, *, origin: str) -> str:

@@ -39,6 +39,11 @@ def owner_of(name: str, noted: Path) -> str:
     """The workspace id of a folder called `name`; a shortened one's is read from the file of that name in `noted`."""
     if is_shortened(name):
         return _noted(noted / name)
+    return id_in(name)
+
+
+def id_in(name: str) -> str:
+    """The workspace id that a folder's name tells."""
     name = name.removeprefix("ws=")
     return NO_WORKSPACE if name == _OF_NONE else unquote(name)
 

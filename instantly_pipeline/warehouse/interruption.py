@@ -39,7 +39,7 @@ def reading(con: duckdb.DuckDBPyConnection, spill: Path) -> duckdb.DuckDBPyConne
 
 @contextmanager
 def temporary(path: Path) -> Iterator[Path]:
-    """A file that goes, with those whose names begin with its own, where the process has to leave."""
+    """A file that goes, with those whose names go on from its own with a dot, where the process has to leave."""
     _temporary.add(path)
     try:
         yield path
@@ -60,7 +60,7 @@ def end_all(code: int, said: str) -> None:
 @contextmanager
 def at_most(con: duckdb.DuckDBPyConnection, seconds: float | None, code: int, said: str) -> Iterator[None]:
     """End what runs on `con` after so many seconds, with TimeoutError; as `end_all` where it does not hear it."""
-    if seconds is None:
+    if seconds is None or not seconds < threading.TIMEOUT_MAX:  # nearly 300 years; `nan` is not less either
         yield
         return
     over, late = threading.Event(), threading.Event()
@@ -93,8 +93,9 @@ def _interrupt(con: duckdb.DuckDBPyConnection) -> None:
 
 def _leave(code: int, said: str) -> None:
     for path in list(_temporary):
-        for left in path.parent.glob(f"{glob.escape(path.name)}*"):
-            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+        for left in (path, *path.parent.glob(f"{glob.escape(path.name)}.*")):
+            with suppress(OSError):
+                left.unlink() if left.is_symlink() or not left.is_dir() else shutil.rmtree(left, ignore_errors=True)
     with suppress(OSError):
         os.write(2, f"{said}\n".encode())
     os._exit(code)

@@ -1,7 +1,9 @@
 """Reading the published file: queries, and what `status` shows.
 
 The file is attached read-only to a database in memory whose access to other files is closed, so that a query can change
-nothing and reach nothing else. Other connections of this process to the file do not matter.
+nothing and reach nothing else. DuckDB goes on to let statements read *and write* the path that was attached, and that
+path with `.wal` behind it (`copy ... to`). So it is attached by another name, which is gone before a query is asked.
+Other connections of this process to the file do not matter.
 """
 
 from __future__ import annotations
@@ -11,17 +13,19 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
 
 from instantly_pipeline.errors import OverdueError, StorageError, UsageError
+from instantly_pipeline.lake.files import refuse_links
 from instantly_pipeline.settings import load
 from instantly_pipeline.warehouse.build import refused_by_machine
 from instantly_pipeline.warehouse.interruption import at_most, reading
@@ -128,7 +132,8 @@ def open_published(published_file: Path, *, writes: Path | None = None) -> duckd
     except duckdb.Error as error:
         raise UsageError(f"INSTANTLY_MEMORY_LIMIT cannot be used: {first_line(error)}") from error
     try:
-        con.execute(f"attach {text(str(published_file))} as warehouse (read_only)")
+        with _by_another_name(published_file, spill) as path:
+            con.execute(f"attach {text(str(path))} as warehouse (read_only)")
         con.execute("use warehouse")
         con.execute("set TimeZone = 'UTC'")
         con.execute("set enable_progress_bar = false")  # it would be drawn into the answer where no script is run
@@ -144,6 +149,22 @@ def open_published(published_file: Path, *, writes: Path | None = None) -> duckd
     return con
 
 
+@contextmanager
+def _by_another_name(published_file: Path, spill: Path) -> Iterator[Path]:
+    """A hard link in a folder that is then removed with it.
+
+    The file itself where none can be made: the folder or the file is another user's, or publish/ a disk of its own.
+    """
+    path = published_file
+    with ExitStack() as removed:
+        with suppress(OSError):
+            folder = TemporaryDirectory(dir=spill.parent, prefix=f"{spill.name}.", ignore_cleanup_errors=True)
+            link = Path(removed.enter_context(folder)) / published_file.name
+            link.hardlink_to(published_file.resolve())
+            path = link
+        yield path
+
+
 def _config(spill: Path) -> dict[str, str | bool | int | float | list[str]]:
     limit = load().memory_limit
     return {"memory_limit": limit, "temp_directory": str(spill), "autoinstall_known_extensions": "false"}
@@ -152,13 +173,14 @@ def _config(spill: Path) -> dict[str, str | bool | int | float | list[str]]:
 def _spill_folder(published_file: Path) -> Path:
     """Where DuckDB may put what memory does not hold; those of processes that were killed are removed."""
     spill = published_file.absolute().parent.parent / "work" / "spill"
+    refuse_links(spill.parent, spill)
     with suppress(OSError):  # said when it is needed
         spill.mkdir(mode=0o700, exist_ok=True)
     host = socket.gethostname()
     for left in spill.glob(f"reading-{glob.escape(host)}-*"):
         with suppress(ValueError, PermissionError):  # another user's process runs
             try:
-                os.kill(int(left.name.rpartition("-")[2]), 0)
+                os.kill(int(left.name.rpartition("-")[2].partition(".")[0]), 0)
             except ProcessLookupError:
                 shutil.rmtree(left, ignore_errors=True)
     return spill / f"reading-{host}-{os.getpid()}"
@@ -175,7 +197,7 @@ def explained(what: str) -> Iterator[None]:
     except duckdb.InterruptException as error:
         raise KeyboardInterrupt from error
     except (duckdb.Error, MemoryError) as error:
-        if not refused_by_machine(error):
+        if not refused_by_machine(error) or isinstance(error, duckdb.TransactionException):  # nothing is committed here
             raise
         limit = load().memory_limit
         raise StorageError(

@@ -36,7 +36,7 @@ def write_xlsx(cursor: duckdb.DuckDBPyConnection, to: Path, *, title: str) -> in
     Memory does not grow with the rows. UsageError where the file would be too large for its format; OSError.
     """
     columns = [(str(column[0]), str(column[1])) for column in cursor.description or []]
-    with TemporaryDirectory(dir=to.parent, prefix=to.name) as rows_so_far:
+    with TemporaryDirectory(dir=to.parent, prefix=f"{to.name}.") as rows_so_far:
         book = Workbook(str(to), {"constant_memory": True, "tmpdir": rows_so_far})
         cut = _write_rows(cursor, book, book.add_worksheet(title[:31]), columns)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instantly_pipeline.api.bodies import decode, page_of
+from instantly_pipeline.api.depth import without_depths
 from instantly_pipeline.errors import BadBody
 
 TEXT = st.text(st.characters(codec="utf-8"))
@@ -110,3 +112,28 @@ def test_a_cursor_that_is_a_long_number_is_handed_back_digit_by_digit() -> None:
 def test_anything_else_is_a_bad_body(body: bytes, what: str) -> None:
     with pytest.raises(BadBody, match=f"here: {what} came where JSON was expected"):
         decode(body, "here")
+
+
+def test_a_long_text_beside_what_is_nested_too_deeply_takes_no_more_memory_than_itself() -> None:
+    deep = b'[{"a":' * 1000 + b"[]" + b"}]" * 1000
+    body = b'{"items": [{"a": ' + deep + b', "b": [[1]]}, {"c": "' + b"x" * 2**20 + b'\\"[["}]}'
+    tracemalloc.start()
+    try:
+        found = decode(body, "GET /x")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert isinstance(found, dict)
+    assert found["items"][0]["b"] == [[1]]
+    assert found["items"][1]["c"] == "x" * 2**20 + '"[['
+    assert peak < 20 * 2**20
+
+
+@pytest.mark.parametrize("levels", [399, 400, 401, 402, 2000])
+def test_only_what_lies_too_deep_is_left_out(levels: int) -> None:
+    inner = b"[" * levels + b"1" + b"]" * levels
+    kept = inner if levels <= 400 else b"[" * 400 + b'"..."' + b"]" * 400
+    assert (
+        without_depths(b'{"a]":' + inner[1:-1] + b',"b":[2]}')
+        == b'{"a]":' + (inner[1:-1] if levels <= 400 else kept[1:-1]) + b',"b":[2]}'
+    )

@@ -116,6 +116,14 @@ def test_what_dagster_took_from_the_file_at_its_start_does_not_outlive_a_change_
     assert found(load()) == new
 
 
+def test_a_name_written_small_in_the_file_is_no_other(dagster_here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dagster_here.write_text("instantly_api_key=old\n")
+    monkeypatch.setenv("instantly_api_key", "old")
+    leave_to_file()
+    dagster_here.write_text("instantly_api_key=new\n")
+    assert keys() == {"default": "new"}
+
+
 def test_a_setting_taken_out_of_the_file_is_gone(dagster_here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dagster_here.write_text("INSTANTLY_STREAMS=leads\n")
     monkeypatch.setenv("INSTANTLY_STREAMS", "leads")
@@ -165,7 +173,7 @@ def test_a_file_that_cannot_be_read_is_told_when_a_run_begins(dagster_here: Path
 @pytest.mark.parametrize(
     ("written", "home"),
     [("/srv/dagster", Path("/srv/dagster")), ("records", PROJECT_ROOT / "records"), ("", PROJECT_ROOT / "dagster_home"),
-     ("~/records", Path("/home/me/records"))],
+     ("~/records", Path("/home/me/records")), ("${HOME}/records", Path("/home/me/records"))],
 )  # fmt: skip
 def test_the_file_may_name_dagsters_home(
     env_file: Path, monkeypatch: pytest.MonkeyPatch, written: str, home: Path

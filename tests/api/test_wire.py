@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from instantly_pipeline.api.client import Timeouts
-from instantly_pipeline.api.receive import LARGEST
+from instantly_pipeline.api.receive import LARGEST, MOST_VALUES
 from instantly_pipeline.api.retry import CannotConnect, RetryPolicy
 from instantly_pipeline.errors import BadBody, ConnectionFault, Exhausted, KeyRejected, NotFound
 
@@ -69,6 +69,49 @@ def test_a_small_body_that_unpacks_to_a_large_one_is_refused_with_the_limit(kind
     error = run(main())
     assert type(error.__cause__) is BadBody
     assert "more than 32 MB, the most that is read of one" in str(error)
+
+
+def test_a_small_body_of_more_values_than_memory_should_hold_64_times_is_refused() -> None:
+    async def main() -> Exhausted:
+        bomb = Reply(gzip.compress(b"[" + b"{}," * MOST_VALUES + b"{}]"), headers={"content-encoding": "gzip"})
+        async with Server(bomb) as server, client_of(server, retry=RetryPolicy(tries=1)) as client:
+            with pytest.raises(Exhausted) as caught:
+                await client.get("/api/v2/x")
+            return caught.value
+
+    assert "more than 1,048,576 values, the most that is read of one" in str(run(main()))
+
+
+def bare(body: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(body) + packer.flush()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [("gzip", gzip.compress(b'{"a"') + gzip.compress(b": ") + gzip.compress(b"1}")), ("deflate", bare(b'{"a": 1}')),
+     ("gzip", gzip.compress(b'{"a": 1}') + bytes(512))],
+    ids=["several parts", "without a header", "padded"],
+)  # fmt: skip
+def test_a_body_is_unpacked_as_servers_pack_it(encoding: str, body: bytes) -> None:
+    async def main() -> object:
+        packed = {"content-encoding": encoding}
+        async with Server(Reply(body, headers=packed)) as server, client_of(server) as client:
+            assert await client.get("/api/v2/x") == {"a": 1}
+            assert len(server.requests) == 1
+
+    run(main())
+
+
+def test_parts_that_unpack_to_too_much_together_are_refused() -> None:
+    async def main() -> BaseException | None:
+        bomb = Reply(gzip.compress(b"{}") + packed("gzip"), headers={"content-encoding": "gzip"})
+        async with Server(bomb) as server, client_of(server, retry=RetryPolicy(tries=1)) as client:
+            with pytest.raises(Exhausted, match="more than 32 MB") as caught:
+                await client.get("/api/v2/x")
+            return caught.value.__cause__
+
+    assert type(run(main())) is BadBody
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "gzip,gzip,gzip"])

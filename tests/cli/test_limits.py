@@ -147,6 +147,64 @@ def test_a_connection_reaches_nothing_but_the_published_file(synced: Synced, sql
     assert not (shell.data_dir / "x.csv").exists()
 
 
+@pytest.mark.parametrize("to", ["{file}", "{file}.wal", "{attached}", "{attached}.wal"])
+@pytest.mark.parametrize(
+    "sql", ["copy (select 1) to '{to}' ({how})", "with a as (copy (select 1) to '{to}' ({how})) from a"]
+)
+def test_a_query_writes_not_even_over_the_file_it_reads(synced: Synced, sql: str, to: str) -> None:
+    pipe, shell = synced
+    before = {path: path.stat().st_mtime_ns for path in shell.data_dir.rglob("*") if path.is_file()}
+    with open_published(pipe.published) as con:
+        [(at,)] = con.execute("select path from duckdb_databases() where database_name = 'warehouse'").fetchall()
+        place = to.format(file=pipe.published, attached=at)
+        with pytest.raises(duckdb.Error):
+            con.execute(sql.format(to=place, how="format csv, use_tmp_file false"))
+        assert con.execute("select count(*) from marts.dim_campaign").fetchall()[0][0] > 0
+    assert {path: path.stat().st_mtime_ns for path in shell.data_dir.rglob("*") if path.is_file()} == before
+
+
+def test_a_query_goes_through_no_link_to_its_temporary_folder(synced: Synced, tmp_path: Path) -> None:
+    pipe, _ = synced
+    file = tmp_path / "data" / "publish" / "warehouse.duckdb"
+    for folder in (file.parent, tmp_path / "data" / "work", tmp_path / "elsewhere"):
+        folder.mkdir(parents=True)
+    file.hardlink_to(pipe.published)
+    (tmp_path / "data" / "work" / "spill").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StorageError, match="is a link"):
+        open_published(file)
+
+
+@pytest.mark.parametrize("seconds", ["inf", "1e10"])
+def test_a_time_beyond_all_clocks_is_no_limit(synced: Synced, seconds: str) -> None:
+    _, shell = synced
+    done = shell.run("query", "select 1 as n", "--format", "csv", "--timeout", seconds)
+    assert (done.stdout, done.stderr) == ("n\n1\n", "")
+
+
+def test_a_wrong_word_about_transactions_is_not_called_a_lack_of_memory(synced: Synced) -> None:
+    _, shell = synced
+    assert "no transaction is active" in (said := shell.here("query", "rollback").stderr)
+    assert "INSTANTLY_MEMORY_LIMIT" not in said
+
+
+LEFT = """
+import sys
+from pathlib import Path
+import duckdb
+from instantly_pipeline.warehouse.interruption import end_all, reading
+con = reading(duckdb.connect(), Path(sys.argv[1]))
+end_all(7, "left")
+"""
+
+
+def test_who_leaves_takes_along_nothing_of_another_process(tmp_path: Path) -> None:
+    for name in ("reading-h-12", "reading-h-12.x", "reading-h-123"):
+        (tmp_path / name).mkdir()
+    done = subprocess.run([sys.executable, "-c", LEFT, str(tmp_path / "reading-h-12")], check=False)
+    assert done.returncode == 7
+    assert [path.name for path in tmp_path.iterdir()] == ["reading-h-123"]
+
+
 def test_every_connection_keeps_to_the_memory_limit_of_the_settings(
     synced: Synced, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from instantly_pipeline.errors import StorageError, UsageError
+from instantly_pipeline.lake.files import make_folder
 from instantly_pipeline.lake.layout import Layout, open_lake, write_durably
 from instantly_pipeline.lake.lock import writing
 from tests.lake.helpers import Writer
@@ -136,3 +137,15 @@ def test_an_empty_lake_takes_the_origin_it_is_opened_with(tmp_path: Path) -> Non
     open_lake(layout, origin=f"{HERE}:443")
     with pytest.raises(UsageError, match="holds data read from"):
         open_lake(layout, origin=THERE)
+
+
+def test_a_umask_that_withholds_everything_does_not_shut_us_out(tmp_path: Path) -> None:
+    before = os.umask(0o777)
+    try:
+        with writing(tmp_path / "a" / "data", command="sync"):
+            pass
+        make_folder(tmp_path / "b" / "c")
+    finally:
+        os.umask(before)
+    modes = [(tmp_path / folder).stat().st_mode & 0o777 for folder in ("a/data", "b", "b/c")]
+    assert modes == [0o700] * 3

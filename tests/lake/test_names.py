@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from instantly_pipeline.errors import UnreadableFile
 from instantly_pipeline.lake.changes import ChangeLog, RunFiles, WriterClock
 from instantly_pipeline.lake.index import Index
-from instantly_pipeline.lake.layout import Layout, new_run_id
+from instantly_pipeline.lake.layout import Layout, new_run_id, open_lake
 from instantly_pipeline.lake.names import NO_WORKSPACE, folder_name
 from instantly_pipeline.lake.notes import note_down
 from instantly_pipeline.lake.state import States
@@ -79,3 +79,15 @@ def test_where_the_note_of_a_long_id_is_lost_it_is_named_and_the_next_sync_write
     assert len(layout.files(layout.changes, "things", long)) == 1
     written(layout, long)
     assert layout.workspaces() == [long]
+
+
+def test_folders_that_an_earlier_version_named_otherwise_are_kept_in_use(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    written(layout, "Acme_1.~x", UUID)
+    for folder in tmp_path.rglob(folder_name("Acme_1.~x")):
+        folder.rename(folder.with_name("ws=Acme_1.~x"))
+    open_lake(layout)
+    assert layout.workspaces() == [UUID, "Acme_1.~x"]
+    assert [f.workspace_id for f in layout.files(layout.changes, "things", "Acme_1.~x")] == ["Acme_1.~x"]
+    assert States(layout, "Acme_1.~x").read("things") == {"of": 0}
+    assert not list(tmp_path.rglob("ws=Acme*"))
