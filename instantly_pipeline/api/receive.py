@@ -37,7 +37,7 @@ class Receiver:
         self._one_large = asyncio.Lock()
 
     async def body(self, response: httpx.Response, where: str) -> bytes:
-        """A success's body, unpacked. BadBody where it is beyond the limits above, or packed otherwise than asked for."""
+        """A success's body, unpacked. BadBody where it is beyond those limits, or packed otherwise than asked."""
         if _number(response.headers.get("content-length")) > LARGEST:
             raise _too_large(where)
         parts: list[bytes] = []

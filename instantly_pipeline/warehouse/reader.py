@@ -151,18 +151,22 @@ def open_published(published_file: Path, *, writes: Path | None = None) -> duckd
 
 @contextmanager
 def _by_another_name(published_file: Path, spill: Path) -> Iterator[Path]:
-    """A hard link in a folder that is then removed with it.
+    """A hard link in a folder that is then removed with it; beside the file where publish/ is a disk of its own.
 
-    The file itself where none can be made: the folder or the file is another user's, or publish/ a disk of its own.
+    The file itself where none can be made: the folders and the file are another user's, who alone may write there.
     """
-    path = published_file
     with ExitStack() as removed:
-        with suppress(OSError):
-            folder = TemporaryDirectory(dir=spill.parent, prefix=f"{spill.name}.", ignore_cleanup_errors=True)
-            link = Path(removed.enter_context(folder)) / published_file.name
-            link.hardlink_to(published_file.resolve())
-            path = link
-        yield path
+        links = (_linked(published_file, place, spill.name, removed) for place in (spill.parent, published_file.parent))
+        yield next(filter(None, links), published_file)
+
+
+def _linked(file: Path, place: Path, name: str, removed: ExitStack) -> Path | None:
+    with suppress(OSError):
+        folder = TemporaryDirectory(dir=place, prefix=f"{name}.", ignore_cleanup_errors=True)
+        link = Path(removed.enter_context(folder)) / file.name
+        link.hardlink_to(file.resolve())
+        return link
+    return None
 
 
 def _config(spill: Path) -> dict[str, str | bool | int | float | list[str]]:
@@ -177,7 +181,8 @@ def _spill_folder(published_file: Path) -> Path:
     with suppress(OSError):  # said when it is needed
         spill.mkdir(mode=0o700, exist_ok=True)
     host = socket.gethostname()
-    for left in spill.glob(f"reading-{glob.escape(host)}-*"):
+    mine = f"reading-{glob.escape(host)}-*"
+    for left in (*spill.glob(mine), *published_file.parent.glob(mine)):
         with suppress(ValueError, PermissionError):  # another user's process runs
             try:
                 os.kill(int(left.name.rpartition("-")[2].partition(".")[0]), 0)

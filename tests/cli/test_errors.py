@@ -37,7 +37,7 @@ def noted(error: BaseException, note: str) -> BaseException:
         (UsageError("a wrong setting"), 2, "Error: a wrong setting\n"),
         (LockedError("taken"), 2, "Error: taken\n"),
         (StorageError("the disk is full"), 1, "Error: the disk is full\n"),
-        (PermissionError(13, "Permission denied", "/data/x"), 1, "Error: /data/x: Permission denied. Where it is another"),
+        (PermissionError(13, "Permission denied", "/data/x"), 1, "Error: /data/x: Permission denied. Where it is"),
         (OSError(28, "No space left on device"), 1, "Error: The disk is full. Free some space and run the same"),
         (noted(MemoryError(), "the stream leads"), 1, "Error: Memory did not suffice for the stream leads. What was"),
         (pa.ArrowMemoryError("malloc of size 9 failed"), 1, "Error: Memory did not suffice (malloc of size 9 failed)."),

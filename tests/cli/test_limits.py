@@ -163,6 +163,18 @@ def test_a_query_writes_not_even_over_the_file_it_reads(synced: Synced, sql: str
     assert {path: path.stat().st_mtime_ns for path in shell.data_dir.rglob("*") if path.is_file()} == before
 
 
+def test_where_only_the_published_folder_can_be_written_the_file_is_safe_too(synced: Synced, tmp_path: Path) -> None:
+    pipe, _ = synced
+    file = tmp_path / "data" / "publish" / "warehouse.duckdb"
+    file.parent.mkdir(parents=True)
+    (tmp_path / "data" / "work").write_text("as where publish/ is a disk of its own: no link can be made from here")
+    file.hardlink_to(pipe.published)
+    for place in (file, file.with_name(f"{file.name}.wal")):
+        with open_published(file) as con, pytest.raises(duckdb.Error):
+            con.execute(f"copy (select 1) to '{place}' (format csv, use_tmp_file false)")
+    assert list(file.parent.iterdir()) == [file]
+
+
 def test_a_query_goes_through_no_link_to_its_temporary_folder(synced: Synced, tmp_path: Path) -> None:
     pipe, _ = synced
     file = tmp_path / "data" / "publish" / "warehouse.duckdb"
