@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     def _rights(cls, value: Any) -> Any:  # asked after the one below: the last one comes first
         if isinstance(value, int):
             return value
-        if not re.fullmatch(r"0?4[04][04]", str(value)):
+        if not re.fullmatch(r"0?4(00|40|44)", str(value)):
             raise ValueError("must be 0400 (you alone), 0440 (your group may read) or 0444 (everybody may)")
         return int(value, 8)
 

@@ -201,7 +201,7 @@ def test_the_mode_of_published_files_is_read_as_it_is_written(env_file: Path, wr
     assert load().publish_mode == mode
 
 
-@pytest.mark.parametrize("written", ["0640", "0777", "rw", "0004", "288"])
+@pytest.mark.parametrize("written", ["0640", "0777", "rw", "0004", "288", "0404"])
 def test_a_mode_of_published_files_lets_nobody_write(env_file: Path, written: str) -> None:
     env_file.write_text(f"INSTANTLY_PUBLISH_MODE={written}\n")
     with pytest.raises(UsageError, match=r"INSTANTLY_PUBLISH_MODE: must be 0400 .* 0440 .* 0444"):
