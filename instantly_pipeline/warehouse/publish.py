@@ -224,7 +224,7 @@ def put_in_place(pairs: Sequence[_Pair], mode: int) -> None:
                 pair.place.with_name(f"{pair.place.name}.wal").unlink(missing_ok=True)
     except OSError as error:
         discard(pairs)
-        raise storage_error(pairs[-1].place, error) from error
+        raise storage_error(pair.place, error) from error
     for folder in {pair.place.parent for pair in pairs}:
         fsync_folder(folder)
 
@@ -284,6 +284,7 @@ def _listed(layout: Layout) -> set[Path]:
         names = json.loads(layout.published_list.read_bytes())
     except (OSError, ValueError):
         return set()
+    names = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
     return {layout.publish / name for name in names if re.fullmatch(r"(current|marts)/[^/]+\.parquet", name)}
 
 

@@ -151,6 +151,26 @@ def test_what_a_killed_publication_left_is_removed_and_what_others_put_there_is_
     assert [path.read_bytes() for path in theirs] == [b"x"] * 3
 
 
+@pytest.mark.parametrize("damaged", ["null", "[1, {}]", "{", ""])
+def test_a_damaged_list_of_published_files_is_none(lake: LakeWriter, opener: Opener, sql: Path, damaged: str) -> None:
+    lake.upsert(THINGS, [thing("a")])
+    published(opener, sql)
+    layout = lake.layout
+    before = json.loads(layout.published_list.read_bytes())
+    layout.published_list.write_text(damaged)
+    published(opener, sql, run="r2", hours=2)
+    assert json.loads(layout.published_list.read_bytes()) == before
+
+
+def test_a_folder_in_the_place_of_a_published_file_is_named(lake: LakeWriter, opener: Opener, sql: Path) -> None:
+    lake.upsert(THINGS, [thing("a")])
+    place = published(opener, sql).path.parent / "marts" / "m.parquet"
+    place.unlink()
+    place.mkdir()
+    with pytest.raises(StorageError, match=r"marts/m\.parquet cannot be written"):
+        published(opener, sql, run="r2", hours=2)
+
+
 def test_the_file_of_a_mart_there_is_no_more_is_removed(lake: LakeWriter, opener: Opener, sql: Path) -> None:
     lake.upsert(THINGS, [thing("a")])
     (sql / "marts/n.sql").write_text("select id from staging.stg_things")
