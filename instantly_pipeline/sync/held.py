@@ -10,17 +10,23 @@ from instantly_pipeline.sync.sink import Sink
 
 
 async def hold(sink: Sink, keys: Collection[str], why: str) -> None:
-    """Keep the rows of `keys`, note them as held, and end the stream as such. What else was held is released."""
+    """Keep the rows of `keys`, note them as held, and end the stream as such. What else was held is released.
+
+    A stream that has failed as well stays so, and says both.
+    """
     ctx, stream = sink.ctx, sink.stream.name
     for key in sorted(keys):
         ctx.notes.add("held_deletes", stream=stream, key=key, state="held", reason=why, noted_at=ctx.now())
     await release(sink, but=keys)
     sink.result.held_deletes = len(keys)
-    sink.result.outcome = Outcome.HELD
-    sink.result.reason = (
+    reason = (
         f"{len(keys)} deletions are held: {why}. The rows are kept. If they really were deleted: "
         f"instantly-pipeline sync --streams {stream} --accept-deletes"
     )
+    if sink.result.outcome is Outcome.FAILED:
+        sink.fail(f"{sink.result.reason} {reason}")
+    else:
+        sink.result.outcome, sink.result.reason = Outcome.HELD, reason
 
 
 async def release(sink: Sink, *, but: Collection[str] = ()) -> None:

@@ -227,3 +227,74 @@ def test_a_list_of_leads_that_ends_early_loses_none(leads: Bench, full: bool) ->
     leads.control.request("DELETE", "/switches")
     assert leads.sync("campaigns", "campaign_analytics", "leads", full=True).exit_code == 0
     assert_mirrors(leads, ("leads",))
+
+
+def hides(at: Bench, stream: str, *hidden: str) -> None:
+    """The list leaves these out; the API has them by id."""
+    shown = [row for row in at.state(stream) if row["id"] not in hidden]
+    at.fault(PATHS[stream], "status", status=200, body={"items": shown})
+
+
+def test_a_short_list_that_comes_back_empty_by_mistake_deletes_nothing(at: Bench) -> None:
+    for tag in at.state("custom_tags")[3:]:
+        at.mutate({"op": "delete", "collection": "custom_tags", "id": tag["id"]})
+    at.sync("custom_tags")
+    hides(at, "custom_tags", *(tag["id"] for tag in at.state("custom_tags")))
+    report = at.sync("custom_tags")
+    assert "ended early" in (stream_result(report, "custom_tags").reason or "")
+    assert_mirrors(at, ("custom_tags",))
+
+
+def test_what_is_there_by_id_counts_though_the_record_asked_along_was_deleted_meanwhile(at: Bench) -> None:
+    at.sync("custom_tags")
+    first, *others = at.state("custom_tags")
+    at.fault(PATHS["custom_tags"], "status", status=200, body={"items": [first]})
+    at.mutate({"op": "delete", "collection": "custom_tags", "id": others[0]["id"]})
+    at.fault(f"{PATHS['custom_tags']}/{first['id']}", "status", status=404)
+    assert stream_result(at.sync("custom_tags"), "custom_tags").changes.deleted == 1
+    assert at.alive("custom_tags").keys() == {f'["{tag["id"]}"]' for tag in (first, *others[1:])}
+
+
+def test_a_few_that_cannot_be_asked_are_kept_where_the_list_is_known_to_have_ended_early(at: Bench) -> None:
+    at.sync("custom_tags")
+    there, unknown = (row["id"] for row in at.state("custom_tags")[:2])
+    hides(at, "custom_tags", there, unknown)
+    at.fault(f"{PATHS['custom_tags']}/{unknown}", "status", status=400)
+    result = stream_result(at.sync("custom_tags"), "custom_tags")
+    assert (result.outcome, result.held_deletes, result.changes.deleted) == (Outcome.FAILED, 1, 0)
+    assert "ended early" in (result.reason or "")
+    assert "--accept-deletes" in (result.reason or "")
+
+
+def test_accepting_deletes_nothing_that_the_api_has_by_id(at: Bench) -> None:
+    pattern = at.state("block_list_entries")[0]
+    records = [{**pattern, "id": f"0199aaaa-0000-7000-8000-{n:012x}"} for n in range(600)]
+    at.mutate({"op": "insert", "collection": "block_list_entries", "records": records})
+    at.sync("block_list_entries")
+    at.mutate(*({"op": "delete", "collection": "block_list_entries", "id": r["id"]} for r in records[300:]))
+    hides(at, "block_list_entries", *(r["id"] for r in records))
+    assert stream_result(at.sync("block_list_entries"), "block_list_entries").held_deletes > 300
+    at.sync("block_list_entries", accept_deletes=True)
+    assert_mirrors(at, ("block_list_entries",))
+
+
+def test_an_answer_by_id_in_an_envelope_is_one(at: Bench) -> None:
+    at.sync("custom_tags")
+    shown, hidden = at.state("custom_tags")[:2]
+    at.fault(PATHS["custom_tags"], "status", status=200, body={"items": [shown]})
+    for tag in (shown, hidden):
+        at.fault(f"{PATHS['custom_tags']}/{tag['id']}", "status", status=200, body={"data": tag})
+    assert "ended early" in (stream_result(at.sync("custom_tags"), "custom_tags").reason or "")
+    assert_mirrors(at, ("custom_tags",))
+
+
+def test_a_list_with_an_entry_that_is_no_record_releases_nothing_that_is_held(at: Bench) -> None:
+    filled(at, "api_keys")
+    at.sync("api_keys")
+    no_questions_by_id(at, "api_keys", status=403)
+    shown = at.state("api_keys")[:90]
+    at.fault(PATHS["api_keys"], "status", status=200, body={"items": shown}, times=2)
+    at.fault(PATHS["api_keys"], "status", status=200, body={"items": [*shown, "no record"]})
+    assert stream_result(at.sync("api_keys"), "api_keys").held_deletes == 40
+    assert stream_result(at.sync("api_keys", accept_deletes=True), "api_keys").held_deletes == 40
+    assert len(at.alive("api_keys")) == NUMBER

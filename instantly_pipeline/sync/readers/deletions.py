@@ -7,7 +7,7 @@ record that was just listed is answered (reference, section 2). Leads are asked 
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from urllib.parse import quote
@@ -41,26 +41,38 @@ class _Said(Enum):
     NOTHING = auto()  # an answer that says neither
 
 
-async def ask_for(sink: Sink, missing: Mapping[str, Entry], witness: tuple[str, str] | None) -> Missing:
+async def ask_for(
+    sink: Sink, missing: Mapping[str, Entry], witness: tuple[str, str] | None, *, each: bool = False
+) -> Missing:
     """Ask for what a list did not show; `witness` is the key and the id of a record that it did.
 
-    Many are judged by a random sample: where all of that are gone, all are. Exhausted where an answer did not come.
+    A 404 counts where a witness is answered before and after; where the list has none that is, one of the missing that
+    is there will do. Many are judged by a random sample: where all of that are gone, all are. Where some are there,
+    and `each` matters, the others are asked for as well. Exhausted where an answer did not come.
     """
-    if witness is None or await _say(sink, *witness) is not _Said.THERE:
+    first = _Said.GONE if witness is None else await _say(sink, *witness)
+    if first is _Said.NOTHING:
         return Missing(unknown=set(missing))
     chosen = sorted(missing)
     if len(chosen) > SAMPLE:
         chosen = random.Random(sink.ctx.files.run_id).sample(chosen, SAMPLE)
-    asked = [(key, asked_as(key, missing[key])) for key in chosen]
-    *said, still = await together([_say(sink, *one) for one in [*asked, witness]])
-    if still is not _Said.THERE:
-        return Missing(unknown=set(missing))
-    by_answer = {answer: {key for key, s in zip(chosen, said, strict=True) if s is answer} for answer in _Said}
-    if by_answer[_Said.GONE] == set(chosen):
-        return Missing(gone=set(missing))
-    found = Missing(gone=by_answer[_Said.GONE], there=by_answer[_Said.THERE])
+    said = await _say_all(sink, missing, chosen)
+    if each and _Said.THERE in said.values():
+        said |= await _say_all(sink, missing, missing.keys() - said.keys())
+    found = Missing(there={key for key in said if said[key] is _Said.THERE})
+    if first is _Said.GONE:
+        witness = next(((key, asked_as(key, missing[key])) for key in sorted(found.there)), None)
+    if witness is not None and await _say(sink, *witness) is _Said.THERE:
+        gone = {key for key in said if said[key] is _Said.GONE}
+        found.gone = set(missing) if gone == said.keys() else gone
     found.unknown = set(missing) - found.gone - found.there
     return found
+
+
+async def _say_all(sink: Sink, missing: Mapping[str, Entry], keys: Iterable[str]) -> dict[str, _Said]:
+    ordered = sorted(keys)
+    answers = await together([_say(sink, key, asked_as(key, missing[key])) for key in ordered])
+    return dict(zip(ordered, answers, strict=True))
 
 
 def asked_as(key: str, entry: Entry) -> str:
@@ -78,5 +90,6 @@ async def _say(sink: Sink, key: str, identity: str) -> _Said:
         return _Said.GONE
     except (BadRequest, Forbidden, PlanRequired):
         return _Said.NOTHING
-    is_it = isinstance(answer, dict) and sink.ctx.log(sink.stream.name).keys([answer]) == [key]
-    return _Said.THERE if is_it else _Said.NOTHING
+    records = [answer, *answer.values()] if isinstance(answer, dict) else []  # alone, or in an envelope
+    keys = sink.ctx.log(sink.stream.name).keys([one for one in records if isinstance(one, dict)])
+    return _Said.THERE if key in keys else _Said.NOTHING

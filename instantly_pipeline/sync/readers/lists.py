@@ -12,7 +12,7 @@ from instantly_pipeline.errors import BadRequest, NotFound, PipelineError, Strea
 from instantly_pipeline.lake.runs import Entry
 from instantly_pipeline.streams.model import Absent, Stream
 from instantly_pipeline.sync.context import Context, Listing, records_in
-from instantly_pipeline.sync.held import accepted, hold, release
+from instantly_pipeline.sync.held import accepted, hold, release, was_held
 from instantly_pipeline.sync.readers.deletions import Missing, ask_for
 from instantly_pipeline.sync.sink import Sink
 
@@ -60,28 +60,35 @@ async def read_scan(sink: Sink) -> None:
         sink.ctx.say(f"{count} of {len(known)} known records were not in the list: reading it again.", sink.stream.name)
         shown += await _scan(sink)
         missing = missing.without(shown.ids)
-    held = missing.unknown - accepted(sink)
-    if len(held) <= FEW or shown.is_vague:
-        held = set()
+    held = _to_hold(sink, missing, shown)
     sink.gone(missing.gone if shown.is_vague else missing.gone | (missing.unknown - held))
     if not held and not missing.there:
         sink.verified(EVERYTHING)
     await sink.land(at=at)
-    if held:
-        await hold(sink, held, "two readings of the list do not show them, and the API could not be asked by id")
-    else:
-        await release(sink)
     if missing.there:
         sink.fail(
             f"The list ended early: it does not show {len(missing.there)} records that the API has by their id, so new "
             "ones may be missing as well. What was read is kept; the next sync reads it again."
         )
+    if held:
+        await hold(sink, held, "two readings of the list do not show them, and the API could not be asked by id")
+    else:
+        await release(sink)
 
 
 async def _missing(sink: Sink, missing: Mapping[str, Entry], shown: _Shown) -> Missing:
     if not missing or sink.stream.absent is not Absent.DELETED:
         return Missing()
-    return await ask_for(sink, missing, next(iter(shown.ids.items()), None))
+    witness = next(iter(shown.ids.items()), None)
+    return await ask_for(sink, missing, witness, each=bool(accepted(sink) & missing.keys()))
+
+
+def _to_hold(sink: Sink, missing: Missing, shown: _Shown) -> set[str]:
+    """Those that could not be asked for and are not to be deleted; a few are, where the list may have been whole."""
+    if shown.is_vague:
+        return missing.unknown & was_held(sink)
+    held = missing.unknown - accepted(sink)
+    return held if len(held) > FEW or missing.there else set()
 
 
 async def read_ahead(ctx: Context, stream: Stream) -> Listing:
