@@ -130,3 +130,52 @@ def test_a_plan_says_how_leads_are_read(narrow: Bench) -> None:
     assert "by campaign or list only" in cost.why
     report = narrow.sync(*STREAMS)
     assert stream_result(report, "leads").requests == cost.requests
+
+
+def test_a_server_that_begins_to_want_a_parent_is_noticed_by_syncs_that_read_in_part(tmp_path: Path) -> None:
+    config = SandboxConfig(leads=450, campaigns=4, accounts=3, days=20, rate_limited=False, now=NOON)
+    with bench(tmp_path / "data", config) as at:
+        at.sizes = Sizes(few_pages=0, leads_per_slice=100)
+        at.sync(*STREAMS)
+        at.post("/switches", {"leads_need_parent": True})
+        for _ in range(3):
+            at.wait(days=5)
+            assert at.sync(*STREAMS).exit_code == 0
+        assert any("by campaign or list only" in text for text in at.said)
+        assert_mirrors(at, ("leads",))
+
+
+def test_a_refusal_in_the_middle_of_the_list_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    config = SandboxConfig(leads=450, campaigns=4, accounts=3, days=20, rate_limited=False, now=NOON)
+    with bench(tmp_path / "data", config) as at:
+        ids = [row["id"] for row in at.state("leads")]
+        at.fault(LEADS, "status", status=400, match={"contains": ids[199]}, times=1)
+        assert stream_result(at.sync(*STREAMS), "leads").outcome is Outcome.FAILED
+        assert told(at) == 0
+        assert at.sync(*STREAMS).exit_code == 0
+        assert_mirrors(at, ("leads",))
+
+
+@pytest.mark.parametrize("status", [400, 404, 500])
+def test_a_campaign_that_is_refused_does_not_cost_the_others(narrow: Bench, status: int) -> None:
+    bad = narrow.state("campaigns")[0]["id"]
+    narrow.fault(LEADS, "status", status=status, match={"contains": f'"campaign":"{bad}"'})
+    for _ in range(2):
+        report = narrow.sync(*STREAMS)
+        assert (stream_result(report, "leads").outcome, report.exit_code) == (Outcome.FAILED, 3)
+        others = {json.dumps([row["id"]]) for row in narrow.state("leads") if row.get("campaign") != bad}
+        assert others <= narrow.alive("leads").keys()
+    narrow.control.request("DELETE", "/faults")
+    assert narrow.sync(*STREAMS).exit_code == 0
+    assert_mirrors(narrow, ("leads",))
+
+
+def test_leads_that_outlive_their_campaign_are_no_early_end(narrow: Bench) -> None:
+    narrow.sync(*STREAMS)
+    gone, *others = narrow.state("campaigns")
+    narrow.fault("/api/v2/campaigns", "status", status=200, body={"items": others})
+    narrow.fault(f"/api/v2/campaigns/{gone['id']}", "status", status=404)
+    narrow.fault(LEADS, "status", status=404, match={"contains": f'"campaign":"{gone["id"]}"'})
+    for full in (False, True):
+        assert narrow.sync(*STREAMS, full=full).exit_code == 0
+    assert_mirrors(narrow, ("leads",))

@@ -27,7 +27,7 @@ from enum import Enum, auto
 from instantly_pipeline.api.client import Page
 from instantly_pipeline.api.paging import is_about_the_page
 from instantly_pipeline.api.retry import RetryPolicy
-from instantly_pipeline.errors import BadRequest, Exhausted
+from instantly_pipeline.errors import BadRequest, Exhausted, NotFound
 from instantly_pipeline.sync.leads.ids import between, cuts, further, id_of, next_place, pages_left
 from instantly_pipeline.sync.leads.tempo import Tempo
 from instantly_pipeline.sync.sink import PAGES_PER_BATCH, SECONDS_PER_BATCH, Sink
@@ -245,7 +245,7 @@ class Crawl:
                         return
                     chain.asked = page.next_cursor
                     asked_at, since = sink.ctx.now(), sink.ctx.time.monotonic()
-        except BadRequest:
+        except (BadRequest, NotFound):
             if chain.entered or chain.span.cursor is None:
                 raise
             self._refuse(chain, wrong=True)
@@ -256,19 +256,40 @@ class Crawl:
     async def _read_around(self, chain: _Chain, error: Exhausted) -> bool:
         """End the chain before what cannot be read, and let another begin behind it; whether that can be done."""
         self._gaps += 1
-        if self.any_id is False or self._gaps > MOST_UNREADABLE:
+        if self._gaps > MOST_UNREADABLE:
             return False
-        following = next_place(chain.at)
+        await self._find_out(chain)
+        takes_others = self.any_id is not False
+        following = next_place(chain.at) if takes_others else None
         if following and await self._answers_behind(following):  # it was the cursor that the server had trouble with
             self._waiting.append(Span(chain.at, chain.span.high, id_of(following), Entry.TRIED))
             chain.span.high = chain.at
             return True
-        behind = await self._behind(chain.at, chain.span.high)
+        behind, entry = await self._behind(chain.at, chain.span.high) if takes_others else None, Entry.TRIED
+        if behind is None:
+            behind, entry = await self._behind_known(chain.at, chain.span.high), Entry.KNOWN
+        if behind is None and (chain.span.high is None or not await self._answers_behind(chain.span.high)):
+            return False
         if behind is not None:
-            self._waiting.append(Span(behind, chain.span.high, id_of(behind), Entry.TRIED))
+            self._waiting.append(Span(behind, chain.span.high, id_of(behind), entry))
             chain.span.high = behind
-            self.unreadable.append(error)
-        return behind is not None
+        self.unreadable.append(error)
+        return True
+
+    async def _find_out(self, chain: _Chain) -> None:
+        """Whether the server takes an id that no lead has: asked where it has just given a page."""
+        read = chain.places[0] if chain.places and chain.places[0] != chain.at else None
+        near = next_place(read) if read else None
+        if self.any_id is None and near is not None:
+            self.any_id = await self._answers_behind(near)
+
+    async def _behind_known(self, failing: str | None, up_to: str | None) -> str | None:
+        """The nearest known lead from which the server can give a page, where it takes no other ids."""
+        known = self._sink.ctx.log(self._sink.stream.name).index.alive(failing, up_to)
+        for key in sorted(known.keys() - {up_to})[:MOST_UNREADABLE]:
+            if await self._answers_behind(key):
+                return key
+        return None
 
     async def _behind(self, failing: str | None, up_to: str | None) -> str | None:
         """The nearest place behind `failing` from which the server can give a page; None where there is none."""
@@ -298,7 +319,7 @@ class Crawl:
                 size=1,
                 retry=TWICE,
             )
-        except (BadRequest, Exhausted):
+        except (BadRequest, NotFound, Exhausted):
             return False
         keys = [found for found in self._sink.ctx.log(stream.name).keys(page.items) if found is not None]
         return min(keys) > key if keys else self.any_id is True

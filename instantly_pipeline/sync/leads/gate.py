@@ -173,6 +173,10 @@ class Gate:
         late = sum(now - one.swept_at >= whole for one in slices)
         return oldest[: min(max(share, late), len(slices))]
 
+    def unread(self) -> list[Slice]:
+        """The slices of which a part could never be read."""
+        return [one for one in self._slices() if one.swept_at == NEVER]
+
     def rolled(self, spans: Sequence[Bounds], *, done: bool = False, but: Sequence[Span] = ()) -> None:
         """Note that the slices within some spans were swept; `done` where these were all that were due.
 

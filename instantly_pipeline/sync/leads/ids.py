@@ -75,12 +75,16 @@ def next_place(after: str | None) -> str | None:
 
 
 def further(after: str | None, up_to: str | None) -> Iterator[str]:
-    """Keys behind `after` and below `up_to`, each sixteen times as far away as the one before."""
+    """Keys behind `after` and below `up_to`, each sixteen times as far away as the one before; then the last one."""
     here, end = place(after) if after else 0, _END if up_to is None else place(up_to)
+    if here is None or end is None:
+        return
     step = _CLOSEST
-    while here is not None and end is not None and here + step < end:
+    while here + step < end:
         yield key_at(here + step)
         step *= 16
+    if here < end - 1:
+        yield key_at(end - 1)
 
 
 def between(low: str | None, high: str) -> str | None:

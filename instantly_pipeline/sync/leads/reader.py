@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from instantly_pipeline.errors import BadRequest
+from instantly_pipeline.api.paging import is_about_the_page
+from instantly_pipeline.errors import BadRequest, Exhausted
 from instantly_pipeline.sync.held import hold, release, was_held
 from instantly_pipeline.sync.leads.absences import Absences
 from instantly_pipeline.sync.leads.crawl import Span
@@ -47,8 +48,10 @@ async def _everything(sink: Sink, gate: Gate, absences: Absences) -> tuple[dict[
     """Read every lead; the gate's tokens as they were before, and what could not be read."""
     if not gate.is_by_parent() or await _lists_all(sink):
         try:
-            found = await sweep(sink, gate, absences)
+            found = await _swept(sink, gate, absences)
         except BadRequest:
+            if await _lists_all(sink):
+                raise  # it was something else that the server refused
             sink.forget_batch()
         else:
             if gate.is_by_parent():
@@ -61,14 +64,25 @@ async def _everything(sink: Sink, gate: Gate, absences: Absences) -> tuple[dict[
     return await _by_parent(sink, gate, absences), []
 
 
+async def _swept(sink: Sink, gate: Gate, absences: Absences) -> tuple[dict[str, str], list[Span]]:
+    """A sweep. One that never came to its end, and cannot go on, may do so behind leads that their campaigns show."""
+    try:
+        return await sweep(sink, gate, absences)
+    except Exhausted as error:
+        if gate.was_swept() or not is_about_the_page(error):
+            raise
+        sink.ctx.say("Behind a page that fails no place is known: reading by campaign and list.", sink.stream.name)
+        if await touch(sink, gate.untouched(gate.parents()), gate, absences):
+            raise
+    return await sweep(sink, gate, absences)
+
+
 async def _by_parent(sink: Sink, gate: Gate, absences: Absences) -> dict[str, str]:
     """Read the leads of every campaign and list; the tokens of those that could be read whole."""
     begun, parents = sink.ctx.now(), gate.parents()
-    try:
-        await touch(sink, gate.untouched(parents), gate, absences)
-    except BadRequest:
+    if refused := await touch(sink, gate.untouched(parents), gate, absences):
         gate.note_by_parent(is_so=False)  # it was something else that the server refused
-        raise
+        raise refused
     await confirm(sink, _without_parent(sink), absences)
     unread = {scope.removeprefix(CAMPAIGN) for scope in gate.untouched(parents)}
     if not unread:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from datetime import timedelta
 
-from instantly_pipeline.errors import StreamError
+from instantly_pipeline.errors import BadRequest, StreamError
 from instantly_pipeline.lake.record import Record
 from instantly_pipeline.sync.leads.absences import ASKED_AT_ONCE, Absences, Answer, ask
 from instantly_pipeline.sync.leads.crawl import MOST_CHAINS, Crawl, Entry, OutOfOrder, Piece, Span, StaleCursor
@@ -68,9 +68,9 @@ async def sweep_slices(sink: Sink, slices: Sequence[Slice], gate: Gate, absences
         left = await _through(
             sink, spans, absences, may_cut=False, checkpoint=lambda crawl: gate.rolled(crawl.finished())
         )
-    except (StaleCursor, OutOfOrder) as end:
+    except (StaleCursor, OutOfOrder, BadRequest) as end:
         sink.forget_batch()
-        kind = "an unknown place" if isinstance(end, StaleCursor) else "ids out of order"
+        kind = "ids out of order" if isinstance(end, OutOfOrder) else "the server does not take the place"
         sink.ctx.say(f"A part could not be swept ({kind}): the next sync sweeps everything.", sink.stream.name)
         gate.forget_slices()
         return

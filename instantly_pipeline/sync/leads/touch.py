@@ -6,24 +6,26 @@ What a campaign should have and did not show has moved or is gone: it is asked f
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from instantly_pipeline.api.client import Page
-from instantly_pipeline.errors import BadRequest, NotFound, StreamError
+from instantly_pipeline.api.paging import is_about_the_page
+from instantly_pipeline.errors import BadRequest, Exhausted, NotFound, StreamError
 from instantly_pipeline.lake.record import Record
 from instantly_pipeline.sync.leads.absences import Absences
 from instantly_pipeline.sync.leads.crawl import Crawl, OutOfOrder, Span, StaleCursor
 from instantly_pipeline.sync.leads.gate import SERVER, Gate, newest_timed
 from instantly_pipeline.sync.leads.ids import id_of, key_at, timed
 from instantly_pipeline.sync.leads.sweep import ENDED_EARLY, confirm, report_unreadable
-from instantly_pipeline.sync.readers.asking import together
+from instantly_pipeline.sync.readers.asking import MOST_FAILURES, together
 from instantly_pipeline.sync.sink import Sink
 
 AT_ONCE = 16
 LEADS_PER_WAVE = 5_000
+HOPELESS = 3  # campaigns and lists, the first ones, that fail: some 50 tries each
 PARENTS = {"campaign": "campaigns", "list_id": "lead_lists"}  # the streams that list what leads can be asked by
 
 
@@ -31,29 +33,35 @@ class FilterIgnored(StreamError):
     """The server answered with leads of other campaigns or lists."""
 
 
-async def touch(sink: Sink, scopes: Sequence[str], gate: Gate, absences: Absences) -> None:
+async def touch(sink: Sink, scopes: Sequence[str], gate: Gate, absences: Absences) -> StreamError | None:
     """Read the leads of some campaigns and lists, in waves; each is noted once all of it is decided.
 
-    A scope is `campaign=<id>` or `list_id=<id>`. FilterIgnored where the server does not look at it.
+    A scope is `campaign=<id>` or `list_id=<id>`. One that cannot be read does not cost the others: the stream goes on,
+    and ends as failed; where none can, the first one's error is returned. FilterIgnored where the server does not look
+    at the scope.
     """
+    places, tally = asyncio.Semaphore(AT_ONCE), _Tally(len(scopes))
+
+    async def one(scope: str) -> _Seen:
+        async with places, tally.turn():
+            if tally.is_hopeless():
+                return _Seen(left=[Span()])
+            return tally.count(await _leads_of(sink, scope, may_cut=gate.leads_of(scope) >= LEADS_PER_WAVE))
+
     for wave in _waves(scopes, gate):
-        places = asyncio.Semaphore(AT_ONCE)
-
-        async def one(scope: str, places: asyncio.Semaphore = places) -> _Seen:
-            async with places:
-                return await _leads_of(sink, scope, may_cut=gate.leads_of(scope) >= LEADS_PER_WAVE)
-
         seen = dict(zip(wave, await together([one(scope) for scope in wave]), strict=True))
         await sink.land()
         absences.control = next((min(found.keys) for found in seen.values() if found.keys), absences.control)
         missing = _missing(sink, seen)
         there = await confirm(sink, list(missing), absences)
         absences.save()
-        short = {missing[key] for key, lead in there.items() if _is_in(lead, missing[key])}
+        ended = {scope for scope in seen if not seen[scope].is_closed}
+        short = {missing[key] for key, lead in there.items() if _is_in(lead, missing[key])} & ended
         if short:
             sink.fail(ENDED_EARLY)
         whole = [scope for scope, found in seen.items() if not found.left and scope not in short]
         await sink.land(checkpoint=lambda whole=whole: gate.touched(whole))  # type: ignore[misc]
+    return tally.report(sink)
 
 
 def _waves(scopes: Sequence[str], gate: Gate) -> Iterator[list[str]]:
@@ -77,24 +85,68 @@ class _Seen:
 
     keys: set[str] = field(default_factory=set)
     left: list[Span] = field(default_factory=list)
+    is_closed: bool = False  # it is deleted, and the server refuses it
+    error: StreamError | None = None  # why it could not be read
 
     def decides(self, key: str) -> bool:
         """Whether the lead would have been seen."""
         return not any((span.low or "") < key and (span.high is None or key <= span.high) for span in self.left)
 
 
-async def _leads_of(sink: Sink, scope: str, *, may_cut: bool) -> _Seen:
-    """Take all leads of a scope. A small one is one chain: others go on beside.
+class _Tally:
+    """How many of some campaigns and lists could be read, and why others could not."""
 
-    One that is deleted, and that the server refuses, has none.
-    """
+    def __init__(self, scopes: int) -> None:
+        self._scopes = scopes
+        self._read = 0
+        self._errors: list[StreamError] = []
+        self._turn = asyncio.Lock()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncGenerator[None]:
+        """Until one was read they are read one after the other: the server may be down."""
+        async with self._turn:
+            if not self._read:
+                yield
+                return
+        yield
+
+    def count(self, seen: _Seen) -> _Seen:
+        """One more."""
+        if seen.error is None:
+            self._read += 1
+        else:
+            self._errors.append(seen.error)
+        return seen
+
+    def is_hopeless(self) -> bool:
+        """Whether it is likely that the others cannot be read either. Refusals cost little: they do not count."""
+        failed = sum(isinstance(error, Exhausted) for error in self._errors)
+        return failed > MOST_FAILURES or (not self._read and failed >= HOPELESS)
+
+    def report(self, sink: Sink) -> StreamError | None:
+        """Say what could not be read; the first error where nothing could."""
+        if not self._errors:
+            return None
+        sink.fail(
+            f"The leads of {self._scopes - self._read} of {self._scopes} campaigns and lists could not be read, of "
+            f"the first one because: {str(self._errors[0]).rstrip('.')}. The next sync asks for these again."
+        )
+        return None if self._read else self._errors[0]
+
+
+async def _leads_of(sink: Sink, scope: str, *, may_cut: bool) -> _Seen:
+    """Take all leads of a scope. A small one is one chain: others go on beside."""
     seen = _Seen()
     name, parent = scope.split("=", 1)
     try:
         await _read(sink, scope, seen, may_cut=may_cut)
-    except (NotFound, BadRequest):
-        if sink.ctx.is_listed(PARENTS[name], parent):
+    except (NotFound, BadRequest, Exhausted) as error:
+        if not is_about_the_page(error):
             raise
+        seen.is_closed = not isinstance(error, Exhausted) and not sink.ctx.is_listed(PARENTS[name], parent)
+        if not seen.is_closed:
+            seen.error, seen.left = error, [Span()]
     return seen
 
 

@@ -36,6 +36,7 @@ class Watch:
         self._times = [name for name in instants if name != LAST_TOUCH]
         swept, distrust = gate.ctx.states.read(SWEPT), gate.ctx.states.read(DISTRUST)
         self._is_on = bool(swept) and not distrust and not gate.is_small()
+        self._unread = gate.unread()
         self._tail = newest_timed(gate.ctx, gate.stream)
         self._suspects: set[str] = set()
         self._missed_at_tail = False
@@ -43,7 +44,7 @@ class Watch:
 
     def see(self, key: str, before: Entry | None, scope: str | None, values: Values | None) -> None:
         """A version of `key` was written; `before` is the one before it."""
-        if not self._is_on:
+        if not self._is_on or any((one.low or "") < key and (not one.high or key <= one.high) for one in self._unread):
             return
         quiet = {scope, before.scope if before else None} & self._quiet
         if quiet:
