@@ -13,14 +13,15 @@ from instantly_pipeline.warehouse.reader import query
 from tests.orchestration.pipeline import Pipeline, failed_checks, run_of
 
 
-def answers(pipe: Pipeline, path: str, body: Any) -> None:
-    fault = {"match": {"path": path}, "kind": "status", "status": 200, "body": body}
+def answers(pipe: Pipeline, path: str, body: Any, *, status: int = 200) -> None:
+    fault = {"match": {"path": path}, "kind": "status", "status": status, "body": body}
     httpx.post(f"{pipe.url}/_sandbox/faults", json=fault, verify=False).raise_for_status()
 
 
 def test_held_deletions_are_a_failed_check_that_blocks_nothing(pipe: Pipeline) -> None:
     before = query(pipe.published, "select max(published_at) from meta.published").rows
     answers(pipe, "/api/v2/custom-tags", {"items": []})
+    answers(pipe, "/api/v2/custom-tags/{id}", {"message": "not found"}, status=404)
     report = pipe.sync(Request(streams=("custom_tags",)))
     assert report.exit_code == 3
     assert run_of(report.dagster_run_id).status is dg.DagsterRunStatus.SUCCESS

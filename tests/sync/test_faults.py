@@ -195,6 +195,7 @@ def test_an_emptied_list_is_read_twice_then_held_and_let_through_on_demand(at: B
     at.sync()
     tags = at.state("custom_tags")
     at.fault("/api/v2/custom-tags", **NO_ITEMS)
+    at.fault("/api/v2/custom-tags/{id}", "status", status=404)
     report = at.sync("custom_tags")
     assert ended(report, "custom_tags") == (Outcome.HELD, 3)
     assert stream_result(report, "custom_tags").held_deletes == len(tags)

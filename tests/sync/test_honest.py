@@ -175,8 +175,10 @@ def test_what_was_read_before_a_list_ended_early_is_kept(at: Bench) -> None:
 def test_accepting_deletes_accepts_what_was_held_and_nothing_else(at: Bench) -> None:
     at.sync("custom_tags", "lead_lists")
     answers(at, "/api/v2/custom-tags", {"items": []})
+    at.fault("/api/v2/custom-tags/{id}", "status", status=404)
     at.sync("custom_tags")
     answers(at, "/api/v2/lead-lists", {"items": []})
+    at.fault("/api/v2/lead-lists/{id}", "status", status=404)
     report = at.sync("custom_tags", "lead_lists", accept_deletes=True)
     assert at.alive("custom_tags") == {}
     assert len(at.alive("lead_lists")) == len(at.state("lead_lists"))
@@ -186,6 +188,7 @@ def test_accepting_deletes_accepts_what_was_held_and_nothing_else(at: Bench) -> 
 def test_held_deletions_that_come_back_are_released(at: Bench) -> None:
     at.sync("custom_tags")
     answers(at, "/api/v2/custom-tags", {"items": []})
+    at.fault("/api/v2/custom-tags/{id}", "status", status=404)
     at.sync("custom_tags")
     well_again(at)
     assert at.sync("custom_tags").exit_code == 0

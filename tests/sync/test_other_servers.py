@@ -177,6 +177,7 @@ def test_a_list_that_ends_behind_a_lead_that_is_gone_is_read_again(at: Bench) ->
 def test_a_hold_is_known_to_be_released_whenever_the_sync_is_killed(at: Bench, tmp_path: Path) -> None:
     at.sync("custom_tags")
     at.fault("/api/v2/custom-tags", "status", **NOTHING)
+    at.fault("/api/v2/custom-tags/{id}", "status", status=404)
     at.sync("custom_tags")
     at.control.request("DELETE", "/faults")
     origin, kills = at.data_dir, 0
