@@ -14,7 +14,7 @@
     |  `- PlanRequired       402
     |- StreamError           skip this stream, go on with the others
     |  |- Forbidden          403 with a JSON body: the key lacks a scope
-    |  |- NotFound           404
+    |  |- NotFound           404, 410
     |  |- BadRequest         400, 422 and every other 4xx
     |  |- TooLarge           413: ask for less
     |  |- UnreadableFile     a file of the lake is damaged
@@ -101,7 +101,7 @@ class Forbidden(StreamError):
 
 
 class NotFound(StreamError):
-    """404: the record, or the parent of what was asked for, is gone."""
+    """404 or 410: the record, or the parent of what was asked for, is gone."""
 
 
 class BadRequest(StreamError):

@@ -78,7 +78,7 @@ def _final(status: int, answer: str) -> PipelineError:
             f"{answer}: the key lacks the scope for it. Use a key with the scope all:read, "
             "or leave the stream out of INSTANTLY_STREAMS."
         )
-    if status == 404:
+    if status in (404, 410):
         return NotFound(f"{answer}: there is nothing there")
     if status == 413:
         return TooLarge(f"{answer}: too much was asked for at once")

@@ -13,7 +13,7 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -117,8 +117,13 @@ class Status:
     reconciliation: Compared
 
 
-def open_published(published_file: Path, *, writes: Path | None = None) -> duckdb.DuckDBPyConnection:
+def open_published(
+    published_file: Path, *, ours: bool = False, writes: Path | None = None
+) -> duckdb.DuckDBPyConnection:
     """A connection that reads the published file and no other, in UTC, and writes none but `writes`.
+
+    What DuckDB has attached it would let any SQL write over, so the file is attached by a name that is gone then; where
+    the SQL is `ours` that is not needed, and nothing at all is written.
 
     The one way to open it, in commands, reports and notebooks: within INSTANTLY_MEMORY_LIMIT, with a temporary folder
     in the data directory that DuckDB makes at the first need and removes. UsageError where nothing was published,
@@ -132,7 +137,7 @@ def open_published(published_file: Path, *, writes: Path | None = None) -> duckd
     except duckdb.Error as error:
         raise UsageError(f"INSTANTLY_MEMORY_LIMIT cannot be used: {first_line(error)}") from error
     try:
-        with _by_another_name(published_file, spill) as path:
+        with _by_another_name(published_file, spill) if not ours else nullcontext(published_file) as path:
             con.execute(f"attach {text(str(path))} as warehouse (read_only)")
         con.execute("use warehouse")
         con.execute("set TimeZone = 'UTC'")
@@ -230,7 +235,12 @@ def asked(published_file: Path, sql: str, *, timeout: float | None = None) -> It
     """
     late = _overdue(timeout)
     bounded = partial(at_most, seconds=timeout, code=late.exit_code, said=f"Error: {late}")
-    with closing(open_published(published_file)) as con, _told(late), explained("This query"), bounded(con):
+    with (
+        closing(open_published(published_file)) as con,
+        _told(late),
+        explained("This query"),
+        bounded(con),
+    ):
         if not con.extract_statements(sql):
             raise UsageError("There is no SQL to answer.")
         described = con.execute(sql).description or []
@@ -272,7 +282,7 @@ def query(published_file: Path, sql: str, *, limit: int | None = None, timeout: 
 
 def status(published_file: Path, *, runs: int = 5) -> Status:
     """How the published file stands, with the last `runs` runs of each workspace."""
-    con = open_published(published_file)
+    con = open_published(published_file, ours=True)
     try:
         with explained("The status"):
             return _status(con, runs)

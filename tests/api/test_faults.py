@@ -60,6 +60,7 @@ def fault(status: int, body: bytes = b"", **headers: str) -> PipelineError:
         (402, PlanRequired),
         (403, Forbidden),
         (404, NotFound),
+        (410, NotFound),
         (405, BadRequest),
         (409, BadRequest),
         (413, TooLarge),
