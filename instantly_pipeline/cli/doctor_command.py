@@ -19,7 +19,7 @@ from instantly_pipeline.settings import Settings, dagster_home, load, other_dags
 from instantly_pipeline.sync.doctor import Finding, Health, examine_keys, examine_settings, exit_code
 from instantly_pipeline.sync.doctor_disk import examine_dagster_home, examine_disk
 from instantly_pipeline.visible import visible
-from instantly_pipeline.warehouse.reader import query, status
+from instantly_pipeline.warehouse.reader import status
 
 
 def doctor_command(*, as_json: bool) -> int:
@@ -62,9 +62,9 @@ def _published(settings: Settings) -> Finding:
     if not path.exists():
         return Finding("published file", Health.NOTE, "none yet. Next: instantly-pipeline sync")
     try:
-        at = status(path).published_at
-        [[stored]] = query(path, "select max_by(storage_version, published_at) from meta.published").rows
+        found = status(path)
     except PipelineError as error:
         return Finding("published file", Health.PARTLY, str(error))
-    size, when = megabytes(path.stat().st_size), age(at, datetime.now(UTC))
-    return Finding("published file", Health.OK, f"{shown(path)} ({size}, storage {stored}), published {when}")
+    size, when = megabytes(path.stat().st_size), age(found.published_at, datetime.now(UTC))
+    said = f"{shown(path)} ({size}, storage {found.storage_version}), published {when}"
+    return Finding("published file", Health.OK, said)

@@ -109,6 +109,7 @@ class Status:
 
     published_at: datetime | None
     published_run: str | None
+    storage_version: str | None
     streams: list[StreamStatus]
     runs: list[RunStatus]
     quarantined: int
@@ -297,12 +298,14 @@ def status(published_file: Path, *, runs: int = 5) -> Status:
 
 def _status(con: duckdb.DuckDBPyConnection, runs: int) -> Status:
     published = _rows(
-        con, "select published_at::varchar, run_id from meta.published order by published_at desc limit 1"
+        con,
+        "select published_at::varchar, run_id, storage_version from meta.published order by published_at desc limit 1",
     )
-    at, run = published[0] if published else (None, None)
+    at, run, stored = published[0] if published else (None, None, None)
     return Status(
         published_at=_time(at),
         published_run=run,
+        storage_version=stored,
         streams=[StreamStatus(*_timed(row, 5)) for row in _rows(con, _STREAMS)],
         runs=[RunStatus(*_timed(row, 3, 4)) for row in _rows(con, _RUNS, runs)],
         quarantined=_rows(con, "select count(*) from meta.quarantine")[0][0],
