@@ -6,7 +6,7 @@ BIN := .venv/bin
 # modules, and compiling them anew each time takes it three seconds.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test test-all lint types bench format ui notebook docs lock clean
+.PHONY: help setup demo test test-whole test-all lint types bench format ui notebook docs lock clean
 
 help: ## list what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -35,11 +35,16 @@ ROOM = $(shell df --output=avail /dev/shm 2> /dev/null | tail -1)
 TEMP = $(shell test "$(ROOM)" -gt 4000000 2> /dev/null && echo TMPDIR=/dev/shm)
 
 # files in their own order: those with few and long tests must not be left for the end; conftest.py keeps some together
-test: setup ## the tests (about five minutes on two cores)
-	@$(TEMP) $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST = $(TEMP) $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+
+test: setup ## the tests (about four minutes on two cores)
+	@$(PYTEST)
+
+test-whole: setup ## whole runs and commands, worlds and kills (CI runs them, too)
+	@$(PYTEST) -m "whole and not slow"
 
 test-all: setup ## the tests with the long ones, and the coverage
-	@$(TEMP) $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "" --cov --cov-report=term
+	@$(PYTEST) -m "" --cov --cov-report=term
 
 lint: setup ## ruff, import-linter
 	@$(BIN)/ruff check .

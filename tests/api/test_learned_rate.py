@@ -10,6 +10,8 @@ from instantly_pipeline.api.pace import Pace
 
 from .simulated import KINDS, OTHERS, VENDOR, Log, Server, limits, play, resize
 
+pytestmark = pytest.mark.whole
+
 LEARNED = 300.0  # seconds after which it has to know
 TEN_MINUTES = 600.0
 USED, REFUSED, REFUSED_AT_FIRST = 0.90, 0.01, 0.03

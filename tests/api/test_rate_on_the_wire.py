@@ -16,6 +16,8 @@ from instantly_pipeline.api.limiter import Limiter
 from instantly_pipeline.sandbox.config import SandboxConfig
 from instantly_pipeline.sandbox.server import running
 
+pytestmark = pytest.mark.whole
+
 CONFIG = SandboxConfig(leads=20, campaigns=1, accounts=1, days=2)
 PATH = "/api/v2/campaigns"
 

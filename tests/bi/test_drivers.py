@@ -18,6 +18,8 @@ from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.warehouse.publish import PublishResult
 from tests.warehouse.lakehelp import LakeWriter, Opener, at
 
+pytestmark = pytest.mark.whole
+
 HERE = Path(__file__).parent
 LEADS = all_streams()["leads"]
 OURS = "2.0"

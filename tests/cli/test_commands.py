@@ -26,6 +26,8 @@ from tests.orchestration.pipeline import LEADS, SMALL, Pipeline, pipeline
 from tests.warehouse.lakehelp import begin_with_tables
 from tests.whole import whole_run
 
+pytestmark = pytest.mark.whole
+
 Synced = tuple[Pipeline, Shell]
 Done = subprocess.CompletedProcess[str]
 

@@ -19,6 +19,8 @@ from instantly_pipeline.sandbox.server import running
 from instantly_pipeline.warehouse.reader import query
 from tests.orchestration.pipeline import make_home
 
+pytestmark = pytest.mark.whole
+
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:

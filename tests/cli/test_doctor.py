@@ -18,6 +18,8 @@ from instantly_pipeline.lake.lock import writing
 from tests.cli.conftest import Shell
 from tests.orchestration.pipeline import Pipeline
 
+pytestmark = pytest.mark.whole
+
 Synced = tuple[Pipeline, Shell]
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 from tests.cli.conftest import Shell
 from tests.orchestration.pipeline import Pipeline
+
+pytestmark = pytest.mark.whole
 
 Synced = tuple[Pipeline, Shell]
 

@@ -19,6 +19,8 @@ from instantly_pipeline.warehouse.reader import open_published
 from tests.cli.conftest import Shell
 from tests.orchestration.pipeline import Pipeline
 
+pytestmark = pytest.mark.whole
+
 Synced = tuple[Pipeline, Shell]
 SORT = (
     "select count(*) from (select hash(i) as h, repeat('x', 60) || i as s from range({}) t(i) order by s, h offset 1)"

@@ -14,6 +14,8 @@ from instantly_pipeline.settings import PROJECT_ROOT
 from tests.cli.conftest import Shell
 from tests.orchestration.pipeline import Pipeline
 
+pytestmark = pytest.mark.whole
+
 TOUR = PROJECT_ROOT / "notebooks" / "tour.py"
 # runs every cell; prints the answers' rows by name, and the text of what is shown
 RUN = f"""

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from instantly_pipeline.lake.lock import writing
 from tests.cli.conftest import Shell
 from tests.orchestration.pipeline import Pipeline
+
+pytestmark = pytest.mark.whole
 
 Synced = tuple[Pipeline, Shell]
 

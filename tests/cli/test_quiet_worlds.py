@@ -18,6 +18,8 @@ from tests.cli.test_notebook import run
 from tests.sync.harness import NOON
 from tests.warehouse.lakehelp import SQL
 
+pytestmark = pytest.mark.whole
+
 LARGE = "300 campaigns"
 FEW = (
     "nothing at all", "no account works", "no leads", "only campaigns", "no analytics", "odd names", "all deleted",

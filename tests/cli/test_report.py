@@ -23,6 +23,8 @@ from tests.cli.conftest import Shell
 from tests.cli.parsed import Parsed, parsed
 from tests.orchestration.pipeline import Pipeline
 
+pytestmark = pytest.mark.whole
+
 Synced = tuple[Pipeline, Shell]
 SENT = "update marts.rpt_workspace_daily set "
 HOSTILE = "<script>alert(1)</script>\"'&amp; ✂ \u202eevil"

@@ -24,6 +24,8 @@ from instantly_pipeline.visible import visible, visible_json, visible_lines
 from tests.cli.conftest import COMMAND, Shell
 from tests.orchestration.pipeline import Pipeline, make_home
 
+pytestmark = pytest.mark.whole
+
 # a window's title (OSC), colours (CSI), both in 8 bits, back over the line, a turned direction, an isolate, nothing
 STEERING = {
     "a window's title": "\x1b]0;owned\x07", "a colour": "\x1b[31m", "CSI in 8 bits": "\x9b31m", "OSC": "\x9d0;x\x9c",

@@ -22,6 +22,8 @@ from tests.sync.harness import Bench, bench
 from tests.warehouse.lakehelp import begin_with_tables
 from tests.whole import whole_run
 
+pytestmark = pytest.mark.whole
+
 Tables = dict[str, list[tuple[Any, ...]]]
 CONFIG = SandboxConfig(leads=150, campaigns=3, accounts=3, days=12, rate_limited=False)
 

@@ -16,6 +16,8 @@ from instantly_pipeline.sandbox.config import SandboxConfig
 from tests.e2e.test_kill import TABLES, Command, published
 from tests.sync.harness import Bench, assert_equal, bench
 
+pytestmark = pytest.mark.whole
+
 CONFIG = SandboxConfig(leads=120, campaigns=2, accounts=3, days=10, rate_limited=False, profile="seed")
 Synced = tuple[Bench, Command, str]
 

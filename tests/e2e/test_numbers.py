@@ -18,6 +18,8 @@ from tests.sync.harness import NOON, Bench, bench
 from tests.warehouse.lakehelp import begin_with_tables
 from tests.whole import whole_run
 
+pytestmark = pytest.mark.whole
+
 WHOLE = {
     "tiny": "-9223372036854775809",
     "small": "18446744073709551615",

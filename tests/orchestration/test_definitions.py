@@ -77,6 +77,7 @@ def test_schedules_are_shipped_stopped() -> None:
     assert {schedule.default_status for schedule in schedules} == {dg.DefaultScheduleStatus.STOPPED}
 
 
+@pytest.mark.whole
 def test_definitions_load_without_environment_network_or_data_directory(tmp_path: Path) -> None:
     program = (
         "import socket, sys\n"

@@ -11,6 +11,8 @@ import pytest
 
 from tests.orchestration.pipeline import make_home
 
+pytestmark = pytest.mark.whole
+
 # `dagster dev` begins so; then the code server loads the definitions; then somebody changes the file
 STARTED = """
 import os

@@ -7,10 +7,13 @@ from typing import Any
 
 import dagster as dg
 import httpx
+import pytest
 
 from instantly_pipeline.sync.report import Request
 from instantly_pipeline.warehouse.reader import query
 from tests.orchestration.pipeline import Pipeline, failed_checks, run_of
+
+pytestmark = pytest.mark.whole
 
 
 def answers(pipe: Pipeline, path: str, body: Any, *, status: int = 200) -> None:

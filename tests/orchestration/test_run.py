@@ -33,6 +33,8 @@ from tests.orchestration.pipeline import (
     step_failure,
 )
 
+pytestmark = pytest.mark.whole
+
 
 @pytest.fixture(scope="module")
 def synced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Pipeline, RunReport]]:

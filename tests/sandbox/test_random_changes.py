@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -9,6 +10,8 @@ from instantly_pipeline.sandbox import mutations
 from instantly_pipeline.sandbox.world.chance import uuid7
 from instantly_pipeline.sandbox.world.world import World
 from tests.sandbox.test_world import START, bytes_of, world
+
+pytestmark = pytest.mark.whole
 
 HOUR = 3_600_000
 PLACE = st.integers(0, 10_000)

@@ -232,6 +232,7 @@ def test_leads_the_list_leaves_out_but_knows_by_id_stay(at: Bench) -> None:
     assert_mirrors(at, ("leads",))
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(
     "switches",
     [

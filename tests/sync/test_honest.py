@@ -221,6 +221,7 @@ def test_a_wrong_key_of_one_workspace_leaves_the_others_alone(tmp_path: Path) ->
         assert report.exit_code == 3
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(
     ("name", "content"),
     [

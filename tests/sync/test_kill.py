@@ -14,6 +14,8 @@ import pytest
 from instantly_pipeline.sandbox.config import SandboxConfig
 from tests.sync.harness import Bench, assert_mirrors, bench
 
+pytestmark = pytest.mark.whole
+
 CONFIG = SandboxConfig(leads=12_000, campaigns=5, accounts=8, days=40, rate_limited=False)
 
 

@@ -10,6 +10,8 @@ import pytest
 from instantly_pipeline.sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, Pace, assert_mirrors, bench, stream_result
 
+pytestmark = pytest.mark.whole
+
 STREAMS = ("campaigns", "leads", "custom_tags")
 CONFIG = SandboxConfig(leads=420, campaigns=2, accounts=1, days=6, rate_limited=False, now=NOON)
 

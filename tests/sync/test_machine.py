@@ -8,6 +8,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.sync.machine import Machine
 
+pytestmark = pytest.mark.whole
+
 
 def play(examples: int, steps: int) -> None:
     run_state_machine_as_test(

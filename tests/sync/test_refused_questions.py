@@ -214,6 +214,7 @@ def test_a_campaign_that_is_refused_whatever_is_asked_costs_a_few_requests(at: B
     assert statuses(at, DAILY).count(200) == 3
 
 
+@pytest.mark.whole
 def test_a_first_reading_that_is_killed_goes_on_with_the_parts_it_has_not(at: Bench, tmp_path: Path) -> None:
     at.sync("campaigns", "campaign_analytics")
     limit(at, 1)

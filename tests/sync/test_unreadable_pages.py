@@ -14,6 +14,8 @@ from instantly_pipeline.sync.context import Sizes
 from instantly_pipeline.sync.report import Outcome, SyncReport
 from tests.sync.harness import NOON, Bench, assert_mirrors, bench, stream_result
 
+pytestmark = pytest.mark.whole
+
 LEADS = "/api/v2/leads/list"
 STREAMS = ("campaigns", "campaign_analytics", "leads")
 

@@ -45,6 +45,7 @@ GOOD = [{"id": "a", "name": "x", "count": 1}, {"id": "b", "name": "y", "count": 
 BAD = [{"id": "c", "name": "y", "count": -1}, {"id": "d", "name": None, "count": None}, {"id": "e", "name": PERSON}]
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(
     ("check", "name", "failing"),
     [

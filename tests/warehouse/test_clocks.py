@@ -13,6 +13,8 @@ from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.warehouse.warehouse import Warehouse
 from tests.warehouse.lakehelp import WS, LakeWriter, Opener, at, tiny_stream
 
+pytestmark = pytest.mark.whole
+
 THINGS = tiny_stream()
 AHEAD = 48
 

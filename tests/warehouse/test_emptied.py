@@ -20,6 +20,8 @@ from tests.sync.harness import NOON, Bench, bench
 from tests.warehouse.lakehelp import SQL, LakeWriter, begin_with_tables, shipped_models
 from tests.whole import whole_run
 
+pytestmark = pytest.mark.whole
+
 WORLD = SandboxConfig(leads=60, campaigns=2, accounts=3, days=12, rate_limited=False, now=NOON)
 
 

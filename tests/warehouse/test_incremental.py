@@ -19,6 +19,8 @@ from instantly_pipeline.warehouse.runner import ModelResult
 from instantly_pipeline.warehouse.warehouse import Warehouse
 from tests.warehouse.lakehelp import LakeWriter, Opener, at, tiny_stream
 
+pytestmark = pytest.mark.whole
+
 THINGS = tiny_stream()
 
 FILES = {

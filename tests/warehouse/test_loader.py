@@ -423,6 +423,7 @@ def found_tables(con: duckdb.DuckDBPyConnection) -> tuple[list[Any], list[Any]]:
     return raw, history
 
 
+@pytest.mark.whole
 @settings(max_examples=15, deadline=None)
 @given(events=EVENTS, seed=st.integers(0, 2**32))
 def test_any_order_and_grouping_of_the_files_gives_the_same_tables(

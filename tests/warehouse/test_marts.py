@@ -479,6 +479,7 @@ def full_world(lake: LakeWriter) -> None:
     lake.log("stream_status", [{"stream": "leads", "outcome": "ok", "ended_at": at(1), "started_at": at(0)}])
 
 
+@pytest.mark.whole
 def test_the_session_time_zone_changes_nothing(lake: LakeWriter, opener: Opener) -> None:
     full_world(lake)
     warehouse = opener(load=True)

@@ -27,6 +27,8 @@ from instantly_pipeline.warehouse.publish import PublishResult, open_folders
 from instantly_pipeline.warehouse.reader import query, status
 from tests.warehouse.lakehelp import LakeWriter, Opener, at, tiny_stream
 
+pytestmark = pytest.mark.whole
+
 THINGS = tiny_stream()
 
 

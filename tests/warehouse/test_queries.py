@@ -16,6 +16,8 @@ from instantly_pipeline.warehouse.warehouse import Warehouse
 from tests.sync.harness import NOON, SMALL, bench
 from tests.warehouse.lakehelp import SQL, begin_with_tables, shipped_models
 
+pytestmark = pytest.mark.whole
+
 QUERIES = read_queries(SQL)
 ASKERS = {"sales lead", "agency owner", "deliverability"}
 PUBLIC = ("marts.", "raw.", "history.", "meta.")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.warehouse.reader import status
 from instantly_pipeline.warehouse.warehouse import Warehouse
 from tests.warehouse import world
 from tests.warehouse.lakehelp import LakeWriter, Opener, at
 from tests.warehouse.test_marts import put
+
+pytestmark = pytest.mark.whole
 
 MODELS = ["int_reconciliation", "rpt_campaign_summary"]
 

@@ -21,6 +21,8 @@ from instantly_pipeline.warehouse.sqltext import ident
 from tests.warehouse.lakehelp import shipped_models
 from tests.warehouse.marts.worlds import Synced
 
+pytestmark = pytest.mark.whole
+
 ELSEWHERE = ("leads.yml", "lists.yml")
 
 # What breaks an expression, where setting its column to 2 or -1 does not.

@@ -13,6 +13,8 @@ import pytest
 
 from tests.warehouse.marts.worlds import Row, Space, Synced
 
+pytestmark = pytest.mark.whole
+
 Key = tuple[Any, ...]
 KINDS = {"opened": "opened", "replies": "replied", "replies_automatic": "auto_replied", "clicks": "clicked"}
 SUMMED = ("sent", *KINDS)

@@ -17,6 +17,8 @@ from tests.sync.harness import SMALL
 from tests.warehouse.marts import lead_world as expected
 from tests.warehouse.marts.lead_world import LeadWorld, Row, Space, contact, instant, lead_world
 
+pytestmark = pytest.mark.whole
+
 WORLDS = {
     "believable": replace(SMALL, leads=700, campaigns=5),
     "nasty": replace(SMALL, leads=700, campaigns=8, workspaces=2, seed=11),

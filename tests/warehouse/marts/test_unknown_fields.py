@@ -19,6 +19,8 @@ import pytest
 from tests.warehouse.marts.fields_world import DAYS, FIGURES, records, world
 from tests.warehouse.marts.given import Given, answers, expect
 
+pytestmark = pytest.mark.whole
+
 Row = tuple[str, str, str, Any, Any]
 
 
