@@ -24,7 +24,7 @@ setup: .venv/.ready ## make .venv from requirements.lock (done by the others whe
 	  || $(BIN)/pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m ensurepip -q 2> /dev/null || true
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@$(BIN)/python -c 'import instantly_pipeline.orchestration.run, instantly_pipeline.orchestration.eventlog'
+	@$(BIN)/python -c 'import instantly_pipeline.orchestration.run, instantly_pipeline.orchestration.instance.event_log'
 	@touch $@
 
 demo: setup ## from nothing to marts: a local Instantly API, two syncs, models, a published file
@@ -71,7 +71,7 @@ notebook: setup ## open the tour of the published file, a notebook, in the brows
 	@$(BIN)/marimo --quiet edit --skip-update-check notebooks/tour.py
 
 docs: setup ## write the generated documents anew
-	@$(BIN)/python -m instantly_pipeline.warehouse.docs
+	@$(BIN)/python -m instantly_pipeline.docs.generate
 
 lock: setup ## compile requirements.lock from pyproject.toml
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --extra dev --extra notebooks --extra socks \

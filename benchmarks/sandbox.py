@@ -74,7 +74,7 @@ def running(
         "port": port, "leads": leads, "campaigns": campaigns, "days": days, "now": NOW, "warm": True,
         "rate_limited": limited, "switches": {"latency": latency}, "extra_keys": [], "scopes": ["all:all"],
     }  # fmt: skip
-    command = [sys.executable, "-m", "instantly_pipeline.sandbox", "--config", json.dumps(config)]
+    command = [sys.executable, "-m", "instantly_sandbox", "--config", json.dumps(config)]
     child = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         line = child.stdout.readline().split() if child.stdout else []

@@ -13,7 +13,7 @@ def _():
 
     from instantly_pipeline.cli.published import published_or_demo
     from instantly_pipeline.errors import UsageError
-    from instantly_pipeline.warehouse.reader import open_published
+    from instantly_pipeline.warehouse.published.published_file import open_published
 
     return UsageError, alt, mo, open_published, published_or_demo
 

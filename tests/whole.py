@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.lock import writing
-from instantly_pipeline.lake.notes import note_down
+from instantly_pipeline.lake.logs import append_log
 from instantly_pipeline.settings import Settings
 from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.sync.engine import World, sync
-from instantly_pipeline.sync.report import OnEvent, Request, SyncReport, silent
+from instantly_pipeline.sync.results import OnEvent, Request, SyncReport, silent
 from instantly_pipeline.warehouse.warehouse import Warehouse
 from tests.warehouse.lakehelp import SQL, shipped_models
 
@@ -26,7 +26,7 @@ def whole_run(
 ) -> SyncReport:
     """Sync, load, models, checks, publish; `begins` hears which of them begins."""
     layout, world = Layout(settings.data_dir), world or World()
-    now = world.time.now
+    now = world.clock.now
     with (
         writing(settings.data_dir, command="sync"),
         Warehouse(layout, all_streams(), sql_dir=SQL, models=shipped_models()) as warehouse,
@@ -38,9 +38,9 @@ def whole_run(
         warehouse.run_models()
         begins("checks")
         compared = warehouse.reconcile(run_id=report.run_id, now=now())
-        note_down(layout, report.run_id, "reconciliation", compared, now=now)
+        append_log(layout, report.run_id, "reconciliation", compared, now=now)
         warehouse.run_checks(accepted=report.accepted)
         begins("publish")
         done = warehouse.publish(run_id=report.run_id, now=now())
-        note_down(layout, report.run_id, "published", [done.published_row], now=now)
+        append_log(layout, report.run_id, "published", [done.published_row], now=now)
     return report

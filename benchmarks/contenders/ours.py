@@ -9,7 +9,7 @@ import sys
 from instantly_pipeline.lake.lock import writing
 from instantly_pipeline.settings import load
 from instantly_pipeline.sync.engine import sync
-from instantly_pipeline.sync.report import Request
+from instantly_pipeline.sync.results import Request
 
 
 def main() -> int:

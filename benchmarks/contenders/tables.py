@@ -13,7 +13,7 @@ from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.lock import writing
 from instantly_pipeline.settings import PROJECT_ROOT, load
 from instantly_pipeline.streams.registry import all_streams
-from instantly_pipeline.warehouse.models import load_models
+from instantly_pipeline.warehouse.models.catalog import load_models
 from instantly_pipeline.warehouse.warehouse import Warehouse
 
 

@@ -22,7 +22,7 @@ from rich.text import Text
 
 from instantly_pipeline.cli.progress import Spent, ended, label
 from instantly_pipeline.cli.terminal import to_draw_on
-from instantly_pipeline.sync.report import Event, Outcome
+from instantly_pipeline.sync.results import Event, Outcome
 from instantly_pipeline.visible import visible
 
 _COLOURS = {Outcome.OK: "green", Outcome.PARTIAL: "green", Outcome.HELD: "yellow", Outcome.SKIPPED: "yellow"}

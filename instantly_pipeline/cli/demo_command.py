@@ -27,11 +27,11 @@ from instantly_pipeline.cli.text import seconds, table
 from instantly_pipeline.errors import StorageError, UsageError
 from instantly_pipeline.lake.layout import Layout, write_durably
 from instantly_pipeline.lake.lock import writing
-from instantly_pipeline.sandbox.server import RunningSandbox, SandboxConfig, spawned
 from instantly_pipeline.settings import Settings
-from instantly_pipeline.sync.report import Request, SyncReport
+from instantly_pipeline.sync.results import Request, SyncReport
 from instantly_pipeline.visible import visible
-from instantly_pipeline.warehouse.reader import query
+from instantly_pipeline.warehouse.published.published_file import query
+from instantly_sandbox.server import RunningSandbox, SandboxConfig, spawned
 
 if TYPE_CHECKING:
     from instantly_pipeline.orchestration.run import RunReport

@@ -13,13 +13,13 @@ import click
 from instantly_pipeline import __version__
 from instantly_pipeline.cli.summary import shown
 from instantly_pipeline.cli.text import age, megabytes, write_json
+from instantly_pipeline.doctor.disk import examine_dagster_home, examine_disk
+from instantly_pipeline.doctor.keys import Finding, Health, examine_keys, examine_settings, exit_code
 from instantly_pipeline.errors import PipelineError, UsageError
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.settings import Settings, dagster_home, load, other_dagster_home
-from instantly_pipeline.sync.doctor import Finding, Health, examine_keys, examine_settings, exit_code
-from instantly_pipeline.sync.doctor_disk import examine_dagster_home, examine_disk
 from instantly_pipeline.visible import visible
-from instantly_pipeline.warehouse.reader import status
+from instantly_pipeline.warehouse.published.published_file import status
 
 
 def doctor_command(*, as_json: bool) -> int:

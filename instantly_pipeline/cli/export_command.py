@@ -10,7 +10,7 @@ from instantly_pipeline.cli.published import published_file
 from instantly_pipeline.cli.text import megabytes
 from instantly_pipeline.errors import UsageError
 from instantly_pipeline.settings import load
-from instantly_pipeline.warehouse.export import export, find_mart
+from instantly_pipeline.warehouse.published.export import export, find_mart
 
 
 def export_command(name: str, *, form: str, out: Path | None) -> int:

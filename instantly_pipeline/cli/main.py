@@ -230,7 +230,7 @@ def rebuild(as_of: datetime | None, out: Path | None, wait: bool) -> int:
       instantly-pipeline rebuild
       instantly-pipeline rebuild --as-of 2026-03-31T23:59:59Z --out quarter.duckdb
     """
-    from instantly_pipeline.cli.upkeep_command import rebuild_command
+    from instantly_pipeline.cli.maintenance_command import rebuild_command
 
     return rebuild_command(as_of=as_of, out=out, wait=wait)
 
@@ -244,7 +244,7 @@ def check(wait: bool) -> int:
     Example:
       instantly-pipeline check
     """
-    from instantly_pipeline.cli.upkeep_command import check_command
+    from instantly_pipeline.cli.maintenance_command import check_command
 
     return check_command(wait=wait)
 
@@ -258,7 +258,7 @@ def compact(wait: bool) -> int:
     Example:
       instantly-pipeline compact
     """
-    from instantly_pipeline.cli.upkeep_command import compact_command
+    from instantly_pipeline.cli.maintenance_command import compact_command
 
     return compact_command(wait=wait)
 
@@ -273,7 +273,7 @@ def reset(streams: str, wait: bool) -> int:
     Example:
       instantly-pipeline reset --streams daily_analytics,step_analytics
     """
-    from instantly_pipeline.cli.upkeep_command import reset_command
+    from instantly_pipeline.cli.maintenance_command import reset_command
 
     return reset_command(streams=streams, wait=wait)
 

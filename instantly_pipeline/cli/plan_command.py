@@ -12,7 +12,7 @@ from instantly_pipeline.cli.text import seconds, table, write_json
 from instantly_pipeline.settings import load
 from instantly_pipeline.streams.registry import chosen
 from instantly_pipeline.sync.engine import plan
-from instantly_pipeline.sync.report import Cost, Plan, Request, WorkspaceResult
+from instantly_pipeline.sync.results import Cost, Plan, Request, WorkspaceResult
 from instantly_pipeline.visible import visible
 
 

@@ -15,7 +15,7 @@ from typing import Protocol, Self
 import click
 
 from instantly_pipeline.cli.text import seconds
-from instantly_pipeline.sync.report import Event, OnEvent, Outcome
+from instantly_pipeline.sync.results import Event, OnEvent, Outcome
 from instantly_pipeline.visible import visible
 
 _STEPS = {

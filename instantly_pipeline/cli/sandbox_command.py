@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from instantly_pipeline.errors import UsageError
-from instantly_pipeline.sandbox.server import SandboxConfig, serve
+from instantly_sandbox.server import SandboxConfig, serve
 
 
 def sandbox_command(*, port: int, now: datetime | None, unlimited: bool, world: Mapping[str, Any]) -> int:

@@ -41,6 +41,6 @@ def _interrupt(heard: socket.socket, _wakes: socket.socket) -> None:
     while number := heard.recv(1):
         if number[0] not in (signal.SIGINT, signal.SIGTERM):
             continue
-        interruption = sys.modules.get("instantly_pipeline.warehouse.interruption")
+        interruption = sys.modules.get("instantly_pipeline.warehouse.db.interruption")
         if interruption is not None:  # else nothing of DuckDB is open
             interruption.end_all(128 + number[0], STOPPED)

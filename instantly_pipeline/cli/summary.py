@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from instantly_pipeline.cli.text import megabytes, seconds, table
 from instantly_pipeline.settings import PROJECT_ROOT
-from instantly_pipeline.sync.report import Outcome, StreamResult, SyncReport
+from instantly_pipeline.sync.results import Outcome, StreamResult, SyncReport
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from instantly_pipeline.cli.quick import loading
 from instantly_pipeline.cli.summary import next_steps, problems, published_line, sync_table
 from instantly_pipeline.settings import Settings, load
 from instantly_pipeline.streams.registry import chosen
-from instantly_pipeline.sync.report import Request
+from instantly_pipeline.sync.results import Request
 from instantly_pipeline.visible import visible, visible_lines
 
 if TYPE_CHECKING:

@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterator
 
 import dagster as dg
 
-from instantly_pipeline.orchestration import keys, process
-from instantly_pipeline.orchestration.housekeeping import forget_old_runs
-from instantly_pipeline.orchestration.lake_assets import lake_assets
+from instantly_pipeline.orchestration.assets import asset_keys
+from instantly_pipeline.orchestration.assets.lake_assets import lake_assets
+from instantly_pipeline.orchestration.assets.warehouse_assets import warehouse_assets
+from instantly_pipeline.orchestration.instance import process
+from instantly_pipeline.orchestration.instance.housekeeping import forget_old_runs
+from instantly_pipeline.orchestration.maintenance import compaction
 from instantly_pipeline.orchestration.schedules import schedules
 from instantly_pipeline.orchestration.sql import models_in
 from instantly_pipeline.orchestration.state import Overrides, RunState
 from instantly_pipeline.orchestration.steps import RESOURCE
-from instantly_pipeline.orchestration.upkeep import compaction
-from instantly_pipeline.orchestration.warehouse_assets import warehouse_assets
 from instantly_pipeline.settings import Settings
 from instantly_pipeline.streams.registry import all_streams
 
@@ -24,7 +25,7 @@ def build_defs(settings: Callable[[], Settings], overrides: Overrides = Override
     streams = all_streams()
     models = models_in(overrides.sql_dir)
     job = dg.define_asset_job(
-        keys.JOB,
+        asset_keys.JOB,
         selection=dg.AssetSelection.all(),
         description="Read the API, build the tables, ask the checks, publish. The same as `instantly-pipeline sync`.",
         executor_def=dg.in_process_executor,

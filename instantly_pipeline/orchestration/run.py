@@ -11,19 +11,20 @@ import dagster as dg
 
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.lock import writing
-from instantly_pipeline.orchestration import keys, process
+from instantly_pipeline.orchestration.assets import asset_keys
+from instantly_pipeline.orchestration.assets.selection import wanted
 from instantly_pipeline.orchestration.definitions import build_defs
-from instantly_pipeline.orchestration.home import dagster_records, open_instance
-from instantly_pipeline.orchestration.housekeeping import close_orphans
-from instantly_pipeline.orchestration.inprocess import run_here
+from instantly_pipeline.orchestration.instance import process
+from instantly_pipeline.orchestration.instance.home import dagster_records, open_instance
+from instantly_pipeline.orchestration.instance.housekeeping import close_orphans
+from instantly_pipeline.orchestration.instance.in_process import run_here
 from instantly_pipeline.orchestration.schedules import run_config
-from instantly_pipeline.orchestration.selection import wanted
 from instantly_pipeline.orchestration.state import Overrides, Results
 from instantly_pipeline.settings import Settings
-from instantly_pipeline.sync.report import Event, OnEvent, Request, SyncReport, silent
-from instantly_pipeline.warehouse.checks import CheckResult
-from instantly_pipeline.warehouse.parsed import recall, remember
-from instantly_pipeline.warehouse.publish import PublishResult
+from instantly_pipeline.sync.results import Event, OnEvent, Request, SyncReport, silent
+from instantly_pipeline.warehouse.checks.checks import CheckResult
+from instantly_pipeline.warehouse.models.parsed import recall, remember
+from instantly_pipeline.warehouse.publish.publish import PublishResult
 
 _FAILURE_REASON_TAG = "dagster/failure_reason"
 _QUIET = {
@@ -74,7 +75,7 @@ def run_sync(
     with writing(settings.data_dir, command="sync", wait=wait, say=say), open_instance() as instance, dagster_records():
         for run_id in close_orphans(instance, own=None, held=settings.data_dir):
             say(f"An earlier run did not end by itself and was closed ({run_id}).")
-        job = build_defs(lambda: settings, passed).resolve_job_def(keys.JOB)
+        job = build_defs(lambda: settings, passed).resolve_job_def(asset_keys.JOB)
         config = run_config(
             full=request.full, accept_deletes=request.accept_deletes, workspaces=request.workspaces or ()
         )

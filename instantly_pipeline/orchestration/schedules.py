@@ -7,11 +7,11 @@ from collections.abc import Callable
 import dagster as dg
 
 from instantly_pipeline.lake.lock import held_by
-from instantly_pipeline.orchestration import keys
-from instantly_pipeline.orchestration.lake_assets import STEP
-from instantly_pipeline.orchestration.selection import wanted
+from instantly_pipeline.orchestration.assets import asset_keys
+from instantly_pipeline.orchestration.assets.lake_assets import STEP
+from instantly_pipeline.orchestration.assets.selection import wanted
 from instantly_pipeline.settings import Settings
-from instantly_pipeline.sync.report import Request
+from instantly_pipeline.sync.results import Request
 
 
 def schedules(job: dg.UnresolvedAssetJobDefinition, settings: Callable[[], Settings]) -> list[dg.ScheduleDefinition]:
@@ -54,7 +54,7 @@ def _schedule(
     def tick(_context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         current = settings()
         if held := held_by(current.data_dir):
-            return dg.SkipReason(f"{held} {keys.NEXT_TICK}")
+            return dg.SkipReason(f"{held} {asset_keys.NEXT_TICK}")
         return dg.RunRequest(run_config=run_config(full=full), asset_selection=wanted(current, Request()))
 
     return tick

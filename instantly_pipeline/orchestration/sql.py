@@ -8,7 +8,7 @@ from pathlib import Path
 
 from instantly_pipeline.settings import PROJECT_ROOT
 from instantly_pipeline.streams.registry import all_streams
-from instantly_pipeline.warehouse.models import Model, load_models
+from instantly_pipeline.warehouse.models.catalog import Model, load_models
 
 SQL_DIR = PROJECT_ROOT / "sql"
 

@@ -21,9 +21,9 @@ from instantly_pipeline.orchestration.sql import SQL_DIR, models_in
 from instantly_pipeline.settings import Settings
 from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.sync.engine import World, sync
-from instantly_pipeline.sync.report import Event, OnEvent, Request, SyncReport, silent
-from instantly_pipeline.warehouse.checks import CheckResult
-from instantly_pipeline.warehouse.publish import PublishResult
+from instantly_pipeline.sync.results import Event, OnEvent, Request, SyncReport, silent
+from instantly_pipeline.warehouse.checks.checks import CheckResult
+from instantly_pipeline.warehouse.publish.publish import PublishResult
 from instantly_pipeline.warehouse.warehouse import Warehouse
 
 

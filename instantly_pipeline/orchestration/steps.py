@@ -11,8 +11,8 @@ import dagster as dg
 from instantly_pipeline.api.redaction import redact
 from instantly_pipeline.errors import LockedError, PipelineError, is_interruption, lack_of_memory
 from instantly_pipeline.lake.lock import held_by
-from instantly_pipeline.orchestration import keys
-from instantly_pipeline.orchestration.housekeeping import close_orphans
+from instantly_pipeline.orchestration.assets import asset_keys
+from instantly_pipeline.orchestration.instance.housekeeping import close_orphans
 from instantly_pipeline.orchestration.state import RunState
 
 API_POOL, WRITER_POOL = "instantly_api", "duckdb_writer"
@@ -32,16 +32,18 @@ def may_write(context: dg.AssetExecutionContext, state: RunState) -> bool:
 
     False, in words, where a schedule started the run and another command is writing: the next tick comes anyway.
     """
-    scheduled = keys.SCHEDULE_TAG in context.run.tags
+    scheduled = asset_keys.SCHEDULE_TAG in context.run.tags
     try:
         state.lock(wait=not scheduled, say=context.log.info)
     except LockedError:
         if not scheduled:
             raise
         held = held_by(state.settings.data_dir) or "The data directory was being written."
-        state.results.skipped = f"{held} {keys.NEXT_TICK}"
+        state.results.skipped = f"{held} {asset_keys.NEXT_TICK}"
         context.log.warning(state.results.skipped)
-        context.instance.add_run_tags(context.run.run_id, {keys.SKIPPED_TAG: "the data directory was being written"})
+        context.instance.add_run_tags(
+            context.run.run_id, {asset_keys.SKIPPED_TAG: "the data directory was being written"}
+        )
         return False
     for run_id in close_orphans(context.instance, own=context.run.run_id, held=state.settings.data_dir):
         context.log.info(f"Closed the run {run_id}, whose process is gone.")

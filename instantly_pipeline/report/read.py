@@ -14,7 +14,7 @@ import duckdb
 
 from instantly_pipeline.errors import StorageError
 from instantly_pipeline.visible import visible
-from instantly_pipeline.warehouse.reader import explained, open_published
+from instantly_pipeline.warehouse.published.published_file import explained, open_published
 
 SQL = Path(__file__).with_name("sql")
 Row = dict[str, Any]

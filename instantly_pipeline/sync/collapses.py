@@ -12,7 +12,7 @@ from datetime import date
 
 import orjson
 
-from instantly_pipeline.lake.record import Record
+from instantly_pipeline.lake.records.canonical import Record
 from instantly_pipeline.sync.sink import Range, Sink
 
 VANISHED = "the day vanished"
@@ -34,7 +34,7 @@ class Collapses:
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
         self._name = f"{sink.stream.name}.collapsed"
-        known = sink.ctx.states.read(self._name)
+        known = sink.ctx.checkpoints.read(self._name)
         self._times = {key: times for key, times in known.items() if isinstance(times, int)}
 
     def take(self, rows: Sequence[Record], bounds: Range) -> None:
@@ -46,7 +46,7 @@ class Collapses:
         for key, entry in known.items():
             had = entry.alive and entry.scope == "figures"
             self._judge(key, had, now.get(key))
-        self._sink.gone([key for key, entry in known.items() if entry.alive and key not in now])
+        self._sink.delete([key for key, entry in known.items() if entry.alive and key not in now])
         self._sink.put(rows, bounds)
 
     def reach(self, first: date, *parent: str) -> date:
@@ -57,7 +57,7 @@ class Collapses:
 
     def save(self) -> None:
         """Before the batch lands: a kill in between repeats the note, the other way round would lose it."""
-        self._sink.ctx.states.write(self._name, self._times)
+        self._sink.ctx.checkpoints.write(self._name, self._times)
 
     def _judge(self, key: str, had: bool, now: str | None) -> None:
         if now == "figures":

@@ -13,13 +13,13 @@ import orjson
 from instantly_pipeline.api.client import ApiClient, ClientStats, Page
 from instantly_pipeline.api.clock import Clock
 from instantly_pipeline.errors import BadBody, PipelineError
-from instantly_pipeline.lake.changes import ChangeLog, RunFiles, WriterClock
+from instantly_pipeline.lake.change_log import ChangeLog, RunFiles, WriterClock
+from instantly_pipeline.lake.checkpoints import Checkpoints
 from instantly_pipeline.lake.layout import Layout
-from instantly_pipeline.lake.notes import Notes
-from instantly_pipeline.lake.state import States
+from instantly_pipeline.lake.logs import LogWriter
 from instantly_pipeline.streams.model import Read, Stream
 from instantly_pipeline.sync.limits import ACCOUNTS, DAYS, Dates, Kind, LeftOut, Limits
-from instantly_pipeline.sync.report import Event, OnEvent, Request
+from instantly_pipeline.sync.results import Event, OnEvent, Request
 
 
 @dataclass(slots=True)
@@ -64,19 +64,19 @@ class Context:
     workspace: str
     workspace_id: str
     client: ApiClient
-    time: Clock
+    clock: Clock
     layout: Layout
     files: RunFiles
-    clock: WriterClock
-    notes: Notes
-    states: States
+    write_clock: WriterClock
+    logs: LogWriter
+    checkpoints: Checkpoints
     windows: Windows
     request: Request
     streams: Mapping[str, Stream]
     on_event: OnEvent
     sizes: Sizes
     step_requests: int  # at most so many campaign-days of steps in this run
-    logs: dict[str, ChangeLog] = field(default_factory=dict)
+    _change_logs: dict[str, ChangeLog] = field(default_factory=dict)
     _shared: dict[str, asyncio.Future[object]] = field(default_factory=dict)
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     told: dict[str, Mapping[str, str]] = field(default_factory=dict)  # what a plan knows will be in the lake
@@ -87,9 +87,14 @@ class Context:
 
     def log(self, name: str) -> ChangeLog:
         """The change log of a stream, opened once."""
-        if name not in self.logs:
-            self.logs[name] = ChangeLog(self.files, self.streams[name], self.clock)
-        return self.logs[name]
+        if name not in self._change_logs:
+            self._change_logs[name] = ChangeLog(self.files, self.streams[name], self.write_clock)
+        return self._change_logs[name]
+
+    def close(self) -> None:
+        """Close the change logs that were opened."""
+        for log in self._change_logs.values():
+            log.close()
 
     def limits_of_days(self, stream: Stream, most: int | None = None) -> Limits:
         """What the endpoint of a stream takes of days; never more than `most` at once."""
@@ -102,19 +107,19 @@ class Context:
 
     def _limits_of(self, name: str, kind: Kind, most: int | None, form: Dates = Dates.PLAIN) -> Limits:
         if name not in self._limits:
-            self._limits[name] = Limits(self.states, name, self.windows.today, kind, most=most, form=form)
+            self._limits[name] = Limits(self.checkpoints, name, self.windows.today, kind, most=most, form=form)
         return self._limits[name]
 
     def left_out(self, stream: Stream) -> LeftOut:
         """The accounts that the endpoint of a stream refuses."""
         name = f"{asking(stream)}.refused"
         if name not in self._left_out:
-            self._left_out[name] = LeftOut(self.states, name, self.windows.today, full=self.request.full)
+            self._left_out[name] = LeftOut(self.checkpoints, name, self.windows.today, full=self.request.full)
         return self._left_out[name]
 
     def now(self) -> datetime:
         """The current instant of the machine, for verified scopes and reports."""
-        return self.time.now().astimezone(UTC)
+        return self.clock.now().astimezone(UTC)
 
     def say(self, text: str, stream: str | None = None) -> None:
         """One line for whoever watches."""

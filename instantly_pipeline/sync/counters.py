@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import orjson
 
 from instantly_pipeline.errors import KeyRejected, PipelineError
-from instantly_pipeline.lake.conform import Batch
+from instantly_pipeline.lake.records.normalize import Batch
 from instantly_pipeline.sync.context import Context, records_in
 
 COUNTERS = "campaign_analytics"

@@ -25,15 +25,15 @@ from instantly_pipeline.errors import (
     UsageError,
     WrongClock,
 )
-from instantly_pipeline.lake.aside import aside
+from instantly_pipeline.lake.checkpoints import Checkpoints
 from instantly_pipeline.lake.layout import Layout, check_lake, new_run_id, open_lake
-from instantly_pipeline.lake.notes import note_down
-from instantly_pipeline.lake.state import States
+from instantly_pipeline.lake.logs import append_log
+from instantly_pipeline.lake.read_only import aside
 from instantly_pipeline.settings import Settings
 from instantly_pipeline.streams.registry import chosen
 from instantly_pipeline.sync.context import DEFAULT_SIZES, Sizes
 from instantly_pipeline.sync.identity import Names, resolve
-from instantly_pipeline.sync.report import (
+from instantly_pipeline.sync.results import (
     Event,
     OnEvent,
     Outcome,
@@ -54,7 +54,7 @@ WORKSPACES_AT_ONCE = 4
 class World:
     """What the engine takes from outside, so that tests can pass in their own."""
 
-    time: Clock = SYSTEM
+    clock: Clock = SYSTEM
     rng: random.Random | None = None
     transport: Callable[[], httpx.AsyncBaseTransport] | None = None
     sizes: Sizes = DEFAULT_SIZES
@@ -107,7 +107,7 @@ class _Run:
         self.world = world
         self.only_plan = only_plan is not None
         self.layout = only_plan or Layout(settings.data_dir)
-        self.started = world.time.now()
+        self.started = world.clock.now()
         self.run_id = ""
         self.streams = chosen(request.streams or settings.stream_names())
         self.taken: dict[str, str] = {}  # workspace id -> the name it is synced under
@@ -134,15 +134,15 @@ class _Run:
             raise first_of(errors) from None
         accepted = frozenset(self.streams if self.request.accept_deletes else ())
         results = [task.result() for task in tasks]
-        return SyncReport(self.run_id, self.started, self.world.time.now(), results, accepted)
+        return SyncReport(self.run_id, self.started, self.world.clock.now(), results, accepted)
 
     async def _workspace(self, name: str, key: SecretStr) -> WorkspaceResult:
-        limiter = Limiter.for_cap(self.settings.max_requests_per_minute, self.world.time)
+        limiter = Limiter.for_cap(self.settings.max_requests_per_minute, self.world.clock)
         transport = self.world.transport() if self.world.transport else None
         result = WorkspaceResult(name, None, Outcome.OK)
         try:
             client = ApiClient(
-                base_url=self.settings.base_url, key=key.get_secret_value(), limiter=limiter, clock=self.world.time,
+                base_url=self.settings.base_url, key=key.get_secret_value(), limiter=limiter, clock=self.world.clock,
                 rng=self.world.rng, transport=transport,
             )  # fmt: skip
         except UsageError as error:
@@ -174,11 +174,11 @@ class _Run:
         workspace_id = self.names.bound(result.name) if self.names else None
         if workspace_id is None or self.only_plan:
             return
-        now = self.world.time.now
+        now = self.world.clock.now
         row = {"workspace_id": workspace_id, "workspace_name": result.name, "started_at": self.started,
                "ended_at": now(), "outcome": result.outcome.value, "reason": result.reason,
                "full": self.request.full, "requests": result.requests}  # fmt: skip
-        note_down(self.layout, self.run_id, "sync_runs", [row], now=now)
+        append_log(self.layout, self.run_id, "sync_runs", [row], now=now)
 
     async def _identified(self, client: ApiClient, limiter: Limiter, result: WorkspaceResult) -> None:
         """Find out whose key this is, then sync that workspace."""
@@ -195,17 +195,17 @@ class _Run:
         self._open()
         if self.names is not None:
             (self.names.check if self.only_plan else self.names.bind)(result.name, workspace_id)
-        states = States(self.layout, workspace_id)
-        limiter.recall(states.read(RATE))
+        checkpoints = Checkpoints(self.layout, workspace_id)
+        limiter.recall(checkpoints.read(RATE))
         facts = Run(
-            self.settings, self.request, self.streams, self.on_event, self.world.time, self.world.sizes, self.layout,
+            self.settings, self.request, self.streams, self.on_event, self.world.clock, self.world.sizes, self.layout,
             self.run_id, self.started,
         )  # fmt: skip
         run = WorkspaceRun(facts, client, limiter, result, workspace_id, answer)
         if self.only_plan:
             await run.plan()
             return
-        with _remembering(limiter, states):
+        with _remembering(limiter, checkpoints):
             await run.go()
         if client.ahead.change is not None:
             self._say_clock(f"{client.ahead.change}; the next sync corrects what it dated. {HOW_TO_SET}.", result)
@@ -233,12 +233,12 @@ class _Run:
 
 
 @contextmanager
-def _remembering(limiter: Limiter, states: States) -> Iterator[None]:
+def _remembering(limiter: Limiter, checkpoints: Checkpoints) -> Iterator[None]:
     """Keep the rate that this run learns, also if it is killed."""
 
     def keep() -> None:
         if learned := limiter.remembered():
-            states.write(RATE, learned)
+            checkpoints.write(RATE, learned)
 
     limiter.on_learned = keep
     try:

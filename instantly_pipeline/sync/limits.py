@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
 
-from instantly_pipeline.lake.state import States
+from instantly_pipeline.lake.checkpoints import Checkpoints
 
 REMEMBERED = timedelta(days=7)  # then the whole is asked for again, which costs a few refused requests
 
@@ -72,12 +72,19 @@ class Limits:
     """What one endpoint takes, as far as this run and those before it know; never more than `most` is asked for."""
 
     def __init__(
-        self, states: States, name: str, today: date, kind: Kind, *, most: int | None = None, form: Dates = Dates.PLAIN
+        self,
+        checkpoints: Checkpoints,
+        name: str,
+        today: date,
+        kind: Kind,
+        *,
+        most: int | None = None,
+        form: Dates = Dates.PLAIN,
     ) -> None:
         self.kind = kind
         self.was_answered = False  # anything, in this run
-        self._states, self._name, self._today, self._most, self._form = states, name, today, most, form
-        self._learned = Learned.read(states.read(name), today)
+        self._checkpoints, self._name, self._today, self._most, self._form = checkpoints, name, today, most, form
+        self._learned = Learned.read(checkpoints.read(name), today)
 
     def at_most(self, count: int) -> int:
         """How many of `count` things to ask for at once."""
@@ -95,7 +102,7 @@ class Limits:
     def learn(self, *, most: int | None = None, form: Dates | None = None) -> None:
         """So many were answered where more were refused, or this form was where the other one was."""
         self._learned = Learned(most or self._learned.most, form or self._learned.form, self._today)
-        self._states.write(self._name, self._learned.as_json())
+        self._checkpoints.write(self._name, self._learned.as_json())
 
 
 class LeftOut:
@@ -104,10 +111,10 @@ class LeftOut:
     They are asked for again, each alone, when that is a while ago.
     """
 
-    def __init__(self, states: States, name: str, today: date, *, full: bool) -> None:
-        self._states, self._name, self._today = states, name, today
+    def __init__(self, checkpoints: Checkpoints, name: str, today: date, *, full: bool) -> None:
+        self._checkpoints, self._name, self._today = checkpoints, name, today
         self._since: dict[str, date] = {}
-        for account, since in states.read(name).items():
+        for account, since in checkpoints.read(name).items():
             with suppress(TypeError, ValueError):
                 self._since[account] = date.fromisoformat(since)
         self.known = frozenset(self._since)  # when the run began
@@ -128,7 +135,7 @@ class LeftOut:
     def save(self) -> None:
         """Write the checkpoint."""
         if self._since or self.known:
-            self._states.write(self._name, {account: since.isoformat() for account, since in self._since.items()})
+            self._checkpoints.write(self._name, {account: since.isoformat() for account, since in self._since.items()})
 
 
 def is_recent(since: date, today: date) -> bool:

@@ -18,13 +18,13 @@ import orjson
 from instantly_pipeline.api.client import counted
 from instantly_pipeline.api.paging import PAGE_SIZE
 from instantly_pipeline.errors import PipelineError, StreamError
-from instantly_pipeline.lake.record import Record
+from instantly_pipeline.lake.records.canonical import Record
 from instantly_pipeline.streams.model import Read, Stream
 from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.counters import COUNTERS, Counters, counters_now
-from instantly_pipeline.sync.held import held_keys
-from instantly_pipeline.sync.leads.absences import ASKED_AT_ONCE
-from instantly_pipeline.sync.leads.gate import Gate
+from instantly_pipeline.sync.held_deletions import held_keys
+from instantly_pipeline.sync.leads.deletions import ASKED_AT_ONCE
+from instantly_pipeline.sync.leads.selector import Gate
 from instantly_pipeline.sync.readers.accounts import (
     ACCOUNTS_AT_ONCE,
     choose_account_batches,
@@ -36,7 +36,7 @@ from instantly_pipeline.sync.readers.campaigns import choose_lifetimes, every_ca
 from instantly_pipeline.sync.readers.lists import read_ahead
 from instantly_pipeline.sync.readers.steps import choose_days
 from instantly_pipeline.sync.readers.windows import THE_WORKSPACE, choose_windows, readings_of
-from instantly_pipeline.sync.report import Cost, Plan
+from instantly_pipeline.sync.results import Cost, Plan
 
 CAMPAIGNS = "campaigns"
 LONG_LIST = 10  # pages: so many, at most, of a list that was never read
@@ -116,7 +116,7 @@ class _Planner:
 
     def cost(self, stream: Stream) -> Cost:
         """What the reader of `stream` will ask for."""
-        if self._ctx.states.read(f"{stream.name}.refused"):
+        if self._ctx.checkpoints.read(f"{stream.name}.refused"):
             is_asked = self._is_asked(stream)
             return _exactly(stream, self._paid(stream) + (not is_asked), "refused the last time: asked once more")
         try:
@@ -144,7 +144,7 @@ class _Planner:
     def _scan(self, stream: Stream) -> Cost:
         if stream.name in self._ctx.listed:
             return _exactly(stream, self._paid(stream), f"every page of the list ({len(self._campaigns):,} records)")
-        last = self._ctx.states.read(f"{stream.name}.read").get("requests")
+        last = self._ctx.checkpoints.read(f"{stream.name}.read").get("requests")
         if isinstance(last, int):
             return _exactly(stream, last, "every page of the list, as many as the last time")
         if stream.name == "accounts":
@@ -181,7 +181,7 @@ class _Planner:
 
     def _windows(self, stream: Stream) -> Cost:
         chosen, known = choose_windows(self._ctx, stream), len(every_campaign(self._ctx))
-        done = self._ctx.states.read(stream.name)
+        done = self._ctx.checkpoints.read(stream.name)
         new = sum(campaign not in done for campaign in chosen)
         parts = [f"all days of {new:,} new ones"] if new else []
         if len(chosen) > new or not new:
@@ -252,7 +252,7 @@ class _Planner:
         return _exactly(stream, batches, f"batches of {ACCOUNTS_AT_ONCE} accounts at most")
 
     def _accounts_are_new(self) -> bool:
-        return not self._ctx.states.read("accounts.read")
+        return not self._ctx.checkpoints.read("accounts.read")
 
     def _of_unknown_accounts(self, stream: Stream, each: int, why: str) -> Cost:
         accounts = self._scan(self._ctx.streams["accounts"])

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from instantly_pipeline.lake.state import States
+from instantly_pipeline.lake.checkpoints import Checkpoints
 from instantly_pipeline.sync.context import Windows
 from instantly_pipeline.sync.limits import is_recent
 
@@ -79,9 +79,9 @@ class Reading:
 class Readings:
     """The checkpoint of one stream."""
 
-    def __init__(self, states: States, stream: str, windows: Windows, *, full: bool) -> None:
-        self._states, self._stream, self._windows, self._full = states, stream, windows, full
-        self._known = {name: Reading.parse(found) for name, found in states.read(stream).items()}
+    def __init__(self, checkpoints: Checkpoints, stream: str, windows: Windows, *, full: bool) -> None:
+        self._checkpoints, self._stream, self._windows, self._full = checkpoints, stream, windows, full
+        self._known = {name: Reading.parse(found) for name, found in checkpoints.read(stream).items()}
         self._asked: dict[str, Reading] = {}  # as they are where nothing of what is due arrives
 
     def __contains__(self, name: str) -> bool:
@@ -136,7 +136,7 @@ class Readings:
 
     def save(self) -> None:
         """Write the checkpoint."""
-        self._states.write(self._stream, {name: reading.as_json() for name, reading in self._known.items()})
+        self._checkpoints.write(self._stream, {name: reading.as_json() for name, reading in self._known.items()})
 
     def _of(self, name: str) -> Reading:
         return self._known.get(name, Reading())

@@ -9,8 +9,8 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable
 
+from instantly_pipeline.lake.checkpoints import Checkpoints
 from instantly_pipeline.lake.layout import Layout
-from instantly_pipeline.lake.state import States
 
 
 def reset(layout: Layout, streams: Iterable[str], workspaces: Iterable[str] | None = None) -> int:
@@ -20,12 +20,12 @@ def reset(layout: Layout, streams: Iterable[str], workspaces: Iterable[str] | No
     """
     touched: set[str] = set()
     for workspace_id in layout.workspaces() if workspaces is None else workspaces:
-        states = States(layout, workspace_id)
+        checkpoints = Checkpoints(layout, workspace_id)
         for stream in streams:
-            names = [name for name in states.names(stream) if name == stream or name.startswith(f"{stream}.")]
+            names = [name for name in checkpoints.names(stream) if name == stream or name.startswith(f"{stream}.")]
             names = [name for name in names if name != f"{stream}.held"]  # undecided, not a place to read from
             for name in names:
-                states.forget(name)
+                checkpoints.forget(name)
             index = layout.index(stream, workspace_id)
             if names or index.exists():
                 touched.add(workspace_id)

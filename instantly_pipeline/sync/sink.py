@@ -16,16 +16,16 @@ from typing import Any
 import orjson
 
 from instantly_pipeline.api.client import ApiClient
-from instantly_pipeline.lake.changes import OnVersion
-from instantly_pipeline.lake.conform import DOES_NOT_FIT, Batch, Drift, Oddity, Rejected
-from instantly_pipeline.lake.record import Record
+from instantly_pipeline.lake.change_log import OnVersion
+from instantly_pipeline.lake.records.canonical import Record
+from instantly_pipeline.lake.records.normalize import DOES_NOT_FIT, Anomaly, Batch, Drift, Rejected
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.sync.context import Context
-from instantly_pipeline.sync.report import Event, Outcome, StreamResult
+from instantly_pipeline.sync.results import Event, Outcome, StreamResult
 
 PAGES_PER_BATCH = 50
 SECONDS_PER_BATCH = 30.0
-NAMED = 1_000  # records with one oddity that are named in a run; of more the number is noted
+NAMED = 1_000  # records with one anomaly that are named in a run; of more the number is noted
 Range = tuple[str | None, str | None]
 
 
@@ -40,8 +40,8 @@ class Sink:
         self.done = 0
         self.total: int | None = None
         self.on_version: OnVersion | None = None  # told of each version that is written
-        self._since = ctx.time.monotonic()
-        self._seen_oddities: set[tuple[str | None, str]] = set()
+        self._since = ctx.clock.monotonic()
+        self._seen_anomalies: set[tuple[str | None, str]] = set()
         self._named: Counter[tuple[str, str]] = Counter()
         self.forget_batch()
 
@@ -59,11 +59,11 @@ class Sink:
         self.done += 1
         self.result.rows_read += len(records)
 
-    def verified(self, bounds: Range) -> None:
+    def mark_verified(self, bounds: Range) -> None:
         """The keys in (low, high] are decided by what was taken."""
         self._verified.append(bounds)
 
-    def gone(self, keys: Collection[str]) -> None:
+    def delete(self, keys: Collection[str]) -> None:
         """These keys get a tombstone, unless they are in the batch."""
         self._gone.update(keys)
 
@@ -75,20 +75,20 @@ class Sink:
 
     def is_full(self) -> bool:
         """Whether the batch should land."""
-        waited = self.ctx.time.monotonic() - self._since
+        waited = self.ctx.clock.monotonic() - self._since
         return self._pages >= PAGES_PER_BATCH or waited >= SECONDS_PER_BATCH
 
     async def page(self, records: Sequence[Record], verified: Range | None = None) -> None:
         """Take the records of one answer; land when the batch is full."""
         self.put(records, *([verified] if verified is not None else []))
         if self.is_full():
-            await self.land()
+            await self.flush()
 
-    async def land(self, *, checkpoint: Callable[[], None] = lambda: None, at: datetime | None = None) -> None:
+    async def flush(self, *, checkpoint: Callable[[], None] = lambda: None, at: datetime | None = None) -> None:
         """Write what was taken and tombstones; then move `checkpoint`. `at` is when the records were asked for."""
         batch = self._records, self._verified, self._gone
         self.forget_batch()
-        self._since = self.ctx.time.monotonic()
+        self._since = self.ctx.clock.monotonic()
         async with self.ctx.writing:  # one writer a workspace: instants and file numbers only grow
             await _to_its_end(asyncio.to_thread(self._write, *batch, at or self.ctx.now()))
             checkpoint()
@@ -108,9 +108,9 @@ class Sink:
 
     def odd(self, key: str | None, reason: str, *, column: str = "", expected: str = "", found: str = "") -> None:
         """Note something odd about a record, once a run."""
-        if (key, column + reason) in self._seen_oddities:
+        if (key, column + reason) in self._seen_anomalies:
             return
-        self._seen_oddities.add((key, column + reason))
+        self._seen_anomalies.add((key, column + reason))
         self._quarantine(key, reason, column=column, expected=expected, found=found)
 
     def no_records(self, count: int) -> None:
@@ -124,12 +124,12 @@ class Sink:
         batch = log.conform(records)
         self.result.changes += log.append(batch, deleted=deleted, on_version=self.on_version)
         for low, high in verified:
-            self.ctx.notes.add("verified", stream=self.stream.name, key_from=low, key_to=high, verified_at=at)
+            self.ctx.logs.add("verified", stream=self.stream.name, key_from=low, key_to=high, verified_at=at)
         self._note(batch)
-        self.ctx.notes.flush()
+        self.ctx.logs.flush()
 
     def _note(self, batch: Batch) -> None:
-        self._note_oddities(batch.oddities)
+        self._note_anomalies(batch.anomalies)
         self._note_drift(batch.drift)
         self._note_rejected(batch.rejected)
 
@@ -139,22 +139,22 @@ class Sink:
             kept = f"{reason}; kept in the lake's log of rejected records"
             self._quarantine(key, kept, column=",".join(self.stream.key), times=times)
         for one in rejected:
-            self.ctx.notes.add(
+            self.ctx.logs.add(
                 "rejected", stream=self.stream.name, record=one.text, reason=one.reason, seen_at=self.ctx.now()
             )
 
     def _quarantine(
         self, key: str | None, reason: str, *, column: str = "", expected: str = "", found: str = "", times: int = 1
     ) -> None:
-        self.ctx.notes.add(
+        self.ctx.logs.add(
             "quarantine", stream=self.stream.name, key=key, column=column, expected=expected, found=found,
             reason=reason, seen_at=self.ctx.now(), times=times,
         )  # fmt: skip
 
-    def _note_oddities(self, oddities: Sequence[Oddity]) -> None:
-        self.result.misfits += sum(one.reason == DOES_NOT_FIT for one in oddities)
-        more: Counter[Oddity] = Counter()
-        for one in oddities:
+    def _note_anomalies(self, anomalies: Sequence[Anomaly]) -> None:
+        self.result.misfits += sum(one.reason == DOES_NOT_FIT for one in anomalies)
+        more: Counter[Anomaly] = Counter()
+        for one in anomalies:
             if self._named[one.column, one.reason] < NAMED:
                 self._named[one.column, one.reason] += 1
                 self.odd(one.key, one.reason, column=one.column, expected=one.expected, found=one.found)
@@ -165,7 +165,7 @@ class Sink:
 
     def _note_drift(self, drift: Counter[Drift]) -> None:
         for what, times in drift.items():
-            self.ctx.notes.add(
+            self.ctx.logs.add(
                 "schema_drift", stream=self.stream.name, field=what.field, kind=what.kind, seen_at=self.ctx.now(),
                 times=times,
             )  # fmt: skip

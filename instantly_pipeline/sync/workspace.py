@@ -13,23 +13,23 @@ from instantly_pipeline.api.client import ApiClient, ClientStats, counted
 from instantly_pipeline.api.clock import Clock
 from instantly_pipeline.api.limiter import Limiter
 from instantly_pipeline.errors import Fatal, Forbidden, KeyRejected, PipelineError, PlanRequired, lack_of_memory
-from instantly_pipeline.lake.changes import RunFiles, WriterClock, last_written
+from instantly_pipeline.lake.change_log import RunFiles, WriterClock, last_written
+from instantly_pipeline.lake.checkpoints import Checkpoints
 from instantly_pipeline.lake.layout import Layout
-from instantly_pipeline.lake.notes import Notes
-from instantly_pipeline.lake.state import States
+from instantly_pipeline.lake.logs import LogWriter
 from instantly_pipeline.settings import Settings
 from instantly_pipeline.streams.model import Read, Stream
 from instantly_pipeline.streams.registry import all_streams, in_order
 from instantly_pipeline.sync.context import Context, Sizes, Windows
 from instantly_pipeline.sync.identity import WORKSPACE_PATH
-from instantly_pipeline.sync.leads.reader import read_leads
+from instantly_pipeline.sync.leads.read_leads import read_leads
 from instantly_pipeline.sync.plan import make_plan
 from instantly_pipeline.sync.readers.accounts import read_account_batch, read_account_window
 from instantly_pipeline.sync.readers.campaigns import read_per_campaign
 from instantly_pipeline.sync.readers.lists import read_array, read_object, read_scan
 from instantly_pipeline.sync.readers.steps import read_campaign_days
 from instantly_pipeline.sync.readers.windows import read_campaign_window, read_workspace_window
-from instantly_pipeline.sync.report import Event, OnEvent, Outcome, Request, StreamResult, WorkspaceResult
+from instantly_pipeline.sync.results import Event, OnEvent, Outcome, Request, StreamResult, WorkspaceResult
 from instantly_pipeline.sync.sink import Sink
 
 STEP_MINUTES = 10  # campaign-days of steps per run: what so many minutes allow at the learned rate
@@ -58,7 +58,7 @@ class Run:
     request: Request
     streams: Mapping[str, Stream]
     on_event: OnEvent
-    time: Clock
+    clock: Clock
     sizes: Sizes
     layout: Layout
     run_id: str
@@ -75,14 +75,15 @@ class WorkspaceRun:
         self.result = result
         self._unpaid = 0  # streams refused for want of a plan
         self.client = client
-        settings, time = run.settings, run.time
-        clock = WriterClock(time.now, after=last_written(run.layout, workspace_id))
+        settings, clock = run.settings, run.clock
+        write_clock = WriterClock(clock.now, after=last_written(run.layout, workspace_id))
         files = RunFiles(run.layout, workspace_id, run.run_id)
-        today = time.now().astimezone(UTC).date()
+        today = clock.now().astimezone(UTC).date()
         self.per_minute = limiter.per_minute
         self.ctx = Context(
-            workspace=result.name, workspace_id=workspace_id, client=client, time=time, layout=run.layout, files=files,
-            clock=clock, notes=Notes(files, clock), states=States(run.layout, workspace_id),
+            workspace=result.name, workspace_id=workspace_id, client=client, clock=clock, layout=run.layout,
+            files=files, write_clock=write_clock, logs=LogWriter(files, write_clock),
+            checkpoints=Checkpoints(run.layout, workspace_id),
             windows=Windows(today, settings.first_day(today), settings.lookback_days, settings.sweep_days),
             request=run.request, streams=all_streams(), on_event=self._tell, sizes=run.sizes,
             step_requests=max(int(STEP_MINUTES * self.per_minute), 1),
@@ -110,7 +111,7 @@ class WorkspaceRun:
                 raise first from None
             self.result.outcome, self.result.reason = Outcome.FAILED, str(first)
         finally:
-            self._close()
+            self.ctx.close()
         self._judge()
         whole = all(stream.outcome in (Outcome.OK, Outcome.PARTIAL) for stream in self.result.streams)
         self._log_run(self.result.outcome.value if whole or self.result.outcome is Outcome.FAILED else "incomplete")
@@ -120,7 +121,7 @@ class WorkspaceRun:
         try:
             await self._plan(self._with_parents())
         finally:
-            self._close()
+            self.ctx.close()
 
     async def _plan(self, streams: Mapping[str, Stream]) -> None:
         identified = self.client.stats.requests - self.client.stats.retries
@@ -135,10 +136,6 @@ class WorkspaceRun:
             total = max(self.result.plan.total.requests, spent)
             self.run.on_event(Event("spent", self.result.name, done=spent, total=total))
 
-    def _close(self) -> None:
-        for log in self.ctx.logs.values():
-            log.close()
-
     def _with_parents(self) -> dict[str, Stream]:
         """The chosen streams, and those parents that were never read: without them a child has nothing to ask for."""
         wanted = dict(self.run.streams)
@@ -150,7 +147,7 @@ class WorkspaceRun:
         return in_order(wanted.values())
 
     def _missing_parents(self, stream: Stream) -> list[str]:
-        missing = [need for need in stream.needs if not self.ctx.states.read(f"{need}.read")]
+        missing = [need for need in stream.needs if not self.ctx.checkpoints.read(f"{need}.read")]
         return [deep for need in missing for deep in (*self._missing_parents(self.ctx.streams[need]), need)]
 
     async def _after(self, parents: list[asyncio.Task[None]], stream: Stream) -> None:
@@ -174,7 +171,7 @@ class WorkspaceRun:
             except (Forbidden, PlanRequired) as error:
                 result.outcome, result.reason = Outcome.SKIPPED, str(error)
                 self._unpaid += isinstance(error, PlanRequired)
-                ctx.states.write(f"{stream.name}.refused", {"at": now().isoformat()})
+                ctx.checkpoints.write(f"{stream.name}.refused", {"at": now().isoformat()})
             except PipelineError as error:
                 result.outcome, result.reason = Outcome.FAILED, str(error)
             except MemoryError as error:
@@ -196,14 +193,14 @@ class WorkspaceRun:
         if stream.name in self.ctx.paid:
             requests += self.ctx.paid[stream.name].requests - self.ctx.paid[stream.name].retries
         read = {"at": self.ctx.now().isoformat(), "run_id": self.run.run_id, "requests": requests}
-        self.ctx.states.write(f"{stream.name}.read", read)
-        self.ctx.states.forget(f"{stream.name}.refused")
+        self.ctx.checkpoints.write(f"{stream.name}.read", read)
+        self.ctx.checkpoints.forget(f"{stream.name}.refused")
 
     def _log_stream(self, result: StreamResult, stats: ClientStats) -> None:
         ahead = self.ctx.paid.get(result.stream, ClientStats())
         result.requests, result.retries = stats.requests + ahead.requests, stats.retries + ahead.retries
         changes, plan = result.changes, self.result.plan
-        self.ctx.notes.add(
+        self.ctx.logs.add(
             "stream_status", stream=result.stream, outcome=result.outcome.value, reason=result.reason,
             started_at=result.started_at, ended_at=result.ended_at, planned_requests=plan and plan.of(result.stream),
             requests=result.requests, responses_429=stats.responses_429 + ahead.responses_429, retries=result.retries,
@@ -221,14 +218,14 @@ class WorkspaceRun:
     def _log_run(self, outcome: str) -> None:
         ended = None if outcome == "running" else self.ctx.now()
         streams, stats = self.result.streams, self.client.stats
-        self.ctx.notes.add(
+        self.ctx.logs.add(
             "sync_runs", workspace_name=self.result.name, started_at=self.run.started, ended_at=ended, outcome=outcome,
             reason=self.result.reason, full=self.run.request.full, requests=stats.requests, retries=stats.retries,
             planned_requests=self.result.plan.total.requests if self.result.plan else None,
             responses_429=stats.responses_429, rows_deleted=sum(s.changes.deleted for s in streams),
             rows_upserted=sum(s.changes.inserted + s.changes.updated for s in streams),
         )  # fmt: skip
-        self.ctx.notes.flush()
+        self.ctx.logs.flush()
 
 
 def _place(error: Exception) -> str:

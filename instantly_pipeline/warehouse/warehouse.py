@@ -15,12 +15,15 @@ from instantly_pipeline.errors import StorageError
 from instantly_pipeline.lake.files import set_mode
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.streams.model import Stream
-from instantly_pipeline.warehouse.build import keep, open_build, refused_by_machine, remove_build
-from instantly_pipeline.warehouse.checks import CheckResult, run_checks
-from instantly_pipeline.warehouse.loader import LoadResult
-from instantly_pipeline.warehouse.loading import ErasedError, as_of_published, load_lake, loaded_as_of
-from instantly_pipeline.warehouse.models import Model, load_models
-from instantly_pipeline.warehouse.publish import (
+from instantly_pipeline.warehouse.checks.checks import CheckResult, run_checks
+from instantly_pipeline.warehouse.checks.reconcile import reconcile
+from instantly_pipeline.warehouse.db.build_file import keep, open_build, refused_by_machine, remove_build
+from instantly_pipeline.warehouse.db.sql_text import first_line
+from instantly_pipeline.warehouse.load.load_lake import ErasedError, as_of_published, load_lake, loaded_as_of
+from instantly_pipeline.warehouse.load.load_stream import LoadResult
+from instantly_pipeline.warehouse.models.catalog import Model, load_models
+from instantly_pipeline.warehouse.models.runner import ModelResult, run_models
+from instantly_pipeline.warehouse.publish.publish import (
     PublishResult,
     copy_database,
     discard,
@@ -36,9 +39,6 @@ from instantly_pipeline.warehouse.publish import (
     write_parquet,
     write_views,
 )
-from instantly_pipeline.warehouse.reconcile import reconcile
-from instantly_pipeline.warehouse.runner import ModelResult, run_models
-from instantly_pipeline.warehouse.sqltext import first_line
 
 # What DuckDB raises when a block of the file is not what it should be, or a table of the cache is missing.
 DAMAGE = (

@@ -13,8 +13,8 @@ import pytest
 from instantly_pipeline.api.client import ApiClient
 from instantly_pipeline.api.clock import SYSTEM
 from instantly_pipeline.api.limiter import Limiter
-from instantly_pipeline.sandbox.config import SandboxConfig
-from instantly_pipeline.sandbox.server import running
+from instantly_sandbox.config import SandboxConfig
+from instantly_sandbox.server import running
 
 pytestmark = pytest.mark.whole
 

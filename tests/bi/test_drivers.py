@@ -15,7 +15,7 @@ import duckdb
 import pytest
 
 from instantly_pipeline.streams.registry import all_streams
-from instantly_pipeline.warehouse.publish import PublishResult
+from instantly_pipeline.warehouse.publish.publish import PublishResult
 from tests.warehouse.lakehelp import LakeWriter, Opener, at
 
 pytestmark = pytest.mark.whole

@@ -12,9 +12,9 @@ from typing import Any
 import duckdb
 
 from instantly_pipeline.lake.layout import Layout
-from instantly_pipeline.sandbox.config import SandboxConfig
 from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.warehouse.warehouse import Warehouse
+from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, bench
 from tests.warehouse.lakehelp import SQL, begin_with_tables, shipped_models
 
@@ -50,7 +50,7 @@ def no_account_works(made: Bench) -> None:
 
 def broken_long_ago(made: Bench) -> None:
     """Mailboxes that sent once; then everything was deleted but for them, forty days ago."""
-    made.time.start = NOON - timedelta(days=40)
+    made.clock.start = NOON - timedelta(days=40)
     made.sync(settings=START)
     made.mutate(*({"op": "delete_campaign", "id": c["id"]} for c in made.state("campaigns")))
     made.advance(days=40)

@@ -14,8 +14,8 @@ import pytest
 
 from instantly_pipeline.cli.signals import INTERRUPTED, TERMINATED
 from instantly_pipeline.errors import StorageError
-from instantly_pipeline.warehouse.export import export
-from instantly_pipeline.warehouse.reader import open_published
+from instantly_pipeline.warehouse.published.export import export
+from instantly_pipeline.warehouse.published.published_file import open_published
 from tests.cli.conftest import Shell
 from tests.orchestration.pipeline import Pipeline
 
@@ -205,7 +205,7 @@ LEFT = """
 import sys
 from pathlib import Path
 import duckdb
-from instantly_pipeline.warehouse.interruption import end_all, reading
+from instantly_pipeline.warehouse.db.interruption import end_all, reading
 con = reading(duckdb.connect(), Path(sys.argv[1]))
 end_all(7, "left")
 """
@@ -247,8 +247,8 @@ import click
 from instantly_pipeline.cli.failures import run_safely
 from instantly_pipeline.cli.quick import leave
 from instantly_pipeline.cli.signals import listen
-from instantly_pipeline.warehouse.build import open_build
-from instantly_pipeline.warehouse.sidebyside import side_by_side
+from instantly_pipeline.warehouse.db.build_file import open_build
+from instantly_pipeline.warehouse.db.parallel import side_by_side
 folder, how, sql = Path(sys.argv[1]), *sys.argv[2:]
 
 @click.command()

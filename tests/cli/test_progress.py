@@ -12,16 +12,16 @@ import pytest
 
 from instantly_pipeline.cli.progress import Lines, Spent
 from instantly_pipeline.cli.sync_command import tell
-from instantly_pipeline.lake.changes import Appended
+from instantly_pipeline.lake.change_log import Appended
 from instantly_pipeline.orchestration.run import RunReport
-from instantly_pipeline.sync.report import Event, Outcome, StreamResult, SyncReport, WorkspaceResult
-from instantly_pipeline.warehouse.checks import CheckResult
+from instantly_pipeline.sync.results import Event, Outcome, StreamResult, SyncReport, WorkspaceResult
+from instantly_pipeline.warehouse.checks.checks import CheckResult
 
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
 BARS = """
 import time
 from instantly_pipeline.cli.progress import reporter
-from instantly_pipeline.sync.report import Event, Outcome
+from instantly_pipeline.sync.results import Event, Outcome
 with reporter(several=False) as show:
     show(Event('start', 'acme', 'leads'))
     show(Event('progress', 'acme', 'leads', rows=1200, done=12, total=50))

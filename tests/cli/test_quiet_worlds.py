@@ -9,8 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from instantly_pipeline.docs.worked_queries import read_queries
 from instantly_pipeline.report.page import make_page
-from instantly_pipeline.warehouse.queries import read_queries
 from tests.cli.conftest import Shell
 from tests.cli.parsed import Parsed, parsed
 from tests.cli.quiet_worlds import NAMES, WORLDS, alone, published

@@ -16,7 +16,7 @@ import duckdb
 import pytest
 
 from instantly_pipeline import settings
-from instantly_pipeline.sandbox.config import SandboxConfig
+from instantly_sandbox.config import SandboxConfig
 from tests.cli.conftest import COMMAND, Shell
 from tests.sync.harness import Bench, bench
 from tests.warehouse.lakehelp import begin_with_tables

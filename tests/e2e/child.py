@@ -15,7 +15,7 @@ from instantly_pipeline import settings
 from instantly_pipeline.api.clock import SystemClock
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.sync.engine import World
-from instantly_pipeline.sync.report import Event, Request
+from instantly_pipeline.sync.results import Event, Request
 from tests.whole import whole_run
 
 AREAS = {"changes": "rename", "state": "checkpoint", "index": "index", "meta": "notes"}
@@ -58,7 +58,7 @@ def main(url: str, key: str, data_dir: str) -> int:
     """Its exit code."""
     given = settings.load(base_url=url, api_key=key, data_dir=Path(data_dir))
     watch(Layout(given.data_dir).lake)
-    report = whole_run(given, Request(full=True), on_event=show, world=World(time=Hurried()), begins=say)
+    report = whole_run(given, Request(full=True), on_event=show, world=World(clock=Hurried()), begins=say)
     say("end")
     return report.exit_code
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from instantly_pipeline.sandbox.config import SandboxConfig
+from instantly_sandbox.config import SandboxConfig
 from tests.e2e.test_kill import TABLES, Command, published
 from tests.sync.harness import Bench, assert_equal, bench
 

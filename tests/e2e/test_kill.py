@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from instantly_pipeline.sandbox.config import SandboxConfig
+from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import Bench, assert_equal, bench
 
 CONFIG = SandboxConfig(leads=6_000, campaigns=4, accounts=6, days=25, rate_limited=False)

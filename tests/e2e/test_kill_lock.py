@@ -9,8 +9,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from instantly_pipeline.orchestration.home import open_instance
-from instantly_pipeline.sandbox.config import SandboxConfig
+from instantly_pipeline.orchestration.instance.home import open_instance
+from instantly_sandbox.config import SandboxConfig
 from tests.e2e.test_kill import Command, published
 from tests.sync.harness import assert_equal, bench
 from tests.warehouse.lakehelp import begin_with_tables

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from instantly_pipeline.sandbox.config import SandboxConfig
+from instantly_sandbox.config import SandboxConfig
 from tests.e2e.test_kill import Reader
 from tests.sync.harness import Bench, bench
 from tests.sync.truth import STREAMS, Chronicle, Snapshot, Tables, assert_mirrored
@@ -101,7 +101,7 @@ def storm(root: Path, kills: int, seed: int) -> Counter[str]:
         runs, chronicle, reader = Runs(at, chance), Chronicle(), Reader(at.layout.published_file, pause=0.5)
         reader.start()
         for number in range(1, kills + 1):
-            at.time.start = datetime.now(UTC)
+            at.clock.start = datetime.now(UTC)
             now = Snapshot(at, spaces, STREAMS)
             chronicle.may_be_read(now)
             for phase in PHASES:

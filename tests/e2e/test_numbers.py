@@ -9,11 +9,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from instantly_pipeline.sandbox.config import SandboxConfig
 from instantly_pipeline.sync.engine import World
-from instantly_pipeline.sync.report import Request
-from instantly_pipeline.warehouse.export import export
-from instantly_pipeline.warehouse.reader import query
+from instantly_pipeline.sync.results import Request
+from instantly_pipeline.warehouse.published.export import export
+from instantly_pipeline.warehouse.published.published_file import query
+from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, bench
 from tests.warehouse.lakehelp import begin_with_tables
 from tests.whole import whole_run
@@ -51,7 +51,7 @@ class Spelling(httpx.AsyncBaseTransport):
 
 def synced(at: Bench) -> None:
     spelled = {"@payload@": PAYLOAD, "@long@": WHOLE["big"]}
-    world = World(time=at.time, sizes=at.sizes, transport=lambda: Spelling(spelled))
+    world = World(clock=at.clock, sizes=at.sizes, transport=lambda: Spelling(spelled))
     assert whole_run(at.settings(), Request(), world=world).exit_code == 0
 
 

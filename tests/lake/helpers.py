@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from instantly_pipeline.lake.changes import Appended, ChangeLog, RunFiles, WriterClock, last_written
+from instantly_pipeline.lake.change_log import Appended, ChangeLog, RunFiles, WriterClock, last_written
 from instantly_pipeline.lake.layout import Layout, new_run_id
 from instantly_pipeline.streams.model import Absent, Column, Read, Stream, Type
 

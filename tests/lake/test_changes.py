@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from instantly_pipeline.errors import StorageError
 from instantly_pipeline.jsontext import loads
-from instantly_pipeline.lake import index as index_module
-from instantly_pipeline.lake.changes import WriterClock, last_written
+from instantly_pipeline.lake.change_log import WriterClock, last_written
+from instantly_pipeline.lake.index import last_versions as index_module
 from instantly_pipeline.lake.layout import Layout, open_lake, storage_error
 from instantly_pipeline.streams.model import Column, Type
 from tests.lake.helpers import THINGS, Writer

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from instantly_pipeline.lake.changes import RunFiles, WriterClock
+from instantly_pipeline.lake.change_log import RunFiles, WriterClock
 from instantly_pipeline.lake.compact import compact
-from instantly_pipeline.lake.notes import Notes
+from instantly_pipeline.lake.logs import LogWriter
 from tests.lake.helpers import Writer, ticking
 
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
@@ -115,7 +115,7 @@ def test_logs_are_compacted_and_counted_once(tmp_path: Path) -> None:
     writer = Writer(tmp_path)
     for _ in range(3):
         clock = WriterClock(writer.now, after=None)
-        notes = Notes(RunFiles(writer.layout, "w", f"run{writer.now():%H%M%S}"), clock)
+        notes = LogWriter(RunFiles(writer.layout, "w", f"run{writer.now():%H%M%S}"), clock)
         notes.add("quarantine", stream="things", key="k", reason="r", times=1)
         notes.flush()
     compact(writer.layout, now=NEXT)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from instantly_pipeline.jsontext import loads
-from instantly_pipeline.lake.conform import Conformer, Drift, Rejected
+from instantly_pipeline.lake.records.normalize import Conformer, Drift, Rejected
 from instantly_pipeline.streams.registry import all_streams
 from tests.lake.helpers import THINGS
 
@@ -77,18 +77,18 @@ def test_a_value_that_does_not_fit_is_null_there_kept_in_extra_and_noted(column:
     odd, fine = batch.table.to_pylist()
     assert odd[column] is None
     assert json.loads(odd["extra"]) == {column: sent}
-    assert [(o.key, o.column) for o in batch.oddities] == [('["1"]', column)]
+    assert [(o.key, o.column) for o in batch.anomalies] == [('["1"]', column)]
     assert (fine["count"], fine["name"], fine["extra"]) == (7, "fine", None)
 
 
 def test_a_note_never_holds_the_value() -> None:
     batch = Conformer(THINGS).batch([{"id": "1", "count": "jane@example.com", "made_at": "jane@example.com"}])
-    assert "jane" not in repr(batch.oddities)
+    assert "jane" not in repr(batch.anomalies)
 
 
 def test_a_converted_value_is_noted_but_not_doubled_into_extra() -> None:
     batch = Conformer(THINGS).batch([{"id": "1", "count": "12"}])
-    assert [o.reason for o in batch.oddities] == ["converted"]
+    assert [o.reason for o in batch.anomalies] == ["converted"]
     assert batch.table["extra"].to_pylist() == [None]
 
 
@@ -110,7 +110,7 @@ def test_a_number_too_large_for_its_column_is_null_there_and_kept_in_extra(
     [stored] = batch.table.to_pylist()
     assert stored[column] is None
     assert loads(stored["extra"].encode()) == loads(f'{{"{column}": {number}}}'.encode())
-    assert [(o.column, o.found, o.reason) for o in batch.oddities] == [(column, found, "does not fit; kept in extra")]
+    assert [(o.column, o.found, o.reason) for o in batch.anomalies] == [(column, found, "does not fit; kept in extra")]
 
 
 @pytest.mark.parametrize("number", ["0.1234567890123456789", str(2**60 + 1)])
@@ -118,7 +118,7 @@ def test_a_number_with_more_digits_than_a_double_is_rounded_in_its_column_and_wh
     batch = Conformer(THINGS).batch([loads(f'{{"id": "1", "score": {number}}}'.encode())])
     [stored] = batch.table.to_pylist()
     assert (stored["score"], stored["extra"]) == (float(number), f'{{"score":{number}}}')
-    assert [o.reason for o in batch.oddities] == ["rounded; all digits kept in extra"]
+    assert [o.reason for o in batch.anomalies] == ["rounded; all digits kept in extra"]
 
 
 def test_numbers_in_json_columns_unknown_fields_and_records_without_a_key_keep_their_digits() -> None:
@@ -141,7 +141,7 @@ def test_a_record_of_known_fields_is_the_same_row_beside_one_with_unknown_fields
     alone, beside = leads.batch([lead]), leads.batch([lead, {"id": "2", "mood": 1}])
     assert alone.table.to_pylist() == beside.table.to_pylist()[:-1]
     assert (alone.keys, alone.scopes) == (beside.keys[:-1], beside.scopes[:-1])
-    assert (alone.oddities, alone.rejected) == (beside.oddities, beside.rejected)
+    assert (alone.anomalies, alone.rejected) == (beside.anomalies, beside.rejected)
     assert alone.drift.keys() <= beside.drift.keys()
     assert leads.keys([lead, {"id": "2", "mood": 1}])[0] == leads.keys([lead])[0]
 
@@ -257,6 +257,6 @@ def test_a_record_without_a_key_that_is_nested_too_deeply_is_rejected_as_well() 
 
 def test_two_different_records_with_one_key_are_noted_and_equal_ones_are_not() -> None:
     batch = Conformer(THINGS).batch([{"id": "1"}, {"id": "1", "name": None}, {"id": "2"}, {"id": "2", "name": "b"}])
-    assert [(o.key, o.column, o.reason) for o in batch.oddities] == [
+    assert [(o.key, o.column, o.reason) for o in batch.anomalies] == [
         ('["2"]', "id", "two records with one key; the later one is kept")
     ]

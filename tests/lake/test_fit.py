@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instantly_pipeline.lake.fit import converted, fit, plain_columns
+from instantly_pipeline.lake.records.coerce import converted, fit, plain_columns
 from instantly_pipeline.streams.model import Type
 
 from .helpers import THINGS

@@ -17,13 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instantly_pipeline.errors import StorageError, UnreadableFile
-from instantly_pipeline.lake import index as index_module
-from instantly_pipeline.lake import runs as runs_module
-from instantly_pipeline.lake.changes import last_written
+from instantly_pipeline.lake.change_log import last_written
 from instantly_pipeline.lake.compact import compact
-from instantly_pipeline.lake.index import Index
+from instantly_pipeline.lake.index import last_versions as index_module
+from instantly_pipeline.lake.index import sorted_files as runs_module
+from instantly_pipeline.lake.index.last_versions import Index
+from instantly_pipeline.lake.index.sorted_files import Cache, Entry
 from instantly_pipeline.lake.layout import LakeFile, Layout, new_run_id
-from instantly_pipeline.lake.runs import Cache, Entry
 from tests.lake.helpers import THINGS, Writer
 from tests.lake.test_compact import NEXT, a_day_of_runs, age
 

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instantly_pipeline.errors import UnreadableFile
-from instantly_pipeline.lake.changes import ChangeLog, RunFiles, WriterClock
-from instantly_pipeline.lake.index import Index
+from instantly_pipeline.lake.change_log import ChangeLog, RunFiles, WriterClock
+from instantly_pipeline.lake.checkpoints import Checkpoints
+from instantly_pipeline.lake.index.last_versions import Index
 from instantly_pipeline.lake.layout import Layout, new_run_id, open_lake
+from instantly_pipeline.lake.logs import append_log
 from instantly_pipeline.lake.names import NO_WORKSPACE, folder_name
-from instantly_pipeline.lake.notes import note_down
-from instantly_pipeline.lake.state import States
 from tests.lake.helpers import THINGS, ticking
 
 UUID = "0199aaaa-0000-7000-8000-0000000000ff"
@@ -35,8 +35,8 @@ def written(layout: Layout, *workspaces: str) -> None:
         log.append(log.conform([{"id": f"of {number}"}]))
         log.close()
         row = {"workspace_id": workspace_id, "stream": "things", "key": f"of {number}"}
-        note_down(layout, files.run_id, "held_deletes", [row], now=now)
-        States(layout, workspace_id).write("things", {"of": number})
+        append_log(layout, files.run_id, "held_deletes", [row], now=now)
+        Checkpoints(layout, workspace_id).write("things", {"of": number})
 
 
 def test_a_uuid_is_its_folders_name() -> None:
@@ -66,7 +66,7 @@ def test_each_id_is_known_again_and_has_what_is_its_own(tmp_path: Path) -> None:
         assert [f.workspace_id for f in layout.files(layout.meta, "held_deletes", one)] == [one]
         index = Index(layout, THINGS, one).open()
         assert list(index.lookup([f'["of {n}"]' for n in range(len(ids))])) == [f'["of {number}"]']
-        assert States(layout, one).read("things") == {"of": number}
+        assert Checkpoints(layout, one).read("things") == {"of": number}
 
 
 def test_where_the_note_of_a_long_id_is_lost_it_is_named_and_the_next_sync_writes_it(tmp_path: Path) -> None:
@@ -89,5 +89,5 @@ def test_folders_that_an_earlier_version_named_otherwise_are_kept_in_use(tmp_pat
     open_lake(layout)
     assert layout.workspaces() == [UUID, "Acme_1.~x"]
     assert [f.workspace_id for f in layout.files(layout.changes, "things", "Acme_1.~x")] == ["Acme_1.~x"]
-    assert States(layout, "Acme_1.~x").read("things") == {"of": 0}
+    assert Checkpoints(layout, "Acme_1.~x").read("things") == {"of": 0}
     assert not list(tmp_path.rglob("ws=Acme*"))

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from instantly_pipeline.jsontext import loads
-from instantly_pipeline.lake.record import KeyMaker, canonical, digest, to_json
+from instantly_pipeline.lake.records.canonical import KeyMaker, canonical, digest, to_json
 from instantly_pipeline.streams.registry import all_streams
 
 SCALARS = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)

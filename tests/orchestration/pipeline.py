@@ -18,12 +18,12 @@ import duckdb
 import httpx
 from pydantic import SecretStr
 
-from instantly_pipeline.orchestration.home import open_instance
+from instantly_pipeline.orchestration.instance.home import open_instance
 from instantly_pipeline.orchestration.run import RunReport, run_sync
 from instantly_pipeline.orchestration.state import Overrides
-from instantly_pipeline.sandbox.server import SandboxConfig, running
 from instantly_pipeline.settings import PROJECT_ROOT, Settings
-from instantly_pipeline.sync.report import Event, Request
+from instantly_pipeline.sync.results import Event, Request
+from instantly_sandbox.server import SandboxConfig, running
 
 SMALL = SandboxConfig(
     key="orchestration-secret-4711", campaigns=3, leads=120, accounts=4, days=12, rate_limited=False

@@ -17,8 +17,8 @@ import pytest
 
 from instantly_pipeline.definitions import defs
 from instantly_pipeline.errors import UsageError
-from instantly_pipeline.orchestration.home import dagster_home
-from instantly_pipeline.orchestration.selection import chosen_assets
+from instantly_pipeline.orchestration.assets.selection import chosen_assets
+from instantly_pipeline.orchestration.instance.home import dagster_home
 from instantly_pipeline.settings import PROJECT_ROOT
 from instantly_pipeline.streams.registry import all_streams
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from instantly_pipeline.orchestration.home import open_instance
+from instantly_pipeline.orchestration.instance.home import open_instance
 from tests.orchestration.pipeline import make_home
 
 KEY = dg.AssetKey(["raw", "leads"])

@@ -9,8 +9,8 @@ import dagster as dg
 import httpx
 import pytest
 
-from instantly_pipeline.sync.report import Request
-from instantly_pipeline.warehouse.reader import query
+from instantly_pipeline.sync.results import Request
+from instantly_pipeline.warehouse.published.published_file import query
 from tests.orchestration.pipeline import Pipeline, failed_checks, run_of
 
 pytestmark = pytest.mark.whole

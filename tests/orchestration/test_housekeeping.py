@@ -17,11 +17,12 @@ import pytest
 from dagster._core.launcher.base import WorkerStatus
 
 from instantly_pipeline.errors import StorageError
-from instantly_pipeline.orchestration import housekeeping, keys, process
+from instantly_pipeline.orchestration.assets import asset_keys
 from instantly_pipeline.orchestration.definitions import build_defs
-from instantly_pipeline.orchestration.home import open_instance
-from instantly_pipeline.orchestration.inprocess import run_here
-from instantly_pipeline.orchestration.launcher import LocalRunLauncher
+from instantly_pipeline.orchestration.instance import housekeeping, process
+from instantly_pipeline.orchestration.instance.home import open_instance
+from instantly_pipeline.orchestration.instance.in_process import run_here
+from instantly_pipeline.orchestration.instance.launcher import LocalRunLauncher
 from instantly_pipeline.orchestration.schedules import run_config
 from instantly_pipeline.settings import Settings
 from tests.orchestration.pipeline import make_home, materialized, run_of, settings_for
@@ -59,7 +60,7 @@ def open_run(instance: dg.DagsterInstance, tags: dict[str, str]) -> str:
     """A run that was begun and never ended."""
     run = instance.create_run_for_job(_idle, tags=tags)  # type: ignore[attr-defined]
     instance.report_dagster_event(
-        dg.DagsterEvent("PIPELINE_START", keys.JOB, message="began"), run.run_id
+        dg.DagsterEvent("PIPELINE_START", asset_keys.JOB, message="began"), run.run_id
     )  # fmt: skip
     assert run_status(instance, run.run_id) is dg.DagsterRunStatus.STARTED
     return str(run.run_id)
@@ -76,7 +77,7 @@ def _nothing() -> None:
     """Do nothing."""
 
 
-@dg.job(name=keys.JOB)
+@dg.job(name=asset_keys.JOB)
 def _idle() -> None:
     _nothing()
 
@@ -84,8 +85,8 @@ def _idle() -> None:
 def test_a_run_whose_process_is_gone_is_closed_and_a_living_one_is_not(home: Path) -> None:
     parent = f"{socket.gethostname()} {os.getppid()} {process._began(os.getppid())}"
     with open_instance() as instance:
-        gone = open_run(instance, {keys.PROCESS_TAG: dead_token()})
-        lives = open_run(instance, {keys.PROCESS_TAG: parent})
+        gone = open_run(instance, {asset_keys.PROCESS_TAG: dead_token()})
+        lives = open_run(instance, {asset_keys.PROCESS_TAG: parent})
         silent = open_run(instance, {})
         assert housekeeping.close_orphans(instance, own=None, held=home / "data") == [gone]
         assert run_status(instance, gone) is dg.DagsterRunStatus.FAILURE
@@ -96,8 +97,8 @@ def test_a_run_whose_process_is_gone_is_closed_and_a_living_one_is_not(home: Pat
 def test_a_run_by_hand_says_whose_it_is_before_anything_begins(home: Path) -> None:
     with open_instance() as instance:
         run = run_here(instance, _idle, run_config={}, selection=None, tags=process.tags(home / "data"))
-        assert run.tags[keys.PROCESS_TAG] == process.token()
-        assert run.tags[keys.DATA_DIR_TAG] == str(home / "data")
+        assert run.tags[asset_keys.PROCESS_TAG] == process.token()
+        assert run.tags[asset_keys.DATA_DIR_TAG] == str(home / "data")
 
 
 def test_a_process_id_that_came_again_is_another_process() -> None:
@@ -109,14 +110,14 @@ def test_a_process_id_that_came_again_is_another_process() -> None:
 def test_a_process_of_another_machine_is_not_judged(home: Path) -> None:
     assert process.is_there("elsewhere 1 2") is None
     with open_instance() as instance:
-        open_run(instance, {keys.PROCESS_TAG: "elsewhere 1 2", keys.DATA_DIR_TAG: "/other"})
+        open_run(instance, {asset_keys.PROCESS_TAG: "elsewhere 1 2", asset_keys.DATA_DIR_TAG: "/other"})
         assert housekeeping.close_orphans(instance, own=None, held=home / "data") == []
 
 
 def test_dagsters_monitoring_learns_that_a_process_is_gone(home: Path) -> None:
     with open_instance() as instance:
-        gone = instance.get_run_by_id(open_run(instance, {keys.PROCESS_TAG: dead_token()}))
-        lives = instance.get_run_by_id(open_run(instance, {keys.PROCESS_TAG: f"elsewhere {os.getpid()} 1"}))
+        gone = instance.get_run_by_id(open_run(instance, {asset_keys.PROCESS_TAG: dead_token()}))
+        lives = instance.get_run_by_id(open_run(instance, {asset_keys.PROCESS_TAG: f"elsewhere {os.getpid()} 1"}))
         launcher = instance.run_launcher
         assert isinstance(launcher, LocalRunLauncher)
         assert launcher.supports_check_run_worker_health
@@ -128,7 +129,7 @@ def test_dagsters_monitoring_learns_that_a_process_is_gone(home: Path) -> None:
 
 def test_runs_of_long_ago_are_forgotten_with_their_files(home: Path) -> None:
     with open_instance() as instance:
-        done = _idle.execute_in_process(instance=instance, tags={keys.PROCESS_TAG: process.token()})
+        done = _idle.execute_in_process(instance=instance, tags={asset_keys.PROCESS_TAG: process.token()})
         others = _idle.execute_in_process(instance=instance)  # another project's
         files = home / "dagster_home" / "history" / "runs"
         assert (files / f"{done.run_id}.db").exists()
@@ -148,7 +149,7 @@ def any_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fi
 
 def test_a_forgotten_run_leaves_nothing_in_either_home(any_home: Path) -> None:
     with open_instance() as instance:
-        done = _idle.execute_in_process(instance=instance, tags={keys.PROCESS_TAG: process.token()})
+        done = _idle.execute_in_process(instance=instance, tags={asset_keys.PROCESS_TAG: process.token()})
         said = any_home / "storage" / done.run_id / "compute_logs"
         said.mkdir(parents=True)
         (said / "step.out").write_text("what it said")
@@ -228,11 +229,11 @@ def test_dagsters_records_are_their_users_alone(any_home: Path) -> None:
 
 def scheduled_run(settings: Settings) -> dg.ExecuteInProcessResult:
     """The job as a schedule starts it."""
-    job = build_defs(lambda: settings).resolve_job_def(keys.JOB)
+    job = build_defs(lambda: settings).resolve_job_def(asset_keys.JOB)
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     with open_instance() as instance:
         return job.execute_in_process(
-            run_config=quiet | run_config(), instance=instance, tags={keys.SCHEDULE_TAG: "hourly_sync"}
+            run_config=quiet | run_config(), instance=instance, tags={asset_keys.SCHEDULE_TAG: "hourly_sync"}
         )
 
 
@@ -242,7 +243,7 @@ def test_a_scheduled_run_that_meets_another_command_ends_as_skipped(home: Path) 
         done = scheduled_run(settings)
     assert done.success
     assert materialized(done.run_id) == set()
-    assert run_of(done.run_id).tags[keys.SKIPPED_TAG] == "the data directory was being written"
+    assert run_of(done.run_id).tags[asset_keys.SKIPPED_TAG] == "the data directory was being written"
     assert "`a test`" in _log_of(done.run_id)
 
 

@@ -10,13 +10,13 @@ import dagster as dg
 import pytest
 
 from instantly_pipeline.errors import UsageError
-from instantly_pipeline.orchestration import keys
-from instantly_pipeline.orchestration.home import open_instance
+from instantly_pipeline.orchestration.assets import asset_keys
+from instantly_pipeline.orchestration.instance.home import open_instance
 from instantly_pipeline.orchestration.run import RunReport, run_sync
 from instantly_pipeline.orchestration.sql import SQL_DIR
 from instantly_pipeline.orchestration.state import Overrides
-from instantly_pipeline.sync.report import Request
-from instantly_pipeline.warehouse.reader import query
+from instantly_pipeline.sync.results import Request
+from instantly_pipeline.warehouse.published.published_file import query
 from tests.orchestration.pipeline import (
     LEADS,
     Pipeline,
@@ -139,7 +139,7 @@ def test_a_refused_stream_ends_with_3_and_is_published_all_the_same(synced: tupl
     assert "403" in check["reason"] or "scope" in check["reason"]
     [lacking] = failed_checks(report.dagster_run_id)["publish/warehouse:streams_are_complete"]["which"].records
     assert (lacking.data["stream"], lacking.data["outcome"]) == ("leads", "skipped")
-    assert run_of(report.dagster_run_id).tags[keys.INCOMPLETE_TAG] == "leads skipped"
+    assert run_of(report.dagster_run_id).tags[asset_keys.INCOMPLETE_TAG] == "leads skipped"
     assert query(pipe.published, "select count(*) from raw.leads").rows == [(120,)]  # old rows stay
     last = query(pipe.published, "select outcome from meta.stream_status where stream = 'leads'")
     assert last.rows == [("skipped",)]

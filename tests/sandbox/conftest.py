@@ -9,8 +9,8 @@ import httpx
 import orjson
 import pytest
 
-from instantly_pipeline.sandbox.config import SandboxConfig
-from instantly_pipeline.sandbox.server import running
+from instantly_sandbox.config import SandboxConfig
+from instantly_sandbox.server import running
 
 NOW = datetime(2026, 9, 16, 14, 30, tzinfo=UTC)  # a Wednesday afternoon
 AGENT = "sandbox-tests/1"

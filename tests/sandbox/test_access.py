@@ -6,8 +6,8 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from instantly_pipeline.sandbox.limits import Limiter, Window
-from instantly_pipeline.sandbox.switches import RateLimits
+from instantly_sandbox.limits import Limiter, Window
+from instantly_sandbox.switches import RateLimits
 from tests.sandbox.conftest import AGENT, Api
 
 

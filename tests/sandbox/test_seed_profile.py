@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from instantly_pipeline.sandbox.server import running
+from instantly_sandbox.server import running
 from tests.sandbox.conftest import Api, small
 
 

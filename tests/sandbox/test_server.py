@@ -11,9 +11,9 @@ import httpx
 import psutil
 import pytest
 
-from instantly_pipeline.sandbox.app import App
-from instantly_pipeline.sandbox.config import SandboxConfig
-from instantly_pipeline.sandbox.server import running, spawned
+from instantly_sandbox.app import App
+from instantly_sandbox.config import SandboxConfig
+from instantly_sandbox.server import running, spawned
 from tests.sandbox.conftest import AGENT, Api, small
 
 
@@ -42,7 +42,7 @@ def test_a_sandbox_in_a_child_has_an_interpreter_of_its_own_and_the_same_world()
 def test_a_child_ends_when_its_parent_dies() -> None:
     code = (
         "import os, sys\n"
-        "from instantly_pipeline.sandbox.server import SandboxConfig, spawned\n"
+        "from instantly_sandbox.server import SandboxConfig, spawned\n"
         "with spawned(SandboxConfig(leads=5)) as s:\n"
         "    print(s.pid, flush=True)\n"
         "    os._exit(9)\n"
@@ -60,7 +60,7 @@ def test_a_child_ends_when_its_parent_dies() -> None:
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_the_command_prints_its_address_and_ends_cleanly(ending: signal.Signals) -> None:
-    command = [sys.executable, "-m", "instantly_pipeline.sandbox", "--key", "abc", "--leads", "20", "--days", "10"]
+    command = [sys.executable, "-m", "instantly_sandbox", "--key", "abc", "--leads", "20", "--days", "10"]
     command += ["--now", "2026-03-01T00:00:00Z", "--campaigns", "3", "--accounts", "4", "--unlimited"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None

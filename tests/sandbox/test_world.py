@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from instantly_pipeline.sandbox.world.world import World
+from instantly_sandbox.world.world import World
 from tests.sandbox.conftest import NOW, Api
 
 START = int(NOW.timestamp() * 1000)

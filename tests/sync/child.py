@@ -9,7 +9,7 @@ from pathlib import Path
 from instantly_pipeline import settings
 from instantly_pipeline.lake.lock import writing
 from instantly_pipeline.sync.engine import sync
-from instantly_pipeline.sync.report import Request
+from instantly_pipeline.sync.results import Request
 
 
 def main(url: str, key: str, data_dir: str) -> int:

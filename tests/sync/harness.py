@@ -16,15 +16,15 @@ import httpx
 import pyarrow.parquet as pq
 
 from instantly_pipeline import settings as settings_module
-from instantly_pipeline.lake.fit import Misfit, fit
 from instantly_pipeline.lake.layout import Layout
-from instantly_pipeline.sandbox.config import SandboxConfig
-from instantly_pipeline.sandbox.server import running, spawned
+from instantly_pipeline.lake.records.coerce import TypeMismatch, fit
 from instantly_pipeline.streams.model import Column, Type
 from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.sync.context import DEFAULT_SIZES
 from instantly_pipeline.sync.engine import World, plan, sync
-from instantly_pipeline.sync.report import Event, OnEvent, Request, StreamResult, SyncReport, silent
+from instantly_pipeline.sync.results import Event, OnEvent, Request, StreamResult, SyncReport, silent
+from instantly_sandbox.config import SandboxConfig
+from instantly_sandbox.server import running, spawned
 from tests.sync.killing import Kill, run_killed
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -72,7 +72,7 @@ class Bench:
         self.key = key
         self.data_dir = data_dir
         self.layout = Layout(data_dir)
-        self.time = SandboxClock()
+        self.clock = SandboxClock()
         self.sizes = DEFAULT_SIZES
         self.control = httpx.Client(base_url=f"{url}/_sandbox", timeout=60, verify=False)  # plain http: no certificates
         self.said: list[str] = []
@@ -120,7 +120,7 @@ class Bench:
         return asyncio.run(plan(self.settings(**(settings or {})), asked, world=self._world()))
 
     def _world(self) -> World:
-        return World(time=self.time, rng=random.Random(1), sizes=self.sizes)
+        return World(clock=self.clock, rng=random.Random(1), sizes=self.sizes)
 
     def post(self, path: str, body: Any) -> Any:
         answer = self.control.post(path, json=body)
@@ -135,15 +135,15 @@ class Bench:
 
     def advance(self, **step: float) -> dict[str, Any]:
         moved: dict[str, Any] = self.post("/advance", step)
-        self.time.start = datetime.fromisoformat(moved["now"])
+        self.clock.start = datetime.fromisoformat(moved["now"])
         self.post("/clock", {"ahead_seconds": 0})
         return moved
 
     def wait(self, **step: float) -> None:
         """Let the clocks, the API's too, move while nothing happens; until the world moves on."""
-        self.time.start += timedelta(**step)
+        self.clock.start += timedelta(**step)
         now = datetime.fromisoformat(self.control.get("/clock").json()["now"])
-        self.post("/clock", {"ahead_seconds": (self.time.start - now).total_seconds()})
+        self.post("/clock", {"ahead_seconds": (self.clock.start - now).total_seconds()})
 
     def state(self, collection: str, **params: str) -> list[dict[str, Any]]:
         text = self.control.get(f"/state/{collection}", params=params).text
@@ -230,7 +230,7 @@ def assert_fits(stream: str, column: Column, sent: Any, found: Any, extra: dict[
     """A value that fits is in its column; one that does not is null there and whole in extra."""
     try:
         assert found == fit(sent, column.type), f"{stream}.{column.name}"
-    except Misfit:
+    except TypeMismatch:
         assert (found, extra[column.name]) == (None, sent), f"{stream}.{column.name}"
 
 

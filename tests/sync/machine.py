@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from instantly_pipeline.lake.compact import compact
-from instantly_pipeline.sandbox.config import Profile, SandboxConfig
 from instantly_pipeline.sync.context import DEFAULT_SIZES, Sizes
-from instantly_pipeline.sync.report import SyncReport
 from instantly_pipeline.sync.reset import reset
+from instantly_pipeline.sync.results import SyncReport
+from instantly_sandbox.config import Profile, SandboxConfig
 from tests.sync.harness import NOON, Bench, Pace, bench
 from tests.sync.truth import DAILY, SEED, STREAMS, Chronicle, Snapshot, Tables, assert_mirrored
 
@@ -83,7 +83,7 @@ class Machine(RuleBasedStateMachine):
         self.compared = SEED if profile == "seed" else STREAMS
         self.opened = bench(self.root / "0", config)
         self.at: Bench = self.opened.__enter__()
-        self.at.time = self.pace = Pace()
+        self.at.clock = self.pace = Pace()
         self.at.sizes = sizes  # by the usual ones so few leads are swept each time: the others turn the gate on
         found = self.at.control.get("/state").json()["workspaces"]
         self.spaces = [space["id"] for space in found]
@@ -238,7 +238,7 @@ class Machine(RuleBasedStateMachine):
         if old:
             for path in self.at.layout.lake.rglob("*.parquet"):
                 os.utime(path, (0, 0))
-        compact(self.at.layout, now=self.at.time.now())
+        compact(self.at.layout, now=self.at.clock.now())
 
     def _some(self, data: st.DataObject, space: str, collection: str, key: str = "id") -> list[str]:
         keys = [row[key] for row in self.at.state(collection, workspace=space)]

@@ -20,8 +20,8 @@ from typing import Any, cast
 from instantly_pipeline.api.bodies import Page
 from instantly_pipeline.api.limiter import Limiter
 from instantly_pipeline.errors import BadRequest
-from instantly_pipeline.sync.leads.crawl import Crawl, Span
-from instantly_pipeline.sync.leads.ids import id_of, key_at, timed
+from instantly_pipeline.sync.leads.keyspace import id_of, key_at, timed
+from instantly_pipeline.sync.leads.parallel_scan import Crawl, Span
 from instantly_pipeline.sync.sink import Sink
 from tests.api.simulated import VENDOR, Server, limits
 
@@ -150,7 +150,7 @@ def crawled(ids: list[str], far: Far, *, spans: list[Span] | None = None) -> Out
 async def _crawl(ids: list[str], far: Far, spans: list[Span] | None) -> Outcome:
     client, clock, seen = _Client(ids, far), _Clock(), set[str]()
     log = SimpleNamespace(keys=lambda items: [f'["{one["id"]}"]' for one in items])
-    context = SimpleNamespace(now=clock.now, time=clock, log=lambda _: log)
+    context = SimpleNamespace(now=clock.now, clock=clock, log=lambda _: log)
     stream = SimpleNamespace(method="POST", path="/list", params=None, name="leads", cursor_of=None)
     sink = SimpleNamespace(client=client, stream=stream, ctx=context, total=len(ids) // PER_PAGE + 1)
     crawl = Crawl(cast("Sink", sink), spans or [Span()], any_id=True if spans else None)

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from instantly_pipeline.errors import WrongClock
-from instantly_pipeline.lake.state import States
+from instantly_pipeline.lake.checkpoints import Checkpoints
 from instantly_pipeline.sync.context import Sizes
-from instantly_pipeline.sync.leads.gate import SLICED, SWEEP, instant
-from instantly_pipeline.sync.report import Event
+from instantly_pipeline.sync.leads.selector import SLICED, SWEEP, instant
+from instantly_pipeline.sync.results import Event
 from tests.sync.harness import NOON, Bench, bench, stream_result
 
 MINUTES, DAYS = timedelta(minutes=1), timedelta(days=1)
@@ -42,7 +42,7 @@ def files(folder: Path) -> dict[Path, int]:
 
 @pytest.mark.parametrize("off", [2 * DAYS, -2 * DAYS, 61 * MINUTES, 400 * DAYS])
 def test_a_clock_that_is_far_off_is_refused_before_anything_is_written(at: Bench, off: timedelta) -> None:
-    at.time.start += off
+    at.clock.start += off
     with pytest.raises(WrongClock, match="The clock of this machine is") as refused:
         at.sync("campaigns")
     assert "timedatectl" in str(refused.value)
@@ -53,14 +53,14 @@ def test_a_clock_that_is_far_off_is_refused_before_anything_is_written(at: Bench
 def test_a_clock_that_went_wrong_leaves_a_data_directory_as_it_was(at: Bench) -> None:
     at.sync("campaigns")
     before = files(at.data_dir)
-    at.time.start += 2 * DAYS
+    at.clock.start += 2 * DAYS
     with pytest.raises(WrongClock):
         at.sync("campaigns")
     assert files(at.data_dir) == before
 
 
 def test_a_wrong_clock_is_refused_for_several_workspaces_as_for_one(at: Bench) -> None:
-    at.time.start += 2 * DAYS
+    at.clock.start += 2 * DAYS
     with pytest.raises(WrongClock):
         at.sync("campaigns", settings={"api_keys": json.dumps({"a": at.key, "b": "nobody's"})})
     assert files(at.data_dir) == {}
@@ -69,14 +69,14 @@ def test_a_wrong_clock_is_refused_for_several_workspaces_as_for_one(at: Bench) -
 def test_a_wrong_clock_is_said_rather_than_a_rejected_key_noted(at: Bench) -> None:
     at.sync("campaigns")
     before = files(at.data_dir)
-    at.time.start += 2 * DAYS
+    at.clock.start += 2 * DAYS
     with pytest.raises(WrongClock):
         at.sync("campaigns", settings={"api_key": "revoked"})
     assert files(at.data_dir) == before
 
 
 def test_a_clock_that_is_some_minutes_off_is_said_and_the_sync_goes_on(at: Bench) -> None:
-    at.time.start += 20 * MINUTES
+    at.clock.start += 20 * MINUTES
     report = at.sync("campaigns")
     assert report.exit_code == 0
     assert report.workspaces[0].clock is not None
@@ -86,11 +86,11 @@ def test_a_clock_that_is_some_minutes_off_is_said_and_the_sync_goes_on(at: Bench
 
 @pytest.mark.parametrize(("off", "way"), [(2 * DAYS, "forward"), (-2 * DAYS, "back")])
 def test_a_clock_that_goes_wrong_during_a_run_is_said_at_its_end(at: Bench, off: timedelta, way: str) -> None:
-    begun = at.time.start
+    begun = at.clock.start
 
     def set_clock(event: Event) -> None:
         if event.kind == "start":
-            at.time.start = begun + off
+            at.clock.start = begun + off
 
     at.watch = set_clock
     [workspace] = at.sync("campaigns", "accounts").workspaces
@@ -100,7 +100,7 @@ def test_a_clock_that_goes_wrong_during_a_run_is_said_at_its_end(at: Bench, off:
 
 
 def test_a_plan_says_that_the_clock_is_wrong_and_is_made(at: Bench) -> None:
-    at.time.start -= 2 * DAYS
+    at.clock.start -= 2 * DAYS
     [workspace] = at.plan("campaigns").workspaces
     assert workspace.plan is not None
     assert workspace.clock is not None
@@ -109,7 +109,7 @@ def test_a_plan_says_that_the_clock_is_wrong_and_is_made(at: Bench) -> None:
 
 def test_a_server_that_does_not_tell_the_time_is_no_reason_to_refuse(at: Bench) -> None:
     at.post("/switches", {"date_header": False})
-    at.time.start += 2 * DAYS
+    at.clock.start += 2 * DAYS
     report = at.sync("campaigns")
     assert (report.exit_code, report.workspaces[0].clock) == (0, None)
 
@@ -118,9 +118,9 @@ def test_a_server_that_does_not_tell_the_time_is_no_reason_to_refuse(at: Bench) 
 def test_a_window_read_by_a_clock_far_ahead_is_read_again_from_its_beginning(at: Bench, stream: str) -> None:
     """When that was is not known: what happened since may not have been read."""
     at.post("/switches", {"date_header": False})
-    at.time.start += 40 * DAYS
+    at.clock.start += 40 * DAYS
     at.sync("campaigns", "accounts", "campaign_analytics", stream)
-    at.time.start = NOON
+    at.clock.start = NOON
     run_id = at.sync(stream).run_id
     begun = [one["key_from"] for one in at.log("verified") if (one["run_id"], one["stream"]) == (run_id, stream)]
     assert any("2026-05-01" in key for key in begun)
@@ -129,12 +129,12 @@ def test_a_window_read_by_a_clock_far_ahead_is_read_again_from_its_beginning(at:
 def test_parts_swept_by_a_clock_far_ahead_are_due_and_are_dated_rightly_then(at: Bench) -> None:
     at.sizes = Sizes(0, 60)
     at.post("/switches", {"date_header": False})
-    at.time.start += 400 * DAYS
+    at.clock.start += 400 * DAYS
     at.sync("leads")
-    at.time.start = NOON
+    at.clock.start = NOON
     at.sync("leads")
     [workspace] = at.layout.workspaces()
-    found = States(at.layout, workspace).read(SLICED)
+    found = Checkpoints(at.layout, workspace).read(SLICED)
     assert {row[2] for row in found["slices"]} | {found["rolled_at"]} == {NOON.isoformat()}
 
 
@@ -142,7 +142,7 @@ def test_a_sweep_begun_by_a_clock_far_ahead_begins_again(at: Bench) -> None:
     at.sync("leads")
     [workspace] = at.layout.workspaces()
     begun = {"started_at": (NOON + 400 * DAYS).isoformat(), "spans": [], "rows": 0, "control": None}
-    States(at.layout, workspace).write(SWEEP, {"sweep": begun})
+    Checkpoints(at.layout, workspace).write(SWEEP, {"sweep": begun})
     at.said.clear()
     assert stream_result(at.sync("leads"), "leads").rows_read > 0
     assert not any("Going on with the sweep" in said for said in at.said)

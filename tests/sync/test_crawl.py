@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from instantly_pipeline.sync.leads.crawl import Span, StaleCursor
-from instantly_pipeline.sync.leads.ids import id_of
+from instantly_pipeline.sync.leads.keyspace import id_of
+from instantly_pipeline.sync.leads.parallel_scan import Span, StaleCursor
 from tests.sync.simulated import PER_PAGE, Far, crawled, lumpy_ids
 
 PAGES = 600

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from instantly_pipeline.sandbox.config import SandboxConfig
-from instantly_pipeline.sync.report import Event, Outcome
+from instantly_pipeline.sync.results import Event, Outcome
+from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, assert_mirrors, bench, stream_result
 
 COUNTERS = "/api/v2/campaigns/analytics"

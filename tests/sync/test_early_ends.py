@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from instantly_pipeline.sandbox.config import SandboxConfig
 from instantly_pipeline.sync.context import Sizes
-from instantly_pipeline.sync.report import Outcome
+from instantly_pipeline.sync.results import Outcome
+from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, assert_mirrors, bench, stream_result
 
 PATHS = {

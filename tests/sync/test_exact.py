@@ -6,9 +6,9 @@ import gc
 import json
 from pathlib import Path
 
-from instantly_pipeline.sandbox.config import SandboxConfig
 from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.sync.engine import FEW_COLLECTIONS
+from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, assert_mirrors, bench, stream_result
 
 

@@ -11,10 +11,10 @@ import httpx
 import pytest
 
 from instantly_pipeline.errors import UsageError
-from instantly_pipeline.sandbox.config import SandboxConfig
 from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.sync.engine import World, sync
-from instantly_pipeline.sync.report import Outcome, Request
+from instantly_pipeline.sync.results import Outcome, Request
+from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, assert_mirrors, bench, stream_result
 
 LEADS = "/api/v2/leads/list"
@@ -57,7 +57,7 @@ class Narrow(httpx.AsyncBaseTransport):
 
 
 def test_an_answer_that_memory_is_too_small_for_costs_its_stream_alone_and_is_named(at: Bench) -> None:
-    world = World(time=at.time, sizes=at.sizes, transport=lambda: Narrow("/api/v2/accounts"))
+    world = World(clock=at.clock, sizes=at.sizes, transport=lambda: Narrow("/api/v2/accounts"))
     report = asyncio.run(sync(at.settings(), Request(("accounts", "campaigns")), world=world))
     assert ended(report, "campaigns") == (Outcome.OK, 3)
     result = stream_result(report, "accounts")

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from instantly_pipeline.sandbox.config import SandboxConfig
 from instantly_pipeline.sync.context import Sizes
 from instantly_pipeline.sync.reset import reset
+from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, assert_mirrors, bench, stream_result
 
 LEADS = "/api/v2/leads/list"
@@ -121,7 +121,7 @@ def test_what_people_do_by_hand_is_not_held_against_the_gate(
     gated: Bench, values: dict[str, Any], *, holds: bool
 ) -> None:
     gated.wait(hours=1)
-    at = gated.time.start.isoformat().replace("+00:00", "Z")
+    at = gated.clock.start.isoformat().replace("+00:00", "Z")
     values = {name: at if value == "now" else value for name, value in values.items()}
     lead = next(one for one in in_campaigns(gated) if "lt_interest_status" not in one)["id"]
     gated.mutate({"op": "update", "collection": "leads", "id": lead, "set": values})

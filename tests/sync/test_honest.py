@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from instantly_pipeline.sandbox.config import SandboxConfig
-from instantly_pipeline.sync.report import Outcome
+from instantly_pipeline.sync.results import Outcome
+from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, assert_mirrors, bench, stream_result
 
 LEADS = "/api/v2/leads/list"
@@ -35,7 +35,7 @@ def test_a_pause_longer_than_the_lookback_leaves_no_hole(at: Bench, tmp_path: Pa
     at.advance(days=40)
     at.sync(*WINDOWS)
     fresh = Bench(at.url, at.key, tmp_path / "fresh")
-    fresh.time = at.time
+    fresh.clock = at.clock
     fresh.sync(*WINDOWS)
     fresh.control.close()
     for stream in WINDOWS:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from instantly_pipeline.sandbox.config import SandboxConfig
+from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import Bench, assert_mirrors, bench
 
 pytestmark = pytest.mark.whole

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from instantly_pipeline.sandbox.config import SandboxConfig
+from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, Pace, assert_mirrors, bench, stream_result
 
 pytestmark = pytest.mark.whole
@@ -37,12 +37,12 @@ def killed_everywhere(root: Path, step: int) -> int:
         while True:
             at.data_dir = root / f"{kills}"
             shutil.copytree(origin, at.data_dir)
-            at.time = pace = Pace()
+            at.clock = pace = Pace()
             pace.stride = 7.0
             at.killed_sync(root / f"{kills}-killed", kills * step, "", *STREAMS, full=True)
             if not at.data_dir.name.endswith("killed"):
                 return kills
-            at.time = Pace()
+            at.clock = Pace()
             report = at.sync(*STREAMS, full=True)
             assert (report.exit_code, stream_result(report, "leads").held_deletes) == (0, 0), kills
             assert_mirrors(at, STREAMS)

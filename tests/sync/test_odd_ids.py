@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from instantly_pipeline.lake.compact import compact
-from instantly_pipeline.sandbox.config import SandboxConfig
 from instantly_pipeline.sync.reset import reset
+from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, bench, stream_result
 
 TINY = SandboxConfig(leads=20, campaigns=2, accounts=2, days=3, rate_limited=False, now=NOON)
@@ -20,7 +20,7 @@ def test_any_text_can_be_a_workspaces_id(tmp_path: Path, odd: str) -> None:
         at.fault("/api/v2/workspaces/current", "status", status=200, body={"id": odd, "name": odd})
         assert at.sync("workspaces", "campaigns", "leads").exit_code == 0
         at.advance(days=2)
-        compact(at.layout, now=at.time.now())
+        compact(at.layout, now=at.clock.now())
         again = at.sync("workspaces", "campaigns", "leads")
         assert again.exit_code == 0
         assert {(w.workspace_id, stream_result(again, "campaigns").changes.inserted) for w in again.workspaces} == {

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instantly_pipeline.errors import BadRequest, Exhausted, NotFound, PipelineError, StreamError, TooLarge
+from instantly_pipeline.lake.checkpoints import Checkpoints
 from instantly_pipeline.lake.layout import Layout
-from instantly_pipeline.lake.state import States
 from instantly_pipeline.sync.limits import ACCOUNTS, DAYS, Limits
 from instantly_pipeline.sync.readers.asking import Refused
 from instantly_pipeline.sync.readers.parts import OF_ACCOUNTS, OF_DAYS, Question
@@ -40,7 +40,7 @@ class Server:
         return list(items)
 
 
-class NoStates(States):
+class NoCheckpoints(Checkpoints):
     """Checkpoints that lie in memory."""
 
     def __init__(self) -> None:
@@ -61,12 +61,12 @@ class Found:
     failed: list[int] = field(default_factory=list)
 
 
-def accounts(states: States | None = None) -> Limits:
-    return Limits(states or NoStates(), "accounts", TODAY, ACCOUNTS, most=100)
+def accounts(checkpoints: Checkpoints | None = None) -> Limits:
+    return Limits(checkpoints or NoCheckpoints(), "accounts", TODAY, ACCOUNTS, most=100)
 
 
-def days(states: States | None = None, today: date = TODAY) -> Limits:
-    return Limits(states or NoStates(), "days", today, DAYS)
+def days(checkpoints: Checkpoints | None = None, today: date = TODAY) -> Limits:
+    return Limits(checkpoints or NoCheckpoints(), "days", today, DAYS)
 
 
 async def _read(question: Question[int, list[int]], count: int) -> Found:
@@ -144,37 +144,37 @@ def test_a_block_of_days_that_are_refused_costs_no_other_day(first: int, length:
 
 @pytest.mark.parametrize(("most", "parts"), [(31, 31), (30, 28), (28, 28), (14, 14), (7, 7), (1, 1), (90, 31)])
 def test_the_length_that_is_answered_is_learned_and_remembered_for_a_week(most: int, parts: int) -> None:
-    states, server = NoStates(), Server(too_many(most))
-    read(days(states), A_YEAR, server)
+    checkpoints, server = NoCheckpoints(), Server(too_many(most))
+    read(days(checkpoints), A_YEAR, server)
     assert sum(size > most for size in server.asked) <= 8
     later = Server(too_many(most))
-    read(days(states, TODAY + timedelta(days=6)), A_YEAR, later)
+    read(days(checkpoints, TODAY + timedelta(days=6)), A_YEAR, later)
     assert max(later.asked) == parts
     assert len(later.asked) == -(-A_YEAR // parts)
 
 
 @given(st.integers(1, 99))
 def test_what_was_learned_is_never_refused_the_next_time(most: int) -> None:
-    states = NoStates()
-    read(accounts(states), 100, Server(too_many(most)))
+    checkpoints = NoCheckpoints()
+    read(accounts(checkpoints), 100, Server(too_many(most)))
     later = Server(too_many(most))
-    assert len(read(accounts(states), 100, later).got) == 100
+    assert len(read(accounts(checkpoints), 100, later).got) == 100
     assert max(later.asked) <= most
 
 
 def test_a_server_that_takes_more_again_is_noticed_after_a_week() -> None:
-    states = NoStates()
-    read(days(states), A_YEAR, Server(too_many(7)))
+    checkpoints = NoCheckpoints()
+    read(days(checkpoints), A_YEAR, Server(too_many(7)))
     generous = Server(too_many(A_YEAR))
-    read(days(states, TODAY + timedelta(days=7)), A_YEAR, generous)
+    read(days(checkpoints, TODAY + timedelta(days=7)), A_YEAR, generous)
     assert generous.asked == [A_YEAR]
 
 
 def test_a_server_that_takes_less_than_remembered_is_asked_for_less() -> None:
-    states = NoStates()
-    read(days(states), A_YEAR, Server(too_many(31)))
+    checkpoints = NoCheckpoints()
+    read(days(checkpoints), A_YEAR, Server(too_many(31)))
     stricter = Server(too_many(7))
-    assert len(read(days(states), A_YEAR, stricter).got) == A_YEAR
+    assert len(read(days(checkpoints), A_YEAR, stricter).got) == A_YEAR
     assert sum(size > 7 for size in stricter.asked) <= 4
 
 
@@ -199,9 +199,9 @@ def test_days_that_lie_too_far_back_are_left_out_together() -> None:
 
 
 def test_one_refused_account_teaches_nothing_about_how_many_are_too_many() -> None:
-    states = NoStates()
-    read(accounts(states), 100, Server(bad([70])))
-    assert states.kept == {}
+    checkpoints = NoCheckpoints()
+    read(accounts(checkpoints), 100, Server(bad([70])))
+    assert checkpoints.kept == {}
 
 
 def test_a_part_that_fails_for_another_reason_does_not_cost_the_others() -> None:
@@ -214,8 +214,8 @@ def test_a_part_that_fails_for_another_reason_does_not_cost_the_others() -> None
                                   {"most": 7, "form": None, "since": "never"},
                                   {"most": 7, "form": None, "since": "2027-01-01"}])  # fmt: skip
 def test_a_checkpoint_that_makes_no_sense_is_found_out_anew(kept: dict[str, object]) -> None:
-    states = NoStates()
-    states.kept["days"] = kept
+    checkpoints = NoCheckpoints()
+    checkpoints.kept["days"] = kept
     server = Server(lambda _: None)
-    read(days(states), A_YEAR, server)
+    read(days(checkpoints), A_YEAR, server)
     assert server.asked == [A_YEAR]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from instantly_pipeline.sandbox.config import SandboxConfig
 from instantly_pipeline.sync.context import Sizes
-from instantly_pipeline.sync.report import Outcome, Plan, SyncReport
+from instantly_pipeline.sync.results import Outcome, Plan, SyncReport
+from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, bench
 
 GATED = Sizes(few_pages=0, leads_per_slice=100)

@@ -22,7 +22,7 @@ def test_the_rate_a_sync_learned_is_kept_beside_the_checkpoints_and_used_by_the_
     assert at.sync().exit_code == 0
     learned = _rate(at)
     assert learned
-    at.time.skipped += 3600
+    at.clock.skipped += 3600
     assert at.sync().exit_code == 0
     assert _rate(at) == learned
 

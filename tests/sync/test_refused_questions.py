@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from instantly_pipeline.lake.layout import Layout
-from instantly_pipeline.sandbox.config import SandboxConfig
-from instantly_pipeline.sync.report import Outcome, SyncReport
+from instantly_pipeline.sync.results import Outcome, SyncReport
+from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, Pace, bench, stream_result
 
 DAILY = "/api/v2/campaigns/analytics/daily"
@@ -158,7 +158,7 @@ def test_a_server_that_grows_stricter_and_then_generous_is_followed(at: Bench) -
     at.forget_requests()
     at.sync("daily_analytics")
     assert len(statuses(at, DAILY)) == 3 * 4  # 15 days by 7, of four campaigns
-    at.time.start += timedelta(days=7)
+    at.clock.start += timedelta(days=7)
     at.forget_requests()
     at.sync("daily_analytics")
     assert statuses(at, DAILY) == [200] * 4
@@ -196,7 +196,7 @@ def test_a_day_that_is_always_refused_costs_that_day_alone_and_is_asked_for_agai
     assert statuses(at, DAILY) == [200, 200]
     assert outcome(report, "workspace_daily_analytics")[0] is Outcome.PARTIAL
     at.post("/switches", {"refused_days": []})
-    at.time.start += timedelta(days=7)
+    at.clock.start += timedelta(days=7)
     report = at.sync("workspace_daily_analytics")
     assert outcome(report, "workspace_daily_analytics") == (Outcome.OK, "")
     assert f'["{bad}"]' in at.alive("workspace_daily_analytics")
@@ -219,7 +219,7 @@ def test_a_first_reading_that_is_killed_goes_on_with_the_parts_it_has_not(at: Be
     at.sync("campaigns", "campaign_analytics")
     limit(at, 1)
     start = {"start_date": date(2026, 4, 1)}
-    at.time = pace = Pace()
+    at.clock = pace = Pace()
     pace.stride = 40.0  # every answer is a batch of its own
     killed = at.killed_sync(tmp_path / "killed", 300, "state", "workspace_daily_analytics", settings=start)
     pace.stride = 0.0
@@ -300,13 +300,13 @@ def test_a_refused_account_is_not_asked_for_again_before_a_week_has_passed_and_t
     report = many.sync(*OF_ACCOUNTS)
     assert set(statuses(many, WARMUP)) == set(statuses(many, ACCOUNT_DAILY)) == {200}
     assert "1 of 118 accounts" in outcome(report, "warmup_summary")[1]
-    many.time.start += timedelta(days=7)
+    many.clock.start += timedelta(days=7)
     many.forget_requests()
     many.sync(*OF_ACCOUNTS)
     assert statuses(many, WARMUP).count(400) == 1
     assert statuses(many, ACCOUNT_DAILY).count(400) == 1
     many.post("/switches", {"refused_emails": {}})
-    many.time.start += timedelta(days=7)
+    many.clock.start += timedelta(days=7)
     report = many.sync(*OF_ACCOUNTS)
     assert [outcome(report, stream) for stream in OF_ACCOUNTS] == [(Outcome.OK, "")] * 3
     assert bad in read_accounts(many, "account_daily_analytics")

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from instantly_pipeline.sync.leads.ids import FIRST_TIMED, cuts, key_at, place, timed
-from instantly_pipeline.sync.leads.tempo import Tempo
+from instantly_pipeline.sync.leads.concurrency import Tempo
+from instantly_pipeline.sync.leads.keyspace import FIRST_TIMED, cuts, key_at, place, timed
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 

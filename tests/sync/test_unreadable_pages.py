@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from instantly_pipeline.sandbox.config import SandboxConfig
 from instantly_pipeline.sync.context import Sizes
-from instantly_pipeline.sync.report import Outcome, SyncReport
+from instantly_pipeline.sync.results import Outcome, SyncReport
+from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, assert_mirrors, bench, stream_result
 
 pytestmark = pytest.mark.whole

@@ -57,7 +57,7 @@ def test_a_field_there_and_back_again_is_three_versions(at: Bench) -> None:
 def test_a_restated_day_of_an_account_is_a_new_version(at: Bench, stream: str) -> None:
     """The day of the first sync goes on after it."""
     at.sync("accounts", *ACCOUNT_STREAMS)
-    today = at.time.now().date()
+    today = at.clock.now().date()
     before = {row["_key"]: row for row in at.rows(stream) if row["date"] == today}
     assert before
     at.advance(hours=11)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from instantly_pipeline.sandbox.config import SandboxConfig
+from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, Pace, bench, stream_result
 
 DAILY = "/api/v2/campaigns/analytics/daily"
@@ -141,7 +141,7 @@ def test_a_server_that_takes_plain_dates_only_is_found_out_by_one_request(at: Be
 
 def test_steps_that_were_broken_off_go_on_without_a_gap(at: Bench, tmp_path: Path) -> None:
     at.sync("daily_analytics")
-    at.time = pace = Pace()
+    at.clock = pace = Pace()
     pace.stride = 40.0  # every answer is a batch of its own
     for number, area in enumerate(("changes", "state", "state", "changes", "meta")):
         assert at.killed_sync(tmp_path / str(number), 3 + 2 * number, area, "step_analytics") is None

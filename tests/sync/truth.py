@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from instantly_pipeline.lake.conform import Conformer
+from instantly_pipeline.lake.records.normalize import Conformer
 from instantly_pipeline.streams.model import Absent
 from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.warehouse.warehouse import Warehouse
@@ -32,7 +32,7 @@ def spoken(at: Bench, space: str, stream: str) -> dict[str, Record]:
     """What the API says now, by key; of daily figures those of the days a sync can ask for."""
     rows = at.state(stream, workspace=space)
     if stream == DAILY:
-        rows = [row for row in rows if row["date"] <= str(at.time.now().date())]
+        rows = [row for row in rows if row["date"] <= str(at.clock.now().date())]
     keys = Conformer(all_streams()[stream]).keys(rows)
     assert None not in keys
     return {str(key): row for key, row in zip(keys, rows, strict=True)}
@@ -43,8 +43,8 @@ class Snapshot:
 
     def __init__(self, at: Bench, spaces: list[str], streams: Collection[str]) -> None:
         self.said = {(space, stream): spoken(at, space, stream) for space in spaces for stream in streams}
-        self._today = str(at.time.now().date())
-        self._since = str(at.time.now().date() - LOOKBACK)
+        self._today = str(at.clock.now().date())
+        self._since = str(at.clock.now().date() - LOOKBACK)
 
     def expected(self, place: Place, known: set[str]) -> dict[str, Record]:
         """What a whole sync reads of a stream, by key; `known` are the campaigns the lake ever knew.

@@ -12,15 +12,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from instantly_pipeline.lake.conform import Conformer
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.logs import LOGS
 from instantly_pipeline.lake.names import NO_WORKSPACE
-from instantly_pipeline.lake.record import KeyMaker
+from instantly_pipeline.lake.records.canonical import KeyMaker
+from instantly_pipeline.lake.records.normalize import Conformer
 from instantly_pipeline.lake.schema import DELETE, UPSERT, change_schema
 from instantly_pipeline.streams.model import Absent, Column, Read, Stream, Type
 from instantly_pipeline.streams.registry import all_streams
-from instantly_pipeline.warehouse.models import Model, load_models
+from instantly_pipeline.warehouse.models.catalog import Model, load_models
 from instantly_pipeline.warehouse.warehouse import Warehouse
 
 SQL = Path(__file__).resolve().parents[2] / "sql"

@@ -12,10 +12,10 @@ import duckdb
 import pytest
 
 from instantly_pipeline.lake.compact import compact
-from instantly_pipeline.sandbox.config import SandboxConfig
 from instantly_pipeline.streams.registry import all_streams
-from instantly_pipeline.sync.report import Request, SyncReport
+from instantly_pipeline.sync.results import Request, SyncReport
 from instantly_pipeline.warehouse.warehouse import Warehouse
+from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, bench
 from tests.warehouse.lakehelp import SQL, begin_with_tables, shipped_models
 from tests.whole import whole_run
@@ -29,17 +29,17 @@ def synced(at: Bench, **request: Any) -> SyncReport:
     found = at.control.get("/state").json()["workspaces"]
     keys = {"api_keys": json.dumps({space["name"]: space["key"] for space in found})}
     report = whole_run(at.settings(**keys), Request(**request), world=at._world())
-    at.time.start += timedelta(milliseconds=100)
+    at.clock.start += timedelta(milliseconds=100)
     return report
 
 
 def dated(at: Bench, off: timedelta, **request: Any) -> None:
     """A whole run by a clock that is so far off, of a server that does not tell the time."""
-    right = at.time.now()
+    right = at.clock.now()
     at.post("/switches", {"date_header": False})
-    at.time.start += off
+    at.clock.start += off
     synced(at, **request)
-    at.time.start = right
+    at.clock.start = right
     at.control.request("DELETE", "/switches")
 
 
@@ -73,7 +73,7 @@ def test_a_rebuild_as_of_a_time_equals_what_was_published_then(tmp_path: Path, e
         campaign = at.state("campaigns")[0]["id"]
         at.mutate({"op": "update", "collection": "campaigns", "id": campaign, "set": {"name": "renamed", "mood": 3}})
         synced(at)
-        then, copy = at.time.now(), tmp_path / "copy.duckdb"
+        then, copy = at.clock.now(), tmp_path / "copy.duckdb"
         shutil.copyfile(at.layout.published_file, copy)
         gone = [row["id"] for row in at.state("leads")[:40]]
         at.mutate({"op": "delete_leads", "ids": gone})
@@ -81,8 +81,8 @@ def test_a_rebuild_as_of_a_time_equals_what_was_published_then(tmp_path: Path, e
             at.advance(hours=26)
             at.mutate({"op": "update", "collection": "campaigns", "id": campaign, "set": {"name": f"{step}"}})
             synced(at, full=step == 1)
-        compact(at.layout, now=at.time.now())
-        compact(at.layout, now=at.time.now() + 26 * HOURS)
+        compact(at.layout, now=at.clock.now())
+        compact(at.layout, now=at.clock.now() + 26 * HOURS)
         published, rebuilt = contents(copy), contents(as_of(at, then, tmp_path / "then.duckdb"))
         assert published.keys() == rebuilt.keys()
         assert [name for name in published if published[name] != rebuilt[name]] == []
@@ -96,12 +96,12 @@ def test_a_clock_that_was_wrong_once_is_healed_by_the_next_sync(
     with bench(tmp_path / "data", WORLD) as at:
         begin_with_tables(at.layout, empty_build)
         synced(at)
-        then, copy = at.time.now(), tmp_path / "copy.duckdb"
+        then, copy = at.clock.now(), tmp_path / "copy.duckdb"
         shutil.copyfile(at.layout.published_file, copy)
         at.advance(hours=1)
         dated(at, off)
         at.advance(hours=1)
-        now = at.time.now()
+        now = at.clock.now()
         synced(at)
         assert_healed(at.layout.published_file, now)
         live, anew = contents(at.layout.published_file), contents(as_of(at, now + DAYS, tmp_path / "now.duckdb"))

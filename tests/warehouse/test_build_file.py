@@ -136,7 +136,7 @@ def test_a_file_that_another_process_has_open_is_left_alone(lake: LakeWriter, op
 SPILL = """
 import os, sys
 from pathlib import Path
-from instantly_pipeline.warehouse.build import open_build
+from instantly_pipeline.warehouse.db.build_file import open_build
 build, spill = map(Path, sys.argv[1:])
 con = open_build(build, storage_version="v1.2.0", memory_limit="40MB", spill=spill, say=print)
 con.execute("create temp table many as select range::varchar || ' of a person' as text from range(2_000_000)")

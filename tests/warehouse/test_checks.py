@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from instantly_pipeline.errors import ModelError, PublishRefused
-from instantly_pipeline.warehouse.checks import CheckResult
-from instantly_pipeline.warehouse.publish import refuse_if_failed
+from instantly_pipeline.warehouse.checks.checks import CheckResult
+from instantly_pipeline.warehouse.publish.publish import refuse_if_failed
 from tests.warehouse.lakehelp import LakeWriter, Opener, at, tiny_stream
 
 THINGS = tiny_stream()
@@ -270,7 +270,7 @@ def test_the_shipped_questions_notice_figures_that_disagree_and_sends_that_colla
 
 
 def test_a_published_count_is_read_from_the_parquet_beside(lake: LakeWriter) -> None:
-    from instantly_pipeline.warehouse.emptied import published_rows
+    from instantly_pipeline.warehouse.checks.emptied import published_rows
 
     path = lake.layout.publish / "marts/m.parquet"
     path.parent.mkdir(parents=True)

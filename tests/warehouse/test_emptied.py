@@ -10,12 +10,12 @@ import pyarrow as pa
 import pytest
 
 from instantly_pipeline.lake.schema import DELETE, change_schema
-from instantly_pipeline.sandbox.config import SandboxConfig
 from instantly_pipeline.streams.model import Absent
 from instantly_pipeline.streams.registry import all_streams
-from instantly_pipeline.sync.report import Request
-from instantly_pipeline.warehouse.emptied import published_rows
+from instantly_pipeline.sync.results import Request
+from instantly_pipeline.warehouse.checks.emptied import published_rows
 from instantly_pipeline.warehouse.warehouse import Warehouse
+from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, bench
 from tests.warehouse.lakehelp import SQL, LakeWriter, begin_with_tables, shipped_models
 from tests.whole import whole_run

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from instantly_pipeline.errors import StorageError, UsageError
-from instantly_pipeline.warehouse.export import export, find_mart
+from instantly_pipeline.warehouse.published.export import export, find_mart
 
 _NS = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 ODD = """

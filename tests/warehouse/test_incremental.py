@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from instantly_pipeline.errors import ModelError, PublishRefused
 from instantly_pipeline.streams.model import Stream
-from instantly_pipeline.warehouse.runner import ModelResult
+from instantly_pipeline.warehouse.models.runner import ModelResult
 from instantly_pipeline.warehouse.warehouse import Warehouse
 from tests.warehouse.lakehelp import LakeWriter, Opener, at, tiny_stream
 

@@ -11,8 +11,8 @@ import orjson
 import pytest
 
 from instantly_pipeline.streams.registry import all_streams
-from instantly_pipeline.warehouse.followed import Columns, followed
-from instantly_pipeline.warehouse.models import Model
+from instantly_pipeline.warehouse.models.catalog import Model
+from instantly_pipeline.warehouse.models.followed import Columns, followed
 
 STREAMS = {"campaigns": all_streams()["campaigns"]}
 SQL = "select name, status from raw.campaigns"
@@ -73,7 +73,7 @@ def test_lineage_is_told_where_its_file_cannot_be_written(tmp_path: Path) -> Non
 
 REMEMBER = (
     "import sys; from pathlib import Path\n"
-    "from instantly_pipeline.warehouse.parsed import recall, remember, tables_of\n"
+    "from instantly_pipeline.warehouse.models.parsed import recall, remember, tables_of\n"
     "recall(Path(sys.argv[1])); print(tables_of('select 1 as x from raw.leads', Path('x.sql')))\n"
     "remember(Path(sys.argv[1])); print('sqlglot' in sys.modules)"
 )

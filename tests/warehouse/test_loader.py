@@ -18,9 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instantly_pipeline.errors import StorageError
-from instantly_pipeline.lake.record import digest, hash_version
+from instantly_pipeline.lake.records.canonical import digest, hash_version
 from instantly_pipeline.streams.model import Column, Type
-from instantly_pipeline.warehouse.verified import Range, segments
+from instantly_pipeline.warehouse.load.verified_at import Range, segments
 from tests.warehouse.lakehelp import WS, LakeWriter, Opener, at, tiny_stream
 
 THINGS = tiny_stream()

@@ -7,14 +7,20 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from instantly_pipeline.docs import generate as docs
 from instantly_pipeline.errors import ModelError
 from instantly_pipeline.streams.model import Column, Type
 from instantly_pipeline.streams.registry import all_streams
-from instantly_pipeline.warehouse import docs
-from instantly_pipeline.warehouse.lineage import Lineage
-from instantly_pipeline.warehouse.logtables import META_COLUMNS
-from instantly_pipeline.warehouse.models import column_lineage, given_tables, load_models, read_seeds, with_needs
-from instantly_pipeline.warehouse.reads import is_volatile, volatile_functions
+from instantly_pipeline.warehouse.load.meta_tables import META_COLUMNS
+from instantly_pipeline.warehouse.models.catalog import (
+    column_lineage,
+    given_tables,
+    load_models,
+    read_seeds,
+    with_needs,
+)
+from instantly_pipeline.warehouse.models.lineage import Lineage
+from instantly_pipeline.warehouse.models.reads import is_volatile, volatile_functions
 from tests.warehouse.lakehelp import SQL, LakeWriter, Opener, shipped_models, tiny_stream
 
 THINGS = tiny_stream(
@@ -260,7 +266,7 @@ def test_no_shipped_model_asks_the_clock_or_chance() -> None:
 
 @pytest.mark.parametrize("path", ["sql/sources.yml", "docs/data-dictionary.md", "docs/queries.md"])
 def test_the_generated_files_are_current(path: str) -> None:
-    """If this fails: `python -m instantly_pipeline.warehouse.docs`."""
+    """If this fails: `python -m instantly_pipeline.docs.generate`."""
     wanted = {file.relative_to(SQL.parent).as_posix(): text for file, text in docs.texts(SQL.parent).items()}
     assert (SQL.parent / path).read_text(encoding="utf-8") == wanted[path]
 

@@ -23,8 +23,8 @@ from instantly_pipeline.errors import PublishRefused, StorageError, UsageError
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.lock import writing
 from instantly_pipeline.lake.logs import LOGS
-from instantly_pipeline.warehouse.publish import PublishResult, open_folders
-from instantly_pipeline.warehouse.reader import query, status
+from instantly_pipeline.warehouse.publish.publish import PublishResult, open_folders
+from instantly_pipeline.warehouse.published.published_file import query, status
 from tests.warehouse.lakehelp import LakeWriter, Opener, at, tiny_stream
 
 pytestmark = pytest.mark.whole

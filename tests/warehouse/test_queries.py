@@ -9,9 +9,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from instantly_pipeline.docs.worked_queries import WorkedQuery, read_queries
 from instantly_pipeline.errors import ModelError
 from instantly_pipeline.streams.registry import all_streams
-from instantly_pipeline.warehouse.queries import WorkedQuery, read_queries
 from instantly_pipeline.warehouse.warehouse import Warehouse
 from tests.sync.harness import NOON, SMALL, bench
 from tests.warehouse.lakehelp import SQL, begin_with_tables, shipped_models

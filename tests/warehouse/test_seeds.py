@@ -9,8 +9,8 @@ import duckdb
 import pytest
 
 from instantly_pipeline.errors import ModelError
-from instantly_pipeline.warehouse.models import read_seeds
-from instantly_pipeline.warehouse.seeds import put_seed
+from instantly_pipeline.warehouse.models.catalog import read_seeds
+from instantly_pipeline.warehouse.models.seeds import put_seed
 from tests.warehouse.lakehelp import SQL
 from tests.warehouse.marts.given import Row, expect
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from instantly_pipeline.warehouse.sidebyside import Connection, side_by_side
+from instantly_pipeline.warehouse.db.parallel import Connection, side_by_side
 
 LONG = "select count(*) from range(1_000_000_000_000) r where hash(range) = 1"  # hours, if nobody ends it
 

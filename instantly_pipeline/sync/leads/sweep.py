@@ -13,11 +13,11 @@ from contextlib import aclosing
 from datetime import timedelta
 
 from instantly_pipeline.errors import BadRequest, StreamError
-from instantly_pipeline.lake.record import Record
-from instantly_pipeline.sync.leads.absences import ASKED_AT_ONCE, Absences, Answer, ask
-from instantly_pipeline.sync.leads.crawl import MOST_CHAINS, Crawl, Entry, OutOfOrder, Piece, Span, StaleCursor
-from instantly_pipeline.sync.leads.gate import PER_PAGE, SERVER, SWEEP, SWEEP_TOKENS, Gate, Slice, instant
-from instantly_pipeline.sync.leads.ids import id_of
+from instantly_pipeline.lake.records.canonical import Record
+from instantly_pipeline.sync.leads.deletions import ASKED_AT_ONCE, Absences, Answer, ask
+from instantly_pipeline.sync.leads.keyspace import id_of
+from instantly_pipeline.sync.leads.parallel_scan import MOST_CHAINS, Crawl, Entry, OutOfOrder, Piece, Span, StaleCursor
+from instantly_pipeline.sync.leads.selector import PER_PAGE, SERVER, SWEEP, SWEEP_TOKENS, Gate, Slice, instant
 from instantly_pipeline.sync.sink import Sink
 
 LEAST_PAGES = 2  # of a part
@@ -50,15 +50,15 @@ async def sweep(sink: Sink, gate: Gate, absences: Absences) -> tuple[dict[str, s
         absences.forget()
         await _in_any_order(sink, absences)
     except StreamError:
-        await sink.land()  # what was taken is good; the checkpoint stays where it was
+        await sink.flush()  # what was taken is good; the checkpoint stays where it was
         raise
     return tokens, left
 
 
 def forget_sweep(sink: Sink) -> None:
     """The sweep is over and judged."""
-    sink.ctx.states.forget(SWEEP)
-    sink.ctx.states.forget(SWEEP_TOKENS)
+    sink.ctx.checkpoints.forget(SWEEP)
+    sink.ctx.checkpoints.forget(SWEEP_TOKENS)
 
 
 async def sweep_slices(sink: Sink, slices: Sequence[Slice], gate: Gate, absences: Absences) -> None:
@@ -82,7 +82,7 @@ def _resumed(sink: Sink, absences: Absences) -> tuple[list[Span], dict[str, str]
 
     None are left where all had landed and what is missing was yet to be judged.
     """
-    state, now = sink.ctx.states.read(SWEEP), sink.ctx.now()
+    state, now = sink.ctx.checkpoints.read(SWEEP), sink.ctx.now()
     try:
         started_at = instant(state["sweep"]["started_at"], now)
         fresh = started_at is not None and now - started_at < RESUME_WITHIN
@@ -94,7 +94,7 @@ def _resumed(sink: Sink, absences: Absences) -> tuple[list[Span], dict[str, str]
     absences.control = state["sweep"].get("control")
     started, rows = state["sweep"]["started_at"], state["sweep"].get("rows", 0)
     sink.ctx.say(f"Going on with the sweep of {started[:16]} after {rows} rows.", sink.stream.name)
-    return spans, sink.ctx.states.read(SWEEP_TOKENS)
+    return spans, sink.ctx.checkpoints.read(SWEEP_TOKENS)
 
 
 def _begin(
@@ -102,8 +102,8 @@ def _begin(
 ) -> tuple[list[Span], dict[str, str]]:
     """A sweep from the beginning: in equal parts of what is known."""
     absences.forget()
-    sink.ctx.states.forget(SWEEP)
-    sink.ctx.states.write(SWEEP_TOKENS, gate.tokens)
+    sink.ctx.checkpoints.forget(SWEEP)
+    sink.ctx.checkpoints.write(SWEEP_TOKENS, gate.tokens)
     if spans is None:
         cuts = sink.ctx.log(sink.stream.name).index.spread(_every(gate, sink.ctx.sizes.leads_per_slice))
         lows = [None, *cuts]
@@ -130,7 +130,7 @@ def _every(gate: Gate, most: int) -> int:
 
 
 def _checkpoint(sink: Sink, absences: Absences) -> Callable[[Crawl], None]:
-    started = sink.ctx.states.read(SWEEP).get("sweep", {})
+    started = sink.ctx.checkpoints.read(SWEEP).get("sweep", {})
     begun, before = started.get("started_at", sink.ctx.now().isoformat()), started.get("rows", 0)
 
     def write(crawl: Crawl) -> None:
@@ -138,7 +138,7 @@ def _checkpoint(sink: Sink, absences: Absences) -> Callable[[Crawl], None]:
         spans = [[span.low, span.high, span.cursor, span.entry.name] for span in crawl.left()]
         rows = before + sink.result.rows_read
         state = {"started_at": begun, "rows": rows, "spans": spans, "control": absences.control}
-        sink.ctx.states.write(SWEEP, {"sweep": state})
+        sink.ctx.checkpoints.write(SWEEP, {"sweep": state})
 
     return write
 
@@ -152,16 +152,16 @@ async def _through(
     may_cut: bool = True,
 ) -> list[Span]:
     """Read the spans, landing batch by batch; `may_cut` them where chains are free. What could not be read."""
-    any_id = sink.ctx.states.read(SERVER).get("any_id")
+    any_id = sink.ctx.checkpoints.read(SERVER).get("any_id")
     crawl = Crawl(sink, spans, any_id=any_id, may_cut=may_cut)
     async with aclosing(crawl.batches()) as batches:
         async for batch in batches:
             for piece in batch:
                 await _decide(sink, piece, absences)
             crawl.landed(batch)
-            await sink.land(checkpoint=lambda: checkpoint(crawl), at=min(piece.asked_at for piece in batch))
+            await sink.flush(checkpoint=lambda: checkpoint(crawl), at=min(piece.asked_at for piece in batch))
     if crawl.any_id is not None and crawl.any_id != any_id:
-        sink.ctx.states.write(SERVER, sink.ctx.states.read(SERVER) | {"any_id": crawl.any_id})
+        sink.ctx.checkpoints.write(SERVER, sink.ctx.checkpoints.read(SERVER) | {"any_id": crawl.any_id})
     report_unreadable(sink, crawl)
     return crawl.left() if crawl.unreadable else []
 
@@ -193,7 +193,7 @@ async def _decide(sink: Sink, piece: Piece, absences: Absences) -> None:
     there = await confirm(sink, missing, absences)
     if piece.at_end and any(key > (piece.keys[-1] if piece.keys else "") for key in there):
         raise StreamError(ENDED_EARLY)
-    sink.verified((piece.low, piece.high))
+    sink.mark_verified((piece.low, piece.high))
 
 
 async def _check_end(sink: Sink, piece: Piece, seen_before: str | None) -> None:
@@ -234,10 +234,10 @@ async def _in_any_order(sink: Sink, absences: Absences) -> None:
         seen.update(key for key in log.keys(page.items) if key is not None)
         sink.no_records(page.dropped)
         await sink.page(page.items)
-    await sink.land()
+    await sink.flush()
     missing = sorted(log.index.alive().keys() - seen)
     absences.control = next(iter(seen), None)
     if await confirm(sink, missing, absences):
         raise StreamError(ENDED_EARLY)
-    sink.verified((None, None))
-    await sink.land(at=at)
+    sink.mark_verified((None, None))
+    await sink.flush(at=at)

@@ -10,13 +10,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 from instantly_pipeline.api.clock import WRONG
-from instantly_pipeline.lake.changes import Values
-from instantly_pipeline.lake.index import in_micros
-from instantly_pipeline.lake.runs import Entry
+from instantly_pipeline.lake.change_log import Values
+from instantly_pipeline.lake.index.last_versions import in_micros
+from instantly_pipeline.lake.index.sorted_files import Entry
 from instantly_pipeline.streams.model import Type
 from instantly_pipeline.sync.counters import counters_now
-from instantly_pipeline.sync.leads.gate import CAMPAIGN, DISTRUST, SWEPT, Gate, counters_in, newest_timed
-from instantly_pipeline.sync.leads.ids import is_timed
+from instantly_pipeline.sync.leads.keyspace import is_timed
+from instantly_pipeline.sync.leads.selector import CAMPAIGN, DISTRUST, SWEPT, Gate, counters_in, newest_timed
 
 CLOCKS_DIFFER = timedelta(minutes=10)  # or a server takes a while to show what happened
 # When a lead was edited, which nothing that happens to it moves (section 5.2), and when its interest was set. The
@@ -34,7 +34,7 @@ class Watch:
         self._quiet = {f"{CAMPAIGN}{c}" for c, token in gate.tokens.items() if known.get(c) == token}
         instants = (c.name for c in gate.ctx.streams[gate.stream].columns if c.type is Type.INSTANT)
         self._times = [name for name in instants if name != LAST_TOUCH]
-        swept, distrust = gate.ctx.states.read(SWEPT), gate.ctx.states.read(DISTRUST)
+        swept, distrust = gate.ctx.checkpoints.read(SWEPT), gate.ctx.checkpoints.read(DISTRUST)
         self._is_on = bool(swept) and not distrust and not gate.is_small()
         self._unread = gate.unread()
         self._tail = newest_timed(gate.ctx, gate.stream)

@@ -13,7 +13,7 @@ from typing import cast
 import orjson
 
 from instantly_pipeline.errors import PipelineError
-from instantly_pipeline.lake.record import Record
+from instantly_pipeline.lake.records.canonical import Record
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.sync.context import Context, records_in
 from instantly_pipeline.sync.readers.asking import Answer, Refused, attempt, each

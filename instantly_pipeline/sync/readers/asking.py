@@ -84,7 +84,7 @@ async def each(
 
     async def land() -> None:
         before()
-        await sink.land(checkpoint=checkpoint, at=since)
+        await sink.flush(checkpoint=checkpoint, at=since)
 
     async with aclosing(_first_alone(items, ask)) as answers:
         async for answer in answers:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import orjson
 
 from instantly_pipeline.errors import NotFound
-from instantly_pipeline.lake.record import Record
+from instantly_pipeline.lake.records.canonical import Record
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.sync.context import Context, records_in
 from instantly_pipeline.sync.counters import COUNTERS
@@ -20,7 +20,7 @@ from instantly_pipeline.sync.sink import Range, Sink, below
 
 def choose_lifetimes(ctx: Context, stream: Stream) -> list[str]:
     """The campaigns whose counters moved since their lifetime figures were last read."""
-    counters, done = _counters(ctx), ctx.states.read(stream.name)
+    counters, done = _counters(ctx), ctx.checkpoints.read(stream.name)
     return [c for c in every_campaign(ctx) if ctx.request.full or done.get(c) != counters.get(c, "")]
 
 
@@ -29,7 +29,7 @@ async def read_per_campaign(sink: Sink) -> None:
 
     The counters were taken before, so a change in between is read again next time rather than missed.
     """
-    counters, done = _counters(sink.ctx), sink.ctx.states.read(sink.stream.name)
+    counters, done = _counters(sink.ctx), sink.ctx.checkpoints.read(sink.stream.name)
     campaigns = choose_lifetimes(sink.ctx, sink.stream)
     sink.total = len(campaigns)
 
@@ -44,7 +44,7 @@ async def read_per_campaign(sink: Sink) -> None:
     def asked(campaign: str) -> AsyncGenerator[Answer[str, list[Record] | None]]:
         return alone(sink, campaign, ask)
 
-    await each(sink, campaigns, asked, take, checkpoint=lambda: sink.ctx.states.write(sink.stream.name, done))
+    await each(sink, campaigns, asked, take, checkpoint=lambda: sink.ctx.checkpoints.write(sink.stream.name, done))
 
 
 async def rows_of(sink: Sink, campaign: str, params: Mapping[str, str] = MappingProxyType({})) -> list[Record] | None:

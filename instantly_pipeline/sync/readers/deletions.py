@@ -15,7 +15,7 @@ from urllib.parse import quote
 import orjson
 
 from instantly_pipeline.errors import BadRequest, Forbidden, NotFound, PlanRequired
-from instantly_pipeline.lake.runs import Entry
+from instantly_pipeline.lake.index.sorted_files import Entry
 from instantly_pipeline.sync.readers.asking import together
 from instantly_pipeline.sync.sink import Sink
 

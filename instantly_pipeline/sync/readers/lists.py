@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 from instantly_pipeline.api.client import ApiClient, Page
 from instantly_pipeline.errors import BadRequest, NotFound, PipelineError, StreamError
-from instantly_pipeline.lake.runs import Entry
+from instantly_pipeline.lake.index.sorted_files import Entry
 from instantly_pipeline.streams.model import Absent, Stream
 from instantly_pipeline.sync.context import Context, Listing, records_in
-from instantly_pipeline.sync.held import accepted, hold, release, was_held
+from instantly_pipeline.sync.held_deletions import accepted, hold, release, was_held
 from instantly_pipeline.sync.readers.deletions import Missing, ask_for
 from instantly_pipeline.sync.sink import Sink
 
@@ -28,7 +28,7 @@ async def read_object(sink: Sink) -> None:
     at = ctx.now()
     answer = await ctx.shared(stream.path, lambda: sink.client.get(stream.path, stream.params))
     await sink.page(records_in(stream, answer), EVERYTHING)
-    await sink.land(at=at)
+    await sink.flush(at=at)
 
 
 async def read_array(sink: Sink) -> None:
@@ -41,7 +41,7 @@ async def read_array(sink: Sink) -> None:
     seen = {key for key in log.keys(records) if key is not None}
     left_out = log.index.alive().keys() - seen
     sink.put(records, *([(key[:-1], key) for key in sorted(seen)] if left_out else [EVERYTHING]))
-    await sink.land(at=at)
+    await sink.flush(at=at)
 
 
 async def read_scan(sink: Sink) -> None:
@@ -61,10 +61,10 @@ async def read_scan(sink: Sink) -> None:
         shown += await _scan(sink)
         missing = missing.without(shown.ids)
     held = _to_hold(sink, missing, shown)
-    sink.gone(missing.gone if shown.is_vague else missing.gone | (missing.unknown - held))
+    sink.delete(missing.gone if shown.is_vague else missing.gone | (missing.unknown - held))
     if not held and not missing.there:
-        sink.verified(EVERYTHING)
-    await sink.land(at=at)
+        sink.mark_verified(EVERYTHING)
+    await sink.flush(at=at)
     if missing.there:
         sink.fail(
             f"The list ended early: it does not show {len(missing.there)} records that the API has by their id, so new "
@@ -130,7 +130,7 @@ async def _scan(sink: Sink) -> _Shown:
         for cursor in edges:
             await _edge(sink, shown, cursor)
     except StreamError:
-        await sink.land()  # what was read is good
+        await sink.flush()  # what was read is good
         raise
     return shown
 

@@ -15,9 +15,9 @@ from datetime import UTC, date, datetime, timedelta
 import orjson
 
 from instantly_pipeline.errors import PipelineError
-from instantly_pipeline.lake.record import Record
-from instantly_pipeline.lake.runs import Entry
-from instantly_pipeline.lake.state import States
+from instantly_pipeline.lake.checkpoints import Checkpoints
+from instantly_pipeline.lake.index.sorted_files import Entry
+from instantly_pipeline.lake.records.canonical import Record
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.sync.collapses import Collapses
 from instantly_pipeline.sync.context import Context
@@ -57,7 +57,7 @@ class Day:
 
 def choose_days(ctx: Context, stream: Stream) -> Due:
     """What is due, from the daily rows the lake knows and from what was read before."""
-    done = StepDays(ctx.states, stream.name)
+    done = StepDays(ctx.checkpoints, stream.name)
     known = ctx.log(DAILY).index.everything()
     days = [day for key, entry in known.items() if (day := _day(key, entry)) and _is_due(ctx, day, entry, done)]
     days.sort(key=lambda day: (day.date, day.campaign), reverse=True)
@@ -68,7 +68,11 @@ def choose_days(ctx: Context, stream: Stream) -> Due:
 async def read_campaign_days(sink: Sink) -> None:
     """Ask for what is due."""
     ctx, due = sink.ctx, choose_days(sink.ctx, sink.stream)
-    done, collapses, limits = StepDays(ctx.states, sink.stream.name), Collapses(sink), ctx.limits_of_days(sink.stream)
+    done, collapses, limits = (
+        StepDays(ctx.checkpoints, sink.stream.name),
+        Collapses(sink),
+        ctx.limits_of_days(sink.stream),
+    )
     refused: set[str] = set()
     listed = set(ctx.ids("campaigns", alive_only=True))
     sink.total = len(due.days)
@@ -122,10 +126,10 @@ async def _rows_of_day(sink: Sink, day: Day, limits: Limits) -> list[Record] | N
 class StepDays:
     """Which campaign-days were read, from which daily row and when; one checkpoint a month, so each stays small."""
 
-    def __init__(self, states: States, stream: str) -> None:
-        self._states = states
+    def __init__(self, checkpoints: Checkpoints, stream: str) -> None:
+        self._checkpoints = checkpoints
         self._prefix = f"{stream}.days."
-        self._months = {name: self._states.read(name) for name in self._states.names(self._prefix)}
+        self._months = {name: self._checkpoints.read(name) for name in self._checkpoints.names(self._prefix)}
         self._changed: set[str] = set()
 
     def get(self, key: str) -> tuple[str, str] | None:
@@ -142,7 +146,7 @@ class StepDays:
     def save(self) -> None:
         """Write the months that changed."""
         for month in self._changed:
-            self._states.write(month, self._months[month])
+            self._checkpoints.write(month, self._months[month])
         self._changed = set()
 
     def _month(self, key: str) -> str:

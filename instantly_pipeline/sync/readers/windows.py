@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 import orjson
 
 from instantly_pipeline.errors import NotFound
-from instantly_pipeline.lake.record import Record
+from instantly_pipeline.lake.records.canonical import Record
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.sync.collapses import Collapses
 from instantly_pipeline.sync.context import Context
@@ -49,7 +49,7 @@ class Days:
 
 def readings_of(ctx: Context, stream: Stream) -> Readings:
     """How far the days of a stream were read."""
-    return Readings(ctx.states, stream.name, ctx.windows, full=ctx.request.full)
+    return Readings(ctx.checkpoints, stream.name, ctx.windows, full=ctx.request.full)
 
 
 def choose_windows(ctx: Context, stream: Stream) -> list[str]:

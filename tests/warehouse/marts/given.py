@@ -16,13 +16,13 @@ from typing import Any
 import duckdb
 
 from instantly_pipeline.streams.registry import all_streams
-from instantly_pipeline.warehouse import statistics
-from instantly_pipeline.warehouse.build import SCHEMAS
-from instantly_pipeline.warehouse.contracts import Contract
-from instantly_pipeline.warehouse.models import Model, given_tables, read_seeds, with_needs
-from instantly_pipeline.warehouse.runner import macros_text
-from instantly_pipeline.warehouse.seeds import put_seed
-from instantly_pipeline.warehouse.sqltext import columns, ident
+from instantly_pipeline.warehouse.db.build_file import SCHEMAS
+from instantly_pipeline.warehouse.db.sql_text import columns, ident
+from instantly_pipeline.warehouse.models import variant_posterior
+from instantly_pipeline.warehouse.models.catalog import Model, given_tables, read_seeds, with_needs
+from instantly_pipeline.warehouse.models.contracts import Contract
+from instantly_pipeline.warehouse.models.runner import macros_text
+from instantly_pipeline.warehouse.models.seeds import put_seed
 from tests.warehouse.lakehelp import SQL, shipped_models
 
 Row = Mapping[str, Any]
@@ -61,7 +61,7 @@ def database() -> duckdb.DuckDBPyConnection:
     for schema in SCHEMAS:
         con.execute(f"create schema if not exists {schema}")
     con.execute(macros_text(SQL))
-    statistics.register(con)
+    variant_posterior.register(con)
     return con
 
 

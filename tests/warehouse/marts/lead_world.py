@@ -14,10 +14,10 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from instantly_pipeline.sandbox.config import SandboxConfig
 from instantly_pipeline.streams import enums
 from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.warehouse.warehouse import Warehouse
+from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import Bench, bench
 from tests.warehouse.lakehelp import SQL, begin_with_tables, shipped_models
 
@@ -110,7 +110,7 @@ class LeadWorld:
             name: {r.get("id") or r.get("campaign_id") or r["email"]: r for r in rows} for name, rows in lists.items()
         }
         overviews = {key: self._overview(space, key) for key in by_key["campaign_analytics"]}
-        return Look(self.bench.time.start.replace(tzinfo=None), by_key, overviews,
+        return Look(self.bench.clock.start.replace(tzinfo=None), by_key, overviews,
                     self.bench.state("events", workspace=space.id))  # fmt: skip
 
     def _overview(self, space: Space, campaign_id: str) -> Row:

@@ -15,9 +15,9 @@ import pytest
 
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.streams.registry import all_streams
-from instantly_pipeline.warehouse.checks import model_questions, stream_questions
-from instantly_pipeline.warehouse.models import Model
-from instantly_pipeline.warehouse.sqltext import ident
+from instantly_pipeline.warehouse.checks.checks import model_questions, stream_questions
+from instantly_pipeline.warehouse.db.sql_text import ident
+from instantly_pipeline.warehouse.models.catalog import Model
 from tests.warehouse.lakehelp import shipped_models
 from tests.warehouse.marts.worlds import Synced
 

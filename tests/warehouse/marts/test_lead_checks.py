@@ -11,10 +11,10 @@ import duckdb
 import pytest
 
 from instantly_pipeline.lake.layout import Layout
-from instantly_pipeline.warehouse import contents
-from instantly_pipeline.warehouse import made as bookkeeping
-from instantly_pipeline.warehouse.checks import CheckResult, run_checks
-from instantly_pipeline.warehouse.sqltext import columns, ident
+from instantly_pipeline.warehouse.checks.checks import CheckResult, run_checks
+from instantly_pipeline.warehouse.db import build_state as bookkeeping
+from instantly_pipeline.warehouse.db import fingerprints as contents
+from instantly_pipeline.warehouse.db.sql_text import columns, ident
 from tests.warehouse.lakehelp import shipped_models
 
 Row = dict[str, Any]

@@ -38,7 +38,7 @@ def live(made: LeadWorld, name: str) -> None:
 
 def spoil(made: LeadWorld, number: int) -> None:
     """What happens to workspaces of people: deletions, moves, odd names and values, late suppressions."""
-    space, now = made.spaces[0], made.bench.time.start
+    space, now = made.spaces[0], made.bench.clock.start
     leads, campaigns = list(made.bench.state("leads")), list(made.bench.state("campaigns"))
     sent = [r for r in leads if r.get("timestamp_last_contact")]
     lists = made.bench.state("lead_lists")

@@ -7,7 +7,14 @@ import math
 import numpy as np
 import pytest
 
-from instantly_pipeline.warehouse.statistics import DRAWS, STRONGEST, WEAKEST, compared, prior, variant_posteriors
+from instantly_pipeline.warehouse.models.variant_posterior import (
+    DRAWS,
+    STRONGEST,
+    WEAKEST,
+    compared,
+    prior,
+    variant_posteriors,
+)
 
 MEAN, LOW, HIGH, CHANCE, LOSS = range(5)
 ERROR = 4 * 0.5 / math.sqrt(DRAWS)  # four standard errors of a share taken from the draws

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from instantly_pipeline.warehouse.statistics import variant_posteriors
+from instantly_pipeline.warehouse.models.variant_posterior import variant_posteriors
 from tests.warehouse.marts.given import Given, Row, expect
 
 W = {"workspace_id": "w"}

@@ -18,10 +18,10 @@ from typing import Any
 
 import duckdb
 
-from instantly_pipeline.sandbox.config import SandboxConfig
 from instantly_pipeline.streams.registry import all_streams
-from instantly_pipeline.warehouse.checks import CheckResult
+from instantly_pipeline.warehouse.checks.checks import CheckResult
 from instantly_pipeline.warehouse.warehouse import Warehouse
+from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, bench
 from tests.warehouse.lakehelp import SQL, begin_with_tables, shipped_models
 
@@ -99,7 +99,7 @@ class Synced:
 
     @property
     def today(self) -> date:
-        return self.bench.time.start.date()
+        return self.bench.clock.start.date()
 
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         return self.con.execute(sql, list(values)).fetchall()

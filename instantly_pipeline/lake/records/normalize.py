@@ -1,0 +1,269 @@
+"""From decoded records to rows of the lake: aliases, secrets, key, hash, typed columns, `extra`, and what was odd.
+
+Nothing the API sent is lost on the way, secrets apart: an unknown field and a value that does not fit its column are
+kept in `extra`; a record that cannot become a row is handed back as text.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from instantly_pipeline.lake.records.canonical import KeyMaker, Record, digest, hash_version, to_json
+from instantly_pipeline.lake.records.coerce import (
+    TypeMismatch,
+    column_of,
+    converted,
+    fit,
+    plain_columns,
+    rounded,
+    type_name,
+)
+from instantly_pipeline.lake.records.secrets import cut, is_secret, without_secrets
+from instantly_pipeline.lake.schema import ARROW, record_schema
+from instantly_pipeline.streams.model import Absent, Column, Stream, Type
+
+NO_KEY, TOO_DEEP = "no key", "nested too deeply"
+DOES_NOT_FIT = "does not fit; kept in extra"
+_SHOWN_LEVELS = 20  # of a record that is nested too deeply
+
+
+@dataclass(frozen=True, slots=True)
+class Anomaly:
+    """A value that did not fit, or fitted only after conversion. Never holds the value."""
+
+    key: str | None
+    column: str
+    expected: str
+    found: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A difference between the stream as declared and as answered."""
+
+    field: str
+    kind: str  # `new field`, `missing field`, `new value <n>`, `dropped secret`
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A record that cannot become a row: its JSON without secrets (cut, where it is too deep), why, and its key."""
+
+    text: str
+    reason: str  # `no key` or `nested too deeply`
+    key: str | None = None
+
+
+@dataclass(slots=True)
+class Batch:
+    """Rows ready for the lake: `table` has the stream's columns, `extra`, `_key` and `_row_hash`, one row per key."""
+
+    table: pa.Table
+    keys: list[str]
+    hashes: list[str]
+    scopes: list[str | None]
+    anomalies: list[Anomaly] = field(default_factory=list)
+    drift: Counter[Drift] = field(default_factory=Counter)
+    rejected: list[Rejected] = field(default_factory=list)
+
+    @property
+    def keyless(self) -> list[str]:
+        """The texts of the records without a key."""
+        return [one.text for one in self.rejected if one.reason == NO_KEY]
+
+
+@dataclass(slots=True)
+class _Found:
+    """What was found on the way from records to rows."""
+
+    anomalies: list[Anomaly] = field(default_factory=list)
+    drift: Counter[Drift] = field(default_factory=Counter)
+    rejected: list[Rejected] = field(default_factory=list)
+
+    def dropped(self, names: Iterable[str]) -> None:
+        for name in names:
+            self.drift[Drift(name, "dropped secret")] += 1
+
+
+class Conformer:
+    """Turns decoded records of one stream into batches. Holds no state between batches."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self._known = frozenset(stream.names)
+        self._aliases = {alias: column.name for column in stream.columns for alias in column.aliases}
+        self._always = tuple(column.name for column in stream.columns if column.always)
+        self._enums = tuple(column for column in stream.columns if column.labels and not column.custom)
+        self._key = KeyMaker(stream)
+        self._version = hash_version(stream)
+        self._nullable_key = tuple(c for c in (stream.column(k) for k in stream.key) if not c.always)
+        json_columns = [column for column in stream.columns if column.type is Type.JSON]
+        # a stream without secrets may hold a user's own JSON, e.g. a lead's custom variables: it is kept whole
+        self._whole = frozenset(n for c in json_columns for n in (c.name, *c.aliases) if not stream.secrets)
+        self._schema = pa.schema(
+            [*record_schema(stream), pa.field("_key", pa.string()), pa.field("_row_hash", pa.string())]
+        )
+
+    def keys(self, records: Sequence[Record]) -> list[str | None]:
+        """The key of each record; None for a record without one."""
+        as_it_is = self._is_plain(records)
+        return [self._key.make(record if as_it_is else self._renamed(record)) for record in records]
+
+    def batch(self, records: Sequence[Record]) -> Batch:
+        """The records as one batch. Of several records with one key the last counts; an anomaly says if they differ."""
+        rows: dict[str, tuple[Record, str]] = {}
+        found = _Found()
+        as_it_is = self._is_plain(records)
+        for record in records:
+            try:
+                self._take(record if as_it_is else self._renamed(self._open(record, found)), rows, found)
+            except RecursionError:
+                shown = self._renamed(self._open(cut(record, _SHOWN_LEVELS), found))
+                found.rejected.append(Rejected(to_json(shown), TOO_DEEP, self._key.make(shown)))
+        return self._assemble(rows, found, as_it_is=as_it_is)
+
+    def _is_plain(self, records: Sequence[Record]) -> bool:
+        """Whether no record has a field to rename, to drop or to keep in `extra`: nothing but columns."""
+        return not self.stream.secrets and not self._nullable_key and set().union(*records) <= self._known
+
+    def _take(self, clean: Record, rows: dict[str, tuple[Record, str]], found: _Found) -> None:
+        key = self._key.make(clean)
+        if key is None:
+            found.rejected.append(Rejected(to_json(clean), NO_KEY))
+            self._note_missing(clean, found.drift)
+            return
+        row = clean, f"{self._version}:{digest(clean)}"
+        self._note_missing(clean, found.drift)
+        before = rows.pop(key, None)  # the last one counts, in its own place
+        if before is not None and before[1] != row[1]:
+            names = ",".join(self.stream.key)
+            found.anomalies.append(
+                Anomaly(key, names, "one record", "several", "two records with one key; the later one is kept")
+            )
+        rows[key] = row
+
+    def _assemble(self, rows: dict[str, tuple[Record, str]], found: _Found, *, as_it_is: bool) -> Batch:
+        keys, kept, hashes = list(rows), [row for row, _ in rows.values()], [digest for _, digest in rows.values()]
+        extras = [{} if as_it_is else self._unknown(record, found.drift) for record in kept]
+        plain = plain_columns(kept, self.stream.columns)
+        arrays = [
+            plain[column.name] if column.name in plain else self._column(column, keys, kept, extras, found)
+            for column in self.stream.columns
+        ]
+        for column in self._enums:
+            self._note_values(column, arrays[self.stream.names.index(column.name)], found.drift)
+        arrays.append(pa.array([to_json(extra) if extra else None for extra in extras], pa.string()))
+        arrays += [pa.array(keys, pa.string()), pa.array(hashes, pa.string())]
+        table = pa.Table.from_arrays(arrays, schema=self._schema)
+        scopes = scopes_of(self.stream, table)
+        return Batch(table, keys, hashes, scopes, found.anomalies, found.drift, found.rejected)
+
+    def _open(self, record: Record, found: _Found) -> Record:
+        """The record without secrets; the caller's is not touched.
+
+        A known column is looked into only if it is JSON of a stream with secrets; a value that does not fit its column
+        is cleaned when it goes to `extra`.
+        """
+        if record.keys() <= self._known and not self.stream.secrets:
+            return record
+        clean, dropped = {}, list[str]()
+        for name, value in record.items():
+            if name in self.stream.secrets:
+                continue  # declared, so no drift
+            if name not in self._known and name not in self._whole and is_secret(name):
+                dropped.append(name)
+            elif isinstance(value, (dict, list)) and name not in self._whole:
+                clean[name] = without_secrets(value, dropped)
+            else:
+                clean[name] = value
+        found.dropped(dropped)
+        return clean
+
+    def _renamed(self, record: Record) -> Record:
+        """The record after aliases; the caller's is not touched."""
+        if record.keys() <= self._known and not self._nullable_key:
+            return record
+        clean = dict(record)
+        for alias, name in self._aliases.items():
+            if clean.get(alias) is not None and clean.get(name) is None:
+                clean[name] = clean.pop(alias)
+        for column in self._nullable_key:
+            if clean.get(column.name) == "null":
+                clean[column.name] = None
+        return clean
+
+    def _unknown(self, record: Record, drift: Counter[Drift]) -> Record:
+        if record.keys() <= self._known:
+            return {}
+        extra = {k: v for k, v in record.items() if k not in self._known}
+        for name in extra:
+            drift[Drift(name, "new field")] += 1
+        return extra
+
+    def _note_missing(self, record: Record, drift: Counter[Drift]) -> None:
+        if None not in map(record.get, self._always):
+            return
+        for name in self._always:
+            if record.get(name) is None:
+                drift[Drift(name, "missing field")] += 1
+
+    def _note_values(self, column: Column, array: pa.Array, drift: Counter[Drift]) -> None:
+        labels = column.labels or {}
+        for entry in array.value_counts().to_pylist():
+            if entry["values"] is not None and entry["values"] not in labels:
+                drift[Drift(column.name, f"new value {entry['values']}")] += entry["counts"]
+
+    def _column(
+        self, column: Column, keys: list[str], rows: list[Record], extras: list[Record], found: _Found
+    ) -> pa.Array:
+        values = [row.get(column.name) for row in rows]
+        array = column_of(values, column.type)
+        if array is not None:
+            return array
+        fitted = [self._value(column, *at, found) for at in zip(keys, values, extras, strict=True)]
+        return pa.array(fitted, ARROW[column.type])
+
+    def _value(self, column: Column, key: str, value: Any, extra: Record, found: _Found) -> Any:
+        try:
+            fitted = fit(value, column.type)
+        except TypeMismatch as misfit:
+            dropped: list[str] = []
+            extra[column.name] = without_secrets(value, dropped)
+            found.dropped(dropped)
+            found.anomalies.append(Anomaly(key, column.name, column.type.value, misfit.found, DOES_NOT_FIT))
+            return None
+        if converted(value, column.type):
+            found.anomalies.append(Anomaly(key, column.name, column.type.value, type_name(value), "converted"))
+        if rounded(value, fitted):
+            extra[column.name] = value
+            reason = "rounded; all digits kept in extra"
+            found.anomalies.append(Anomaly(key, column.name, column.type.value, type_name(value), reason))
+        return fitted
+
+
+def scopes_of(stream: Stream, table: pa.Table) -> list[str | None]:
+    """Which part of the stream each row belongs to, e.g. `campaign=<id>`: the first scope column that has a value.
+
+    Rows of figures that may collapse (`Absent.FLAGGED`) are told apart by whether there are any: `figures` or `zero`.
+    """
+    names = [name for name in scope_columns(stream) if name in table.column_names]
+    if not names:
+        return [None] * table.num_rows
+    rows = list(zip(*(table[name].to_pylist() for name in names), strict=True))
+    if stream.absent is Absent.FLAGGED:
+        return ["figures" if any(row) else "zero" for row in rows]
+    scopes = {row: next((f"{n}={v}" for n, v in zip(names, row, strict=True) if v), None) for row in set(rows)}
+    return [scopes[row] for row in rows]
+
+
+def scope_columns(stream: Stream) -> tuple[str, ...]:
+    """The columns `scopes_of` looks at."""
+    if stream.absent is Absent.FLAGGED:
+        return tuple(column.name for column in stream.columns if column.type in (Type.INT, Type.FLOAT))
+    return stream.scope

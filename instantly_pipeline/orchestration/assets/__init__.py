@@ -1,0 +1,1 @@
+"""The assets and their checks: the steps of a run as Dagster shows them."""

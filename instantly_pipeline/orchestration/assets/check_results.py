@@ -1,0 +1,125 @@
+"""What the checks found, as Dagster shows it: which promise broke, by how many rows, and how to see them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+
+from instantly_pipeline.orchestration.assets import asset_keys
+from instantly_pipeline.orchestration.assets.specs import LATE
+from instantly_pipeline.orchestration.assets.stream_results import FINE
+from instantly_pipeline.visible import visible
+from instantly_pipeline.warehouse.checks.checks import CheckResult
+from instantly_pipeline.warehouse.published.published_file import StreamStatus
+
+_MOST_SHOWN = 5  # queries for failing rows
+_TEXTS, _NUMBERS = ("workspace", "stream", "outcome", "last_read_in_full"), ("rows", "held_deletes")
+_STREAMS = dg.TableSchema(
+    [*(dg.TableColumn(t, "string") for t in _TEXTS), *(dg.TableColumn(n, "int") for n in _NUMBERS)]
+)
+
+
+def outcome_sentence(results: Sequence[CheckResult]) -> str:
+    """How many promises held, for the log of a run."""
+    failed = [result for result in results if not result.passed]
+    blocking = sum(result.blocking for result in failed)
+    if not failed:
+        return f"All {len(results)} checks passed."
+    effect = "nothing is published" if blocking else "none of them keeps the tables from being published"
+    return f"{len(results) - len(failed)} of {len(results)} checks passed; {effect}."
+
+
+def check_result(key: dg.AssetCheckKey, results: Iterable[CheckResult]) -> dg.AssetCheckResult:
+    """The check `key` of a table, from the answers to its questions. No row's values are in it."""
+    asked = list(results)
+    failed = [result for result in asked if not result.passed]
+    blocking = key.name == asset_keys.CONTRACT_CHECK
+    metadata: dict[str, Any] = {"asked": len(asked), "failed": len(failed)}
+    metadata["promises"] = dg.MetadataValue.md("\n".join(f"- {r.name.removeprefix(f'{r.model}: ')}" for r in asked))
+    if failed:
+        metadata["failing_rows"] = sum(result.failing_rows for result in failed)
+        metadata["what"] = dg.MetadataValue.md("\n".join(f"- {r.name}: {r.failing_rows} rows" for r in failed))
+        metadata["to_see_the_rows"] = dg.MetadataValue.md(_to_see(failed))
+    return dg.AssetCheckResult(
+        passed=not failed,
+        asset_key=key.asset_key,
+        check_name=key.name,
+        severity=dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN,
+        description="; ".join(f"{one.name}: {one.failing_rows} rows ({one.description})" for one in failed)
+        or f"All {len(asked)} hold.",
+        metadata=metadata,
+    )
+
+
+def _to_see(failed: Sequence[CheckResult]) -> str:
+    """Commands that show failing rows, to be typed in a terminal."""
+    return "\n\n".join(f"```sh\n{one.to_see_the_rows}\n```" for one in failed[:_MOST_SHOWN])
+
+
+def streams_table(streams: Sequence[StreamStatus]) -> dg.TableMetadataValue:
+    """How every stream of the published file stands; those that are not well come first."""
+    ordered = sorted(streams, key=lambda one: (one.outcome in FINE, one.workspace_name, one.stream))
+    return dg.MetadataValue.table(
+        [
+            dg.TableRecord(
+                {
+                    "workspace": visible(one.workspace_name),
+                    "stream": one.stream,
+                    "outcome": one.outcome or "",
+                    "last_read_in_full": _instant(one.last_success_at),
+                    "rows": one.rows,
+                    "held_deletes": one.held_deletes,
+                }
+            )
+            for one in ordered
+        ],
+        schema=_STREAMS,
+    )
+
+
+def complete_result(streams: Sequence[StreamStatus]) -> dg.AssetCheckResult:
+    """Whether each stream ended well when it was last read."""
+    lacking = [one for one in streams if one.outcome not in FINE]
+    lines = [visible(f"{one.workspace_name}, {one.stream}: {one.outcome}: {one.reason or ''}") for one in lacking]
+    metadata: dict[str, Any] = {"streams": len(streams), "not_well": len(lacking)}
+    if lacking:
+        metadata["which"] = streams_table(lacking)
+    return _of_published(
+        asset_keys.COMPLETE_CHECK,
+        passed=not lacking,
+        description="\n\n".join(lines) or f"All {len(streams)} streams were read as they should be.",
+        metadata=metadata,
+    )
+
+
+def fresh_result(streams: Sequence[StreamStatus], *, now: datetime) -> dg.AssetCheckResult:
+    """Judged by what the published file itself says about its streams."""
+    oldest = now - LATE
+    late = [one for one in streams if one.last_success_at is None or one.last_success_at < oldest]
+    metadata: dict[str, Any] = {"streams": len(streams), "late": len(late)}
+    if late:
+        metadata["which"] = streams_table(late)
+    return _of_published(
+        asset_keys.FRESH_CHECK,
+        passed=not late,
+        description=f"{len(streams) - len(late)} of {len(streams)} streams were read in full in time.",
+        metadata=metadata,
+    )
+
+
+def _of_published(name: str, *, passed: bool, description: str, metadata: dict[str, Any]) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=passed,
+        asset_key=asset_keys.PUBLISHED,
+        check_name=name,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=description,
+        metadata=metadata,
+    )
+
+
+def _instant(at: datetime | None) -> str:
+    return "never" if at is None else f"{at:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,169 @@
+"""The assets as they are declared, and the checks on them; made from the streams and the SQL models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import dagster as dg
+
+from instantly_pipeline.orchestration.assets import asset_keys
+from instantly_pipeline.streams.model import Stream
+from instantly_pipeline.warehouse.db.comments import ABOUT_ENVELOPE
+from instantly_pipeline.warehouse.load.load_stream import RAW_ENVELOPE
+from instantly_pipeline.warehouse.models.catalog import Model
+from instantly_pipeline.warehouse.models.contracts import ContractColumn, read_contracts
+
+LATE, TOO_LATE = timedelta(hours=26), timedelta(hours=50)  # the shipped schedules publish at least daily
+
+
+def lake_specs(streams: Mapping[str, Stream]) -> list[dg.AssetSpec]:
+    """One asset per stream: its change log, read from the API."""
+    return [
+        dg.AssetSpec(
+            asset_keys.lake(stream.name),
+            deps=[asset_keys.lake(need) for need in stream.needs if need in streams],
+            description=f"{stream.about}. Every version seen, as Parquet; read from {stream.method} {stream.path}.",
+            group_name="lake",
+            kinds={"parquet"},
+            metadata={"endpoint": f"{stream.method} {stream.path}", "key": ", ".join(stream.key) or "(one row)"},
+        )
+        for stream in streams.values()
+    ]
+
+
+def raw_specs(streams: Mapping[str, Stream]) -> list[dg.AssetSpec]:
+    """One asset per stream: its current state, one row per key, deleted ones flagged."""
+    return [
+        dg.AssetSpec(
+            asset_keys.raw(stream.name),
+            deps=[asset_keys.lake(stream.name)],
+            description=f"{stream.about}. Current state, one row per key; deleted ones are kept and flagged.",
+            group_name="raw",
+            kinds={"duckdb", "table"},
+            metadata={
+                "dagster/column_schema": _schema(raw_columns(stream)),
+                "dagster/table_name": f"raw.{stream.name}",
+            },
+        )
+        for stream in streams.values()
+    ]
+
+
+def model_specs(models: Mapping[str, Model], streams: Mapping[str, Stream]) -> list[dg.AssetSpec]:
+    """One asset per SQL model; what it reads of `meta`, `history` and `seeds` is no asset of its own."""
+    known = {f"raw.{name}" for name in streams} | {model.full_name for model in models.values()}
+    return [
+        dg.AssetSpec(
+            asset_keys.model(model),
+            deps=list(
+                dict.fromkeys(asset_keys.table(name) for name in map(_as_raw, model.depends_on) if name in known)
+            ),
+            description=_described(model),
+            group_name=model.schema,
+            kinds={"duckdb", model.materialized},
+            metadata=_model_metadata(model),
+        )
+        for model in models.values()
+    ]
+
+
+def published_spec(models: Mapping[str, Model], streams: Mapping[str, Stream]) -> dg.AssetSpec:
+    """The published file, with the tables that are published as Parquet too as what it comes from."""
+    marts = [asset_keys.model(model) for model in models.values() if model.schema == "marts"]
+    return dg.AssetSpec(
+        asset_keys.PUBLISHED,
+        deps=[*(asset_keys.raw(name) for name in streams), *marts],
+        description="publish/warehouse.duckdb, the file BI tools and notebooks open, with Parquet copies beside it. "
+        "Replaced in one step after all blocking checks have passed; a failed run leaves the last good one.",
+        group_name="publish",
+        kinds={"duckdb", "parquet"},
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=TOO_LATE, warn_window=LATE),
+    )
+
+
+def lake_checks(streams: Mapping[str, Stream]) -> list[dg.AssetCheckSpec]:
+    """How reading each stream ended. It blocks nothing: what was read before is still published."""
+    return [
+        dg.AssetCheckSpec(
+            asset_keys.READ_CHECK,
+            asset=asset_keys.lake(name),
+            description="The stream was read in full. Fails where it was skipped, failed, or deletions were held back; "
+            "the rows read before stay.",
+        )
+        for name in streams
+    ]
+
+
+def model_checks(streams: Mapping[str, Stream], models: Mapping[str, Model], sql_dir: Path) -> list[dg.AssetCheckSpec]:
+    """For each table one check that blocks publication and, where there is something to warn of, one that does not."""
+    told = read_contracts(sql_dir / "checks").values()
+    warned = {str(entry.more.get("of")) for entry in told if entry.more.get("warn")}
+    asked = {str(entry.more.get("of")) for entry in told if not entry.more.get("warn")}
+    asked |= {f"raw.{name}" for name in streams}
+    for model in models.values():
+        if model.schema == "marts" or model.key or (model.path and model.columns):
+            asked.add(model.full_name)
+        for check in model.checks:
+            (asked if check.blocking else warned).add(model.full_name)
+    known = {f"raw.{name}" for name in streams} | {model.full_name for model in models.values()}
+    return [
+        *(_check(asset_keys.CONTRACT_CHECK, name, blocking=True) for name in sorted(asked & known)),
+        *(_check(asset_keys.WARNING_CHECK, name, blocking=False) for name in sorted(warned & known)),
+    ]
+
+
+def published_checks() -> list[dg.AssetCheckSpec]:
+    """On the data's own time and state: a run that succeeds may publish streams that were not read for days."""
+    within = f"{LATE.total_seconds() / 3600:.0f} hours"
+    return [
+        dg.AssetCheckSpec(
+            asset_keys.FRESH_CHECK,
+            asset=asset_keys.PUBLISHED,
+            description=f"Every stream was read in full within the last {within}.",
+        ),
+        dg.AssetCheckSpec(
+            asset_keys.COMPLETE_CHECK,
+            asset=asset_keys.PUBLISHED,
+            description="Every stream was read as it should be when it was last asked for. Fails where one was refused "
+            "or failed, or deletions are held; says which and why, and what to do.",
+        ),
+    ]
+
+
+def raw_columns(stream: Stream) -> list[ContractColumn]:
+    """Columns of `raw.<stream>` with what they mean."""
+    own = [ContractColumn(column.name, column.type.sql, column.about) for column in stream.columns]
+    return [*own, *(ContractColumn(name, kind, ABOUT_ENVELOPE[name]) for name, kind in RAW_ENVELOPE.items())]
+
+
+def _check(name: str, table: str, *, blocking: bool) -> dg.AssetCheckSpec:
+    effect = "Nothing is published while it fails." if blocking else "A warning; it keeps nothing from being published."
+    return dg.AssetCheckSpec(
+        name,
+        asset=asset_keys.table(table),
+        blocking=blocking,
+        description=f"What the contract promises of {table}. {effect}",
+    )
+
+
+def _as_raw(table: str) -> str:
+    """History is loaded with the current state of its stream."""
+    return f"raw.{table.removeprefix('history.')}" if table.startswith("history.") else table
+
+
+def _described(model: Model) -> str:
+    grain = f"\n\nGrain: {model.grain}." if model.grain else ""
+    return f"{model.description.strip()}{grain}\n\n```sql\n{model.sql.strip()}\n```"
+
+
+def _model_metadata(model: Model) -> dict[str, object]:
+    found: dict[str, object] = {"dagster/table_name": model.full_name}
+    if model.columns:
+        found["dagster/column_schema"] = _schema(model.columns)
+    return found
+
+
+def _schema(columns: Iterable[ContractColumn]) -> dg.TableSchema:
+    return dg.TableSchema([dg.TableColumn(c.name, c.type, description=c.description) for c in columns])

@@ -1,0 +1,1 @@
+"""Checks on the build file before it is published."""

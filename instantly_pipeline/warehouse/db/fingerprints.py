@@ -1,0 +1,105 @@
+"""What the tables of the build file hold, as fingerprints: two tables with the same fingerprints hold the same rows.
+
+A model depends on the contents of the columns it reads, so it is these that tell whether it has to be made again: no
+matter which load, edit or kill came between. A fingerprint is taken when it is needed and stays valid until whoever
+changes the table says so by `forget`, in the transaction of the change.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Mapping
+from threading import Lock
+
+import duckdb
+import pyarrow as pa
+
+from instantly_pipeline.warehouse.db.sql_text import columns, digest, ident
+
+TABLES = """
+create table if not exists meta.contents (
+    "table" varchar, "column" varchar, fingerprint varchar, primary key ("table", "column")
+)
+"""
+WHOLE, STAMP = "*", ""  # in place of a column: all of a table without a known key, and a name for the state it is in
+
+
+def forget(con: duckdb.DuckDBPyConnection, table: str, column: str | None = None) -> None:
+    """Note that a table changes, or only one of its columns. Belongs into the transaction that changes it."""
+    chosen = [table] if column is None else [table, column, STAMP]
+    only = "" if column is None else ' and "column" in (?, ?)'
+    con.execute(f'delete from meta.contents where "table" = ?{only}', chosen)
+
+
+class Contents:
+    """The fingerprints of tables whose rows are told apart by the columns in `keys`; of other tables as a whole.
+
+    Threads may ask for them; `con` is then used by this object alone.
+    """
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, keys: Mapping[str, Collection[str]]) -> None:
+        self._con = con
+        self._alone = Lock()
+        self._keys = keys
+        rows = con.execute('select "table", "column", fingerprint from meta.contents').fetchall()
+        self._known: dict[tuple[str, str], str] = {(table, column): found for table, column, found in rows}
+        self._taken: dict[tuple[str, str], str] = {}
+
+    def of(self, table: str, names: Collection[str]) -> str:
+        """The fingerprint of these columns of a table, and of which rows it has."""
+        key = self._key(table)
+        wanted = sorted({*names, *key}) if key else [WHOLE]
+        with self._alone:
+            missing = [name for name in wanted if (table, name) not in self._known]
+            if missing:
+                self._take(table, key, missing)
+        return digest(*(f"{name}={self._known[table, name]}" for name in wanted))
+
+    def stamp(self, table: str) -> str:
+        """A text that is another one once the table has changed."""
+        with self._alone:
+            if (table, STAMP) not in self._known:
+                self._note(table, STAMP, secrets.token_hex(8))
+            return self._known[table, STAMP]
+
+    def forget(self, con: duckdb.DuckDBPyConnection, table: str) -> None:
+        """As the function of that name; what nobody asked about is nowhere noted."""
+        with self._alone:
+            noted = [at for at in self._known if at[0] == table]
+            for at in noted:
+                del self._known[at]
+                self._taken.pop(at, None)
+        if noted:
+            forget(con, table)
+
+    def save(self) -> None:
+        """Keep what was taken for the next run."""
+        if self._taken:
+            rows = [(table, column, found) for (table, column), found in self._taken.items()]
+            names = ("table", "column", "fingerprint")
+            self._con.begin()
+            self._con.register("taken", pa.table(dict(zip(names, zip(*rows, strict=True), strict=True))))
+            self._con.execute("insert or replace into meta.contents from taken")
+            self._con.commit()
+            self._con.unregister("taken")
+            self._taken.clear()
+
+    def _key(self, table: str) -> Collection[str]:
+        schema = table.partition(".")[0]
+        if schema == "raw":
+            return ("workspace_id", "_key")
+        return ("workspace_id", "_key", "_valid_from") if schema == "history" else self._keys.get(table, ())
+
+    def _take(self, table: str, key: Collection[str], names: Collection[str]) -> None:
+        """Sums do not depend on the order of rows. A hash of a hash each: one alone mixes two values too little."""
+        row = f"hash(hash({columns(list(key))}))" if key else "0"
+        each = ", ".join("sum(hash(hash(r, t)))" if n == WHOLE else f"sum(hash(hash(r, {ident(n)})))" for n in names)
+        found = self._con.execute(
+            f"select count(*), {each} from (select *, {row} as r from {ident(table)}) t"
+        ).fetchall()
+        rows, *sums = found[0]
+        for name, value in zip(names, sums, strict=True):
+            self._note(table, name, f"{rows}:{value}")
+
+    def _note(self, table: str, column: str, found: str) -> None:
+        self._known[table, column] = self._taken[table, column] = found

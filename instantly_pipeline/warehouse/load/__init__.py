@@ -1,0 +1,1 @@
+"""From the lake to the schemas raw, history and meta."""

@@ -1,0 +1,229 @@
+"""Loading the whole lake: logs first, then every stream, each in a transaction of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from instantly_pipeline.lake.layout import Layout
+from instantly_pipeline.streams.model import Stream
+from instantly_pipeline.warehouse.db.comments import comment_stream
+from instantly_pipeline.warehouse.db.fingerprints import forget
+from instantly_pipeline.warehouse.db.parallel import side_by_side
+from instantly_pipeline.warehouse.db.sql_text import first, ident, instant, path_list
+from instantly_pipeline.warehouse.load.load_stream import LoadResult, StreamLoader, make_tables
+from instantly_pipeline.warehouse.load.loaded_files import CHANGES, META, Covered, Seen, broken_file, look
+from instantly_pipeline.warehouse.load.meta_tables import (
+    CLOCKS,
+    LOADED_LOGS,
+    correct_instants,
+    count_rows,
+    fold,
+    forget_verified,
+    load_log,
+    make_logs,
+)
+
+_TABLES = ""  # no log is called so
+
+
+class ErasedError(Exception):
+    """A loaded file of the lake was rewritten or removed.
+
+    What it held must not linger in the free blocks of the build file, which are published with it.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class AsOf:
+    """How far to load: per workspace the greatest `_synced_at`, and for the logs the last run.
+
+    Runs are ordered by their ids; their instants may be those of a clock that was wrong. A workspace that is not named
+    is left out. `fact` is what the build file remembers of it.
+    """
+
+    limits: Mapping[str, datetime]
+    run_id: str
+
+    @property
+    def fact(self) -> str:
+        return json.dumps([self.run_id, {k: v.isoformat() for k, v in sorted(self.limits.items())}])
+
+
+def as_of_published(con: duckdb.DuckDBPyConnection, layout: Layout, at: datetime) -> AsOf:
+    """What the last run published at or before `at` had read; nothing where none was published.
+
+    As `meta.published` dates it: by its own clock, or where that was ahead by the beginning of the run that followed.
+    """
+    files = {name: look(layout.files(layout.meta, name)) for name in ("published", "sync_runs")}
+    found = None
+    if files["published"]:
+        with _readable([*files["published"], *files["sync_runs"]]):
+            found = first(con.execute(_published_by(files, at)).fetchall())
+    if found is None:
+        return AsOf({}, "")
+    limits = {workspace_id: datetime.fromisoformat(last) for workspace_id, last in json.loads(found[1]).items()}
+    return AsOf(limits, found[0])
+
+
+def _published_by(files: Mapping[str, Sequence[Seen]], at: datetime) -> str:
+    options = "hive_partitioning = false, union_by_name = true"
+    paths = {name: path_list(one.file.path for one in seen) for name, seen in files.items()}
+    none = "(select '' as run_id, null::timestamptz as started_at, null::timestamptz as ended_at)"
+    runs = f"read_parquet({paths['sync_runs']}, {options})" if files["sync_runs"] else none
+    return (
+        f"select p.run_id, p.synced_to from read_parquet({paths['published']}, {options}) p "
+        f"asof left join ({CLOCKS.format(runs=runs)}) c on p.run_id < c.run_id "
+        f"where least(p.published_at, c.latest) <= {instant(at)} order by p.run_id desc, p.published_at desc limit 1"
+    )
+
+
+def load_lake(
+    con: duckdb.DuckDBPyConnection, layout: Layout, streams: Mapping[str, Stream], as_of: AsOf | None
+) -> dict[str, LoadResult]:
+    """Bring `raw`, `history`, `log` and `meta` in step with the files of the lake.
+
+    ErasedError asks for a new build file. StorageError names a file that cannot be read; its table is as it was, those
+    of other streams may be in step already.
+    """
+    with _transaction(con):
+        make_logs(con)
+        _forget_other_time(con, "" if as_of is None else as_of.fact)
+    covered = Covered(con)
+    logs = {name: look(layout.files(layout.meta, name)) for name in LOADED_LOGS}
+    changes = {name: look(layout.files(layout.changes, name)) for name in streams}
+    in_logs = {name: covered.difference(META, name, seen) for name, seen in logs.items()}
+    found = [covered.difference(CHANGES, name, seen) for name, seen in changes.items()]
+    if any(difference.lost for difference in (*in_logs.values(), *found)):
+        raise ErasedError
+    made = _without_tables(con, streams)
+    due = [_TABLES] if made else []
+    due += [name for name in sorted(logs, key=lambda name: -len(logs[name])) if not in_logs[name].nothing]
+    side_by_side(
+        con,
+        dict.fromkeys(due, ()),
+        lambda hand, name: (
+            _make_tables(hand, made) if name == _TABLES else _load_log(hand, name, logs[name], covered, as_of)
+        ),
+    )
+    if made or due:
+        with _transaction(con):
+            correct_instants(con)
+    unread = {row[0] for row in con.execute("select distinct stream from log.verified where not applied").fetchall()}
+    results = side_by_side(
+        con,
+        dict.fromkeys(sorted(streams, key=lambda name: -sum(one.bytes for one in changes[name])), ()),
+        lambda hand, name: _load_stream(
+            hand, streams[name], changes[name], covered, as_of, made=name in made, ranges_waiting=name in unread
+        ),
+    )
+    with _transaction(con):
+        folded = fold(con)
+        moved = [name for name, result in results.items() if result.versions_added or result.remade]
+        count_rows(con, streams if "stream_status" in folded else moved)
+        if "verified" in due or unread:
+            forget_verified(con)
+    return results
+
+
+def loaded_as_of(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the build file holds an earlier time."""
+    known = first(con.execute("select value from meta.build where name = 'as_of'").fetchall())
+    return known is not None and known[0] != ""
+
+
+def _forget_other_time(con: duckdb.DuckDBPyConnection, fact: str) -> None:
+    """Empty the build file's bookkeeping where it was loaded up to another time."""
+    known = first(con.execute("select value from meta.build where name = 'as_of'").fetchall())
+    if known is not None and known[0] == fact:
+        return
+    con.execute("delete from meta.loaded_files")
+    con.execute("delete from meta.build where name like 'stream %'")
+    for name in LOADED_LOGS:
+        con.execute(f"delete from log.{ident(name)}")
+    con.execute("insert or replace into meta.build values ('as_of', ?)", [fact])
+
+
+def _without_tables(con: duckdb.DuckDBPyConnection, streams: Mapping[str, Stream]) -> dict[str, Stream]:
+    """The streams that have no tables yet."""
+    found = con.execute("select table_name from duckdb_tables() where schema_name in ('raw', 'history')").fetchall()
+    known = {row[0] for row in found}
+    return {name: stream for name, stream in streams.items() if name not in known}
+
+
+def _make_tables(con: duckdb.DuckDBPyConnection, streams: Mapping[str, Stream]) -> None:
+    """Make the tables of these streams, before the transactions that fill them.
+
+    While a transaction that made or described a table is open, no commit beside it writes to the file's blocks: all
+    that is loaded meanwhile goes into the write-ahead log and is compressed by one thread at the end.
+    """
+    with _transaction(con):
+        for stream in streams.values():
+            make_tables(con, stream)
+            comment_stream(con, stream)
+
+
+def _load_log(
+    con: duckdb.DuckDBPyConnection, name: str, seen: Sequence[Seen], covered: Covered, as_of: AsOf | None
+) -> None:
+    with _readable(seen), _transaction(con):
+        load_log(con, name, seen, covered, None if as_of is None else as_of.run_id)
+
+
+def _load_stream(
+    con: duckdb.DuckDBPyConnection,
+    stream: Stream,
+    seen: Sequence[Seen],
+    covered: Covered,
+    as_of: AsOf | None,
+    *,
+    made: bool,
+    ranges_waiting: bool,
+) -> LoadResult:
+    loader = StreamLoader(con, stream, covered, None if as_of is None else as_of.limits, made=made)
+    added = 0
+    if ranges_waiting or not loader.is_current(seen):
+        with _readable(seen), _transaction(con):
+            added = loader.load(seen)
+            if loader.remade and not made:
+                comment_stream(con, stream)
+            if loader.changed:
+                forget(con, f"raw.{stream.name}")
+                forget(con, f"history.{stream.name}")
+            elif loader.verified:
+                forget(con, f"raw.{stream.name}", "_verified_at")
+    counted = first(
+        con.execute(
+            f"select count(*) filter (_deleted_at is null), count(_deleted_at) from raw.{ident(stream.name)}"
+        ).fetchall()
+    )
+    live, deleted = counted or (0, 0)
+    return LoadResult(live, deleted, versions_added=added, files=len(seen), remade=loader.remade)
+
+
+@contextmanager
+def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    con.begin()
+    try:
+        yield
+    except BaseException:
+        con.rollback()
+        raise
+    con.commit()
+
+
+@contextmanager
+def _readable(seen: Sequence[Seen]) -> Iterator[None]:
+    """Say which file is broken where reading failed because of one."""
+    try:
+        yield
+    except duckdb.Error as error:
+        broken = broken_file(one.file.path for one in seen)
+        if broken is not None:
+            raise broken from error
+        raise

@@ -1,0 +1,61 @@
+"""The lineage of all models, kept beside the build file: following every column takes most of a second.
+
+The file is a cache that may be deleted at any time. It is made again where it is missing, damaged, or made from other
+texts, by another version of sqlglot or by other code than `lineage.py` now holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+
+import orjson
+
+from instantly_pipeline.errors import StorageError
+from instantly_pipeline.lake.layout import write_durably
+from instantly_pipeline.streams.model import Stream
+from instantly_pipeline.warehouse.db.sql_text import digest
+from instantly_pipeline.warehouse.models.catalog import Model, given_tables
+
+Columns = dict[str, list[tuple[str, str]]]  # column -> (full table name, column)
+
+
+def followed(models: Mapping[str, Model], streams: Mapping[str, Stream], *, kept: Path) -> dict[str, Columns]:
+    """By model every column with the columns it is made from, one step up. `kept` is the file of the cache.
+
+    `models` come each after those it reads. ModelError names the model whose SQL cannot be followed; a disk that does
+    not take the file is no error.
+    """
+    made_from = _digest(models, streams)
+    found = _kept(kept, made_from)
+    if found is None:
+        from instantly_pipeline.warehouse.models.lineage import Lineage  # sqlglot
+
+        every = Lineage(models, given_tables(streams, {}))
+        found = {name: every.of(name) for name in models}
+        with suppress(StorageError):
+            write_durably(kept, orjson.dumps({"made_from": made_from, "models": found}))
+    return found
+
+
+def _digest(models: Mapping[str, Model], streams: Mapping[str, Stream]) -> str:
+    texts = [text for model in models.values() for text in (model.full_name, model.sql)]
+    code = Path(__file__).with_name("lineage.py").read_text(encoding="utf-8")
+    return digest(version("sqlglot"), code, repr(given_tables(streams, {})), *texts)
+
+
+def _kept(path: Path, made_from: str) -> dict[str, Columns] | None:
+    """What the file holds, None where it is not what it should be."""
+    try:
+        found = orjson.loads(path.read_bytes())
+        if found["made_from"] != made_from:
+            return None
+        return {name: _columns(columns) for name, columns in found["models"].items()}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _columns(found: Mapping[str, list[list[str]]]) -> Columns:
+    return {column: [(table, name) for table, name in sources] for column, sources in found.items()}

@@ -1,0 +1,245 @@
+"""Makes the models in the build file: macros and seeds first, then each model after those it reads.
+
+What is there already and was made from the same is left as it is (see `made.py`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import duckdb
+
+from instantly_pipeline.errors import ModelError
+from instantly_pipeline.warehouse.db.build_file import refused_by_machine
+from instantly_pipeline.warehouse.db.build_state import Definitions, Made, made_before, note_made
+from instantly_pipeline.warehouse.db.comments import comment
+from instantly_pipeline.warehouse.db.fingerprints import Contents
+from instantly_pipeline.warehouse.db.parallel import side_by_side
+from instantly_pipeline.warehouse.db.sql_text import digest, ident
+from instantly_pipeline.warehouse.models import variant_posterior
+from instantly_pipeline.warehouse.models.catalog import FOLDERS, Model, read_seeds, with_needs
+from instantly_pipeline.warehouse.models.contracts import Contract
+from instantly_pipeline.warehouse.models.reads import Planner, Reads
+from instantly_pipeline.warehouse.models.seeds import put_seed
+
+
+@dataclass(frozen=True, slots=True)
+class ModelResult:
+    """A model as made: its rows (None for a view), seconds taken, columns as (name, DuckDB type).
+
+    `made` is False where it was left as it is.
+    """
+
+    rows: int | None
+    seconds: float
+    columns: list[tuple[str, str]]
+    made: bool = True
+
+
+def run_models(
+    con: duckdb.DuckDBPyConnection,
+    sql_dir: Path,
+    models: Mapping[str, Model],
+    names: Collection[str] | None,
+    on_model: Callable[[str], None],
+) -> dict[str, ModelResult]:
+    """Make the models called `names` (None: all, and drop what is no model any more) with what they are built from.
+
+    ModelError names the file that failed; the models before it are made, nothing is published.
+    """
+    chosen = dict(models) if names is None else with_needs(models, names)
+    macros = macros_text(sql_dir)
+    before = made_before(con)
+    contents = Contents(con, keys_of(models))
+    _macros(con, sql_dir, macros, before)
+    variant_posterior.register(con)
+    for seed in read_seeds(sql_dir).values():
+        _seed(con, sql_dir / "seeds" / f"{seed.name}.csv", seed, before, contents)
+    if names is None:
+        _drop_others(con, models)
+    texts = Definitions(con, models, f"{macros} -- {digest(variant_posterior.source())}")
+    with closing(Planner(lambda planner: _functions(planner, macros))) as planner:
+        maker = _Maker(con, texts, contents, before, planner)
+        results = side_by_side(con, _needs(chosen), lambda hand, name: maker.make(hand, chosen[name]), on_model)
+    contents.save()
+    return results
+
+
+def _functions(con: duckdb.DuckDBPyConnection, macros: str) -> None:
+    """Make what the models call."""
+    variant_posterior.register(con)
+    if macros.strip():
+        con.execute(macros)
+
+
+def _needs(models: Mapping[str, Model]) -> dict[str, list[str]]:
+    """The models each of them has to wait for, by name."""
+    by_full_name = {model.full_name: model.name for model in models.values()}
+    return {m.name: [by_full_name[full] for full in m.depends_on if full in by_full_name] for m in models.values()}
+
+
+def keys_of(models: Mapping[str, Model]) -> dict[str, tuple[str, ...]]:
+    """By which columns the rows of a model's table are told apart, where that is promised."""
+    return {model.full_name: model.key for model in models.values() if model.key}
+
+
+def macros_text(sql_dir: Path) -> str:
+    """The macros, "" where there are none."""
+    path = sql_dir / "macros.sql"
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def _macros(con: duckdb.DuckDBPyConnection, sql_dir: Path, macros: str, before: Mapping[str, Made]) -> None:
+    """Define the macros of the file, and no others."""
+    definition = digest(macros)
+    if "macros" in before and before["macros"].definition == definition:
+        return
+    con.begin()
+    try:
+        for kind, name in con.execute(_OLD_MACROS).fetchall():
+            con.execute(f"drop {kind} if exists {ident(name)}")
+        if macros.strip():
+            con.execute(macros)
+        note_made(con, "macros", Made(definition, definition, {}, None, []))
+        con.commit()
+    except duckdb.Error as error:
+        _give_up(con, str(sql_dir / "macros.sql"), error)
+
+
+_OLD_MACROS = """
+select case function_type when 'macro' then 'macro' else 'macro table' end, schema_name || '.' || function_name
+from duckdb_functions() where not internal and function_type in ('macro', 'table_macro')
+"""
+
+
+def _seed(
+    con: duckdb.DuckDBPyConnection, path: Path, seed: Contract, before: Mapping[str, Made], contents: Contents
+) -> None:
+    name = f"seeds.{seed.name}"
+    definition = digest(duckdb.__version__, path.read_bytes().hex(), repr(seed))
+    if name in before and before[name].definition == definition:
+        return
+    con.begin()
+    try:
+        put_seed(con, path, seed)
+        comment(con, "table", name, seed.description, seed.columns)
+        contents.forget(con, name)
+        note_made(con, name, Made(definition, definition, {}, None, []))
+        con.commit()
+    except ModelError:
+        con.rollback()
+        raise
+    except duckdb.Error as error:
+        _give_up(con, str(path), error)
+
+
+def _drop_others(con: duckdb.DuckDBPyConnection, models: Mapping[str, Model]) -> None:
+    """Remove what an older version of the models left, so that nobody reads figures that are no longer worked out."""
+    kept = {(model.schema, model.name, model.materialized) for model in models.values()}
+    for schema, name, kind in _there(con) - kept:
+        con.execute(f"drop {kind} if exists {ident(schema)}.{ident(name)} cascade")
+
+
+def _there(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str, str]]:
+    """Schema, name and kind of every model there is."""
+    found = con.execute(
+        "select schema_name, table_name, 'table' from duckdb_tables() union all "
+        "select schema_name, view_name, 'view' from duckdb_views() where not internal"
+    ).fetchall()
+    return {(schema, name, kind) for schema, name, kind in found if schema in FOLDERS}
+
+
+class _Maker:
+    """Makes models where they have to be made, each in a transaction of its own; several at once, in threads."""
+
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        texts: Definitions,
+        contents: Contents,
+        before: Mapping[str, Made],
+        planner: Planner,
+    ) -> None:
+        self._planner = planner
+        self._texts = texts
+        self._contents = contents
+        self._before = before
+        self._there = _there(con)
+
+    def make(self, con: duckdb.DuckDBPyConnection, model: Model) -> ModelResult:
+        """The model, made or left as it is."""
+        started = time.perf_counter()
+        try:
+            made, is_new = self._made(con, model)
+        except duckdb.Error as error:
+            _give_up(con, model.where, error)
+        self._texts.columns[model.full_name] = made.columns
+        return ModelResult(made.rows, time.perf_counter() - started if is_new else 0.0, made.columns, is_new)
+
+    def _made(self, con: duckdb.DuckDBPyConnection, model: Model) -> tuple[Made, bool]:
+        name = model.full_name
+        about = [part for column in model.columns for part in (column.name, column.description)]
+        definition = digest(self._texts.of(name), _about(model), *about)
+        before = self._before.get(name)
+        known = before if before is not None and before.definition == definition else None
+        reads = known.reads if known else self._reads(model)
+        made_from = digest(definition, *(self._contents.of(table, names) for table, names in sorted(reads.items())))
+        is_there = (model.schema, model.name, model.materialized) in self._there
+        if known and known.made_from == made_from and is_there and not self._texts.is_volatile(name):
+            return known, False
+        con.begin()
+        rows, columns = self._create(con, model)
+        made = Made(definition, made_from, reads, rows, columns)
+        self._contents.forget(con, name)
+        note_made(con, name, made)
+        con.commit()
+        return made, True
+
+    def _reads(self, model: Model) -> Reads:
+        """What the rows of a table come from. A view has none of its own."""
+        if model.materialized == "view":
+            return {}
+        needed = model.depends_on
+        return self._planner.columns_read(model.sql, self._texts.tables(needed), self._texts.views(needed))
+
+    def _create(self, con: duckdb.DuckDBPyConnection, model: Model) -> tuple[int | None, list[tuple[str, str]]]:
+        name = ident(model.full_name)
+        other = "view" if model.materialized == "table" else "table"  # the one cannot replace the other
+        if (model.schema, model.name, other) in self._there:
+            con.execute(f"drop {other} {name} cascade")
+        answer = con.execute(f"create or replace {model.materialized} {name} as {model.sql}").fetchall()
+        rows = int(answer[0][0]) if model.materialized == "table" else None
+        columns = [(row[0], row[1]) for row in con.execute(f"describe {name}").fetchall()]
+        present = {column for column, _ in columns}
+        described = [column for column in model.columns if column.name in present]
+        comment(con, model.materialized, model.full_name, _about(model), described)
+        return rows, columns
+
+
+def _about(model: Model) -> str:
+    return f"{model.description}. Grain: {model.grain}."
+
+
+def _give_up(con: duckdb.DuckDBPyConnection, where: str, error: duckdb.Error) -> NoReturn:
+    """Undo what was begun, and say which file is wrong unless it was the machine that failed."""
+    with suppress(duckdb.Error):  # there may be none: a commit that failed has ended it
+        con.rollback()
+    if refused_by_machine(error):
+        raise error
+    raise ModelError(_failed(where, error)) from error
+
+
+def _failed(where: str, error: duckdb.Error) -> str:
+    """DuckDB's own words, without the values a conversion error would quote."""
+    if isinstance(error, duckdb.ConversionException | duckdb.InvalidInputException | duckdb.OutOfRangeException):
+        said = "a value cannot be converted; use try_cast where the data may be of another type"
+    else:
+        said = str(error).strip()
+    return (
+        f"{where} failed in DuckDB: {said}\nThe published file is as it was. Correct the file and run the same command."
+    )

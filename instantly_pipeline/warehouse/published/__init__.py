@@ -1,0 +1,1 @@
+"""Reading the published file: queries, status, exports."""

@@ -1,0 +1,111 @@
+"""Which handler answers which route, and the scope it needs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from instantly_sandbox.endpoints import activity, emails, extras, figures, leads, lists, placement
+from instantly_sandbox.endpoints.call import Call
+from instantly_sandbox.http import Response
+
+Handler = Callable[[Call], Response]
+BASE = "/api/v2/"
+
+
+@dataclass(frozen=True)
+class Route:
+    """`template` has at most one `{...}` segment; `scope` None is open to every valid key."""
+
+    method: str
+    template: str
+    scope: str | None
+    handler: Handler
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {BASE}{self.template}"
+
+
+STREAMS = (
+    Route("GET", "workspaces/current", "workspaces", lists.workspace),
+    Route("GET", "campaigns", "campaigns", lists.campaigns),
+    Route("GET", "campaigns/{id}", "campaigns", lists.campaign),
+    Route("GET", "campaigns/analytics", "campaigns", figures.campaign_analytics),
+    Route("GET", "campaigns/analytics/overview", "campaigns", figures.overview),
+    Route("GET", "campaigns/analytics/daily", "campaigns", figures.daily),
+    Route("GET", "campaigns/analytics/steps", "campaigns", figures.steps),
+    Route("POST", "leads/list", "leads", leads.leads_list),
+    Route("GET", "leads/{id}", "leads", leads.lead),
+    Route("GET", "accounts", "accounts", lists.accounts),
+    Route("GET", "accounts/{email}", "accounts", lists.account),
+    Route("GET", "accounts/analytics/daily", "accounts", figures.account_daily),
+    Route("POST", "accounts/warmup-analytics", "accounts", figures.warmup),
+    Route("GET", "lead-lists", "lead_lists", lists.lead_lists),
+    Route("GET", "lead-lists/{id}", "lead_lists", lists.lead_list),
+    Route("GET", "lead-lists/{id}/verification-stats", "lead_lists", lists.verification_stats),
+    Route("GET", "lead-labels", "lead-labels", lists.lead_labels),
+    Route("GET", "lead-labels/{id}", "lead-labels", lists.lead_label),
+    Route("GET", "block-lists-entries", "block_list_entries", lists.block_list),
+    Route("GET", "block-lists-entries/{id}", "block_list_entries", lists.block_list_entry),
+    Route("GET", "block-lists-entries/download", "block_list_entries", lists.block_list_download),
+    Route("GET", "custom-tags", "custom_tags", lists.custom_tags),
+    Route("GET", "custom-tags/{id}", "custom_tags", lists.custom_tag),
+    Route("GET", "api-keys", "api_keys", lists.api_keys),
+    Route("GET", "api-keys/{id}", "api_keys", lists.api_key),  # the seed has it; the reference says that live has not
+)
+OTHERS = (
+    Route("GET", "campaigns/count-launched", "campaigns", extras.count_launched),
+    Route("GET", "campaigns/search-by-contact", "campaigns", extras.search_by_contact),
+    Route("GET", "campaigns/{id}/sending-status", "campaigns", extras.sending_status),
+    Route("POST", "accounts/test/vitals", "accounts", extras.vitals),
+    Route("GET", "account-campaign-mappings/{email}", "account_campaign_mappings", extras.account_mappings),
+    Route("GET", "custom-tag-mappings", "custom_tag_mappings", extras.tag_mappings),
+    Route("GET", "emails", "emails", emails.emails),
+    Route("GET", "emails/unread/count", "emails", emails.unread),
+    Route("GET", "emails/{id}", "emails", emails.email),
+    Route("GET", "subsequences", "subsequences", extras.subsequences),
+    Route("GET", "subsequences/analytics", "subsequences", extras.subsequence_analytics),
+    Route("GET", "subsequences/{id}/analytics/steps", "subsequences", extras.subsequence_steps),
+    Route("GET", "webhooks", None, activity.webhooks),
+    Route("GET", "webhooks/event-types", None, activity.event_types),
+    Route("GET", "webhook-events", "webhook_events", activity.webhook_events),
+    Route("GET", "webhook-events/summary", "webhook_events", activity.webhook_summary),
+    Route("GET", "webhook-events/summary-by-date", "webhook_events", activity.webhook_summary_by_date),
+    Route("GET", "audit-logs", "audit_logs", activity.audit_logs),
+    Route("GET", "workspace-members", "workspace_members", extras.members),
+    Route("GET", "workspace-group-members", "workspace_group_members", extras.group_members),
+    Route("GET", "workspace-group-members/admin", None, extras.group_admin),
+    Route("GET", "workspace-billing/plan-details", "workspace_billing", extras.plan_details),
+    Route("GET", "workspace-billing/subscription-details", "workspace_billing", extras.subscription_details),
+    Route("GET", "inbox-placement-tests", "inbox_placement_tests", placement.tests),
+    Route("GET", "inbox-placement-tests/{id}", "inbox_placement_tests", placement.test),
+    Route("GET", "inbox-placement-analytics", "inbox_placement_analytics", placement.analytics),
+    Route("GET", "inbox-placement-reports", "inbox_placement_reports", placement.reports),
+    Route("GET", "background-jobs", "background-jobs", extras.background_jobs),
+)
+ROUTES = STREAMS + OTHERS
+
+
+class Router:
+    """Finds the route of a request: whole paths first, then those with a value in them."""
+
+    def __init__(self, routes: tuple[Route, ...]) -> None:
+        self.routes = routes
+        self._exact = {(r.method, BASE + r.template): r for r in routes if "{" not in r.template}
+        self._shaped: dict[tuple[str, int], list[tuple[Route, list[str], int]]] = {}
+        for route in routes:
+            if "{" in route.template:
+                parts = route.template.split("/")
+                hole = next(i for i, p in enumerate(parts) if p.startswith("{"))
+                self._shaped.setdefault((route.method, len(parts)), []).append((route, parts, hole))
+
+    def find(self, method: str, path: str) -> tuple[Route, str] | None:
+        route = self._exact.get((method, path))
+        if route is not None:
+            return route, ""
+        if not path.startswith(BASE):
+            return None
+        given = path[len(BASE) :].split("/")
+        for candidate, parts, hole in self._shaped.get((method, len(given)), ()):
+            if given[hole] and all(a == b for i, (a, b) in enumerate(zip(parts, given, strict=True)) if i != hole):
+                return candidate, given[hole]
+        return None
