@@ -1,4 +1,4 @@
-"""The learned rate on simulated servers: `docs/decisions/0005-learned-rate.png` and the figures of its table.
+"""The learned rate on simulated servers: `benchmarks/rate.png` and the figures of `benchmarks/rate.md`.
 
 `python -m benchmarks.rate` plays the cases (simulated time, a minute or two) and draws some of them.
 """
@@ -16,7 +16,7 @@ from benchmarks import environments
 from instantly_pipeline.api.pace import Pace
 from tests.api.simulated import KINDS, OTHERS, VENDOR, Log, Server, limits, play, resize
 
-OUT = Path(__file__).resolve().parent.parent / "docs" / "decisions" / "0005-learned-rate.png"
+OUT = Path(__file__).with_name("rate.png")
 END = 1500.0
 LATENCY = (0.3, 0.5)
 

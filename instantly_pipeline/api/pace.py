@@ -14,7 +14,7 @@ Requests are spaced evenly at `rate`. What is kept is one number, `limit`, the r
 
 Two horizons: a limit per second refuses at a rate, a limit per minute at a number of requests within 60 s. What the
 last minute holds is counted, and never let beyond what a refusal showed; where pace and count disagree, the refusal
-that follows soon after shows which of them it was. The reasons and measurements: docs/decisions/0005-learned-rate.md.
+that follows soon after shows which of them it was. The reasons: docs/decisions/0005-learned-rate.md.
 """
 
 from __future__ import annotations
