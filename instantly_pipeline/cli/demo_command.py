@@ -25,7 +25,8 @@ from instantly_pipeline.cli.summary import problems, published_line, shown
 from instantly_pipeline.cli.sync_command import run
 from instantly_pipeline.cli.text import seconds, table
 from instantly_pipeline.errors import StorageError, UsageError
-from instantly_pipeline.lake.layout import Layout, write_durably
+from instantly_pipeline.lake.durable import write_durably
+from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.lock import writing
 from instantly_pipeline.settings import Settings
 from instantly_pipeline.sync.results import Request, SyncReport

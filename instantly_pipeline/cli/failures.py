@@ -97,7 +97,7 @@ def keep(details: str) -> str:
 
 def _to_log(note: str) -> Path | None:
     """Append to the log of the data directory, if there is one."""
-    from instantly_pipeline.lake.files import append_to
+    from instantly_pipeline.lake.permissions import append_to
     from instantly_pipeline.settings import load
 
     data_dir = load().data_dir

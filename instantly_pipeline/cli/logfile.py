@@ -9,8 +9,8 @@ from pathlib import Path
 
 from instantly_pipeline.api.redaction import RedactingFilter
 from instantly_pipeline.cli.failures import LOG_NAME
-from instantly_pipeline.lake.files import append_to, make_folder, refuse_links
-from instantly_pipeline.lake.layout import storing
+from instantly_pipeline.lake.durable import storing
+from instantly_pipeline.lake.permissions import append_to, make_folder, refuse_links
 
 
 class _PrivateLog(RotatingFileHandler):

@@ -12,9 +12,11 @@ from instantly_pipeline.cli.logfile import log_to_file
 from instantly_pipeline.cli.progress import preparing, reporter
 from instantly_pipeline.errors import UsageError
 from instantly_pipeline.lake.compact import compact
-from instantly_pipeline.lake.layout import Layout, new_run_id, open_lake
+from instantly_pipeline.lake.format import open_lake
+from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.lock import writing
 from instantly_pipeline.lake.logs import append_log
+from instantly_pipeline.lake.run_ids import new_run_id
 from instantly_pipeline.settings import PROJECT_ROOT, Settings, load
 from instantly_pipeline.streams.registry import all_streams, chosen
 from instantly_pipeline.sync.reset import reset

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from instantly_pipeline.doctor.keys import Finding, Health
 from instantly_pipeline.errors import PipelineError
-from instantly_pipeline.lake.files import everything, is_wider
-from instantly_pipeline.lake.layout import Layout, check_lake
+from instantly_pipeline.lake.format import check_lake
+from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.lock import held_by
+from instantly_pipeline.lake.permissions import is_wider, walk
 from instantly_pipeline.settings import Settings
 
 _DAY = 86_400  # seconds
@@ -68,7 +69,7 @@ def _growth(home: Path) -> str:
 
 def _whose(about: str, places: Iterable[Path], *, links: Iterable[Path] = ()) -> list[Finding]:
     """What others may read of what should be its user's alone, and links among it."""
-    there = [found for place in places for found in everything(place)]
+    there = [found for place in places for found in walk(place)]
     linked = [Path(found) for found in (*there, *links) if found.is_symlink()]
     wide = [Path(found) for found in there if is_wider(found)]
     findings = []
@@ -86,7 +87,7 @@ def _whose(about: str, places: Iterable[Path], *, links: Iterable[Path] = ()) ->
 def _published_rights(layout: Layout, mode: int) -> list[Finding]:
     """What is published for more than INSTANTLY_PUBLISH_MODE names."""
     folders = mode | (mode & 0o444) >> 2
-    wide = [Path(f) for f in everything(layout.publish) if is_wider(f, than=folders if f.is_dir() else mode)]
+    wide = [Path(f) for f in walk(layout.publish) if is_wider(f, than=folders if f.is_dir() else mode)]
     if not wide:
         return []
     said = f"{_named(wide, 'is', 'are')} open to more users than INSTANTLY_PUBLISH_MODE={mode:04o} says."

@@ -17,16 +17,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from instantly_pipeline.errors import UnreadableFile
+from instantly_pipeline.lake.durable import write_durably
 from instantly_pipeline.lake.index.last_versions import Index, in_micros
-from instantly_pipeline.lake.index.sorted_files import Entry
-from instantly_pipeline.lake.layout import LakeFile, Layout, reading, write_durably
+from instantly_pipeline.lake.index.sorted_files import IndexEntry
+from instantly_pipeline.lake.lake_files import LakeFile, reading
+from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.records.canonical import Record
-from instantly_pipeline.lake.records.normalize import Batch, Conformer
+from instantly_pipeline.lake.records.normalize import Batch, Normalizer
 from instantly_pipeline.lake.schema import DELETE, UPSERT, change_schema
 from instantly_pipeline.streams.model import Stream
 
 Values = Callable[[str], Any]  # a column's value in a version
-OnVersion = Callable[[str, Entry | None, str | None, Values | None], None]
+OnVersion = Callable[[str, IndexEntry | None, str | None, Values | None], None]
 
 
 class WriterClock:
@@ -123,17 +125,17 @@ class ChangeLog:
         self._files = files
         self._stream = stream
         self._clock = clock
-        self._conformer = Conformer(stream)
+        self._normalizer = Normalizer(stream)
         self._schema = change_schema(stream)
         self.index = Index(files.layout, stream, files.workspace_id).open()
 
-    def conform(self, records: Sequence[Record]) -> Batch:
+    def normalize(self, records: Sequence[Record]) -> Batch:
         """The records as rows, not yet written."""
-        return self._conformer.batch(records)
+        return self._normalizer.batch(records)
 
     def keys(self, records: Sequence[Record]) -> list[str | None]:
         """The key of each record; None for a record without one."""
-        return self._conformer.keys(records)
+        return self._normalizer.keys(records)
 
     def append(self, batch: Batch, *, deleted: Iterable[str] = (), on_version: OnVersion | None = None) -> Appended:
         """Write the rows of `batch` that are new or changed, and tombstones for `deleted` keys that are alive.
@@ -163,16 +165,16 @@ class ChangeLog:
         self.index.flush()
 
     def _write(
-        self, batch: Batch, changed: list[bool], gone: list[str], known: Mapping[str, Entry], at: datetime
+        self, batch: Batch, changed: list[bool], gone: list[str], known: Mapping[str, IndexEntry], at: datetime
     ) -> None:
         rows = batch.table if all(changed) else batch.table.filter(pa.array(changed, pa.bool_()))
         upserts = self._stamp(rows, UPSERT, at)
         table = pa.concat_tables([upserts, self._tombstones(gone, at)]) if gone else upserts
         file = self._files.write(table, "changes", self._stream.name, at)
         micros = in_micros(at)
-        new = map(Entry, batch.hashes, repeat(True), batch.scopes, repeat(micros))
+        new = map(IndexEntry, batch.hashes, repeat(True), batch.scopes, repeat(micros))
         entries = list(compress(zip(batch.keys, new, strict=True), changed))
-        entries += [(key, Entry(None, False, known[key].scope, micros)) for key in gone]
+        entries += [(key, IndexEntry(None, False, known[key].scope, micros)) for key in gone]
         self.index.put(entries, file)
 
     def _stamp(self, rows: pa.Table, op: str, at: datetime) -> pa.Table:
@@ -194,11 +196,11 @@ def _value(table: pa.Table, row: int, name: str) -> Any:
     return table[name][row].as_py()
 
 
-def _same(entry: Entry | None, digest: str) -> bool:
+def _same(entry: IndexEntry | None, digest: str) -> bool:
     return entry is not None and entry.alive and entry.hash == digest
 
 
-def _count(batch: Batch, changed: list[bool], known: Mapping[str, Entry], gone: list[str]) -> Appended:
+def _count(batch: Batch, changed: list[bool], known: Mapping[str, IndexEntry], gone: list[str]) -> Appended:
     """A record that comes back after a delete counts as inserted."""
     inserted = sum(1 for key in batch.keys if key not in known or not known[key].alive)
     written = sum(changed)

@@ -6,7 +6,8 @@ from typing import Any
 
 import orjson
 
-from instantly_pipeline.lake.layout import Layout, write_durably
+from instantly_pipeline.lake.durable import write_durably
+from instantly_pipeline.lake.layout import Layout
 
 
 class Checkpoints:

@@ -17,7 +17,9 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from instantly_pipeline.lake.layout import PARTS, REPLACES, Layout, current_files, landing, replaces
+from instantly_pipeline.lake.durable import replacing
+from instantly_pipeline.lake.lake_files import PARTS, REPLACES, current_files, replaced_names
+from instantly_pipeline.lake.layout import Layout
 
 GRACE = timedelta(hours=1)
 ROWS_PER_GROUP = 100_000
@@ -71,7 +73,7 @@ def _remove_replaced(day: Path, now: datetime) -> int:
     kept = set(current_files(day))
     replaced = [path for path in day.glob("*.parquet") if path not in kept]
     ripe = [p for p in kept if replaced and now - datetime.fromtimestamp(p.stat().st_mtime, UTC) >= GRACE]
-    named = {name for path in ripe for name in replaces(path)}
+    named = {name for path in ripe for name in replaced_names(path)}
     gone = [path for path in replaced if path.name in named]
     for path in gone:
         path.unlink()
@@ -85,7 +87,7 @@ def _join(files: Sequence[Path]) -> None:
     names = orjson.dumps([path.name for path in files])
     found = [(path.name, stat.st_size, stat.st_mtime_ns) for path in files if (stat := path.stat())]
     described = schema.with_metadata({REPLACES: names, PARTS: orjson.dumps(found)})
-    with landing(target) as handle, pq.ParquetWriter(handle, described, compression="zstd") as writer:
+    with replacing(target) as handle, pq.ParquetWriter(handle, described, compression="zstd") as writer:
         for table in _grouped(files):
             writer.write_table(table)
 

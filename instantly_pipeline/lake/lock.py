@@ -14,8 +14,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from instantly_pipeline.errors import LockedError
-from instantly_pipeline.lake.files import keep_private, make_folder, private, refuse_links
-from instantly_pipeline.lake.layout import Layout, storage_error, storing, write_durably
+from instantly_pipeline.lake.durable import storage_error, storing, write_durably
+from instantly_pipeline.lake.layout import Layout
+from instantly_pipeline.lake.permissions import keep_private, make_folder, private_umask, refuse_links
 
 _POLL = 0.5
 
@@ -34,7 +35,7 @@ def writing(
         data_dir.parent.mkdir(parents=True, exist_ok=True)
         make_folder(data_dir)
     refuse_links(data_dir / ".lock")
-    with private(), _held(data_dir, command=command, wait=wait, say=say):
+    with private_umask(), _held(data_dir, command=command, wait=wait, say=say):
         yield
 
 

@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from instantly_pipeline.lake.layout import Layout, storing
+from instantly_pipeline.lake.durable import storing
+from instantly_pipeline.lake.layout import Layout
 
 
-class _Aside(Layout):
+class _ReadOnlyLayout(Layout):
     """A layout whose index and work folder lie elsewhere."""
 
     def __init__(self, data_dir: Path, elsewhere: Path) -> None:
@@ -39,7 +40,7 @@ class _Aside(Layout):
 
 
 @contextmanager
-def aside(data_dir: Path) -> Iterator[Layout]:
+def open_read_only(data_dir: Path) -> Iterator[Layout]:
     """The layout of a data directory for reading only, which need not exist."""
     with tempfile.TemporaryDirectory(prefix="instantly-pipeline-", ignore_cleanup_errors=True) as elsewhere:
-        yield _Aside(data_dir, Path(elsewhere))
+        yield _ReadOnlyLayout(data_dir, Path(elsewhere))

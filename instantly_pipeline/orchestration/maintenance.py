@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from instantly_pipeline.lake.compact import compact
-from instantly_pipeline.lake.layout import Layout, open_lake
+from instantly_pipeline.lake.format import open_lake
+from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.lock import writing
 from instantly_pipeline.settings import Settings
 

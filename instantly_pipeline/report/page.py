@@ -13,8 +13,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from instantly_pipeline.errors import UsageError
-from instantly_pipeline.lake.files import refuse_links
-from instantly_pipeline.lake.layout import storage_error
+from instantly_pipeline.lake.durable import storage_error
+from instantly_pipeline.lake.permissions import refuse_links
 from instantly_pipeline.report import charts, tell, words
 from instantly_pipeline.report.read import Facts, Row, read_facts
 

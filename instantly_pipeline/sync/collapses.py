@@ -40,9 +40,9 @@ class Collapses:
     def take(self, rows: Sequence[Record], bounds: Range) -> None:
         """Take the answer for a window: its rows, tombstones for days that are not in it, notes for what collapsed."""
         log = self._sink.ctx.log(self._sink.stream.name)
-        batch = log.conform(rows)
+        batch = log.normalize(rows)
         now = dict(zip(batch.keys, batch.scopes, strict=True))
-        known = log.index.everything(*bounds)
+        known = log.index.entries(*bounds)
         for key, entry in known.items():
             had = entry.alive and entry.scope == "figures"
             self._judge(key, had, now.get(key))

@@ -164,7 +164,7 @@ class Context:
         """The first key part of every record of a stream the lake knows: ids of campaigns."""
         keys = set(self.hashes(stream))
         if not alive_only:
-            keys.update(self.log(stream).index.everything())
+            keys.update(self.log(stream).index.entries())
         return sorted({part for key in keys if isinstance(part := orjson.loads(key)[0], str)})
 
 

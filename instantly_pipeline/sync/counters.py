@@ -41,7 +41,7 @@ async def counters_now(ctx: Context, *, fresh: bool = False) -> Counters | None:
         raise
     except PipelineError:
         return None
-    batch = ctx.log(COUNTERS).conform(rows)
+    batch = ctx.log(COUNTERS).normalize(rows)
     hashes = {orjson.loads(key)[0]: digest for key, digest in zip(batch.keys, batch.hashes, strict=True)}
     return Counters(hashes, _figures(batch, "leads_count"), _figures(batch, "emails_sent_count"))
 

@@ -26,9 +26,11 @@ from instantly_pipeline.errors import (
     WrongClock,
 )
 from instantly_pipeline.lake.checkpoints import Checkpoints
-from instantly_pipeline.lake.layout import Layout, check_lake, new_run_id, open_lake
+from instantly_pipeline.lake.format import check_lake, open_lake
+from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.logs import append_log
-from instantly_pipeline.lake.read_only import aside
+from instantly_pipeline.lake.read_only import open_read_only
+from instantly_pipeline.lake.run_ids import new_run_id
 from instantly_pipeline.settings import Settings
 from instantly_pipeline.streams.registry import chosen
 from instantly_pipeline.sync.context import DEFAULT_SIZES, Sizes
@@ -91,7 +93,7 @@ async def plan(
 
     UsageError for a wrong request or a data directory of another API; everything else is in the report.
     """
-    with aside(settings.data_dir) as layout:
+    with open_read_only(settings.data_dir) as layout:
         return await _Run(settings, request, on_event, world or World(), only_plan=layout).all()
 
 

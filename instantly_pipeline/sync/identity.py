@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from instantly_pipeline.api.client import ApiClient
 from instantly_pipeline.errors import BadRequest, Forbidden, KeyRejected, PlanRequired, UsageError, WorkspaceError
-from instantly_pipeline.lake.layout import Layout, write_durably
+from instantly_pipeline.lake.durable import write_durably
+from instantly_pipeline.lake.layout import Layout
 
 WORKSPACE_PATH = "/api/v2/workspaces/current"
 _ELSEWHERE = (("GET", "/api/v2/campaigns"), ("GET", "/api/v2/accounts"), ("POST", "/api/v2/leads/list"))

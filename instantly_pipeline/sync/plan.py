@@ -87,7 +87,7 @@ async def _ask_campaigns(ctx: Context, streams: Mapping[str, Stream]) -> None:
     ctx.paid[CAMPAIGNS] = stats
     with suppress(StreamError):
         if listing.error is None:
-            batch = ctx.log(CAMPAIGNS).conform([record for page in listing.pages for record in page.items])
+            batch = ctx.log(CAMPAIGNS).normalize([record for page in listing.pages for record in page.items])
             ctx.told[CAMPAIGNS] = dict(zip(batch.keys, batch.hashes, strict=True))
 
 

@@ -121,7 +121,7 @@ class Sink:
 
     def _write(self, records: list[Record], verified: list[Range], deleted: Collection[str], at: datetime) -> None:
         log = self.ctx.log(self.stream.name)
-        batch = log.conform(records)
+        batch = log.normalize(records)
         self.result.changes += log.append(batch, deleted=deleted, on_version=self.on_version)
         for low, high in verified:
             self.ctx.logs.add("verified", stream=self.stream.name, key_from=low, key_to=high, verified_at=at)

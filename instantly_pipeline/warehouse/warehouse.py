@@ -12,8 +12,8 @@ from typing import Any, Self
 import duckdb
 
 from instantly_pipeline.errors import StorageError
-from instantly_pipeline.lake.files import set_mode
 from instantly_pipeline.lake.layout import Layout
+from instantly_pipeline.lake.permissions import set_mode
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.warehouse.checks.checks import CheckResult, run_checks
 from instantly_pipeline.warehouse.checks.reconcile import reconcile

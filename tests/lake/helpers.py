@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from instantly_pipeline.lake.change_log import Appended, ChangeLog, RunFiles, WriterClock, last_written
-from instantly_pipeline.lake.layout import Layout, new_run_id
+from instantly_pipeline.lake.layout import Layout
+from instantly_pipeline.lake.run_ids import new_run_id
 from instantly_pipeline.streams.model import Absent, Column, Read, Stream, Type
 
 THINGS = Stream(
@@ -57,7 +58,7 @@ class Writer:
 
     def run(self, *records: dict[str, Any], deleted: tuple[str, ...] = ()) -> Appended:
         log = self.open()
-        result = log.append(log.conform(records), deleted=deleted)
+        result = log.append(log.normalize(records), deleted=deleted)
         log.close()
         return result
 

@@ -80,13 +80,13 @@ def test_compacting_again_does_nothing(tmp_path: Path) -> None:
 
 def test_later_runs_and_a_rebuilt_index_go_on_from_compacted_files(tmp_path: Path) -> None:
     writer = a_day_of_runs(tmp_path)
-    before = writer.open().index.everything()
+    before = writer.open().index.entries()
     compact(writer.layout, now=NEXT)
-    assert writer.open().index.everything() == before
+    assert writer.open().index.entries() == before
     for path in (tmp_path / "lake" / "index").rglob("*"):
         if path.is_file():
             path.unlink()
-    assert writer.open().index.everything() == before
+    assert writer.open().index.entries() == before
     later = Writer(tmp_path, now=lambda: NEXT)
     assert later.run({"id": "1", "name": "5"}).unchanged == 1
 

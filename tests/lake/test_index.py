@@ -19,11 +19,12 @@ from hypothesis import strategies as st
 from instantly_pipeline.errors import StorageError, UnreadableFile
 from instantly_pipeline.lake.change_log import last_written
 from instantly_pipeline.lake.compact import compact
-from instantly_pipeline.lake.index import last_versions as index_module
-from instantly_pipeline.lake.index import sorted_files as runs_module
+from instantly_pipeline.lake.index import last_versions, sorted_files
 from instantly_pipeline.lake.index.last_versions import Index
-from instantly_pipeline.lake.index.sorted_files import Cache, Entry
-from instantly_pipeline.lake.layout import LakeFile, Layout, new_run_id
+from instantly_pipeline.lake.index.sorted_files import Cache, IndexEntry
+from instantly_pipeline.lake.lake_files import LakeFile
+from instantly_pipeline.lake.layout import Layout
+from instantly_pipeline.lake.run_ids import new_run_id
 from tests.lake.helpers import THINGS, Writer
 from tests.lake.test_compact import NEXT, a_day_of_runs, age
 
@@ -61,24 +62,24 @@ def test_a_compaction_makes_nothing_be_replayed_even_when_the_old_files_are_gone
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer = a_day_of_runs(tmp_path)
-    before = writer.open().index.everything()
+    before = writer.open().index.entries()
     compact(writer.layout, now=NEXT)
     age(tmp_path, timedelta(hours=2))
     assert compact(writer.layout, now=datetime.now(UTC)).removed == 6
     seen = replays(monkeypatch)
     log = writer.open()
-    assert log.index.everything() == before
+    assert log.index.entries() == before
     log.close()
-    assert writer.open().index.everything() == before
+    assert writer.open().index.entries() == before
     assert seen == []
 
 
 def test_a_compacted_file_with_rows_the_index_lacks_is_replayed(tmp_path: Path) -> None:
     writer = a_day_of_runs(tmp_path)
     killed = writer.open()
-    killed.append(killed.conform([{"id": "late"}]))  # and no close
+    killed.append(killed.normalize([{"id": "late"}]))  # and no close
     compact(writer.layout, now=NEXT)
-    assert '["late"]' in writer.open().index.everything()
+    assert '["late"]' in writer.open().index.entries()
 
 
 def test_a_compacted_file_that_is_gone_is_noticed(tmp_path: Path) -> None:
@@ -88,18 +89,18 @@ def test_a_compacted_file_that_is_gone_is_noticed(tmp_path: Path) -> None:
     age(tmp_path, timedelta(hours=2))
     compact(writer.layout, now=datetime.now(UTC))
     files_of(writer)[0].unlink()
-    assert writer.open().index.everything() == {}
+    assert writer.open().index.entries() == {}
 
 
 def test_a_replay_holds_some_rows_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index_module, "ROWS_AT_ONCE", 2)
-    monkeypatch.setattr(index_module, "ROWS_IN_MEMORY", 3)
+    monkeypatch.setattr(last_versions, "ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(last_versions, "ROWS_IN_MEMORY", 3)
     writer = Writer(tmp_path)
     writer.run(*RECORDS)
     shutil.rmtree(tmp_path / "lake" / "index")
     index = writer.open().index
     assert len(index._recent) <= 3
-    assert len(index.everything()) == 6
+    assert len(index.entries()) == 6
 
 
 @pytest.mark.parametrize("name", ["{} (copy).parquet", "export.parquet", "00.parquet"])
@@ -173,8 +174,8 @@ def test_a_run_with_a_damaged_page_is_made_anew_when_it_is_read(tmp_path: Path, 
         assert index.alive_by_scope() == {None: 6}
     elif read == "join":
         index.flush(join=True)
-    assert len(index.everything()) == 6
-    assert len(writer.open().index.everything()) == 6
+    assert len(index.entries()) == 6
+    assert len(writer.open().index.entries()) == 6
 
 
 def test_a_join_on_a_full_disk_is_a_sentence_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,7 +192,7 @@ def test_a_join_on_a_full_disk_is_a_sentence_and_loses_nothing(tmp_path: Path, m
         index.alive_by_scope()
     monkeypatch.undo()
     assert not list(tmp_path.rglob("*.tmp"))
-    assert len(writer.open().index.everything()) == 6
+    assert len(writer.open().index.entries()) == 6
 
 
 def test_of_what_was_decoded_the_last_used_is_kept_up_to_so_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +202,7 @@ def test_of_what_was_decoded_the_last_used_is_kept_up_to_so_many_bytes(monkeypat
         read.append(number)
         return pa.record_batch({"at": pa.array([number] * 10, pa.int64())})  # 80 bytes
 
-    monkeypatch.setattr(runs_module, "BYTES_IN_MEMORY", 160)
+    monkeypatch.setattr(sorted_files, "BYTES_IN_MEMORY", 160)
     cache = Cache()
     for number in (1, 2, 1, 3, 1, 2):
         assert cache.get((number,), partial(batch, number))["at"][0].as_py() == number
@@ -214,24 +215,24 @@ def test_of_what_was_decoded_the_last_used_is_kept_up_to_so_many_bytes(monkeypat
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.dictionaries(st.integers(0, 60), st.integers(0, 3), max_size=40), min_size=2, max_size=5))
 def test_joined_runs_hold_the_newest_entry_of_every_key_in_order(runs: list[dict[int, int]]) -> None:
-    newest: dict[str, Entry] = {}
+    newest: dict[str, IndexEntry] = {}
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as small:
-        small.setattr(runs_module, "ROW_GROUP", 3)
-        small.setattr(runs_module, "GROUPS_AT_ONCE", 4)
-        small.setattr(runs_module, "BYTES_IN_MEMORY", 2_000)  # some groups, never all
+        small.setattr(sorted_files, "ROW_GROUP", 3)
+        small.setattr(sorted_files, "GROUPS_AT_ONCE", 4)
+        small.setattr(sorted_files, "BYTES_IN_MEMORY", 2_000)  # some groups, never all
         layout = Layout(Path(folder))
-        index = index_module.Index(layout, THINGS, "w").open()
+        index = last_versions.Index(layout, THINGS, "w").open()
         for number, run in enumerate(runs):
-            entries = [(f'["{key:03}"]', Entry(f"{number}", at > 0, None, at)) for key, at in run.items()]
+            entries = [(f'["{key:03}"]', IndexEntry(f"{number}", at > 0, None, at)) for key, at in run.items()]
             for key, entry in entries:
                 if key not in newest or entry.at >= newest[key].at:
                     newest[key] = entry
             index.put(entries, LakeFile(Path("synced=2026-03-01") / f"{number}.parquet", "things", "w"))
             index.flush()
         index.flush(join=True)
-        assert list(index.everything().items()) == sorted(newest.items())
+        assert list(index.entries().items()) == sorted(newest.items())
         assert index.lookup(list(newest)) == newest
-        assert list(index.everything('["010"]', '["030"]')) == [k for k in sorted(newest) if '["010"]' < k <= '["030"]']
+        assert list(index.entries('["010"]', '["030"]')) == [k for k in sorted(newest) if '["010"]' < k <= '["030"]']
         assert sum(index.alive_by_scope().values()) == sum(entry.alive for entry in newest.values())
 
 
@@ -239,17 +240,17 @@ def test_a_range_covers_what_is_in_memory_and_what_is_written_the_newest_entry_c
     writer = Writer(tmp_path)
     writer.run(*({"id": f"{n:03}", "campaign": "a"} for n in range(40)))
     log = writer.open()
-    log.append(log.conform([{"id": "012", "campaign": "b"}, {"id": "0125"}]), deleted=['["013"]'])
-    found = log.index.everything('["011"]', '["014"]')
+    log.append(log.normalize([{"id": "012", "campaign": "b"}, {"id": "0125"}]), deleted=['["013"]'])
+    found = log.index.entries('["011"]', '["014"]')
     assert {key: (entry.alive, entry.scope) for key, entry in found.items()} == {
         '["012"]': (True, "campaign=b"),
         '["0125"]': (True, None),
         '["013"]': (False, "campaign=a"),
         '["014"]': (True, "campaign=a"),
     }
-    log.append(log.conform([{"id": "0121"}]))
+    log.append(log.normalize([{"id": "0121"}]))
     assert '["0121"]' in log.index.alive('["012"]', '["0125"]')
-    assert log.index.everything('["014"]', '["011"]') == {}
+    assert log.index.entries('["014"]', '["011"]') == {}
 
 
 def test_very_long_keys_are_found(tmp_path: Path) -> None:

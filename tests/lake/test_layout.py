@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from instantly_pipeline.errors import StorageError, UsageError
-from instantly_pipeline.lake.files import make_folder
-from instantly_pipeline.lake.layout import Layout, open_lake, write_durably
+from instantly_pipeline.lake.durable import write_durably
+from instantly_pipeline.lake.format import open_lake
+from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.lock import writing
+from instantly_pipeline.lake.permissions import make_folder
 from tests.lake.helpers import Writer
 
 HERE, THERE = "https://api.example", "https://other.example"

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from instantly_pipeline.errors import UnreadableFile
 from instantly_pipeline.lake.change_log import ChangeLog, RunFiles, WriterClock
 from instantly_pipeline.lake.checkpoints import Checkpoints
+from instantly_pipeline.lake.format import open_lake
 from instantly_pipeline.lake.index.last_versions import Index
-from instantly_pipeline.lake.layout import Layout, new_run_id, open_lake
+from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.logs import append_log
 from instantly_pipeline.lake.names import NO_WORKSPACE, folder_name
+from instantly_pipeline.lake.run_ids import new_run_id
 from tests.lake.helpers import THINGS, ticking
 
 UUID = "0199aaaa-0000-7000-8000-0000000000ff"
@@ -32,7 +34,7 @@ def written(layout: Layout, *workspaces: str) -> None:
     for number, workspace_id in enumerate(workspaces):
         files = RunFiles(layout, workspace_id, new_run_id(layout, now()))
         log = ChangeLog(files, THINGS, WriterClock(now, after=None))
-        log.append(log.conform([{"id": f"of {number}"}]))
+        log.append(log.normalize([{"id": f"of {number}"}]))
         log.close()
         row = {"workspace_id": workspace_id, "stream": "things", "key": f"of {number}"}
         append_log(layout, files.run_id, "held_deletes", [row], now=now)

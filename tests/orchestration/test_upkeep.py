@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from instantly_pipeline import settings
-from instantly_pipeline.lake.layout import Layout, open_lake
+from instantly_pipeline.lake.format import open_lake
+from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.orchestration.definitions import build_defs
 from tests.lake.helpers import Writer
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from instantly_pipeline import settings as settings_module
 from instantly_pipeline.lake.layout import Layout
-from instantly_pipeline.lake.records.coerce import TypeMismatch, fit
+from instantly_pipeline.lake.records.coerce import TypeMismatch, coerce
 from instantly_pipeline.streams.model import Column, Type
 from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.sync.context import DEFAULT_SIZES
@@ -229,7 +229,7 @@ def assert_same(stream: str, sent: dict[str, Any], stored: dict[str, Any]) -> No
 def assert_fits(stream: str, column: Column, sent: Any, found: Any, extra: dict[str, Any]) -> None:
     """A value that fits is in its column; one that does not is null there and whole in extra."""
     try:
-        assert found == fit(sent, column.type), f"{stream}.{column.name}"
+        assert found == coerce(sent, column.type), f"{stream}.{column.name}"
     except TypeMismatch:
         assert (found, extra[column.name]) == (None, sent), f"{stream}.{column.name}"
 

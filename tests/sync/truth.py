@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from instantly_pipeline.lake.records.normalize import Conformer
+from instantly_pipeline.lake.records.normalize import Normalizer
 from instantly_pipeline.streams.model import Absent
 from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.warehouse.warehouse import Warehouse
@@ -33,7 +33,7 @@ def spoken(at: Bench, space: str, stream: str) -> dict[str, Record]:
     rows = at.state(stream, workspace=space)
     if stream == DAILY:
         rows = [row for row in rows if row["date"] <= str(at.clock.now().date())]
-    keys = Conformer(all_streams()[stream]).keys(rows)
+    keys = Normalizer(all_streams()[stream]).keys(rows)
     assert None not in keys
     return {str(key): row for key, row in zip(keys, rows, strict=True)}
 
@@ -65,7 +65,7 @@ class Snapshot:
 
     def hashes(self, place: Place) -> dict[str, str]:
         """The hash of each record of a stream."""
-        batch = Conformer(all_streams()[place[1]]).batch(list(self.said[place].values()))
+        batch = Normalizer(all_streams()[place[1]]).batch(list(self.said[place].values()))
         return dict(zip(batch.keys, batch.hashes, strict=True))
 
 

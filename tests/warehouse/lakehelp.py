@@ -16,7 +16,7 @@ from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.logs import LOGS
 from instantly_pipeline.lake.names import NO_WORKSPACE
 from instantly_pipeline.lake.records.canonical import KeyMaker
-from instantly_pipeline.lake.records.normalize import Conformer
+from instantly_pipeline.lake.records.normalize import Normalizer
 from instantly_pipeline.lake.schema import DELETE, UPSERT, change_schema
 from instantly_pipeline.streams.model import Absent, Column, Read, Stream, Type
 from instantly_pipeline.streams.registry import all_streams
@@ -43,7 +43,7 @@ class LakeWriter:
 
     def rows(self, stream: Stream, records: Sequence[Row], synced: datetime, run: str = "run") -> pa.Table:
         """Upserts of records as rows of a change file."""
-        batch = Conformer(stream).batch(records)
+        batch = Normalizer(stream).batch(records)
         assert not batch.keyless, batch.keyless
         return _enveloped(batch.table, stream, UPSERT, synced, run)
 

@@ -20,8 +20,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from instantly_pipeline.lake.index.sorted_files import SCHEMA, Cache, Entry, Run, merged, run_bytes, write_run
-from instantly_pipeline.lake.layout import LakeFile, Layout, reading, replaces, storing, write_durably
+from instantly_pipeline.lake.durable import storing, write_durably
+from instantly_pipeline.lake.index.sorted_files import (
+    SCHEMA,
+    Cache,
+    IndexEntry,
+    SortedFile,
+    file_bytes,
+    merged,
+    write_sorted,
+)
+from instantly_pipeline.lake.lake_files import LakeFile, reading, replaced_names
+from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.records.canonical import hash_version
 from instantly_pipeline.lake.records.normalize import scope_columns, scopes_of
 from instantly_pipeline.lake.records.rehash import rehashed
@@ -30,10 +40,10 @@ from instantly_pipeline.streams.model import Stream
 
 VERSION = 2
 ROWS_IN_MEMORY = 100_000
-MOST_RUNS = 8
+MOST_FILES = 8
 ROWS_AT_ONCE = 8192  # of a file that is replayed
 
-_RUN_NAME = re.compile(r"\d{8}\.parquet\Z")
+_FILE_NAME = re.compile(r"\d{8}\.parquet\Z")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAMAGE = (OSError, pa.ArrowException)
 _T = TypeVar("_T")
@@ -53,12 +63,12 @@ class Index:
         self._workspace_id = workspace_id
         self._folder = layout.index(stream.name, workspace_id)
         self._hashes = hash_version(stream)
-        self._recent: dict[str, Entry] = {}
+        self._recent: dict[str, IndexEntry] = {}
         self._ordered: list[str] = []  # the keys of `_recent`, sorted, but for those in `_unordered`
         self._unordered: list[str] = []
         self._covered: set[str] = set()
         self._written = False  # whether the manifest says what is covered
-        self._runs: list[Run] = []
+        self._sorted: list[SortedFile] = []
         self._cache = Cache()
 
     def open(self) -> Index:
@@ -75,7 +85,7 @@ class Index:
                     stale.unlink()
         self._covered = covered & files.keys()
         self._cache.clear()
-        self._runs = [Run(self._folder / name, self._cache) for name in manifest.get("runs", [])]
+        self._sorted = [SortedFile(self._folder / name, self._cache) for name in manifest.get("runs", [])]
         for name, replaced in joined.items():
             if not replaced or not replaced <= covered:
                 self._replay(files[name])
@@ -83,20 +93,20 @@ class Index:
         self._written = manifest != {} and self._covered == covered
         return self
 
-    def lookup(self, keys: Sequence[str]) -> dict[str, Entry]:
+    def lookup(self, keys: Sequence[str]) -> dict[str, IndexEntry]:
         """The entries of those of `keys` that are known."""
-        wanted = sorted(set(keys)) if self._runs else []
-        found = self._healed(lambda: _newest(run.lookup(wanted) for run in self._runs))
+        wanted = sorted(set(keys)) if self._sorted else []
+        found = self._healed(lambda: _newest(one.lookup(wanted) for one in self._sorted))
         _add(found, ((key, self._recent[key]) for key in keys if key in self._recent))
         return found
 
-    def alive(self, after: str | None = None, up_to: str | None = None) -> dict[str, Entry]:
+    def alive(self, after: str | None = None, up_to: str | None = None) -> dict[str, IndexEntry]:
         """The entries, not deleted, of all known keys in (after, up_to]; None leaves a side open."""
-        return {key: entry for key, entry in self.everything(after, up_to).items() if entry.alive}
+        return {key: entry for key, entry in self.entries(after, up_to).items() if entry.alive}
 
-    def everything(self, after: str | None = None, up_to: str | None = None) -> dict[str, Entry]:
+    def entries(self, after: str | None = None, up_to: str | None = None) -> dict[str, IndexEntry]:
         """The entries, deleted ones too, of all known keys in (after, up_to]; None leaves a side open."""
-        found = self._healed(lambda: _newest(run.range(after, up_to) for run in self._runs))
+        found = self._healed(lambda: _newest(one.range(after, up_to) for one in self._sorted))
         _add(found, ((key, self._recent[key]) for key in self._recent_keys(after, up_to)))
         return found
 
@@ -109,21 +119,21 @@ class Index:
         """The live keys of some scopes, each with its scope; one pass over the whole index."""
         self.flush(join=True)
         wanted = pa.array(sorted(scopes), pa.string())
-        return self._healed(lambda: [found for run in self._runs for found in run.alive_in(wanted)])
+        return self._healed(lambda: [found for one in self._sorted for found in one.alive_in(wanted)])
 
     def spread(self, every: int) -> list[str]:
         """Every `every`-th live key, in order: places that cut what is known into equal parts."""
         self.flush(join=True)
-        return self._healed(lambda: [key for run in self._runs for key in run.spread(every)])
+        return self._healed(lambda: [key for one in self._sorted for key in one.spread(every)])
 
     def last_alive(self, after: str, up_to: str, accept: Callable[[str], bool]) -> str | None:
         """The greatest live key in (after, up_to] that is accepted."""
         self.flush(join=True)
         return self._healed(
-            lambda: max((k for run in self._runs for k in run.last_alive(after, up_to, accept)), default=None)
+            lambda: max((k for one in self._sorted for k in one.last_alive(after, up_to, accept)), default=None)
         )
 
-    def put(self, entries: Iterable[tuple[str, Entry]], file: LakeFile) -> None:
+    def put(self, entries: Iterable[tuple[str, IndexEntry]], file: LakeFile) -> None:
         """Note the versions that `file`, which has landed, holds."""
         self._take(entries)
         self._covered.add(file.short)
@@ -136,7 +146,7 @@ class Index:
             self._add_run()
         elif not self._written:
             self._write_manifest()
-        if len(self._runs) > (1 if join else MOST_RUNS):
+        if len(self._sorted) > (1 if join else MOST_FILES):
             self._healed(self._join)
 
     def _healed(self, read: Callable[[], _T]) -> _T:
@@ -151,7 +161,7 @@ class Index:
             self.flush()
             return read()
 
-    def _take(self, entries: Iterable[tuple[str, Entry]]) -> None:
+    def _take(self, entries: Iterable[tuple[str, IndexEntry]]) -> None:
         recent = self._recent
         for key, entry in entries:
             before = recent.get(key)
@@ -169,8 +179,8 @@ class Index:
 
     def _count_scopes(self) -> dict[str | None, int]:
         counts: Counter[str | None] = Counter()
-        for run in self._runs:
-            for scope, count in run.alive_by_scope():
+        for one in self._sorted:
+            for scope, count in one.alive_by_scope():
                 counts[scope] += count
         return counts
 
@@ -179,10 +189,10 @@ class Index:
             self.flush()
 
     def _add_run(self) -> None:
-        number = 1 + max((run.number for run in self._runs), default=0)
+        number = 1 + max((one.number for one in self._sorted), default=0)
         path = self._folder / f"{number:08}.parquet"
-        write_durably(path, run_bytes(self._recent))
-        self._runs.append(Run(path, self._cache))
+        write_durably(path, file_bytes(self._recent))
+        self._sorted.append(SortedFile(path, self._cache))
         self._forget_recent()
         self._write_manifest()
 
@@ -191,23 +201,23 @@ class Index:
 
     def _join(self) -> None:
         """Merge all runs into one."""
-        old = self._runs
+        old = self._sorted
         if len(old) < 2:
             return
         path = self._folder / f"{old[-1].number + 1:08}.parquet"
         beside = path.with_suffix(".tmp")
         self._cache.clear()
         try:
-            write_run(merged(old), beside)
+            write_sorted(merged(old), beside)
         except BaseException:
             beside.unlink(missing_ok=True)
             raise
         with storing(path):
             beside.replace(path)
-        self._runs = [Run(path, self._cache)]
+        self._sorted = [SortedFile(path, self._cache)]
         self._write_manifest()
-        for run in old:
-            run.path.unlink(missing_ok=True)
+        for one in old:
+            one.path.unlink(missing_ok=True)
 
     def _manifest(self) -> dict[str, Any]:
         """The manifest; empty where there is none, or it or one of its runs is not as we write it."""
@@ -215,7 +225,7 @@ class Index:
             found = orjson.loads((self._folder / "manifest.json").read_bytes())
             whole = found["version"] == VERSION and found["hashes"] == self._hashes
             whole = whole and all(isinstance(name, str) for name in [*found["covered"], *found["runs"]])
-            whole = whole and all(_RUN_NAME.match(name) for name in found["runs"])
+            whole = whole and all(_FILE_NAME.match(name) for name in found["runs"])
             whole = whole and all(pq.read_schema(self._folder / n).names == SCHEMA.names for n in found["runs"])
         except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
             return {}
@@ -226,7 +236,7 @@ class Index:
             "version": VERSION,
             "hashes": self._hashes,
             "covered": sorted(self._covered),
-            "runs": [run.path.name for run in self._runs],
+            "runs": [one.path.name for one in self._sorted],
         }
         write_durably(self._folder / "manifest.json", orjson.dumps(manifest))
         self._written = True
@@ -251,13 +261,13 @@ class Index:
             for batch in source.iter_batches(ROWS_AT_ONCE, row_groups=[number]):  # replaying some twice does no harm
                 yield pa.Table.from_batches([batch])
 
-    def _entries(self, table: pa.Table) -> list[tuple[str, Entry]]:
+    def _entries(self, table: pa.Table) -> list[tuple[str, IndexEntry]]:
         hashes = table["_row_hash"].to_pylist()
         if any(found and not found.startswith(f"{self._hashes}:") for found in hashes):
             hashes = rehashed(self._stream, table)
         alive = [op == UPSERT for op in table["_op"].to_pylist()]
         at = table["_synced_at"].cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_pylist()
-        entries = map(Entry, hashes, alive, scopes_of(self._stream, table), at)
+        entries = map(IndexEntry, hashes, alive, scopes_of(self._stream, table), at)
         return list(zip(table["_key"].to_pylist(), entries, strict=True))
 
 
@@ -265,7 +275,7 @@ def _joined(file: LakeFile) -> set[str]:
     """The short names of the files whose rows are in this one."""
     if not file.path.stem.endswith("z"):
         return set()
-    return {f"{file.path.parent.name}/{name}" for name in replaces(file.path)}
+    return {f"{file.path.parent.name}/{name}" for name in replaced_names(file.path)}
 
 
 def _bounds(keys: list[str], after: str | None, up_to: str | None) -> tuple[int, int]:
@@ -274,15 +284,15 @@ def _bounds(keys: list[str], after: str | None, up_to: str | None) -> tuple[int,
     return start, len(keys) if up_to is None else bisect_right(keys, up_to)
 
 
-def _newest(found: Iterable[Iterable[tuple[str, Entry]]]) -> dict[str, Entry]:
+def _newest(found: Iterable[Iterable[tuple[str, IndexEntry]]]) -> dict[str, IndexEntry]:
     """The entry of each key that is the newest of all; of equals the later one."""
-    newest: dict[str, Entry] = {}
+    newest: dict[str, IndexEntry] = {}
     for entries in found:
         _add(newest, entries)
     return newest
 
 
-def _add(found: dict[str, Entry], entries: Iterable[tuple[str, Entry]]) -> None:
+def _add(found: dict[str, IndexEntry], entries: Iterable[tuple[str, IndexEntry]]) -> None:
     for key, entry in entries:
         before = found.get(key)
         if before is None or entry.at >= before.at:

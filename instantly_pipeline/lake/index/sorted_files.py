@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from instantly_pipeline.lake.layout import storing
+from instantly_pipeline.lake.durable import storing
 
 ROW_GROUP = 1_024  # a sweep reads up to 64 ranges side by side, each with a row group of every run in memory
 BYTES_IN_MEMORY = 48 << 20  # of decoded row groups, of all runs of an index together
@@ -34,7 +34,7 @@ SCHEMA = pa.schema(
 _KEY, _REST = SCHEMA.names[:1], SCHEMA.names[1:]
 
 
-class Entry(NamedTuple):
+class IndexEntry(NamedTuple):
     """The last version of a key; `at` is its `_synced_at` in microseconds since 1970."""
 
     hash: str | None
@@ -66,7 +66,7 @@ class Cache:
         self._kept, self._bytes = {}, 0
 
 
-class Run:
+class SortedFile:
     """One sorted Parquet file of the index."""
 
     def __init__(self, path: Path, cache: Cache) -> None:
@@ -77,7 +77,7 @@ class Run:
         limits = [self._limits_of(number) for number in range(self._file.num_row_groups)]
         self._firsts, self.lasts = [first for first, _ in limits], [last for _, last in limits]
 
-    def lookup(self, wanted: Sequence[str]) -> Iterator[tuple[str, Entry]]:
+    def lookup(self, wanted: Sequence[str]) -> Iterator[tuple[str, IndexEntry]]:
         """The entries of the sorted keys `wanted` that are here."""
         start = 0
         while start < len(wanted) and (number := bisect_left(self.lasts, wanted[start])) < len(self.lasts):
@@ -87,7 +87,7 @@ class Run:
                 yield from self._of_group(number, here)
             start = end
 
-    def range(self, after: str | None, up_to: str | None) -> Iterator[tuple[str, Entry]]:
+    def range(self, after: str | None, up_to: str | None) -> Iterator[tuple[str, IndexEntry]]:
         """The entries of the keys in (after, up_to]."""
         for number in self._groups(after, up_to):
             keys = self._keys(number)
@@ -150,7 +150,7 @@ class Run:
         start = 0 if after is None else bisect_right(self.lasts, after)
         return range(start, len(self.lasts) if up_to is None else bisect_right(self._firsts, up_to))
 
-    def _of_group(self, number: int, wanted: Sequence[str]) -> Iterator[tuple[str, Entry]]:
+    def _of_group(self, number: int, wanted: Sequence[str]) -> Iterator[tuple[str, IndexEntry]]:
         keys = self._keys(number)
         start, end = _bounds(keys, wanted[0], wanted[-1], with_first=True)
         near = keys.slice(start, end - start)
@@ -183,11 +183,11 @@ def _bounds(
     return start, max(end, start)
 
 
-def _entries(keys: pa.Array, rest: pa.RecordBatch) -> Iterator[tuple[str, Entry]]:
-    return zip(keys.to_pylist(), map(Entry, *(column.to_pylist() for column in rest.columns)), strict=True)
+def _entries(keys: pa.Array, rest: pa.RecordBatch) -> Iterator[tuple[str, IndexEntry]]:
+    return zip(keys.to_pylist(), map(IndexEntry, *(column.to_pylist() for column in rest.columns)), strict=True)
 
 
-def run_bytes(entries: Mapping[str, Entry]) -> bytes:
+def file_bytes(entries: Mapping[str, IndexEntry]) -> bytes:
     """A run with these entries."""
     keys = sorted(entries)
     rows = [entries[key] for key in keys]
@@ -199,7 +199,7 @@ def run_bytes(entries: Mapping[str, Entry]) -> bytes:
     return bytes(sink.getvalue())
 
 
-def merged(runs: Sequence[Run]) -> Iterator[pa.Table]:
+def merged(runs: Sequence[SortedFile]) -> Iterator[pa.Table]:
     """The rows of sorted runs in the order of their keys, the newest of each key; of equals the later run's."""
     ends = sorted(last for run in runs for last in run.lasts)
     for after, up_to in pairwise([None, *ends[GROUPS_AT_ONCE - 1 : -1 : GROUPS_AT_ONCE], None]):
@@ -212,7 +212,7 @@ def merged(runs: Sequence[Run]) -> Iterator[pa.Table]:
         yield rows.filter(is_last)
 
 
-def write_run(tables: Iterable[pa.Table], path: Path) -> None:
+def write_sorted(tables: Iterable[pa.Table], path: Path) -> None:
     """Write a run; what goes wrong while the tables are read is not taken for a disk that does not take them."""
     with storing(path):
         writer = pq.ParquetWriter(path, SCHEMA, compression="zstd", write_page_checksum=True)

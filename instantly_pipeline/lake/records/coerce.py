@@ -103,13 +103,13 @@ def _within_calendar(found: pa.Array) -> pa.Array | None:
     return found
 
 
-def fit(value: Any, kind: Type) -> Any:
+def coerce(value: Any, kind: Type) -> Any:
     """One value as the column's Python value; TypeMismatch where it is of another kind."""
-    return None if value is None else _FIT[kind](value)
+    return None if value is None else _COERCE[kind](value)
 
 
-def converted(value: Any, kind: Type) -> bool:
-    """True where `fit` had to turn one JSON type into another (a number sent as text, text sent as a number)."""
+def is_converted(value: Any, kind: Type) -> bool:
+    """True where `coerce` had to turn one JSON type into another (a number sent as text, text sent as a number)."""
     if value is None or kind is Type.JSON:
         return False
     if kind in (Type.INT, Type.FLOAT):
@@ -117,8 +117,8 @@ def converted(value: Any, kind: Type) -> bool:
     return kind is Type.TEXT and not isinstance(value, str)
 
 
-def rounded(value: Any, fitted: Any) -> bool:
-    """True where a number has digits that the double `fit` made of it has not."""
+def is_rounded(value: Any, fitted: Any) -> bool:
+    """True where a number has digits that the double `coerce` made of it has not."""
     return isinstance(fitted, float) and isinstance(value, (int, Decimal)) and fitted != value
 
 
@@ -145,7 +145,7 @@ _INTEGER = re.compile(r"-?(0|[1-9]\d{0,18})\Z")
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?\Z")
 
 
-def _fit_int(value: Any) -> int:
+def _coerce_int(value: Any) -> int:
     if isinstance(value, str) and _INTEGER.match(value):
         value = int(value)
     if isinstance(value, float) and value.is_integer():
@@ -155,7 +155,7 @@ def _fit_int(value: Any) -> int:
     return value
 
 
-def _fit_float(value: Any) -> float:
+def _coerce_float(value: Any) -> float:
     if isinstance(value, str) and _NUMBER.match(value):
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
@@ -166,7 +166,7 @@ def _fit_float(value: Any) -> float:
     raise TypeMismatch(type_name(value))
 
 
-def _fit_text(value: Any) -> str:
+def _coerce_text(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, (dict, list)):
@@ -174,7 +174,7 @@ def _fit_text(value: Any) -> str:
     return to_json(value)
 
 
-def _fit_bool(value: Any) -> bool:
+def _coerce_bool(value: Any) -> bool:
     if isinstance(value, bool):
         return value
     if isinstance(value, (int, float)) and value in (0, 1):
@@ -182,7 +182,7 @@ def _fit_bool(value: Any) -> bool:
     raise TypeMismatch(type_name(value))
 
 
-def _fit_instant(value: Any) -> datetime:
+def _coerce_instant(value: Any) -> datetime:
     if not isinstance(value, str):
         raise TypeMismatch(type_name(value))
     try:
@@ -192,19 +192,19 @@ def _fit_instant(value: Any) -> datetime:
         raise TypeMismatch(type_name(value)) from None
 
 
-def _fit_date(value: Any) -> date:
-    found = _fit_instant(value)
+def _coerce_date(value: Any) -> date:
+    found = _coerce_instant(value)
     if (found.hour, found.minute, found.second, found.microsecond) != (0, 0, 0, 0):
         raise TypeMismatch("text with a time")
     return found.date()
 
 
-_FIT: dict[Type, Callable[[Any], Any]] = {
-    Type.INT: _fit_int,
-    Type.FLOAT: _fit_float,
-    Type.TEXT: _fit_text,
-    Type.BOOL: _fit_bool,
-    Type.INSTANT: _fit_instant,
-    Type.DATE: _fit_date,
+_COERCE: dict[Type, Callable[[Any], Any]] = {
+    Type.INT: _coerce_int,
+    Type.FLOAT: _coerce_float,
+    Type.TEXT: _coerce_text,
+    Type.BOOL: _coerce_bool,
+    Type.INSTANT: _coerce_instant,
+    Type.DATE: _coerce_date,
     Type.JSON: to_json,
 }

@@ -16,11 +16,11 @@ import pyarrow as pa
 from instantly_pipeline.lake.records.canonical import KeyMaker, Record, digest, hash_version, to_json
 from instantly_pipeline.lake.records.coerce import (
     TypeMismatch,
+    coerce,
     column_of,
-    converted,
-    fit,
+    is_converted,
+    is_rounded,
     plain_columns,
-    rounded,
     type_name,
 )
 from instantly_pipeline.lake.records.secrets import cut, is_secret, without_secrets
@@ -91,7 +91,7 @@ class _Found:
             self.drift[Drift(name, "dropped secret")] += 1
 
 
-class Conformer:
+class Normalizer:
     """Turns decoded records of one stream into batches. Holds no state between batches."""
 
     def __init__(self, stream: Stream) -> None:
@@ -231,16 +231,16 @@ class Conformer:
 
     def _value(self, column: Column, key: str, value: Any, extra: Record, found: _Found) -> Any:
         try:
-            fitted = fit(value, column.type)
-        except TypeMismatch as misfit:
+            fitted = coerce(value, column.type)
+        except TypeMismatch as mismatch:
             dropped: list[str] = []
             extra[column.name] = without_secrets(value, dropped)
             found.dropped(dropped)
-            found.anomalies.append(Anomaly(key, column.name, column.type.value, misfit.found, DOES_NOT_FIT))
+            found.anomalies.append(Anomaly(key, column.name, column.type.value, mismatch.found, DOES_NOT_FIT))
             return None
-        if converted(value, column.type):
+        if is_converted(value, column.type):
             found.anomalies.append(Anomaly(key, column.name, column.type.value, type_name(value), "converted"))
-        if rounded(value, fitted):
+        if is_rounded(value, fitted):
             extra[column.name] = value
             reason = "rounded; all digits kept in extra"
             found.anomalies.append(Anomaly(key, column.name, column.type.value, type_name(value), reason))

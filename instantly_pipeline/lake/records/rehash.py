@@ -14,21 +14,21 @@ import pyarrow as pa
 
 from instantly_pipeline.jsontext import loads
 from instantly_pipeline.lake.records.canonical import Record
-from instantly_pipeline.lake.records.normalize import Conformer
+from instantly_pipeline.lake.records.normalize import Normalizer
 from instantly_pipeline.lake.schema import UPSERT
 from instantly_pipeline.streams.model import Stream, Type
 
 
 def rehashed(stream: Stream, table: pa.Table) -> list[str | None]:
     """The hash of each row of a change file, None for deletes."""
-    conformer = Conformer(stream)
+    normalizer = Normalizer(stream)
     types = {column.name: column.type for column in stream.columns if column.name in table.column_names}
     found: list[str | None] = []
     for row in table.to_pylist():
         if row["_op"] != UPSERT:
             found.append(None)
             continue
-        batch = conformer.batch([_record(row, types)])
+        batch = normalizer.batch([_record(row, types)])
         found.append(batch.hashes[0] if batch.hashes else None)
     return found
 

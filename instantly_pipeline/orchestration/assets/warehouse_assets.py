@@ -12,8 +12,8 @@ from typing import Any
 
 import dagster as dg
 
-from instantly_pipeline.lake.layout import new_run_id
 from instantly_pipeline.lake.logs import append_log
+from instantly_pipeline.lake.run_ids import new_run_id
 from instantly_pipeline.orchestration.assets import asset_keys
 from instantly_pipeline.orchestration.assets.check_results import (
     check_result,

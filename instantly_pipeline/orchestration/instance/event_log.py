@@ -22,7 +22,7 @@ from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy.pool import StaticPool
 
-from instantly_pipeline.lake.files import private
+from instantly_pipeline.lake.permissions import private_umask
 from instantly_pipeline.orchestration.instance.home import keep_home
 from instantly_pipeline.settings import leave_to_file
 
@@ -47,7 +47,7 @@ class CachedSqliteEventLogStorage(SqliteEventLogStorage):
         """
         leave_to_file()
         keep_home(Path(config_value["base_dir"]))
-        with private():
+        with private_umask():
             return cls(inst_data=inst_data, **config_value)
 
     @contextmanager
@@ -139,7 +139,7 @@ class CachedSqliteEventLogStorage(SqliteEventLogStorage):
             connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
         )
         db.event.listen(engine, "connect", _no_fsync_per_event)
-        with private():
+        with private_umask():
             if shard not in self._initialized_dbs:
                 self._initdb(engine)
                 self._initialized_dbs.add(shard)

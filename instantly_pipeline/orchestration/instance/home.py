@@ -14,7 +14,7 @@ from yaml import YAMLError
 
 from instantly_pipeline import settings
 from instantly_pipeline.errors import StorageError, UsageError
-from instantly_pipeline.lake.files import keep_private, make_folder, private, set_mode
+from instantly_pipeline.lake.permissions import keep_private, make_folder, private_umask, set_mode
 
 # For a home of the user's own: nothing may be sent, and nothing may redirect this terminal into a file.
 _OVERRIDES = {
@@ -48,7 +48,7 @@ def open_instance() -> dg.DagsterInstance:
         ) from error
     os.environ["DAGSTER_HOME"] = str(home)  # dagster.yaml refers to it
     keep_home(home)
-    with private(), dagster_records(), _readable(home / "dagster.yaml"):
+    with private_umask(), dagster_records(), _readable(home / "dagster.yaml"):
         return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_OVERRIDES))
 
 

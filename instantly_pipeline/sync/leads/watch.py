@@ -12,7 +12,7 @@ from datetime import timedelta
 from instantly_pipeline.api.clock import WRONG
 from instantly_pipeline.lake.change_log import Values
 from instantly_pipeline.lake.index.last_versions import in_micros
-from instantly_pipeline.lake.index.sorted_files import Entry
+from instantly_pipeline.lake.index.sorted_files import IndexEntry
 from instantly_pipeline.streams.model import Type
 from instantly_pipeline.sync.counters import counters_now
 from instantly_pipeline.sync.leads.keyspace import is_timed
@@ -42,7 +42,7 @@ class Watch:
         self._missed_at_tail = False
         self._by_hand = 0
 
-    def see(self, key: str, before: Entry | None, scope: str | None, values: Values | None) -> None:
+    def see(self, key: str, before: IndexEntry | None, scope: str | None, values: Values | None) -> None:
         """A version of `key` was written; `before` is the one before it."""
         if not self._is_on or any((one.low or "") < key and (not one.high or key <= one.high) for one in self._unread):
             return
@@ -56,7 +56,7 @@ class Watch:
         if before is None and outside and not (is_timed(key) and key > (self._tail or "")):
             self._missed_at_tail = True
 
-    def _is_by_hand(self, before: Entry, values: Values) -> bool:
+    def _is_by_hand(self, before: IndexEntry, values: Values) -> bool:
         """Whether all that shows to have happened since the version before is what people do."""
         margin = CLOCKS_DIFFER // timedelta(microseconds=1)  # a lead may be edited between an answer and its landing
         if before.at > in_micros(self._gate.ctx.now() + WRONG):

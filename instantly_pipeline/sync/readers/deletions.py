@@ -15,7 +15,7 @@ from urllib.parse import quote
 import orjson
 
 from instantly_pipeline.errors import BadRequest, Forbidden, NotFound, PlanRequired
-from instantly_pipeline.lake.index.sorted_files import Entry
+from instantly_pipeline.lake.index.sorted_files import IndexEntry
 from instantly_pipeline.sync.readers.asking import together
 from instantly_pipeline.sync.sink import Sink
 
@@ -42,7 +42,7 @@ class _Said(Enum):
 
 
 async def ask_for(
-    sink: Sink, missing: Mapping[str, Entry], witness: tuple[str, str] | None, *, each: bool = False
+    sink: Sink, missing: Mapping[str, IndexEntry], witness: tuple[str, str] | None, *, each: bool = False
 ) -> Missing:
     """Ask for what a list did not show; `witness` is the key and the id of a record that it did.
 
@@ -69,13 +69,13 @@ async def ask_for(
     return found
 
 
-async def _say_all(sink: Sink, missing: Mapping[str, Entry], keys: Iterable[str]) -> dict[str, _Said]:
+async def _say_all(sink: Sink, missing: Mapping[str, IndexEntry], keys: Iterable[str]) -> dict[str, _Said]:
     ordered = sorted(keys)
     answers = await together([_say(sink, key, asked_as(key, missing[key])) for key in ordered])
     return dict(zip(ordered, answers, strict=True))
 
 
-def asked_as(key: str, entry: Entry) -> str:
+def asked_as(key: str, entry: IndexEntry) -> str:
     """The id the API is asked for; where keys are in lower case, as the API spells it."""
     return entry.scope.partition("=")[2] if entry.scope else str(orjson.loads(key)[0])
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from instantly_pipeline.api.client import ApiClient, Page
 from instantly_pipeline.errors import BadRequest, NotFound, PipelineError, StreamError
-from instantly_pipeline.lake.index.sorted_files import Entry
+from instantly_pipeline.lake.index.sorted_files import IndexEntry
 from instantly_pipeline.streams.model import Absent, Stream
 from instantly_pipeline.sync.context import Context, Listing, records_in
 from instantly_pipeline.sync.held_deletions import accepted, hold, release, was_held
@@ -76,7 +76,7 @@ async def read_scan(sink: Sink) -> None:
         await release(sink)
 
 
-async def _missing(sink: Sink, missing: Mapping[str, Entry], shown: _Shown) -> Missing:
+async def _missing(sink: Sink, missing: Mapping[str, IndexEntry], shown: _Shown) -> Missing:
     if not missing or sink.stream.absent is not Absent.DELETED:
         return Missing()
     witness = next(iter(shown.ids.items()), None)

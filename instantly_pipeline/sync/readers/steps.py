@@ -16,7 +16,7 @@ import orjson
 
 from instantly_pipeline.errors import PipelineError
 from instantly_pipeline.lake.checkpoints import Checkpoints
-from instantly_pipeline.lake.index.sorted_files import Entry
+from instantly_pipeline.lake.index.sorted_files import IndexEntry
 from instantly_pipeline.lake.records.canonical import Record
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.sync.collapses import Collapses
@@ -58,7 +58,7 @@ class Day:
 def choose_days(ctx: Context, stream: Stream) -> Due:
     """What is due, from the daily rows the lake knows and from what was read before."""
     done = StepDays(ctx.checkpoints, stream.name)
-    known = ctx.log(DAILY).index.everything()
+    known = ctx.log(DAILY).index.entries()
     days = [day for key, entry in known.items() if (day := _day(key, entry)) and _is_due(ctx, day, entry, done)]
     days.sort(key=lambda day: (day.date, day.campaign), reverse=True)
     bound = len(days) if ctx.request.full else ctx.step_requests
@@ -153,7 +153,7 @@ class StepDays:
         return f"{self._prefix}{orjson.loads(key)[1][:7]}"
 
 
-def _day(key: str, entry: Entry) -> Day | None:
+def _day(key: str, entry: IndexEntry) -> Day | None:
     """The campaign-day of a daily row; None where its key does not name one."""
     try:
         campaign, day = orjson.loads(key)
@@ -162,7 +162,7 @@ def _day(key: str, entry: Entry) -> Day | None:
         return None
 
 
-def _is_due(ctx: Context, day: Day, entry: Entry, done: StepDays) -> bool:
+def _is_due(ctx: Context, day: Day, entry: IndexEntry, done: StepDays) -> bool:
     """A day changed since its steps were read; a closed day read today waits for tomorrow."""
     windows, before = ctx.windows, done.get(day.key)
     if before is None:

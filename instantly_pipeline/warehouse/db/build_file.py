@@ -19,8 +19,8 @@ from pathlib import Path
 import duckdb
 
 from instantly_pipeline.errors import LockedError, StorageError
-from instantly_pipeline.lake.files import alone, make_folder, refuse_links
-from instantly_pipeline.lake.layout import storing
+from instantly_pipeline.lake.durable import storing
+from instantly_pipeline.lake.permissions import detach_hard_link, make_folder, refuse_links
 from instantly_pipeline.warehouse.db import build_state as made
 from instantly_pipeline.warehouse.db import fingerprints as contents
 from instantly_pipeline.warehouse.db.interruption import writing
@@ -59,7 +59,7 @@ def open_build(
     refuse_links(path.parent, spill)
     with storing(path.parent):
         make_folder(spill)
-    alone(path)
+    detach_hard_link(path)
     if _logs(path) and not _is_open_elsewhere(path):
         _remove_logs(path)  # of an earlier version
     config: dict[str, str | bool | int | float | list[str]] = {

@@ -14,7 +14,7 @@ from pathlib import Path
 import orjson
 
 from instantly_pipeline.errors import StorageError
-from instantly_pipeline.lake.layout import write_durably
+from instantly_pipeline.lake.durable import write_durably
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.warehouse.db.sql_text import digest
 from instantly_pipeline.warehouse.models.catalog import Model, given_tables

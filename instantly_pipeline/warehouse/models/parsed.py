@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from instantly_pipeline.errors import ModelError, StorageError
-from instantly_pipeline.lake.layout import write_durably
+from instantly_pipeline.lake.durable import write_durably
 from instantly_pipeline.warehouse.db.sql_text import digest
 
 if TYPE_CHECKING:  # sqlglot: a tenth of a second, and mostly not needed

@@ -22,15 +22,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from instantly_pipeline.errors import PublishRefused, StorageError
-from instantly_pipeline.lake.files import (
-    as_the_user_would,
-    as_the_user_would_have,
-    create,
-    make_folder,
-    refuse_links,
-    set_mode,
-)
-from instantly_pipeline.lake.layout import Layout, fsync_folder, storage_error, storing, write_durably
+from instantly_pipeline.lake.durable import create, fsync_folder, storage_error, storing, write_durably
+from instantly_pipeline.lake.layout import Layout
+from instantly_pipeline.lake.permissions import make_folder, refuse_links, set_mode, user_umask, within_user_umask
 from instantly_pipeline.warehouse.checks.checks import CheckResult
 from instantly_pipeline.warehouse.checks.emptied import mart_file
 from instantly_pipeline.warehouse.db.fingerprints import Contents
@@ -253,9 +247,9 @@ def open_folders(layout: Layout, mode: int) -> None:
 
 def make_way(to: Path) -> int:
     """Make the folder of a file whose name the user gave; the rights that file gets: theirs, without writing."""
-    with storing(to), as_the_user_would():
+    with storing(to), user_umask():
         to.parent.mkdir(parents=True, exist_ok=True)
-    return as_the_user_would_have(0o444)
+    return within_user_umask(0o444)
 
 
 def folder_mode(mode: int) -> int:

@@ -25,7 +25,7 @@ from typing import Any
 import duckdb
 
 from instantly_pipeline.errors import OverdueError, StorageError, UsageError
-from instantly_pipeline.lake.files import refuse_links
+from instantly_pipeline.lake.permissions import refuse_links
 from instantly_pipeline.settings import load
 from instantly_pipeline.warehouse.db.build_file import refused_by_machine
 from instantly_pipeline.warehouse.db.interruption import at_most, reading

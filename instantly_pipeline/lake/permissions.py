@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
-from typing import BinaryIO
 
 from instantly_pipeline.errors import StorageError
 
@@ -29,7 +28,7 @@ _masks: list[int] = []  # those that were there before, the user's own first
 
 
 @contextmanager
-def private() -> Iterator[None]:
+def private_umask() -> Iterator[None]:
     """What is created meanwhile, by whichever library, is its user's alone. The umask is the whole process's."""
     with _changing:
         _masks.append(os.umask(_NOT_THE_USER))
@@ -43,7 +42,7 @@ def private() -> Iterator[None]:
 
 
 @contextmanager
-def as_the_user_would() -> Iterator[None]:
+def user_umask() -> Iterator[None]:
     """What is created meanwhile has the user's own umask: files whose names the user has given."""
     with _changing:
         before = os.umask(_masks[0]) if _masks else None
@@ -54,9 +53,9 @@ def as_the_user_would() -> Iterator[None]:
             os.umask(before)
 
 
-def as_the_user_would_have(mode: int) -> int:
+def within_user_umask(mode: int) -> int:
     """The rights `mode` without those that the user's own umask withholds."""
-    with as_the_user_would(), _changing:
+    with user_umask(), _changing:
         mask = os.umask(_NOT_THE_USER)
         os.umask(mask)
     return mode & ~mask
@@ -72,16 +71,11 @@ def make_folder(folder: Path) -> None:
     folder.mkdir(exist_ok=True)  # where there is a file of that name, this says so
 
 
-def create(path: Path) -> BinaryIO:
-    """A new file of ours to write to. FileExistsError where there is anything of that name, a link too."""
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
-
-
 def append_to(path: Path) -> TextIOWrapper:
     """A file of ours to write to at its end. OSError, and StorageError where it or its folder is a link."""
     refuse_links(path.parent)
     make_folder(path.parent)
-    alone(path)
+    detach_hard_link(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
     return os.fdopen(os.open(path, flags, 0o600), "a", encoding="utf-8")
 
@@ -97,7 +91,7 @@ def refuse_links(*places: Path) -> None:
             )
 
 
-def everything(folder: Path) -> Iterator[Found]:
+def walk(folder: Path) -> Iterator[Found]:
     """The folder and all that is in it, at any depth; links are not followed. Nothing where it is not there."""
     if os.path.lexists(folder):
         yield folder
@@ -118,7 +112,7 @@ def keep_private(*folders: Path) -> None:
     What belongs to another user stays as it is, and `doctor` names it.
     """
     for folder in folders:
-        for found in everything(folder):
+        for found in walk(folder):
             if found.is_symlink():
                 refuse_links(Path(found))
             if is_wider(found):
@@ -146,7 +140,7 @@ def is_wider(found: Found, than: int = 0) -> bool:
     return not stat.S_ISLNK(mode) and bool(mode & _NOT_THE_USER & ~than)
 
 
-def alone(path: Path) -> None:
+def detach_hard_link(path: Path) -> None:
     """See to it that a file that is written in place has no other name: not a link, not a hard link.
 
     The other name of a hard link, such as one in a copy made by `cp -al`, keeps what is there; ours begins anew.

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instantly_pipeline.lake.records.coerce import converted, fit, plain_columns
+from instantly_pipeline.lake.records.coerce import coerce, is_converted, plain_columns
 from instantly_pipeline.streams.model import Type
 
 from .helpers import THINGS
@@ -38,8 +38,8 @@ def test_a_column_taken_at_once_holds_what_each_value_by_itself_becomes(rows: li
     for column in COLUMNS:
         if column.name in found:
             values = [row.get(column.name) for row in rows]
-            assert found[column.name].to_pylist() == [fit(value, column.type) for value in values]
-            assert not any(converted(value, column.type) for value in values)
+            assert found[column.name].to_pylist() == [coerce(value, column.type) for value in values]
+            assert not any(is_converted(value, column.type) for value in values)
 
 
 def test_well_formed_records_leave_no_column_to_be_looked_at() -> None:

@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from instantly_pipeline.errors import StorageError
 from instantly_pipeline.jsontext import loads
 from instantly_pipeline.lake.change_log import WriterClock, last_written
-from instantly_pipeline.lake.index import last_versions as index_module
-from instantly_pipeline.lake.layout import Layout, open_lake, storage_error
+from instantly_pipeline.lake.durable import storage_error
+from instantly_pipeline.lake.format import open_lake
+from instantly_pipeline.lake.index import last_versions
+from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.streams.model import Column, Type
 from tests.lake.helpers import THINGS, Writer
 
@@ -90,9 +92,9 @@ def test_an_index_that_was_lost_is_rebuilt_from_the_log(tmp_path: Path) -> None:
     writer = Writer(tmp_path)
     writer.run({"id": "1", "campaign": "c"}, {"id": "2", "list_id": "l"}, {"id": "3"})
     writer.run(deleted=('["3"]',))
-    before = writer.open().index.everything()
+    before = writer.open().index.entries()
     shutil.rmtree(tmp_path / "lake" / "index")
-    assert writer.open().index.everything() == before
+    assert writer.open().index.entries() == before
     assert counts(writer.run({"id": "1", "campaign": "c"}, {"id": "2", "list_id": "l"})) == (0, 0, 0, 2)
 
 
@@ -107,7 +109,7 @@ def test_a_damaged_index_is_rebuilt_from_the_log(tmp_path: Path) -> None:
 def test_what_was_landed_before_a_kill_is_replayed(tmp_path: Path) -> None:
     writer = Writer(tmp_path)
     killed = writer.open()
-    killed.append(killed.conform([{"id": "1", "name": "a"}]))  # and no close: the index was never written
+    killed.append(killed.normalize([{"id": "1", "name": "a"}]))  # and no close: the index was never written
     assert counts(writer.run({"id": "1", "name": "a"}, {"id": "2"})) == (1, 0, 0, 1)
 
 
@@ -129,8 +131,8 @@ def test_the_index_says_what_the_log_says_whatever_the_runs(
     writer = Writer(tmp_path_factory.mktemp("lake"))
     expected: dict[str, str] = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(index_module, "MOST_RUNS", 2)
-        patch.setattr(index_module, "ROWS_IN_MEMORY", 5)
+        patch.setattr(last_versions, "MOST_FILES", 2)
+        patch.setattr(last_versions, "ROWS_IN_MEMORY", 5)
         for step in steps:
             keys = {f'["{number}"]': name for number, name in step.items()}
             writer.run(

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from instantly_pipeline.jsontext import loads
-from instantly_pipeline.lake.records.normalize import Conformer, Drift, Rejected
+from instantly_pipeline.lake.records.normalize import Drift, Normalizer, Rejected
 from instantly_pipeline.streams.registry import all_streams
 from tests.lake.helpers import THINGS
 
 
 def row(record: dict[str, Any]) -> dict[str, Any]:
-    return Conformer(THINGS).batch([{"id": "1", **record}]).table.to_pylist()[0]
+    return Normalizer(THINGS).batch([{"id": "1", **record}]).table.to_pylist()[0]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_value_that_fits_is_stored_as_the_columns_type(column: str, sent: Any,
     ],
 )
 def test_a_value_that_does_not_fit_is_null_there_kept_in_extra_and_noted(column: str, sent: Any) -> None:
-    batch = Conformer(THINGS).batch([{"id": "1", column: sent}, {"id": "2", "count": 7, "name": "fine"}])
+    batch = Normalizer(THINGS).batch([{"id": "1", column: sent}, {"id": "2", "count": 7, "name": "fine"}])
     odd, fine = batch.table.to_pylist()
     assert odd[column] is None
     assert json.loads(odd["extra"]) == {column: sent}
@@ -82,12 +82,12 @@ def test_a_value_that_does_not_fit_is_null_there_kept_in_extra_and_noted(column:
 
 
 def test_a_note_never_holds_the_value() -> None:
-    batch = Conformer(THINGS).batch([{"id": "1", "count": "jane@example.com", "made_at": "jane@example.com"}])
+    batch = Normalizer(THINGS).batch([{"id": "1", "count": "jane@example.com", "made_at": "jane@example.com"}])
     assert "jane" not in repr(batch.anomalies)
 
 
 def test_a_converted_value_is_noted_but_not_doubled_into_extra() -> None:
-    batch = Conformer(THINGS).batch([{"id": "1", "count": "12"}])
+    batch = Normalizer(THINGS).batch([{"id": "1", "count": "12"}])
     assert [o.reason for o in batch.anomalies] == ["converted"]
     assert batch.table["extra"].to_pylist() == [None]
 
@@ -106,7 +106,7 @@ def test_a_converted_value_is_noted_but_not_doubled_into_extra() -> None:
 def test_a_number_too_large_for_its_column_is_null_there_and_kept_in_extra(
     column: str, number: str, found: str
 ) -> None:
-    batch = Conformer(THINGS).batch([loads(f'{{"id": "1", "{column}": {number}}}'.encode())])
+    batch = Normalizer(THINGS).batch([loads(f'{{"id": "1", "{column}": {number}}}'.encode())])
     [stored] = batch.table.to_pylist()
     assert stored[column] is None
     assert loads(stored["extra"].encode()) == loads(f'{{"{column}": {number}}}'.encode())
@@ -115,7 +115,7 @@ def test_a_number_too_large_for_its_column_is_null_there_and_kept_in_extra(
 
 @pytest.mark.parametrize("number", ["0.1234567890123456789", str(2**60 + 1)])
 def test_a_number_with_more_digits_than_a_double_is_rounded_in_its_column_and_whole_in_extra(number: str) -> None:
-    batch = Conformer(THINGS).batch([loads(f'{{"id": "1", "score": {number}}}'.encode())])
+    batch = Normalizer(THINGS).batch([loads(f'{{"id": "1", "score": {number}}}'.encode())])
     [stored] = batch.table.to_pylist()
     assert (stored["score"], stored["extra"]) == (float(number), f'{{"score":{number}}}')
     assert [o.reason for o in batch.anomalies] == ["rounded; all digits kept in extra"]
@@ -123,21 +123,21 @@ def test_a_number_with_more_digits_than_a_double_is_rounded_in_its_column_and_wh
 
 def test_numbers_in_json_columns_unknown_fields_and_records_without_a_key_keep_their_digits() -> None:
     text = '{"n":[123456789012345678901234567890,0.1234567890123456789,-9223372036854775809]}'
-    batch = Conformer(THINGS).batch([{"id": "1", "more": loads(text.encode()), "new": loads(text.encode())}])
+    batch = Normalizer(THINGS).batch([{"id": "1", "more": loads(text.encode()), "new": loads(text.encode())}])
     [stored] = batch.table.to_pylist()
     assert (stored["more"], stored["extra"]) == (text, f'{{"new":{text}}}')
-    assert Conformer(THINGS).batch([{"new": loads(text.encode())}]).keyless == [f'{{"new":{text}}}']
+    assert Normalizer(THINGS).batch([{"new": loads(text.encode())}]).keyless == [f'{{"new":{text}}}']
 
 
 def test_unknown_fields_are_kept_whole_and_counted_as_drift() -> None:
-    batch = Conformer(THINGS).batch([{"id": "1", "mood": {"a": [1, None]}}, {"id": "2", "mood": 3}])
+    batch = Normalizer(THINGS).batch([{"id": "1", "mood": {"a": [1, None]}}, {"id": "2", "mood": 3}])
     assert [json.loads(x) for x in batch.table["extra"].to_pylist()] == [{"mood": {"a": [1, None]}}, {"mood": 3}]
     assert batch.drift[Drift("mood", "new field")] == 2
 
 
 @pytest.mark.parametrize("lead", [{"id": "1", "email": "a@b.example", "status": "odd"}, {"id": "1"}, {"email": "x"}])
 def test_a_record_of_known_fields_is_the_same_row_beside_one_with_unknown_fields(lead: dict[str, Any]) -> None:
-    leads = Conformer(all_streams()["leads"])
+    leads = Normalizer(all_streams()["leads"])
     alone, beside = leads.batch([lead]), leads.batch([lead, {"id": "2", "mood": 1}])
     assert alone.table.to_pylist() == beside.table.to_pylist()[:-1]
     assert (alone.keys, alone.scopes) == (beside.keys[:-1], beside.scopes[:-1])
@@ -147,19 +147,19 @@ def test_a_record_of_known_fields_is_the_same_row_beside_one_with_unknown_fields
 
 
 def test_new_enum_numbers_and_missing_fields_are_drift() -> None:
-    batch = Conformer(THINGS).batch([{"id": "1", "status": 9}, {"id": "2", "status": 1}, {"name": "no id"}])
+    batch = Normalizer(THINGS).batch([{"id": "1", "status": 9}, {"id": "2", "status": 1}, {"name": "no id"}])
     assert batch.drift[Drift("status", "new value 9")] == 1
     assert batch.drift[Drift("id", "missing field")] == 1
 
 
 def test_a_record_without_a_key_is_handed_back_whole() -> None:
-    batch = Conformer(THINGS).batch([{"name": "x", "id": None}])
+    batch = Normalizer(THINGS).batch([{"name": "x", "id": None}])
     assert batch.rejected == [Rejected('{"name":"x","id":null}', "no key")]
     assert batch.table.num_rows == 0
 
 
 def test_the_last_of_several_records_with_one_key_counts() -> None:
-    batch = Conformer(THINGS).batch([{"id": "1", "name": "a"}, {"id": "2"}, {"id": "1", "name": "b"}])
+    batch = Normalizer(THINGS).batch([{"id": "1", "name": "a"}, {"id": "2"}, {"id": "1", "name": "b"}])
     assert {r["id"]: r["name"] for r in batch.table.to_pylist()} == {"1": "b", "2": None}
 
 
@@ -170,7 +170,7 @@ def test_an_alias_fills_its_column_unless_the_name_itself_has_a_value() -> None:
 
 
 def test_an_alias_and_the_name_hash_alike() -> None:
-    batches = [Conformer(THINGS).batch([{"id": "1", field: "x"}]) for field in ("name", "title")]
+    batches = [Normalizer(THINGS).batch([{"id": "1", field: "x"}]) for field in ("name", "title")]
     assert batches[0].hashes == batches[1].hashes
 
 
@@ -180,14 +180,14 @@ def test_secrets_of_accounts_and_api_keys_are_dropped_at_any_depth_and_under_unk
     key = {"id": "1", "name": "n", "key": "SECRET", "api_secret": "SECRET"}
     lead = {"id": "1", "x_api_token": "SECRET"}
     for stream, record in (("accounts", account), ("api_keys", key), ("leads", lead)):
-        batch = Conformer(streams[stream]).batch([record])
+        batch = Normalizer(streams[stream]).batch([record])
         assert "SECRET" not in json.dumps(batch.table.to_pylist(), default=str)
         assert batch.table.num_rows == 1
 
 
 def test_custom_variables_are_kept_whatever_they_are_called() -> None:
     payload = {"password": "kept", "Token count": 3}
-    batch = Conformer(all_streams()["leads"]).batch([{"id": "1", "payload": payload}])
+    batch = Normalizer(all_streams()["leads"]).batch([{"id": "1", "payload": payload}])
     assert json.loads(batch.table["payload"].to_pylist()[0]) == payload
 
 
@@ -198,7 +198,7 @@ def test_custom_variables_are_kept_whatever_they_are_called() -> None:
 )  # fmt: skip
 def test_a_field_called_like_a_secret_is_dropped_from_any_unknown_field_and_noted(name: str) -> None:
     sent = {"id": "1", "hooks": [{"headers": {name: "SECRET", "kept": 1}}], name: {"x": "SECRET"}}
-    batch = Conformer(THINGS).batch([sent])
+    batch = Normalizer(THINGS).batch([sent])
     assert json.loads(batch.table["extra"].to_pylist()[0]) == {"hooks": [{"headers": {"kept": 1}}]}
     assert batch.drift[Drift(name, "dropped secret")] == 2
     assert "SECRET" not in repr(batch)
@@ -218,10 +218,10 @@ def test_a_secret_in_a_value_that_does_not_fit_its_column_is_dropped() -> None:
 
 
 def test_json_columns_lose_secrets_only_where_the_stream_declares_some() -> None:
-    account = Conformer(all_streams()["accounts"]).batch([{"email": "a@x", "warmup": {"pass": "SECRET", "limit": 1}}])
+    account = Normalizer(all_streams()["accounts"]).batch([{"email": "a@x", "warmup": {"pass": "SECRET", "limit": 1}}])
     assert account.table["warmup"].to_pylist() == ['{"limit":1}']
     both = {"id": "1", "payload": {"pass": "kept"}, "custom_variables": {"token": "kept too"}}
-    lead = Conformer(all_streams()["leads"]).batch([both]).table.to_pylist()[0]
+    lead = Normalizer(all_streams()["leads"]).batch([both]).table.to_pylist()[0]
     assert json.loads(lead["payload"]) == {"pass": "kept"}
     assert json.loads(lead["extra"]) == {"custom_variables": {"token": "kept too"}}
 
@@ -237,13 +237,13 @@ def nested(levels: int) -> Any:
 @pytest.mark.parametrize("column", ["more", "unknown"])
 def test_a_record_nested_too_deeply_is_rejected_alone(levels: int, column: str) -> None:
     deep = {"id": "1", "password": "SECRET", column: nested(levels)}
-    conformer = Conformer(THINGS)
-    batch = conformer.batch([{"id": "0"}, deep, {"id": "2"}])
+    normalizer = Normalizer(THINGS)
+    batch = normalizer.batch([{"id": "0"}, deep, {"id": "2"}])
     assert batch.keys == ['["0"]', '["2"]']
     assert [one.reason for one in batch.rejected] == ["nested too deeply"]
     assert json.loads(batch.rejected[0].text)["id"] == "1"
     assert "SECRET" not in batch.rejected[0].text
-    assert conformer.keys([deep]) == ['["1"]']
+    assert normalizer.keys([deep]) == ['["1"]']
 
 
 def test_a_record_of_many_levels_is_stored() -> None:
@@ -251,12 +251,12 @@ def test_a_record_of_many_levels_is_stored() -> None:
 
 
 def test_a_record_without_a_key_that_is_nested_too_deeply_is_rejected_as_well() -> None:
-    batch = Conformer(THINGS).batch([{"unknown": nested(600)}])
+    batch = Normalizer(THINGS).batch([{"unknown": nested(600)}])
     assert [one.reason for one in batch.rejected] == ["nested too deeply"]
 
 
 def test_two_different_records_with_one_key_are_noted_and_equal_ones_are_not() -> None:
-    batch = Conformer(THINGS).batch([{"id": "1"}, {"id": "1", "name": None}, {"id": "2"}, {"id": "2", "name": "b"}])
+    batch = Normalizer(THINGS).batch([{"id": "1"}, {"id": "1", "name": None}, {"id": "2"}, {"id": "2", "name": "b"}])
     assert [(o.key, o.column, o.reason) for o in batch.anomalies] == [
         ('["2"]', "id", "two records with one key; the later one is kept")
     ]

@@ -1,0 +1,93 @@
+"""Whether a data directory is one we can read and write: the format version at its root, and the API it belongs to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from instantly_pipeline.errors import StorageError, UsageError
+from instantly_pipeline.lake.durable import storing, write_durably
+from instantly_pipeline.lake.layout import Layout
+from instantly_pipeline.lake.names import folder_name, id_in
+from instantly_pipeline.lake.permissions import walk
+
+FORMAT_VERSION = 1
+
+
+def open_lake(layout: Layout, *, origin: str | None = None) -> None:
+    """Make sure this is a lake we can write to: format version, and the API's origin it belongs to.
+
+    A new data directory takes the current format and `origin`; an existing one refuses another of either. What a killed
+    writer left half-written is removed: the caller holds the data directory's lock.
+    """
+    _check_format(layout)
+    with storing(layout.lake):
+        _rename_folders(layout)
+        for found in walk(layout.lake):
+            if found.name.endswith(".tmp") and not found.is_dir():
+                Path(found).unlink()
+    if origin is not None:
+        _check_origin(layout, origin)
+
+
+def _rename_folders(layout: Layout) -> None:
+    """Give the folders of workspaces today's names: earlier versions kept capitals and some signs as they are."""
+    folders = [path for area in (layout.changes, layout.meta, layout.lake / "index") for path in area.glob("*/ws=*")]
+    for folder in (*folders, *(layout.lake / "state").glob("ws=*")):
+        wanted = folder_name(id_in(folder.name))
+        if folder.name != wanted and not (layout.names / folder.name).exists():
+            layout.note_name(id_in(folder.name))
+            folder.rename(folder.with_name(wanted))
+
+
+def check_lake(layout: Layout, *, origin: str) -> str:
+    """What `open_lake` checks, without writing anything: the origin the lake's data was read from, if it has any."""
+    if (layout.lake / "FORMAT").exists():
+        _check_format(layout)
+    named = layout.lake / "ORIGIN"
+    found = _text(named) if named.exists() else ""
+    if (found and "\ufffd" not in found) or any(layout.changes.glob("*/ws=*")):
+        _check_origin(layout, origin)  # it writes only where there is neither a name nor data
+    return found
+
+
+def _check_format(layout: Layout) -> None:
+    path = layout.lake / "FORMAT"
+    if not path.exists():
+        write_durably(path, f"{FORMAT_VERSION}\n".encode())
+        return
+    found = _text(path)
+    if found != str(FORMAT_VERSION):
+        raise StorageError(
+            f"{layout.lake} is in format {found!r}; this version reads and writes format {FORMAT_VERSION}. "
+            "Use the version of instantly-pipeline that wrote it, or another INSTANTLY_DATA_DIR."
+        )
+
+
+def _check_origin(layout: Layout, origin: str) -> None:
+    path = layout.lake / "ORIGIN"
+    found = _text(path) if path.exists() else ""
+    if not found or "\ufffd" in found:
+        if any(layout.changes.glob("*/ws=*")):
+            raise UsageError(
+                f"{layout.root} holds data, and {path} does not say from which API. Write its address into that file, "
+                f"one line such as {origin}, or set INSTANTLY_DATA_DIR to another folder. Nothing was changed."
+            )
+        write_durably(path, f"{origin}\n".encode())
+        return
+    if _kind(found) != _kind(origin):
+        raise UsageError(
+            f"{layout.root} holds data read from {found}, and INSTANTLY_BASE_URL is {origin}. "
+            "Mixing them would take one's records for the other's. Set INSTANTLY_DATA_DIR to another folder, "
+            f"or, if the API has moved, put the new address into {path}."
+        )
+
+
+def _text(path: Path) -> str:
+    with storing(path):
+        return path.read_text("utf-8", errors="replace").strip()
+
+
+def _kind(origin: str) -> str:
+    """Loopback servers are one origin whatever their port: a local sandbox gets a new port at each start."""
+    host = origin.split("://", 1)[-1].split("/", 1)[0].rsplit(":", 1)[0]
+    return "loopback" if host in {"localhost", "127.0.0.1", "[::1]"} else origin.removesuffix(":443")
