@@ -38,16 +38,16 @@ def cli() -> None:
 
 
 @cli.command(short_help="Read what has changed, build the tables, publish them.")
-@click.option("--streams", metavar="A,B", help="Only these streams, by name; what they need is read first.")
+@click.option("--streams", metavar="A,B", help="Only these streams; the streams they need are read first.")
 @click.option("--workspace", "workspaces", metavar="NAME", multiple=True, help="Only this workspace; may be repeated.")
-@click.option("--full", is_flag=True, help="Read everything again, moved or not.")
-@click.option("--accept-deletes", is_flag=True, help="Let held deletions through, after asking the API once more.")
-@click.option("--wait", is_flag=True, help="Wait where another command is writing, instead of ending with code 2.")
+@click.option("--full", is_flag=True, help="Read everything again, changed or not.")
+@click.option("--accept-deletes", is_flag=True, help="Carry out held deletions, after asking the API once more.")
+@click.option("--wait", is_flag=True, help="Wait while another command is writing, instead of ending with code 2.")
 def sync(streams: str | None, workspaces: tuple[str, ...], full: bool, accept_deletes: bool, wait: bool) -> int:
     """Read what has changed, build the tables, check and publish them.
 
     The same run as a scheduled one, and shown in Dagster's UI (`make ui`). It can be stopped at any time; the next one
-    goes on. Exit code 0: all well. 1: nothing was published. 2: wrong command, setting or lock. 3: published, with
+    continues. Exit code 0: all well. 1: nothing was published. 2: wrong command, setting or lock. 3: published, with
     something skipped, failed or held.
 
     \b
@@ -63,16 +63,16 @@ def sync(streams: str | None, workspaces: tuple[str, ...], full: bool, accept_de
     )  # fmt: skip
 
 
-@cli.command(short_help="What a sync would ask for, and how long that takes.")
-@click.option("--streams", metavar="A,B", help="Only these streams, by name, and what they need.")
+@cli.command(short_help="How many requests a sync needs, how long that takes, and why.")
+@click.option("--streams", metavar="A,B", help="Only these streams, and the streams they need.")
 @click.option("--workspace", "workspaces", metavar="NAME", multiple=True, help="Only this workspace; may be repeated.")
 @click.option("--full", is_flag=True, help="As `sync --full`, which reads everything again.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 def plan(streams: str | None, workspaces: tuple[str, ...], full: bool, as_json: bool) -> int:
-    """Say what a sync with the same options would ask for: requests and minutes by stream, and why.
+    """Show how many requests a sync with the same options needs: requests and minutes by stream, and why.
 
-    It asks for at most five things besides the list of campaigns, and writes nothing. What was never read can only be
-    estimated, and is shown with a range. Exit code 0: all well. 1: no key opens anything. 2: wrong command or setting.
+    It sends at most five requests besides the list of campaigns, and writes nothing. The cost of what was never read is
+    an estimate, shown as a range. Exit code 0: all well. 1: no key is accepted. 2: wrong command or setting.
     3: some workspaces cannot be read.
 
     \b
@@ -88,9 +88,9 @@ def plan(streams: str | None, workspaces: tuple[str, ...], full: bool, as_json: 
 @cli.command(short_help="Whether a sync would work: settings, keys, disk.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 def doctor(as_json: bool) -> int:
-    """Look at the settings, what each key opens and may read, the data directory and the published file.
+    """Check the settings, what each key opens and may read, the data directory and the published file.
 
-    Each line says what to do where something is wrong. It asks every address of the API once and writes nothing. Exit
+    Each line says what to do if something is wrong. It calls every endpoint once and writes nothing. Exit
     code 0: all well. 2: a setting, a key or the data directory is wrong. 3: some streams cannot be read, or the
     published file cannot be opened.
 
@@ -117,20 +117,19 @@ def status(as_json: bool) -> int:
     return status_command(as_json=as_json)
 
 
-@cli.command(short_help="Answer one SQL statement from the published file.")
+@cli.command(short_help="Run one SQL statement on the published file.")
 @click.argument("sql")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N rows (a table: 100 unless given).")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
-              help="Stop after so many seconds, with exit code 124.")  # fmt: skip
+              help="Stop after SECONDS, with exit code 124.")  # fmt: skip
 @click.option(
-    "--build", is_flag=True, help="Ask the tables as last built, published or not: for rows a check failed on."
+    "--build", is_flag=True, help="Query the tables as last built, published or not: to see rows that fail a check."
 )
 def query(sql: str, form: str, limit: int | None, timeout: float | None, build: bool) -> int:
-    """Answer one SQL statement from the published file, read-only; `-` reads it from standard input.
+    """Run one SQL statement on the published file, read-only; `-` reads it from standard input.
 
-    It takes at most INSTANTLY_MEMORY_LIMIT; what a statement needs beyond that it writes to a temporary folder in the
-    data directory.
+    It uses at most INSTANTLY_MEMORY_LIMIT of memory, and spills the rest to a temporary folder in the data directory.
 
     \b
     Example:
@@ -144,11 +143,11 @@ def query(sql: str, form: str, limit: int | None, timeout: float | None, build: 
 
 @cli.command(short_help="Write one HTML page of what is published.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-              help="Where to; publish/report.html of the data directory unless given.")  # fmt: skip
+              help="Default: publish/report.html of the data directory.")  # fmt: skip
 def report(out: Path | None) -> int:
     """Write one HTML page of what is published: targets, trend, campaigns, funnel, steps, senders, runway, freshness.
 
-    The page is one file that loads nothing from elsewhere; it can be mailed or printed. It holds sums, never a
+    The page is one file that loads nothing from elsewhere; it can be mailed or printed. It contains sums, never a
     contact's data. The published file is only read.
 
     \b
@@ -164,14 +163,14 @@ def report(out: Path | None) -> int:
 @cli.command(short_help="Write one mart as CSV, Parquet or xlsx.")
 @click.argument("mart")
 @click.option("--format", "form", type=click.Choice(["csv", "parquet", "xlsx"]), required=True,
-              help="For a spreadsheet take xlsx.")  # fmt: skip
+              help="For a spreadsheet use xlsx.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE",
-              help="Instead of <mart>.<format> in the current folder. A file that is there is replaced.")  # fmt: skip
+              help="Default: <mart>.<format> in the current folder. An existing file is replaced.")  # fmt: skip
 def export(mart: str, form: str, out: Path | None) -> int:
     """Write all rows of one mart of the published file, such as rpt_campaign_summary. Times are UTC.
 
-    csv and parquet hold every text as it is. In xlsx, which holds 1,048,575 rows, a text is never a formula; a
-    spreadsheet that opens the CSV may take one that begins with = + - or @ for one.
+    csv and parquet keep every text as it is. In xlsx, which has room for 1,048,575 rows, a text is never a formula; a
+    spreadsheet that opens the CSV may read a text that begins with = + - or @ as one.
 
     \b
     Example:
@@ -184,21 +183,21 @@ def export(mart: str, form: str, out: Path | None) -> int:
 
 
 @cli.command(short_help="Serve a local Instantly API.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes a free one.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 picks a free one.")
 @click.option("--key", default="sandbox-key", show_default=True, help="The key it accepts.")
 @click.option("--profile", type=click.Choice(["live", "seed"]), default="live", show_default=True,
-              help="Answer as the live API does, or as an older description of it says.")  # fmt: skip
-@click.option("--seed", type=int, default=7, show_default=True, help="The same seed is the same world.")
+              help="Answer as the live API does, or as an older description of it.")  # fmt: skip
+@click.option("--seed", type=int, default=7, show_default=True, help="The same seed gives the same world.")
 @click.option("--days", type=click.IntRange(min=1), default=90, show_default=True, help="Days of history.")
 @click.option("--now", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"]), metavar="T",
-              help="Where the world ends, in UTC; the real now unless given.")  # fmt: skip
+              help="When the world ends, in UTC. Default: now.")  # fmt: skip
 @click.option("--campaigns", type=click.IntRange(min=0), default=12, show_default=True)
 @click.option("--leads", type=click.IntRange(min=0), default=5000, show_default=True)
 @click.option("--accounts", type=click.IntRange(min=0), default=24, show_default=True, help="Sending accounts.")
 @click.option("--workspaces", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--unlimited", is_flag=True, help="Without a rate limit.")
 def sandbox(port: int, now: datetime | None, unlimited: bool, **world: object) -> int:
-    """Serve a local Instantly API with a small world behind it, until Ctrl-C.
+    """Serve a local Instantly API with a small, made-up business behind it, until Ctrl-C.
 
     \b
     Example:
@@ -210,20 +209,22 @@ def sandbox(port: int, now: datetime | None, unlimited: bool, **world: object) -
 
 
 _WAIT = click.option(
-    "--wait", is_flag=True, help="Wait where another command is writing, instead of ending with code 2."
+    "--wait", is_flag=True, help="Wait while another command is writing, instead of ending with code 2."
 )
 
 
-@cli.command(short_help="Make the tables anew from the lake, or as they once were.")
+@cli.command(short_help="Rebuild the tables from the lake, or as once published.")
 @click.option("--as-of", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"]), metavar="T",
-              help="As published last at or before T (UTC; a date alone is its midnight).")  # fmt: skip
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="With --as-of: where to.")
+              help="As last published at or before T (UTC; a date means its midnight).")  # fmt: skip
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="With --as-of: the file to write."
+)
 @_WAIT
 def rebuild(as_of: datetime | None, out: Path | None, wait: bool) -> int:
-    """Make the tables anew from the lake alone, and publish them. Asks the API nothing.
+    """Rebuild the tables from the lake alone, and publish them. Sends no request.
 
-    With --as-of the tables as a past run published them go to a file of their own, publish/as-of-<T>.duckdb. The path
-    of the file is printed.
+    With --as-of the tables of a past publication are written to a file of their own, publish/as-of-<T>.duckdb. The
+    path of the file is printed.
 
     \b
     Example:
@@ -235,10 +236,10 @@ def rebuild(as_of: datetime | None, out: Path | None, wait: bool) -> int:
     return rebuild_command(as_of=as_of, out=out, wait=wait)
 
 
-@cli.command(short_help="Build the tables and ask every check; publish nothing.")
+@cli.command(short_help="Build the tables and run every check; publish nothing.")
 @_WAIT
 def check(wait: bool) -> int:
-    """Build the tables from the lake and ask every check, without publishing. Exit code 1 where a blocking one fails.
+    """Build the tables from the lake and run every check, without publishing. Exit code 1 if a blocking check fails.
 
     \b
     Example:
@@ -249,10 +250,10 @@ def check(wait: bool) -> int:
     return check_command(wait=wait)
 
 
-@cli.command(short_help="Join the many small files of past days.")
+@cli.command(short_help="Merge the many small files of past days.")
 @_WAIT
 def compact(wait: bool) -> int:
-    """Join the files of past days into one a day and stream; no answer changes, and readers are not disturbed.
+    """Merge the files of past days into one per day and stream; no result changes, and readers are not disturbed.
 
     \b
     Example:
@@ -280,9 +281,9 @@ def reset(streams: str, wait: bool) -> int:
 
 @cli.command(short_help="Two syncs of a local sandbox, from nothing to marts.")
 def demo() -> int:
-    """Two syncs of a local sandbox with 12 campaigns and 5,000 leads, and the tables made of them.
+    """Two syncs of a local sandbox with 12 campaigns and 5,000 leads, and their tables and report.
 
-    Needs no key and no network. It writes demo-data/ (never data/) and starts anew each time.
+    Needs no key and no network. It writes demo-data/ (never data/) and starts over each time.
 
     \b
     Example:

@@ -15,7 +15,9 @@ from markupsafe import Markup
 from instantly_pipeline.errors import UsageError
 from instantly_pipeline.lake.durable import storage_error
 from instantly_pipeline.lake.permissions import refuse_links
-from instantly_pipeline.report import charts, tell, words
+from instantly_pipeline.lake.files import refuse_links
+from instantly_pipeline.lake.layout import storage_error
+from instantly_pipeline.report import charts, narrative, words
 from instantly_pipeline.report.read import Facts, Row, read_facts
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -37,9 +39,9 @@ def make_page(published_file: Path, *, now: datetime) -> Page:
     facts = read_facts(published_file)
     as_of = min((row["as_of"].replace(tzinfo=UTC) for row in facts.workspaces if row["as_of"]), default=None)
     lag = facts.workspaces[0]["max_lag_hours"] if facts.workspaces else None
-    age, is_old = tell.age(now, as_of, lag)
+    age, is_old = narrative.age(now, as_of, lag)
     html = _templates().get_template("page.html").render(
-        facts=facts, now=now, as_of=as_of, age=age, is_old=is_old, overview=tell.overview(facts),
+        facts=facts, now=now, as_of=as_of, age=age, is_old=is_old, overview=narrative.overview(facts),
         workspaces=[_workspace(facts, row, place) for place, row in enumerate(_shown(facts), 1)],
     )  # fmt: skip
     return Page(html, len(facts.workspaces), as_of, is_old)
@@ -92,18 +94,18 @@ def _workspace(facts: Facts, workspace: Row, place: int) -> Row:
         "as_of": workspace["as_of"],
         "rows": rows,
         "sums": sums,
-        "tiles": tell.tiles(facts, key),
-        "notes": tell.attention(facts, key),
+        "tiles": narrative.tiles(facts, key),
+        "notes": narrative.attention(facts, key),
         # the streams that were read; in a file that says nothing of any, what has no rows is taken for nothing
         "read": {row["stream"] for row in rows["freshness"] if row["last_success_at"]},
-        "funnel": tell.funnel(sums["funnel"]),
+        "funnel": narrative.funnel(sums["funnel"]),
         "trend": charts.trend(days, bounce_limit) if days else None,
         "bounce_limit": bounce_limit,
         "capacity": charts.capacity(to_come) if any(row["daily_limit"] for row in to_come) else None,
-        "reply_scale": tell.scale_of(rows["campaigns"], "reply_rate", "reply_rate_high"),
-        "step_scale": tell.scale_of(rows["steps"], "replies_per_1000", "replies_per_1000_high"),
-        "variant_scale": tell.scale_of(rows["variants"], "posterior_mean", "posterior_high"),
-        "bounce_scale": tell.scale_of(rows["senders"], "bounce_rate", "bounce_rate_high"),
+        "reply_scale": narrative.scale_of(rows["campaigns"], "reply_rate", "reply_rate_high"),
+        "step_scale": narrative.scale_of(rows["steps"], "replies_per_1000", "replies_per_1000_high"),
+        "variant_scale": narrative.scale_of(rows["variants"], "posterior_mean", "posterior_high"),
+        "bounce_scale": narrative.scale_of(rows["senders"], "bounce_rate", "bounce_rate_high"),
         "runway_scale": max((row["days_left_high"] or 0 for row in rows["runway"]), default=0) or 1,
     }
 

@@ -14,7 +14,7 @@ from instantly_pipeline.report.words import change, counted, day, listed, number
 
 BAD, WATCH, GOOD = "bad", "watch", "good"
 RED, AMBER, GREEN = "red", "amber", "green"
-SOON_DAYS = 14  # what runs dry within so many days is told
+SOON_DAYS = 14  # what runs dry within so many days is shown
 READ_BY_THE_MARTS = (
     "campaigns", "leads", "accounts", "campaign_analytics", "daily_analytics", "step_analytics_lifetime",
     "account_daily_analytics", "warmup_analytics",
@@ -58,7 +58,7 @@ def tiles(facts: Facts, workspace_id: str) -> list[Tile]:
 def _moving(title: str, week: Row, field: str) -> Tile:
     now, target = week[field], week.get(f"{field}_target")
     if now is None:
-        return Tile(title, number(None), "not told for every day")
+        return Tile(title, number(None), "not reported for every day")
     if not target:
         return Tile(title, number(now), change(now, week[f"{field}_before"]))
     reached = now / target
