@@ -15,8 +15,6 @@ from markupsafe import Markup
 from instantly_pipeline.errors import UsageError
 from instantly_pipeline.lake.durable import storage_error
 from instantly_pipeline.lake.permissions import refuse_links
-from instantly_pipeline.lake.files import refuse_links
-from instantly_pipeline.lake.layout import storage_error
 from instantly_pipeline.report import charts, narrative, words
 from instantly_pipeline.report.read import Facts, Row, read_facts
 
