@@ -87,6 +87,10 @@ def _odd(found: Status) -> list[str]:
         )
     if found.quarantined:
         lines.append(f"{found.quarantined:,} records or values were put aside or were odd: see meta.quarantine.")
+    if found.collapsed_days:
+        lines.append(f"{found.collapsed_days:,} days of figures vanished or fell to zero: see meta.collapsed_days.")
+    if found.notices:
+        lines.append(f"{found.notices:,} notices of syncs: see meta.notices.")
     if found.drifted:
         lines.append(f"{found.drifted:,} changes of the API's shape were seen: see meta.schema_drift.")
     return lines

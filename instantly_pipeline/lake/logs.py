@@ -45,10 +45,18 @@ LOGS: dict[str, pa.Schema] = {
     "verified": _schema(
         run_id=_TEXT, workspace_id=_TEXT, stream=_TEXT, key_from=_TEXT, key_to=_TEXT, verified_at=UTC_MICROS
     ),
+    # values and records that are not where one would look for them
     "quarantine": _schema(
-        run_id=_TEXT, workspace_id=_TEXT, stream=_TEXT, key=_TEXT, column=_TEXT, expected=_TEXT, found=_TEXT,
-        reason=_TEXT, seen_at=UTC_MICROS, times=_INT,
+        run_id=_TEXT, workspace_id=_TEXT, stream=_TEXT, key=_TEXT, column=_TEXT, expected=_TEXT, found_type=_TEXT,
+        reason=_TEXT, seen_at=UTC_MICROS, occurrences=_INT,
     ),
+    # days of figures (`date` is ISO) that are gone (kind `vanished`) or `zero`, for so many syncs in a row
+    "collapsed_days": _schema(
+        run_id=_TEXT, workspace_id=_TEXT, stream=_TEXT, key=_TEXT, date=_TEXT, kind=_TEXT, syncs=_INT,
+        seen_at=UTC_MICROS,
+    ),
+    # what a sync had to say about a stream
+    "notices": _schema(run_id=_TEXT, workspace_id=_TEXT, stream=_TEXT, notice=_TEXT, seen_at=UTC_MICROS),
     "schema_drift": _schema(
         run_id=_TEXT, workspace_id=_TEXT, stream=_TEXT, field=_TEXT, kind=_TEXT, seen_at=UTC_MICROS, times=_INT
     ),
@@ -62,9 +70,15 @@ LOGS: dict[str, pa.Schema] = {
         run_id=_TEXT, workspace_id=_TEXT, campaign_id=_TEXT, metric=_TEXT, ours=pa.float64(), theirs=pa.float64(),
         difference=pa.float64(), checked_at=UTC_MICROS,
     ),
-    # synced_to: JSON, workspace id -> greatest `_synced_at` that is in the published file
-    "published": _schema(run_id=_TEXT, published_at=UTC_MICROS, storage_version=_TEXT, synced_to=_TEXT),
+    # watermark: JSON, workspace id -> greatest `_synced_at` that is in the published file
+    "published": _schema(run_id=_TEXT, published_at=UTC_MICROS, storage_version=_TEXT, watermark=_TEXT),
 }  # fmt: skip
+
+# What columns were called in files of version 0.1.0
+EARLIER_NAMES = {
+    "quarantine": {"found_type": "found", "occurrences": "times"},
+    "published": {"watermark": "synced_to"},
+}
 
 
 class LogWriter:

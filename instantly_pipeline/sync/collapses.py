@@ -1,7 +1,7 @@
 """Daily figures that vanish or fall to zero: taken down as the API now says, and flagged.
 
 A whole day was seen to vanish, one with 25,197 sends among them (reference, section 6.3). So the new state becomes a
-version like any other, and the lake's quarantine notes in how many syncs it was so; the marts show the last good
+version like any other, and the log `collapsed_days` notes in how many syncs it was so; the marts show the last good
 figures until it was so in three.
 """
 
@@ -15,8 +15,7 @@ import orjson
 from instantly_pipeline.lake.records.canonical import Record
 from instantly_pipeline.sync.sink import Range, Sink
 
-VANISHED = "the day vanished"
-ZERO = "the day fell to zero"
+VANISHED, ZERO = "vanished", "zero"
 BELIEVED_AFTER = 3  # syncs; the models in sql/intermediate say the same
 
 
@@ -67,5 +66,8 @@ class Collapses:
         elif key in self._times:
             self._times[key] += 1
         if key in self._times:
-            times = f"{self._times[key]} syncs in a row"
-            self._sink.odd(key, VANISHED if now is None else ZERO, column="date", expected="figures", found=times)
+            ctx, stream = self._sink.ctx, self._sink.stream
+            ctx.logs.add(
+                "collapsed_days", stream=stream.name, key=key, date=orjson.loads(key)[stream.key.index("date")],
+                kind=VANISHED if now is None else ZERO, syncs=self._times[key], seen_at=ctx.now(),
+            )  # fmt: skip

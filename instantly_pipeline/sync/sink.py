@@ -147,8 +147,8 @@ class Sink:
         self, key: str | None, reason: str, *, column: str = "", expected: str = "", found: str = "", times: int = 1
     ) -> None:
         self.ctx.logs.add(
-            "quarantine", stream=self.stream.name, key=key, column=column, expected=expected, found=found,
-            reason=reason, seen_at=self.ctx.now(), times=times,
+            "quarantine", stream=self.stream.name, key=key, column=column, expected=expected, found_type=found,
+            reason=reason, seen_at=self.ctx.now(), occurrences=times,
         )  # fmt: skip
 
     def _note_anomalies(self, anomalies: Sequence[Anomaly]) -> None:

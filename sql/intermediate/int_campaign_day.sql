@@ -16,10 +16,9 @@ notes as (
     select
         workspace_id,
         key,
-        arg_max(try_cast(split_part(found, ' ', 1) as bigint), last_seen_at) as syncs
-    from meta.quarantine
-    where stream = 'daily_analytics' and "column" = 'date' and expected = 'figures'
-    group by workspace_id, key
+        syncs
+    from meta.collapsed_days
+    where stream = 'daily_analytics'
 ),
 
 last_good as (

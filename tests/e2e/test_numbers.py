@@ -89,7 +89,7 @@ def test_a_number_too_large_for_its_column_is_null_there_kept_in_extra_and_noted
     at, lead = numbers
     found = query(at.layout.published_file, f"select email_open_count, extra from raw.leads where id = '{lead}'")
     assert found.rows == [(None, EXTRA)]
-    noted = query(at.layout.published_file, 'select "column", expected, found from meta.quarantine')
+    noted = query(at.layout.published_file, 'select "column", expected, found_type from meta.quarantine')
     assert ("email_open_count", "int", "integer beyond 64 bits") in noted.rows
 
 

@@ -116,7 +116,7 @@ def test_logs_are_compacted_and_counted_once(tmp_path: Path) -> None:
     for _ in range(3):
         clock = WriterClock(writer.now, after=None)
         notes = LogWriter(RunFiles(writer.layout, "w", f"run{writer.now():%H%M%S}"), clock)
-        notes.add("quarantine", stream="things", key="k", reason="r", times=1)
+        notes.add("quarantine", stream="things", key="k", reason="r", occurrences=1)
         notes.flush()
     compact(writer.layout, now=NEXT)
     files = writer.layout.files(writer.layout.meta, "quarantine")

@@ -50,7 +50,7 @@ def test_a_record_nested_too_deeply_is_named_and_the_others_are_read(at: Bench, 
     assert result.reason == "1 put aside: nested too deeply (see meta.quarantine)"
     assert (status_of(at, stream)["outcome"], status_of(at, stream)["reason"]) == ("ok", result.reason)
     [noted] = [row for row in at.log("quarantine") if "nested too deeply" in row["reason"]]
-    assert (noted["stream"], noted["key"], noted["times"]) == (stream, json.dumps([first["id"]]), 1)
+    assert (noted["stream"], noted["key"], noted["occurrences"]) == (stream, json.dumps([first["id"]]), 1)
 
 
 def test_a_record_that_has_become_too_deep_is_not_taken_for_deleted(at: Bench) -> None:
@@ -69,7 +69,7 @@ def test_records_without_a_key_and_entries_that_are_none_are_counted(at: Bench, 
     result = stream_result(at.sync(stream), stream)
     assert result.put_aside == {"no key": 2, "no records": 2}
     assert "4 put aside: " in (result.reason or "")
-    assert {row["times"] for row in at.log("quarantine")} == {2}
+    assert {row["occurrences"] for row in at.log("quarantine")} == {2}
 
 
 def test_values_that_did_not_fit_are_counted(at: Bench) -> None:

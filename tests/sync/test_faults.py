@@ -282,7 +282,7 @@ def test_wrong_types_are_kept_and_noted(at: Bench) -> None:
     assert stored[1]["email_open_count"] == 12
     assert (stored[2]["email_open_count"], json.loads(stored[2]["extra"])["email_open_count"]) == (None, "\\N")
     assert stored[3]["company_name"] == "\\N"
-    noted = {(row["key"], row["column"], row["found"]) for row in at.log("quarantine")}
+    noted = {(row["key"], row["column"], row["found_type"]) for row in at.log("quarantine")}
     keys = [json.dumps([lead]) for lead in leads]
     assert noted == {
         (keys[0], "phone", "object"), (keys[1], "email_open_count", "text"), (keys[2], "email_open_count", "text"),
@@ -296,7 +296,7 @@ def test_of_an_oddity_in_every_record_a_thousand_are_named_and_the_others_counte
         at.mutate(*({"op": "update", "collection": "leads", "id": one, "set": {"phone": []}} for one in leads))
         assert at.sync("leads").exit_code == 0
         noted = [row for row in at.log("quarantine") if row["column"] == "phone"]
-    assert sum(row["times"] for row in noted) == len(leads)
+    assert sum(row["occurrences"] for row in noted) == len(leads)
     assert sum(row["key"] is not None for row in noted) == 1_000
 
 

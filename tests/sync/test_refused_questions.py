@@ -187,7 +187,8 @@ def test_a_day_that_is_always_refused_costs_that_day_alone_and_is_asked_for_agai
     assert outcome(report, "workspace_daily_analytics")[0] is Outcome.PARTIAL
     assert "1 days" in outcome(report, "workspace_daily_analytics")[1]
     noted = [(row["key"], row["expected"]) for row in at.log("quarantine")]
-    assert noted == [(f'["{bad}"]', "an answer")]  # the marts count `figures` as a day that vanished
+    assert noted == [(f'["{bad}"]', "an answer")]
+    assert at.log("collapsed_days") == []
     assert is_verified(at, "workspace_daily_analytics", '["2026-05-21"]')
     assert is_verified(at, "workspace_daily_analytics", '["2026-05-19"]')
     assert not is_verified(at, "workspace_daily_analytics", f'["{bad}"]')

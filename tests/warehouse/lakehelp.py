@@ -68,11 +68,11 @@ class LakeWriter:
         """One file of deletes."""
         return self.change_file(stream, self.tombstones(stream, keys, at(hours)), ws)
 
-    def log(self, name: str, rows: Sequence[Mapping[str, Any]], ws: str = WS) -> Path:
-        """One file of a log; `run_id` and `workspace_id` are filled in."""
+    def log(self, name: str, rows: Sequence[Mapping[str, Any]], ws: str = WS, schema: pa.Schema | None = None) -> Path:
+        """One file of a log, or of another `schema`; `run_id` and `workspace_id` are filled in."""
         owner = NO_WORKSPACE if name == "published" else ws
         given = {"run_id": "run"} | ({} if name == "published" else {"workspace_id": ws})
-        table = pa.Table.from_pylist([given | dict(row) for row in rows], schema=LOGS[name])
+        table = pa.Table.from_pylist([given | dict(row) for row in rows], schema=schema or LOGS[name])
         return self._write(self.layout.partition(self.layout.meta, name, owner) / "synced=2026-03-01", table)
 
     def _write(self, folder: Path, table: pa.Table) -> Path:

@@ -195,7 +195,7 @@ def test_a_run_that_never_ended_was_cut_off_once_another_has_begun(lake: LakeWri
         lake.log("sync_runs", [run, run | {"outcome": outcome}])
     con = opener(THINGS, load=True).connection
     found = con.execute("select outcome from meta.sync_runs order by started_at").fetchall()
-    assert found == [("cut off",), ("ok",), ("running",)]
+    assert found == [("interrupted",), ("ok",), ("running",)]
 
 
 def test_the_status_of_a_stream_is_its_last_outcome_and_last_success(lake: LakeWriter, opener: Opener) -> None:
@@ -223,19 +223,26 @@ def test_rows_of_the_status_follow_the_stream_without_a_new_status(lake: LakeWri
 
 
 def test_what_is_odd_is_counted_over_the_runs_and_doubles_do_not_count(lake: LakeWriter, opener: Opener) -> None:
-    odd = {"stream": "things", "key": '["a"]', "column": "count", "expected": "int", "found": "text", "reason": "odd"}
-    first = {**odd, "run_id": "r1", "seen_at": at(0), "times": 1}
+    odd = {
+        "stream": "things",
+        "key": '["a"]',
+        "column": "count",
+        "expected": "int",
+        "found_type": "text",
+        "reason": "odd",
+    }
+    first = {**odd, "run_id": "r1", "seen_at": at(0), "occurrences": 1}
     lake.log("quarantine", [first])
     warehouse = opener(THINGS, load=True)
     lake.log("quarantine", [first])  # a compacted file beside its old one
-    lake.log("quarantine", [{**odd, "run_id": "r2", "seen_at": at(5), "times": 2}])
+    lake.log("quarantine", [{**odd, "run_id": "r2", "seen_at": at(5), "occurrences": 2}])
     drift = {"stream": "things", "field": "new", "kind": "new field", "times": 4}
     lake.log("schema_drift", [{**drift, "seen_at": at(1)}, {**drift, "seen_at": at(2)}])
     warehouse.load()
     con = warehouse.connection
-    counted = "times, last_seen_at - first_seen_at"
-    assert con.execute(f"select {counted} from meta.quarantine").fetchall() == [(3, timedelta(hours=5))]
-    assert con.execute(f"select {counted} from meta.schema_drift").fetchall() == [(8, timedelta(hours=1))]
+    passed = "last_seen_at - first_seen_at"
+    assert con.execute(f"select occurrences, {passed} from meta.quarantine").fetchall() == [(3, timedelta(hours=5))]
+    assert con.execute(f"select times, {passed} from meta.schema_drift").fetchall() == [(8, timedelta(hours=1))]
 
 
 def test_a_deletion_that_was_released_is_held_no_more(lake: LakeWriter, opener: Opener) -> None:
@@ -259,7 +266,7 @@ def test_the_last_run_counts_even_where_the_clock_went_back(lake: LakeWriter, op
     found = "select reason, last_success_at = started_at from meta.stream_status"
     assert con.execute(found).fetchall() == [("r2", True)]
     runs = con.execute("select run_id, outcome from meta.sync_runs order by run_id").fetchall()
-    assert runs == [("r1", "cut off"), ("r2", "running")]
+    assert runs == [("r1", "interrupted"), ("r2", "running")]
 
 
 def test_the_last_comparison_with_a_counter_counts(lake: LakeWriter, opener: Opener) -> None:
@@ -314,7 +321,7 @@ def compacted(lake: LakeWriter, opener: Opener) -> Warehouse:
     """A record and a status of three versions each, loaded, then compacted."""
     for hours, name in enumerate("ABA"):
         lake.upsert(THINGS, [{"id": "a", "name": name}], hours)
-        lake.log("quarantine", [{"run_id": name, "stream": "things", "seen_at": at(hours), "times": 1}])
+        lake.log("quarantine", [{"run_id": name, "stream": "things", "seen_at": at(hours), "occurrences": 1}])
     warehouse = opener(THINGS, load=True)
     assert compact(lake.layout, now=at(72)).joined == 6
     return warehouse
@@ -359,10 +366,10 @@ def test_what_was_erased_before_a_compaction_does_not_linger(lake: LakeWriter, o
 
 
 def test_a_table_of_meta_is_worked_out_anew_once_its_rule_is_another(lake: LakeWriter, opener: Opener) -> None:
-    lake.log("quarantine", [{"stream": "things", "seen_at": at(0), "times": 1}])
+    lake.log("quarantine", [{"stream": "things", "seen_at": at(0), "occurrences": 1}])
     warehouse = opener(THINGS, load=True)
     warehouse.connection.execute("delete from meta.quarantine")
     warehouse.connection.execute("update meta.build set value = 'older' where name = 'fold quarantine'")
     warehouse.close()
     con = opener(THINGS, load=True).connection
-    assert con.execute("select times from meta.quarantine").fetchall() == [(1,)]
+    assert con.execute("select occurrences from meta.quarantine").fetchall() == [(1,)]

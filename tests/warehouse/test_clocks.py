@@ -42,11 +42,11 @@ class Runs:
         ended = {"run_id": run, "started_at": at(hours), "ended_at": at(hours + 0.1), "outcome": "ok"}
         self._lake.log("stream_status", [{**ended, "stream": "things"}])
         self._lake.log(
-            "quarantine", [{"run_id": run, "stream": "things", "reason": "odd", "seen_at": seen, "times": 1}]
+            "quarantine", [{"run_id": run, "stream": "things", "reason": "odd", "seen_at": seen, "occurrences": 1}]
         )
         self._lake.log("sync_runs", [ended])
-        synced_to = json.dumps({WS: self._last.isoformat()})
-        self._lake.log("published", [{"run_id": run, "published_at": at(hours + 0.2), "synced_to": synced_to}])
+        watermark = json.dumps({WS: self._last.isoformat()})
+        self._lake.log("published", [{"run_id": run, "published_at": at(hours + 0.2), "watermark": watermark}])
         return run
 
 

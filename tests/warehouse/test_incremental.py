@@ -41,7 +41,7 @@ FILES = {
         "where not t.is_deleted"
     ),
     "marts/fresh.sql": "select id, workspace_id, verified_at from staging.stg_things",
-    "marts/odd.sql": "select stream, sum(times)::bigint as times from meta.quarantine where reason <> '' group by 1",
+    "marts/odd.sql": "select stream, sum(occurrences)::bigint as n from meta.quarantine where reason <> '' group by 1",
     "marts/alive.sql": "select id, name from raw.things where _deleted_at is null",
     "marts/gone.sql": "select count(*) as gone from raw.things where _deleted_at is not null",
     "marts/marts.yml": (
@@ -134,7 +134,8 @@ def test_a_filter_that_no_row_needed_so_far_is_an_input(warehouse: Warehouse, la
     """With statistics DuckDB would leave out a column that has one value, or a table without rows."""
     lake.delete(THINGS, [{"id": "a"}], 1)
     lake.log(
-        "quarantine", [{"stream": "things", "key": "k", "column": "c", "reason": "odd", "seen_at": at(1), "times": 2}]
+        "quarantine",
+        [{"stream": "things", "key": "k", "column": "c", "reason": "odd", "seen_at": at(1), "occurrences": 2}],
     )
     warehouse.load()
     assert {"alive", "gone", "odd", "facts"} <= made(warehouse)
@@ -338,7 +339,7 @@ def _verify(chance: random.Random, lake: LakeWriter, sql: Path, hours: float) ->
 
 
 def _quarantine(chance: random.Random, lake: LakeWriter, sql: Path, hours: float) -> None:
-    row = {"stream": "things", "key": "k", "column": "c", "reason": chance.choice(("odd", None)), "times": 1}
+    row = {"stream": "things", "key": "k", "column": "c", "reason": chance.choice(("odd", None)), "occurrences": 1}
     lake.log("quarantine", [{**row, "run_id": f"r{hours}", "seen_at": at(hours)}])
 
 

@@ -276,7 +276,7 @@ def test_as_of_loads_what_was_synced_by_then_and_later_loads_everything_again(la
     lake.upsert(THINGS, [{"id": "a", "name": "one"}], 0)
     lake.upsert(THINGS, [{"id": "a", "name": "two"}], 10)
     lake.log("verified", [{"run_id": "run2", "stream": "things", "verified_at": at(11)}])
-    lake.log("published", [{"published_at": at(5), "synced_to": json.dumps({"ws-1": at(5).isoformat()})}])
+    lake.log("published", [{"published_at": at(5), "watermark": json.dumps({"ws-1": at(5).isoformat()})}])
     warehouse = opener(THINGS)
     warehouse.load(as_of=at(5))
     con = warehouse.connection
@@ -296,9 +296,9 @@ def test_as_of_means_what_the_last_run_published_by_then_had_read(lake: LakeWrit
             {
                 "published_at": at(1),
                 "storage_version": "v1.2.0",
-                "synced_to": '{"ws-1": "2026-03-01T06:00:00.000000Z"}',
+                "watermark": '{"ws-1": "2026-03-01T06:00:00.000000Z"}',
             },
-            {"published_at": at(9), "storage_version": "v1.2.0", "synced_to": "{}"},
+            {"published_at": at(9), "storage_version": "v1.2.0", "watermark": "{}"},
         ],
     )
     warehouse = opener(THINGS)
@@ -307,7 +307,7 @@ def test_as_of_means_what_the_last_run_published_by_then_had_read(lake: LakeWrit
 
 
 def test_a_damaged_log_of_publications_is_named(lake: LakeWriter, opener: Opener) -> None:
-    path = lake.log("published", [{"published_at": at(1), "synced_to": "{}"}])
+    path = lake.log("published", [{"published_at": at(1), "watermark": "{}"}])
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(StorageError, match=path.name):
         opener(THINGS).load(as_of=at(2))

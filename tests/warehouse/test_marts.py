@@ -310,9 +310,8 @@ def test_restatements_are_counted_and_the_first_value_is_kept(lake: LakeWriter, 
 def flag(lake: LakeWriter, key: str, syncs: int, hours: float, stream: str = "daily_analytics") -> None:
     """What the sync notes about a day that is gone."""
     lake.log(
-        "quarantine",
-        [{"stream": stream, "key": key, "column": "date", "expected": "figures", "found": f"{syncs} syncs in a row",
-          "reason": "the day vanished", "seen_at": at(hours), "times": 1}],
+        "collapsed_days",
+        [{"stream": stream, "key": key, "kind": "vanished", "syncs": syncs, "seen_at": at(hours)}],
     )  # fmt: skip
 
 

@@ -71,7 +71,7 @@ def test_what_is_published_can_be_read_and_is_noted(lake: LakeWriter, opener: Op
     assert result.bytes == result.path.stat().st_size
     row = result.published_row
     assert list(row) == LOGS["published"].names
-    assert json.loads(str(row["synced_to"])) == {
+    assert json.loads(str(row["watermark"])) == {
         "ws-1": "2026-03-01T06:00:00.000000Z",
         "ws-2": "2026-03-01T09:00:00.000000Z",
     }
@@ -546,7 +546,9 @@ def test_the_status_tells_how_every_stream_stands(lake: LakeWriter, opener: Open
         [{"stream": "things", "outcome": "ok", "partial": True, "started_at": at(0), "ended_at": at(1)}],
     )
     lake.log("held_deletes", [{"stream": "things", "key": "k", "state": "held", "noted_at": at(0)}])
-    lake.log("quarantine", [{"stream": "things", "key": "k", "column": "c", "seen_at": at(0), "times": 1}])
+    lake.log("quarantine", [{"stream": "things", "key": "k", "column": "c", "seen_at": at(0), "occurrences": 1}])
+    lake.log("collapsed_days", [{"stream": "things", "key": "k", "syncs": n, "seen_at": at(n)} for n in (1, 2)])
+    lake.log("notices", [{"stream": "things", "notice": notice, "seen_at": at(0)} for notice in ("a", "b")])
     found = status(published(opener, sql).path)
     assert (found.published_at, found.published_run) == (at(1), "r1")
     stream = found.streams[0]
@@ -555,6 +557,7 @@ def test_the_status_tells_how_every_stream_stands(lake: LakeWriter, opener: Open
     assert [one.run_id for one in found.runs] == ["r7", "r6", "r5", "r4", "r3"]
     assert (found.runs[0].requests, found.runs[0].started_at) == (7, at(7))
     assert (found.quarantined, found.drifted, found.held_deletes) == (1, 0, 1)
+    assert (found.collapsed_days, found.notices) == (1, 2)
     assert found.published_at is not None
     assert found.published_at.tzinfo is UTC
 

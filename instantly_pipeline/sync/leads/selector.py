@@ -244,8 +244,8 @@ class Gate:
         self.ctx.checkpoints.write(DISTRUST, {"why": why, "at": self.ctx.now().isoformat()})
         self.ctx.say(f"{why}; from now on every sync sweeps all leads (reset leads to try again).", self.stream)
         self.ctx.logs.add(
-            "quarantine", stream=self.stream, key=None, column="", expected="", found="", seen_at=self.ctx.now(),
-            reason=f"{why}; every sync sweeps all leads from now on", times=1,
+            "notices", stream=self.stream, notice=f"{why}; every sync sweeps all leads from now on",
+            seen_at=self.ctx.now(),
         )  # fmt: skip
 
     def _must_sweep(self) -> str:

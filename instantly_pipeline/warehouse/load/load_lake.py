@@ -15,7 +15,7 @@ from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.warehouse.db.comments import comment_stream
 from instantly_pipeline.warehouse.db.fingerprints import forget
 from instantly_pipeline.warehouse.db.parallel import side_by_side
-from instantly_pipeline.warehouse.db.sql_text import first, ident, instant, path_list
+from instantly_pipeline.warehouse.db.sql_text import first, ident, instant
 from instantly_pipeline.warehouse.load.load_stream import LoadResult, StreamLoader, make_tables
 from instantly_pipeline.warehouse.load.loaded_files import CHANGES, META, Covered, Seen, broken_file, look
 from instantly_pipeline.warehouse.load.meta_tables import (
@@ -26,6 +26,7 @@ from instantly_pipeline.warehouse.load.meta_tables import (
     fold,
     forget_verified,
     load_log,
+    log_rows,
     make_logs,
 )
 
@@ -64,21 +65,20 @@ def as_of_published(con: duckdb.DuckDBPyConnection, layout: Layout, at: datetime
     found = None
     if files["published"]:
         with _readable([*files["published"], *files["sync_runs"]]):
-            found = first(con.execute(_published_by(files, at)).fetchall())
+            found = first(con.execute(_published_by(con, files, at)).fetchall())
     if found is None:
         return AsOf({}, "")
     limits = {workspace_id: datetime.fromisoformat(last) for workspace_id, last in json.loads(found[1]).items()}
     return AsOf(limits, found[0])
 
 
-def _published_by(files: Mapping[str, Sequence[Seen]], at: datetime) -> str:
-    options = "hive_partitioning = false, union_by_name = true"
-    paths = {name: path_list(one.file.path for one in seen) for name, seen in files.items()}
-    none = "(select '' as run_id, null::timestamptz as started_at, null::timestamptz as ended_at)"
-    runs = f"read_parquet({paths['sync_runs']}, {options})" if files["sync_runs"] else none
+def _published_by(con: duckdb.DuckDBPyConnection, files: Mapping[str, Sequence[Seen]], at: datetime) -> str:
+    runs = "select '' as run_id, null::timestamptz as started_at, null::timestamptz as ended_at"
+    if files["sync_runs"]:
+        runs = log_rows(con, "sync_runs", files["sync_runs"])
     return (
-        f"select p.run_id, p.synced_to from read_parquet({paths['published']}, {options}) p "
-        f"asof left join ({CLOCKS.format(runs=runs)}) c on p.run_id < c.run_id "
+        f"select p.run_id, p.watermark from ({log_rows(con, 'published', files['published'])}) p "
+        f"asof left join ({CLOCKS.format(runs=f'({runs})')}) c on p.run_id < c.run_id "
         f"where least(p.published_at, c.latest) <= {instant(at)} order by p.run_id desc, p.published_at desc limit 1"
     )
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 import duckdb
 import pyarrow as pa
 
-from instantly_pipeline.lake.logs import LOGS
+from instantly_pipeline.lake.logs import EARLIER_NAMES, LOGS
 from instantly_pipeline.warehouse.db.fingerprints import forget
 from instantly_pipeline.warehouse.db.sql_text import columns, digest, ident, path_list, text
 from instantly_pipeline.warehouse.load.loaded_files import META, Covered, Reach, Seen
@@ -61,19 +61,26 @@ def load_log(
 
 
 def _add(con: duckdb.DuckDBPyConnection, name: str, seen: Sequence[Seen], upto: str | None) -> None:
+    only = "" if upto is None else f" where run_id <= {text(upto)}"
+    con.execute(f"create or replace temp table fresh_log as {log_rows(con, name, seen)}")
+    flag = ", false" if name == "verified" else ""
+    names = columns(list(LOGS[name].names))
+    known = f"select {names} from log.{ident(name)} where run_id in (select run_id from fresh_log)"
+    con.execute(f"insert into log.{ident(name)} select *{flag} from ((from fresh_log{only}) except {known}) fresh")
+
+
+def log_rows(con: duckdb.DuckDBPyConnection, name: str, seen: Sequence[Seen]) -> str:
+    """The SELECT of the rows of a log in these files, of whichever version: with the columns the log has now."""
     paths = path_list(one.file.path for one in seen)
     source = f"read_parquet({paths}, union_by_name = true, hive_partitioning = false)"
     present = {row[0] for row in con.execute(f"describe from {source}").fetchall()}
-    shape = log_columns(name)
-    values = ", ".join(
-        f"try_cast({ident(column) if column in present else 'null'} as {kind}) as {ident(column)}"
-        for column, kind in shape.items()
-    )
-    only = "" if upto is None else f" where run_id <= {text(upto)}"
-    con.execute(f"create or replace temp table fresh_log as select {values} from {source}")
-    flag = ", false" if name == "verified" else ""
-    known = f"select {columns(list(shape))} from log.{ident(name)} where run_id in (select run_id from fresh_log)"
-    con.execute(f"insert into log.{ident(name)} select *{flag} from ((from fresh_log{only}) except {known}) fresh")
+    earlier = EARLIER_NAMES.get(name, {})
+    values = []
+    for column, kind in log_columns(name).items():
+        names = [ident(one) for one in dict.fromkeys((column, earlier.get(column, column))) if one in present]
+        value = f"coalesce({', '.join(names)})" if names else "null"
+        values.append(f"try_cast({value} as {kind}) as {ident(column)}")
+    return f"select {', '.join(values)} from {source}"
 
 
 def correct_instants(con: duckdb.DuckDBPyConnection) -> None:
@@ -140,6 +147,8 @@ def fold(con: duckdb.DuckDBPyConnection) -> set[str]:
         due.add("stream_runs")  # another look at the same log
     if "held_deletes" in due:
         due.add("stream_status")  # it counts them
+    if "quarantine" in due:
+        due |= {"collapsed_days", "notices"}  # its files of version 0.1.0 hold theirs
     for name in (name for name in FOLDS if name in due):
         fold_one(con, name)
     return due
@@ -180,7 +189,7 @@ from (
 where s.workspace_id = c.workspace_id and s.stream = c.stream
 """
 
-_T, _I, _B, _F, _Z = "VARCHAR", "BIGINT", "BOOLEAN", "DOUBLE", "TIMESTAMPTZ"
+_T, _I, _B, _F, _D, _Z = "VARCHAR", "BIGINT", "BOOLEAN", "DOUBLE", "DATE", "TIMESTAMPTZ"
 
 # The tables of `meta` that models and readers may use; a test holds them against the statements below.
 META_COLUMNS: dict[str, dict[str, str]] = {
@@ -207,14 +216,21 @@ META_COLUMNS: dict[str, dict[str, str]] = {
         "workspace_id": _T, "stream": _T, "field": _T, "kind": _T, "first_seen_at": _Z, "last_seen_at": _Z, "times": _I,
     },
     "quarantine": {
-        "workspace_id": _T, "stream": _T, "key": _T, "column": _T, "expected": _T, "found": _T, "reason": _T,
-        "first_seen_at": _Z, "last_seen_at": _Z, "times": _I,
+        "workspace_id": _T, "stream": _T, "key": _T, "column": _T, "expected": _T, "found_type": _T, "reason": _T,
+        "first_seen_at": _Z, "last_seen_at": _Z, "occurrences": _I,
+    },
+    "collapsed_days": {
+        "workspace_id": _T, "stream": _T, "key": _T, "date": _D, "kind": _T, "syncs": _I, "first_seen_at": _Z,
+        "last_seen_at": _Z,
+    },
+    "notices": {
+        "workspace_id": _T, "stream": _T, "notice": _T, "first_seen_at": _Z, "last_seen_at": _Z, "occurrences": _I,
     },
     "reconciliation": {
         "workspace_id": _T, "campaign_id": _T, "metric": _T, "ours": _F, "theirs": _F, "difference": _F,
         "checked_at": _Z,
     },
-    "published": {"run_id": _T, "published_at": _Z, "storage_version": _T, "synced_to": _T},
+    "published": {"run_id": _T, "published_at": _Z, "storage_version": _T, "synced_to": _T, "watermark": _T},
 }  # fmt: skip
 
 META_ABOUT = {
@@ -224,9 +240,15 @@ META_ABOUT = {
     "stream_runs": "Streams of every run: one row per run, workspace and stream, with its outcome and cost",
     "schema_drift": "Differences between the streams as declared and as answered",
     "quarantine": "Values that did not fit their column, never the value itself",
+    "collapsed_days": "Days of figures that vanished or fell to zero, and in how many syncs in a row",
+    "notices": "What syncs had to say about a stream",
     "reconciliation": "Own counts against Instantly's counters, as last compared",
-    "published": "Publications: when, and how far each workspace was synced (JSON)",
+    "published": "Publications: when, and how far each workspace was synced (`watermark`, JSON; also `synced_to`)",
 }
+
+# Version 0.1.0 kept these in the log of the quarantine
+_WAS_COLLAPSED = "reason in ('the day vanished', 'the day fell to zero')"
+_WAS_NOTICE = "ends_with(reason, 'every sync sweeps all leads from now on')"
 
 # In this order: one may read another. Of several runs the one with the greatest id is the last one: ids only grow,
 # while the machine's clock may go back.
@@ -235,7 +257,7 @@ FOLDS = {
     "sync_runs": """
 select run_id, workspace_id, workspace_name, started_at, ended_at,
     case when outcome = 'running' and run_id < max(run_id) over (partition by workspace_id)
-        then 'cut off' else outcome end as outcome,
+        then 'interrupted' else outcome end as outcome,
     reason, "full", planned_requests, requests, responses_429, retries, rows_upserted, rows_deleted
 from log.sync_runs
 qualify row_number() over (
@@ -291,12 +313,43 @@ from log.schema_drift
 group by workspace_id, stream, field, kind
 order by workspace_id, stream, field, kind
 """,
-    "quarantine": """
-select workspace_id, stream, key, "column", expected, found, reason, min(seen_at) as first_seen_at,
-    max(seen_at) as last_seen_at, sum(times)::bigint as times
+    "quarantine": f"""
+select workspace_id, stream, key, "column", expected, found_type, reason, min(seen_at) as first_seen_at,
+    max(seen_at) as last_seen_at, sum(occurrences)::bigint as occurrences
 from log.quarantine
-group by workspace_id, stream, key, "column", expected, found, reason
+where not coalesce({_WAS_COLLAPSED} or {_WAS_NOTICE}, false)
+group by workspace_id, stream, key, "column", expected, found_type, reason
 order by workspace_id, stream, key, "column"
+""",
+    "collapsed_days": f"""
+with said as (
+    select run_id, workspace_id, stream, key, date, kind, syncs, seen_at from log.collapsed_days
+    union all
+    select run_id, workspace_id, stream, key, regexp_extract(key, '"(\\d{{4}}-\\d\\d-\\d\\d)"', 1),
+        if(reason = 'the day vanished', 'vanished', 'zero'),
+        try_cast(regexp_extract(found_type, '^(\\d+) syncs', 1) as bigint), seen_at
+    from log.quarantine where {_WAS_COLLAPSED}
+)
+select workspace_id, stream, key, try_cast(date as date) as date, kind, syncs,
+    min(seen_at) over (partition by workspace_id, stream, key) as first_seen_at,
+    max(seen_at) over (partition by workspace_id, stream, key) as last_seen_at
+from said
+qualify row_number() over (
+    partition by workspace_id, stream, key order by run_id desc, seen_at desc nulls last, syncs desc
+) = 1
+order by workspace_id, stream, key
+""",
+    "notices": f"""
+with said as (
+    select workspace_id, stream, notice, seen_at from log.notices
+    union all
+    select workspace_id, stream, reason, seen_at from log.quarantine where {_WAS_NOTICE}
+)
+select workspace_id, stream, notice, min(seen_at) as first_seen_at, max(seen_at) as last_seen_at,
+    count(*) as occurrences
+from said
+group by workspace_id, stream, notice
+order by workspace_id, stream, notice
 """,
     "reconciliation": """
 select workspace_id, campaign_id, metric, ours, theirs, difference, checked_at
@@ -305,6 +358,7 @@ qualify row_number() over (partition by workspace_id, campaign_id, metric order 
 order by workspace_id, campaign_id, metric
 """,
     "published": """
-select distinct run_id, published_at, storage_version, synced_to from log.published order by published_at, run_id
+select distinct run_id, published_at, storage_version, watermark as synced_to, watermark
+from log.published order by published_at, run_id
 """,
 }

@@ -99,12 +99,12 @@ def published_row(
         "where area = ? and last_synced_at is not null group by workspace_id order by workspace_id",
         [CHANGES],
     ).fetchall()
-    synced_to = {workspace_id: _iso(datetime.fromisoformat(last)) for workspace_id, last in found}
+    watermark = {workspace_id: _iso(datetime.fromisoformat(last)) for workspace_id, last in found}
     return {
         "run_id": run_id,
         "published_at": now.astimezone(UTC),
         "storage_version": storage_version,
-        "synced_to": json.dumps(synced_to),
+        "watermark": json.dumps(watermark),
     }
 
 
@@ -122,7 +122,8 @@ def note_published(con: duckdb.DuckDBPyConnection, row: Mapping[str, object]) ->
     con.execute(
         "delete from meta.published where run_id = ? and published_at = ?", [row["run_id"], row["published_at"]]
     )
-    con.execute("insert into meta.published values ($run_id, $published_at, $storage_version, $synced_to)", dict(row))
+    values = "$run_id, $published_at, $storage_version, $watermark, $watermark"
+    con.execute(f"insert into meta.published values ({values})", dict(row))
     con.commit()
 
 

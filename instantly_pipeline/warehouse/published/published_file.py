@@ -113,6 +113,8 @@ class Status:
     streams: list[StreamStatus]
     runs: list[RunStatus]
     quarantined: int
+    collapsed_days: int
+    notices: int
     drifted: int
     held_deletes: int
     reconciliation: Compared
@@ -308,11 +310,19 @@ def _status(con: duckdb.DuckDBPyConnection, runs: int) -> Status:
         storage_version=stored,
         streams=[StreamStatus(*_timed(row, 5)) for row in _rows(con, _STREAMS)],
         runs=[RunStatus(*_timed(row, 3, 4)) for row in _rows(con, _RUNS, runs)],
-        quarantined=_rows(con, "select count(*) from meta.quarantine")[0][0],
-        drifted=_rows(con, "select count(*) from meta.schema_drift")[0][0],
-        held_deletes=_rows(con, "select count(*) from meta.held_deletes")[0][0],
+        quarantined=_count(con, "quarantine"),
+        collapsed_days=_count(con, "collapsed_days"),
+        notices=_count(con, "notices"),
+        drifted=_count(con, "schema_drift"),
+        held_deletes=_count(con, "held_deletes"),
         reconciliation=_compared(con),
     )
+
+
+def _count(con: duckdb.DuckDBPyConnection, name: str) -> int:
+    """The rows of a table of `meta`; none where the file was published before there was such a table."""
+    there = _rows(con, "select 1 from duckdb_tables() where schema_name = 'meta' and table_name = ?", name)
+    return int(_rows(con, f"select count(*) from meta.{name}")[0][0]) if there else 0
 
 
 def _compared(con: duckdb.DuckDBPyConnection) -> Compared:
