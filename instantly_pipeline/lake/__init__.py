@@ -1,1 +1,1 @@
-"""The Parquet change log, system of record: append, index, read. Knows no HTTP and no DuckDB file."""
+"""The Parquet change log, system of record: append, index, compact, read. Knows no HTTP and no DuckDB file."""

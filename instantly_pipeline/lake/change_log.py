@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import compress, count, repeat
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -50,7 +51,7 @@ class WriterClock:
 def last_written(layout: Layout, workspace_id: str) -> datetime | None:
     """The greatest `_synced_at` the lake holds for a workspace, over all streams.
 
-    A stream with a damaged file is passed over: nothing is written to it before the file is mended.
+    A stream with a damaged file is passed over: nothing is written to it before that file is repaired.
     """
     streams = sorted(p.name for p in layout.changes.iterdir()) if layout.changes.is_dir() else []
     instants = [instant for name in streams if (instant := _last_of(layout, name, workspace_id)) is not None]
@@ -98,16 +99,18 @@ class Appended:
 
 @dataclass(slots=True)
 class RunFiles:
-    """Names the files of one run: the run's id and a number that grows."""
+    """Writes the files of one run, named by the run's id and a number that grows."""
 
     layout: Layout
     workspace_id: str
     run_id: str
     numbers: count[int] = field(default_factory=lambda: count(1))
 
-    def write(self, table: pa.Table, root_name: str, name: str, at: datetime) -> LakeFile:
-        """Land `table` as the next file of `<root>/<name>`; StorageError where it cannot be written."""
-        root = self.layout.changes if root_name == "changes" else self.layout.meta
+    def write(self, table: pa.Table, root: Path, name: str, at: datetime) -> LakeFile:
+        """Write `table` as the next file of the table `name` below `root` (`layout.changes` or `layout.meta`).
+
+        StorageError where the disk refuses it.
+        """
         folder = self.layout.partition(root, name, self.workspace_id) / f"synced={at.astimezone(UTC).date()}"
         path = folder / f"{self.run_id}-{next(self.numbers):06}.parquet"
         self.layout.note_name(self.workspace_id)
@@ -140,23 +143,23 @@ class ChangeLog:
     def append(self, batch: Batch, *, deleted: Iterable[str] = (), on_version: OnVersion | None = None) -> Appended:
         """Write the rows of `batch` that are new or changed, and tombstones for `deleted` keys that are alive.
 
-        The file has landed, and the index knows it, when this returns. Nothing is written where nothing changed.
-        `on_version` is told of each version: its key, the entry before it, its scope and its values (None for a
+        The file is in the log, and the index knows it, when this returns. No file is written where nothing changed.
+        `on_version` is called for each version with its key, the entry before it, its scope and its values (None for a
         tombstone).
         """
-        gone = sorted(set(deleted) - set(batch.keys))
-        known = self.index.lookup([*batch.keys, *gone])
+        dead = sorted(set(deleted) - set(batch.keys))
+        known = self.index.lookup([*batch.keys, *dead])
         changed = [not _same(known.get(key), digest) for key, digest in zip(batch.keys, batch.hashes, strict=True)]
-        gone = [key for key in gone if key in known and known[key].alive]
-        result = _count(batch, changed, known, gone)
+        dead = [key for key in dead if key in known and known[key].alive]
+        result = _count(batch, changed, known, dead)
         result.at = self._clock.tick()
-        if gone or any(changed):
-            self._write(batch, changed, gone, known, result.at)
+        if dead or any(changed):
+            self._write(batch, changed, dead, known, result.at)
         if on_version is not None:
             for row, (key, scope, differs) in enumerate(zip(batch.keys, batch.scopes, changed, strict=True)):
                 if differs:
                     on_version(key, known.get(key), scope, partial(_value, batch.table, row))
-            for key in gone:
+            for key in dead:
                 on_version(key, known[key], None, None)
         return result
 
@@ -165,16 +168,16 @@ class ChangeLog:
         self.index.flush()
 
     def _write(
-        self, batch: Batch, changed: list[bool], gone: list[str], known: Mapping[str, IndexEntry], at: datetime
+        self, batch: Batch, changed: list[bool], dead: list[str], known: Mapping[str, IndexEntry], at: datetime
     ) -> None:
         rows = batch.table if all(changed) else batch.table.filter(pa.array(changed, pa.bool_()))
         upserts = self._stamp(rows, UPSERT, at)
-        table = pa.concat_tables([upserts, self._tombstones(gone, at)]) if gone else upserts
-        file = self._files.write(table, "changes", self._stream.name, at)
+        table = pa.concat_tables([upserts, self._tombstones(dead, at)]) if dead else upserts
+        file = self._files.write(table, self._files.layout.changes, self._stream.name, at)
         micros = in_micros(at)
         new = map(IndexEntry, batch.hashes, repeat(True), batch.scopes, repeat(micros))
         entries = list(compress(zip(batch.keys, new, strict=True), changed))
-        entries += [(key, IndexEntry(None, False, known[key].scope, micros)) for key in gone]
+        entries += [(key, IndexEntry(None, False, known[key].scope, micros)) for key in dead]
         self.index.put(entries, file)
 
     def _stamp(self, rows: pa.Table, op: str, at: datetime) -> pa.Table:
@@ -200,8 +203,8 @@ def _same(entry: IndexEntry | None, digest: str) -> bool:
     return entry is not None and entry.alive and entry.hash == digest
 
 
-def _count(batch: Batch, changed: list[bool], known: Mapping[str, IndexEntry], gone: list[str]) -> Appended:
+def _count(batch: Batch, changed: list[bool], known: Mapping[str, IndexEntry], dead: list[str]) -> Appended:
     """A record that comes back after a delete counts as inserted."""
     inserted = sum(1 for key in batch.keys if key not in known or not known[key].alive)
     written = sum(changed)
-    return Appended(inserted, written - inserted, len(gone), len(batch.keys) - written)
+    return Appended(inserted, written - inserted, len(dead), len(batch.keys) - written)

@@ -1,4 +1,4 @@
-"""Checkpoints: small JSON files beside the data. A caller moves one only after the file it covers has landed."""
+"""Checkpoints: small JSON files beside the data. A caller moves one only after the file it covers is in the log."""
 
 from __future__ import annotations
 

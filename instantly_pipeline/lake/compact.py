@@ -1,8 +1,8 @@
 """Compaction: the many small files of a closed day become one; no answer changes.
 
 The new file names those it replaces in its own metadata, so our readers see each row once from the moment it is there.
-The old ones stay for the next compaction at least an hour later, because somebody else's glob may be reading them; to
-such a reader rows are doubled meanwhile, which the versions' own order makes harmless.
+The old ones are removed by the next compaction at least an hour later, because another program's glob may be reading
+them; such a reader sees rows twice meanwhile, and adjacent equal versions collapse.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ class Compacted:
 def compact(layout: Layout, *, now: datetime, on_day: Callable[[str], None] = lambda _: None) -> Compacted:
     """Join the files of every UTC day but today, and remove those an earlier compaction has replaced.
 
-    The caller holds the data directory's lock. StorageError where the disk does not take it; then nothing has changed.
+    The caller holds the data directory's lock. StorageError where the disk refuses it; then nothing has changed.
     """
     done = Compacted()
     today = f"synced={now.astimezone(UTC).date()}"
     for day in sorted(_days(layout)):
-        if day.name == today:  # a day that lies ahead is no open one: instants only grow, and a clock was wrong once
+        if day.name == today:  # a later day is closed, too: a wrong clock made it, and instants only grow
             continue
         done.removed += _remove_replaced(day, now)
         groups = [group for group in _alike(current_files(day)) if len(group) > 1]
@@ -57,8 +57,8 @@ def compact(layout: Layout, *, now: datetime, on_day: Callable[[str], None] = la
 def _alike(files: Sequence[Path]) -> list[list[Path]]:
     """Neighbours with the same columns.
 
-    A file without a column is read otherwise than one that has it and is null there: what is not in the column may be
-    in `extra`. Joining the two would take that difference away.
+    A file without a column is not the same as one where it is null: its values may be in `extra`. Joined, the two could
+    no longer be told apart.
     """
     return [list(group) for _, group in groupby(files, key=lambda path: tuple(pq.read_schema(path).names))]
 
@@ -69,19 +69,19 @@ def _days(layout: Layout) -> Iterator[Path]:
 
 
 def _remove_replaced(day: Path, now: datetime) -> int:
-    """Remove replaced files whose replacement has been there long enough."""
+    """Remove files that were replaced long enough ago."""
     kept = set(current_files(day))
     replaced = [path for path in day.glob("*.parquet") if path not in kept]
-    ripe = [p for p in kept if replaced and now - datetime.fromtimestamp(p.stat().st_mtime, UTC) >= GRACE]
-    named = {name for path in ripe for name in replaced_names(path)}
-    gone = [path for path in replaced if path.name in named]
-    for path in gone:
+    old_enough = [p for p in kept if replaced and now - datetime.fromtimestamp(p.stat().st_mtime, UTC) >= GRACE]
+    named = {name for path in old_enough for name in replaced_names(path)}
+    outdated = [path for path in replaced if path.name in named]
+    for path in outdated:
         path.unlink()
-    return len(gone)
+    return len(outdated)
 
 
 def _join(files: Sequence[Path]) -> None:
-    """Write one file with the rows of all, in their order, beside its final place; then rename it."""
+    """Write one file with the rows of all, in their order."""
     target = files[-1].with_name(f"{files[-1].stem}z.parquet")  # sorts behind what it replaces, before later runs
     schema = pq.read_schema(files[0]).remove_metadata()
     names = orjson.dumps([path.name for path in files])
@@ -93,7 +93,7 @@ def _join(files: Sequence[Path]) -> None:
 
 
 def _grouped(files: Sequence[Path]) -> Iterator[pa.Table]:
-    """The tables of the files, joined into groups worth a row group each."""
+    """The tables of the files, concatenated up to a row group each."""
     held: list[pa.Table] = []
     for path in files:
         held.append(pq.ParquetFile(path).read().replace_schema_metadata())

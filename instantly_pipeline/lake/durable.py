@@ -17,16 +17,16 @@ from instantly_pipeline.lake.permissions import make_folder
 
 
 def write_durably(path: Path, content: bytes) -> None:
-    """Replace `path` by `content` so that a kill leaves either the old or the new file, never a part."""
+    """Replace `path` by `content`."""
     with replacing(path) as handle:
         handle.write(content)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file beside `path` to write to; at the end it is fsynced and takes the place of `path`.
+    """A file beside `path` to write to; at the end it is fsynced and renamed to `path`.
 
-    StorageError where the disk does not take it; `path` is then as it was, and nothing lies beside it.
+    StorageError where the disk refuses it; `path` is then as it was, and nothing is left beside it.
     """
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
@@ -38,7 +38,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         beside.replace(path)
         fsync_folder(path.parent)
     except OSError as error:
-        with suppress(OSError):  # a name that cannot be made cannot be removed either
+        with suppress(OSError):  # a name that the disk does not take cannot be removed either
             beside.unlink(missing_ok=True)
         raise storage_error(path, error) from error
 
@@ -76,5 +76,5 @@ def storage_error(path: Path, error: OSError) -> StorageError:
 
 
 def create(path: Path) -> BinaryIO:
-    """A new file of ours to write to. FileExistsError where there is anything of that name, a link too."""
+    """A new file, its user's alone, to write to. FileExistsError where there is anything of that name, a link too."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")

@@ -1,4 +1,4 @@
-"""Whether a data directory is one we can read and write: the format version at its root, and the API it belongs to."""
+"""What a data directory is: its format version, and the API's origin that it was read from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FORMAT_VERSION = 1
 
 
 def open_lake(layout: Layout, *, origin: str | None = None) -> None:
-    """Make sure this is a lake we can write to: format version, and the API's origin it belongs to.
+    """Make sure this is a lake that this version can write to: its format, and the API's origin it belongs to.
 
     A new data directory takes the current format and `origin`; an existing one refuses another of either. What a killed
     writer left half-written is removed: the caller holds the data directory's lock.

@@ -1,4 +1,4 @@
-"""One Parquet file of the lake: what its path says, and what a compacted file says about those it replaces."""
+"""The Parquet files of the lake: what a path says, and what a compacted file says about those it replaces."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class LakeFile:
 
     @property
     def is_ours(self) -> bool:
-        """Whether the name is one that a run or a compaction gives; anything else was put there by hand."""
+        """Whether a run or a compaction gave it its name; any other was put there by hand."""
         return bool(RUN_FILE.match(self.path.stem))
 
 
 def current_files(day: Path) -> list[Path]:
     """The Parquet files of one day's folder, sorted, without those that a compacted one (`...z.parquet`) replaces."""
-    files = sorted(path for path in day.glob("*.parquet") if not path.name.startswith("."))  # `._x`: a Mac's notes
+    files = sorted(path for path in day.glob("*.parquet") if not path.name.startswith("."))  # `._x`: metadata of macOS
     compacted = [path for path in files if path.stem.endswith("z")]
     if not compacted or len(files) == 1:
         return files
@@ -67,7 +67,7 @@ def replaced_names(path: Path) -> list[str]:
 def replaced_files(path: Path) -> dict[str, tuple[int, int]]:
     """The files whose rows a compacted file holds, as they were when it was written: bytes and time of change in ns.
 
-    Empty for any other file, and for one compacted before this was noted. UnreadableFile where it cannot be read.
+    Empty for any other file, and for one that an older version compacted. UnreadableFile where it cannot be read.
     """
     with reading(path):
         metadata = pq.read_metadata(path).metadata or {}

@@ -67,7 +67,7 @@ class Layout:
         return sorted({owner_of(name, self.names) for name in found} - {NO_WORKSPACE})
 
     def note_name(self, workspace_id: str) -> None:
-        """Note a workspace's id where its folders' name does not tell it; before the first of them is made."""
+        """Keep a workspace's id in a file where its folders' name does not hold it; before the first of them exists."""
         noted = self.names / folder_name(workspace_id)
         if is_shortened(noted.name) and not noted.exists():
             write_durably(noted, workspace_id.encode())

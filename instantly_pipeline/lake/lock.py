@@ -27,9 +27,9 @@ def writing(
 ) -> Iterator[None]:
     """Hold the data directory for writing. Re-entrant within one process and thread.
 
-    LockedError says who holds it and since when; with `wait` it is waited for instead, after `say` has said so.
-    StorageError where the folder cannot be made or written to, or where a place of ours in it is a link. What is
-    created while it is held is its user's alone, and what others could read is narrowed.
+    LockedError says who holds it and since when; with `wait` this waits instead, after one line to `say`.
+    StorageError where the folder cannot be made or written to, or where a folder or file that the pipeline writes there
+    is a link. What is created while it is held only its user can read; rights of older files are narrowed to that.
     """
     with storing(data_dir):
         data_dir.parent.mkdir(parents=True, exist_ok=True)
@@ -50,15 +50,15 @@ def _held(data_dir: Path, *, command: str, wait: bool, say: Callable[[str], None
             pass
     try:
         with storing(data_dir):
-            _put_in_order(Layout(data_dir))
-        _sign(data_dir, command)
+            _refuse_links_and_narrow_rights(Layout(data_dir))
+        _note_holder(data_dir, command)
         yield
     finally:
         lock.release()
 
 
-def _put_in_order(layout: Layout) -> None:
-    """No place of ours is a link, and what is not published is its user's alone."""
+def _refuse_links_and_narrow_rights(layout: Layout) -> None:
+    """Nothing that is written there is a link, and only its user reads what is not published."""
     refuse_links(layout.publish, layout.publish / "current", layout.publish / "marts", layout.published_file)
     keep_private(layout.lake, layout.work, layout.root / ".lock", layout.root / ".lock.json")
 
@@ -71,7 +71,7 @@ def held_by(data_dir: Path) -> str | None:
     except BlockingIOError:
         return _holder(data_dir)
     except OSError:
-        return None  # no lock was ever taken
+        return None  # never locked yet
     return None
 
 
@@ -85,7 +85,7 @@ def _taken(lock: FileLock, *, timeout: float) -> bool:
     return True
 
 
-def _sign(data_dir: Path, command: str) -> None:
+def _note_holder(data_dir: Path, command: str) -> None:
     since = datetime.now(UTC).isoformat(timespec="seconds")
     note = {"command": command, "pid": os.getpid(), "host": socket.gethostname(), "since": since}
     write_durably(data_dir / ".lock.json", json.dumps(note).encode())

@@ -1,4 +1,4 @@
-"""What the pipeline notes about itself, kept in the lake like any stream so that the warehouse can be rebuilt whole.
+"""What the pipeline records about its own runs, kept in the lake like any stream so that the warehouse can be rebuilt.
 
 Each log is a table of rows that are only ever added; the warehouse folds them into the tables of `meta`.
 """
@@ -82,13 +82,13 @@ EARLIER_NAMES = {
 
 
 class LogWriter:
-    """Collects rows of the logs and lands them as files; `run_id` and `workspace_id` are filled in."""
+    """Collects rows of the logs and writes them as files; `run_id` and `workspace_id` are filled in."""
 
     def __init__(self, files: RunFiles, clock: WriterClock) -> None:
         self._files = files
         self._clock = clock
         self._rows: dict[str, list[Row]] = defaultdict(list)
-        self._guard = threading.Lock()  # rows are added from the event loop and landed from a thread
+        self._guard = threading.Lock()  # rows are added from the event loop and written from a thread
 
     def add(self, log: str, **values: Any) -> None:
         """One row for `log`; columns left out are null. KeyError where a column is unknown."""
@@ -101,16 +101,16 @@ class LogWriter:
             self._rows[log].append({k: v for k, v in given.items() if k in known} | values)
 
     def flush(self) -> None:
-        """Land what was collected, one file a log."""
+        """Write what was collected, one file a log."""
         with self._guard:
             taken, self._rows = self._rows, defaultdict(list)
         for log, rows in taken.items():
             at = self._clock.tick()
-            self._files.write(pa.Table.from_pylist(rows, schema=LOGS[log]), "meta", log, at)
+            self._files.write(pa.Table.from_pylist(rows, schema=LOGS[log]), self._files.layout.meta, log, at)
 
 
 def append_log(layout: Layout, run_id: str, log: str, rows: Iterable[Row], *, now: Callable[[], datetime]) -> None:
-    """Land rows of one log outside a sync, one file per workspace that they name (`NO_WORKSPACE` where they name none).
+    """Write rows of one log outside a sync: one file per workspace, and one for those that name none.
 
     The caller holds the data directory's lock.
     """

@@ -1,11 +1,11 @@
-"""Whose files these are: who may read what we make, and that nothing is written or removed through a link.
+"""Who may read what the pipeline writes, and that nothing is written or removed through a link.
 
-Leads are in them, so files are 0600 in folders of 0700, whatever the user's umask is; only `publish/` is for others
+There are leads in it, so files are 0600 in folders of 0700, whatever the user's umask is; only `publish/` is for others
 too, as far as INSTANTLY_PUBLISH_MODE says. Some files are made by DuckDB, pyarrow and SQLite, which take no mode: that
-is why the process's umask is narrowed while a data directory is held (`lock.writing`), and nowhere else.
+is why the process's umask is narrowed while a data directory is locked (`lock.writing`), and nowhere else.
 
-A link in a place of ours would lead what we write, and what we remove, to where nobody told us to go. The data
-directory itself may be one: its user chose it.
+A link inside the data directory could lead writes and removals anywhere. The data directory itself may be one: its user
+chose it.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ Found = Path | os.DirEntry[str]
 
 _NOT_THE_USER = 0o077
 _changing = threading.Lock()
-_masks: list[int] = []  # those that were there before, the user's own first
+_masks: list[int] = []  # those that were set before, the user's own first
 
 
 @contextmanager
 def private_umask() -> Iterator[None]:
-    """What is created meanwhile, by whichever library, is its user's alone. The umask is the whole process's."""
+    """Only its user can read what is created meanwhile, by whichever library. The umask is the whole process's."""
     with _changing:
         _masks.append(os.umask(_NOT_THE_USER))
     try:
@@ -43,7 +43,7 @@ def private_umask() -> Iterator[None]:
 
 @contextmanager
 def user_umask() -> Iterator[None]:
-    """What is created meanwhile has the user's own umask: files whose names the user has given."""
+    """What is created meanwhile has the user's own umask: for files that the user named."""
     with _changing:
         before = os.umask(_masks[0]) if _masks else None
     try:
@@ -62,7 +62,7 @@ def within_user_umask(mode: int) -> int:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder of ours and those above it that are missing. OSError."""
+    """Make a private folder and those above it that are missing. OSError."""
     if not folder.parent.is_dir():
         make_folder(folder.parent)
     with suppress(FileExistsError):
@@ -72,7 +72,7 @@ def make_folder(folder: Path) -> None:
 
 
 def append_to(path: Path) -> TextIOWrapper:
-    """A file of ours to write to at its end. OSError, and StorageError where it or its folder is a link."""
+    """A private file to append to. OSError, and StorageError where it or its folder is a link."""
     refuse_links(path.parent)
     make_folder(path.parent)
     detach_hard_link(path)
@@ -81,7 +81,7 @@ def append_to(path: Path) -> TextIOWrapper:
 
 
 def refuse_links(*places: Path) -> None:
-    """StorageError where one of these places of ours is a link, dangling or not."""
+    """StorageError where one of these is a link, dangling or not."""
     for place in places:
         if place.is_symlink():
             raise StorageError(
@@ -99,7 +99,7 @@ def walk(folder: Path) -> Iterator[Found]:
 
 
 def _below(folder: str) -> Iterator[Found]:
-    with suppress(OSError), os.scandir(folder) as entries:  # what may not be looked into is not ours
+    with suppress(OSError), os.scandir(folder) as entries:  # what we may not list, we did not make
         for entry in entries:
             yield entry
             if entry.is_dir(follow_symlinks=False):
@@ -107,7 +107,7 @@ def _below(folder: str) -> Iterator[Found]:
 
 
 def keep_private(*folders: Path) -> None:
-    """See to it that everything in folders of ours is its user's alone. StorageError where there is a link in them.
+    """Leave rights on everything in these folders to its owner alone. StorageError where there is a link in them.
 
     What belongs to another user stays as it is, and `doctor` names it.
     """
@@ -120,9 +120,9 @@ def keep_private(*folders: Path) -> None:
 
 
 def set_mode(found: Found, most: int, least: int = 0) -> None:
-    """Take the rights from a file or folder that are not in `most`, and give those in `least`, where that is possible.
+    """Take the rights that are not in `most` from a file or folder, and give it those in `least`.
 
-    It is not where another user owns it, or the disk knows no rights.
+    Nothing happens where another user owns it, or the disk has no rights.
     """
     with suppress(OSError):
         mode = stat.S_IMODE(found.stat(follow_symlinks=False).st_mode)
@@ -141,9 +141,9 @@ def is_wider(found: Found, than: int = 0) -> bool:
 
 
 def detach_hard_link(path: Path) -> None:
-    """See to it that a file that is written in place has no other name: not a link, not a hard link.
+    """Remove a file that is written in place where it has a second name; StorageError where it is a symbolic link.
 
-    The other name of a hard link, such as one in a copy made by `cp -al`, keeps what is there; ours begins anew.
+    The other name of a hard link, such as one in a copy made by `cp -al`, keeps the content.
     """
     refuse_links(path)
     with suppress(FileNotFoundError):

@@ -1,8 +1,7 @@
-"""The lake as one reads it who must not write: no lock is needed, and nothing in the data directory changes.
+"""Reading the lake without a lock, while a sync may run: nothing in the data directory changes.
 
-The index is a cache that is put in order while it is read. So it is read beside: in a folder of its own, which begins
-with links to the index's files and goes when it is no longer needed. Where a sync removes one of those meanwhile, the
-index heals itself from the log, there too.
+The index is a cache that is updated while it is read. So a reader gets a copy: a temporary folder that starts with
+links to the index's files. Where a sync removes one of those meanwhile, the copy is rebuilt from the log.
 """
 
 from __future__ import annotations
@@ -18,29 +17,29 @@ from instantly_pipeline.lake.layout import Layout
 
 
 class _ReadOnlyLayout(Layout):
-    """A layout whose index and work folder lie elsewhere."""
+    """A layout whose index and work folder are temporary."""
 
-    def __init__(self, data_dir: Path, elsewhere: Path) -> None:
+    def __init__(self, data_dir: Path, temporary: Path) -> None:
         super().__init__(data_dir)
-        self._elsewhere = elsewhere
-        self.work = elsewhere / "work"
+        self._temporary = temporary
+        self.work = temporary / "work"
 
     def index(self, stream: str, workspace_id: str) -> Path:
-        """The folder of the index beside; made from the real one when it is first asked for."""
+        """The copy of the index's folder, made when it is first asked for."""
         real = super().index(stream, workspace_id)
-        beside = self._elsewhere / real.relative_to(self.lake)
-        if not beside.exists():
-            with storing(beside):
-                beside.mkdir(parents=True)
-                for run in real.glob("*.parquet"):
-                    (beside / run.name).symlink_to(run.absolute())
+        copy = self._temporary / real.relative_to(self.lake)
+        if not copy.exists():
+            with storing(copy):
+                copy.mkdir(parents=True)
+                for file in real.glob("*.parquet"):
+                    (copy / file.name).symlink_to(file.absolute())
                 with suppress(FileNotFoundError):
-                    shutil.copy(real / "manifest.json", beside)
-        return beside
+                    shutil.copy(real / "manifest.json", copy)
+        return copy
 
 
 @contextmanager
 def open_read_only(data_dir: Path) -> Iterator[Layout]:
     """The layout of a data directory for reading only, which need not exist."""
-    with tempfile.TemporaryDirectory(prefix="instantly-pipeline-", ignore_cleanup_errors=True) as elsewhere:
-        yield _ReadOnlyLayout(data_dir, Path(elsewhere))
+    with tempfile.TemporaryDirectory(prefix="instantly-pipeline-", ignore_cleanup_errors=True) as temporary:
+        yield _ReadOnlyLayout(data_dir, Path(temporary))

@@ -14,7 +14,7 @@ _STAMP = "%Y%m%dT%H%M%S%f"
 def new_run_id(layout: Layout, now: datetime) -> str:
     """A new run's id, e.g. `20260305T231000557Z-9f3a1c`; it sorts behind those of all runs the lake knows.
 
-    Readers of the log rely on that order, so a clock that stands still or went back is helped on.
+    Where the clock stands still or went back, the id is one millisecond behind the last.
     """
     stamp = now.astimezone(UTC).replace(tzinfo=None)
     last = _last_stamp(layout)
@@ -32,5 +32,5 @@ def _last_stamp(layout: Layout) -> datetime | None:
     stamps = [stem.partition("Z-")[0] for stem in stems if RUN_FILE.match(stem)]
     try:
         return datetime.strptime(max(stamps), _STAMP) + timedelta(milliseconds=1) if stamps else None  # noqa: DTZ007
-    except ValueError:  # looks like an instant and is none
+    except ValueError:  # digits that are no date
         return None

@@ -106,7 +106,7 @@ def test_a_damaged_index_is_rebuilt_from_the_log(tmp_path: Path) -> None:
     assert counts(writer.run({"id": "1"})) == (0, 0, 0, 1)
 
 
-def test_what_was_landed_before_a_kill_is_replayed(tmp_path: Path) -> None:
+def test_what_was_written_before_a_kill_is_replayed(tmp_path: Path) -> None:
     writer = Writer(tmp_path)
     killed = writer.open()
     killed.append(killed.normalize([{"id": "1", "name": "a"}]))  # and no close: the index was never written
@@ -124,10 +124,10 @@ def test_the_index_is_read_by_range(tmp_path: Path) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.dictionaries(st.integers(0, 30), st.sampled_from([None, "a", "b"]), max_size=12), max_size=14))
-def test_the_index_says_what_the_log_says_whatever_the_runs(
+def test_the_index_says_what_the_log_says_whatever_its_files(
     tmp_path_factory: pytest.TempPathFactory, steps: list[dict[int, str | None]]
 ) -> None:
-    """None deletes. Runs are joined and memory is flushed all the time, so that both ways are taken."""
+    """None deletes. Files are merged and memory is flushed all the time, so that both ways are taken."""
     writer = Writer(tmp_path_factory.mktemp("lake"))
     expected: dict[str, str] = {}
     with pytest.MonkeyPatch.context() as patch:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from instantly_pipeline.errors import StorageError, UnreadableFile
 from instantly_pipeline.lake.change_log import last_written
 from instantly_pipeline.lake.compact import compact
-from instantly_pipeline.lake.index import last_versions, sorted_files
+from instantly_pipeline.lake.index import last_versions, replay, sorted_files
 from instantly_pipeline.lake.index.last_versions import Index
 from instantly_pipeline.lake.index.sorted_files import Cache, IndexEntry
 from instantly_pipeline.lake.lake_files import LakeFile
@@ -93,7 +93,7 @@ def test_a_compacted_file_that_is_gone_is_noticed(tmp_path: Path) -> None:
 
 
 def test_a_replay_holds_some_rows_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(last_versions, "ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(replay, "ROWS_AT_ONCE", 2)
     monkeypatch.setattr(last_versions, "ROWS_IN_MEMORY", 3)
     writer = Writer(tmp_path)
     writer.run(*RECORDS)
@@ -125,7 +125,7 @@ def test_a_stray_name_moves_neither_the_clock_nor_the_run_ids(tmp_path: Path) ->
     assert new_run_id(writer.layout, datetime(2020, 1, 1, tzinfo=UTC)) > files_of(writer)[1].stem
 
 
-def test_notes_that_a_mac_leaves_beside_a_file_are_no_file(tmp_path: Path) -> None:
+def test_metadata_that_macos_leaves_beside_a_file_is_no_file(tmp_path: Path) -> None:
     writer = Writer(tmp_path)
     writer.run({"id": "1"})
     files_of(writer)[0].with_name("._x.parquet").write_bytes(b"Mac OS X")
@@ -150,7 +150,7 @@ def test_a_damaged_file_stops_its_stream_in_words_and_no_other(tmp_path: Path, k
 @pytest.mark.parametrize(
     ("what", "value"), [("covered", None), ("covered", [1]), ("runs", ["../x"]), ("runs", 3), ("version", 1)]
 )
-def test_a_manifest_of_another_shape_is_made_anew(tmp_path: Path, what: str, value: Any) -> None:
+def test_a_manifest_of_another_shape_is_rebuilt(tmp_path: Path, what: str, value: Any) -> None:
     writer = Writer(tmp_path)
     writer.run(*RECORDS)
     path = writer.layout.index("things", "w") / "manifest.json"
@@ -158,8 +158,8 @@ def test_a_manifest_of_another_shape_is_made_anew(tmp_path: Path, what: str, val
     assert writer.run(*RECORDS).unchanged == 6
 
 
-@pytest.mark.parametrize("read", ["lookup", "everything", "alive_by_scope", "join"])
-def test_a_run_with_a_damaged_page_is_made_anew_when_it_is_read(tmp_path: Path, read: str) -> None:
+@pytest.mark.parametrize("read", ["lookup", "entries", "alive_by_scope", "merge"])
+def test_a_sorted_file_with_a_damaged_page_is_rebuilt_when_it_is_read(tmp_path: Path, read: str) -> None:
     writer = Writer(tmp_path)
     writer.run(*RECORDS[:3])
     writer.run(*RECORDS[3:])
@@ -172,13 +172,15 @@ def test_a_run_with_a_damaged_page_is_made_anew_when_it_is_read(tmp_path: Path, 
         assert len(index.lookup([f'["{n}"]' for n in range(6)])) == 6
     elif read == "alive_by_scope":
         assert index.alive_by_scope() == {None: 6}
-    elif read == "join":
-        index.flush(join=True)
+    elif read == "merge":
+        index.flush(merge=True)
     assert len(index.entries()) == 6
     assert len(writer.open().index.entries()) == 6
 
 
-def test_a_join_on_a_full_disk_is_a_sentence_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_merge_on_a_full_disk_is_a_sentence_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     writer = Writer(tmp_path)
     writer.run(*RECORDS[:3])
     writer.run(*RECORDS[3:])
@@ -214,7 +216,7 @@ def test_of_what_was_decoded_the_last_used_is_kept_up_to_so_many_bytes(monkeypat
 
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.dictionaries(st.integers(0, 60), st.integers(0, 3), max_size=40), min_size=2, max_size=5))
-def test_joined_runs_hold_the_newest_entry_of_every_key_in_order(runs: list[dict[int, int]]) -> None:
+def test_merged_files_hold_the_newest_entry_of_every_key_in_order(runs: list[dict[int, int]]) -> None:
     newest: dict[str, IndexEntry] = {}
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as small:
         small.setattr(sorted_files, "ROW_GROUP", 3)
@@ -229,7 +231,7 @@ def test_joined_runs_hold_the_newest_entry_of_every_key_in_order(runs: list[dict
                     newest[key] = entry
             index.put(entries, LakeFile(Path("synced=2026-03-01") / f"{number}.parquet", "things", "w"))
             index.flush()
-        index.flush(join=True)
+        index.flush(merge=True)
         assert list(index.entries().items()) == sorted(newest.items())
         assert index.lookup(list(newest)) == newest
         assert list(index.entries('["010"]', '["030"]')) == [k for k in sorted(newest) if '["010"]' < k <= '["030"]']

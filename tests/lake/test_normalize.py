@@ -152,7 +152,7 @@ def test_new_enum_numbers_and_missing_fields_are_drift() -> None:
     assert batch.drift[Drift("id", "missing field")] == 1
 
 
-def test_a_record_without_a_key_is_handed_back_whole() -> None:
+def test_a_record_without_a_key_is_returned_whole() -> None:
     batch = Normalizer(THINGS).batch([{"name": "x", "id": None}])
     assert batch.rejected == [Rejected('{"name":"x","id":null}', "no key")]
     assert batch.table.num_rows == 0

@@ -1,9 +1,9 @@
 """The last version of every key of one stream and workspace: key, hash, alive or deleted, scope, since when.
 
-A cache of the change log, made anew from it when it is missing, damaged, or knows of files that are gone. It lies as
-Parquet runs sorted by key and is read by range of keys, so that memory stays flat at millions of leads; what this
-process added since the last run is kept in memory. Of several entries of a key the one with the greatest `_synced_at`
-counts, so files may be replayed twice and in any order.
+A cache of the change log, rebuilt from it when it is missing, damaged, or knows of files that are no longer there. It
+lies as Parquet files sorted by key and is read by range of keys, so that memory stays flat at millions of leads; what
+this process added since it last wrote one is kept in memory. Of several entries of a key the one with the greatest
+`_synced_at` counts, so change files may be replayed twice and in any order.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from instantly_pipeline.lake.durable import storing, write_durably
+from instantly_pipeline.lake.index.replay import entries_of, replaced_by
 from instantly_pipeline.lake.index.sorted_files import (
     SCHEMA,
     Cache,
@@ -30,18 +30,14 @@ from instantly_pipeline.lake.index.sorted_files import (
     merged,
     write_sorted,
 )
-from instantly_pipeline.lake.lake_files import LakeFile, reading, replaced_names
+from instantly_pipeline.lake.lake_files import LakeFile
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.records.canonical import hash_version
-from instantly_pipeline.lake.records.normalize import scope_columns, scopes_of
-from instantly_pipeline.lake.records.rehash import rehashed
-from instantly_pipeline.lake.schema import UPSERT
 from instantly_pipeline.streams.model import Stream
 
 VERSION = 2
 ROWS_IN_MEMORY = 100_000
 MOST_FILES = 8
-ROWS_AT_ONCE = 8192  # of a file that is replayed
 
 _FILE_NAME = re.compile(r"\d{8}\.parquet\Z")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -67,8 +63,8 @@ class Index:
         self._ordered: list[str] = []  # the keys of `_recent`, sorted, but for those in `_unordered`
         self._unordered: list[str] = []
         self._covered: set[str] = set()
-        self._written = False  # whether the manifest says what is covered
-        self._sorted: list[SortedFile] = []
+        self._is_manifest_current = False
+        self._sorted_files: list[SortedFile] = []
         self._cache = Cache()
 
     def open(self) -> Index:
@@ -76,8 +72,8 @@ class Index:
         manifest = self._manifest()
         files = {f.short: f for f in self._layout.files(self._layout.changes, self._stream.name, self._workspace_id)}
         covered = set(manifest.get("covered", []))
-        joined = {name: _joined(file) for name, file in files.items() if name not in covered}
-        if covered - files.keys() - set().union(*joined.values()):  # rows it knows of are gone
+        joined = {name: replaced_by(file) for name, file in files.items() if name not in covered}
+        if covered - files.keys() - set().union(*joined.values()):  # rows it knows of are no longer there
             manifest, covered, joined = {}, set(), {name: set() for name in files}
         if not manifest:
             with storing(self._folder):
@@ -85,18 +81,18 @@ class Index:
                     stale.unlink()
         self._covered = covered & files.keys()
         self._cache.clear()
-        self._sorted = [SortedFile(self._folder / name, self._cache) for name in manifest.get("runs", [])]
+        self._sorted_files = [SortedFile(self._folder / name, self._cache) for name in manifest.get("runs", [])]
         for name, replaced in joined.items():
             if not replaced or not replaced <= covered:
                 self._replay(files[name])
             self._covered.add(name)
-        self._written = manifest != {} and self._covered == covered
+        self._is_manifest_current = manifest != {} and self._covered == covered
         return self
 
     def lookup(self, keys: Sequence[str]) -> dict[str, IndexEntry]:
         """The entries of those of `keys` that are known."""
-        wanted = sorted(set(keys)) if self._sorted else []
-        found = self._healed(lambda: _newest(one.lookup(wanted) for one in self._sorted))
+        wanted = sorted(set(keys)) if self._sorted_files else []
+        found = self._rebuilt_if_damaged(lambda: _newest(one.lookup(wanted) for one in self._sorted_files))
         _add(found, ((key, self._recent[key]) for key in keys if key in self._recent))
         return found
 
@@ -106,51 +102,51 @@ class Index:
 
     def entries(self, after: str | None = None, up_to: str | None = None) -> dict[str, IndexEntry]:
         """The entries, deleted ones too, of all known keys in (after, up_to]; None leaves a side open."""
-        found = self._healed(lambda: _newest(one.range(after, up_to) for one in self._sorted))
+        found = self._rebuilt_if_damaged(lambda: _newest(one.range(after, up_to) for one in self._sorted_files))
         _add(found, ((key, self._recent[key]) for key in self._recent_keys(after, up_to)))
         return found
 
     def alive_by_scope(self) -> dict[str | None, int]:
-        """How many live keys each scope has. Joins the runs first, so that the count is one pass in bounded memory."""
-        self.flush(join=True)
-        return self._healed(self._count_scopes)
+        """How many live keys each scope has. Merges the files first: one pass in bounded memory."""
+        self.flush(merge=True)
+        return self._rebuilt_if_damaged(self._count_scopes)
 
     def alive_in(self, scopes: Collection[str]) -> list[tuple[str, str]]:
         """The live keys of some scopes, each with its scope; one pass over the whole index."""
-        self.flush(join=True)
+        self.flush(merge=True)
         wanted = pa.array(sorted(scopes), pa.string())
-        return self._healed(lambda: [found for one in self._sorted for found in one.alive_in(wanted)])
+        return self._rebuilt_if_damaged(lambda: [found for one in self._sorted_files for found in one.alive_in(wanted)])
 
     def spread(self, every: int) -> list[str]:
         """Every `every`-th live key, in order: places that cut what is known into equal parts."""
-        self.flush(join=True)
-        return self._healed(lambda: [key for one in self._sorted for key in one.spread(every)])
+        self.flush(merge=True)
+        return self._rebuilt_if_damaged(lambda: [key for one in self._sorted_files for key in one.spread(every)])
 
     def last_alive(self, after: str, up_to: str, accept: Callable[[str], bool]) -> str | None:
         """The greatest live key in (after, up_to] that is accepted."""
-        self.flush(join=True)
-        return self._healed(
-            lambda: max((k for one in self._sorted for k in one.last_alive(after, up_to, accept)), default=None)
+        self.flush(merge=True)
+        return self._rebuilt_if_damaged(
+            lambda: max((k for one in self._sorted_files for k in one.last_alive(after, up_to, accept)), default=None)
         )
 
     def put(self, entries: Iterable[tuple[str, IndexEntry]], file: LakeFile) -> None:
-        """Note the versions that `file`, which has landed, holds."""
+        """Note the versions in `file`, which is in the log already."""
         self._take(entries)
         self._covered.add(file.short)
-        self._written = False
+        self._is_manifest_current = False
         self._flush_if_full()
 
-    def flush(self, *, join: bool = False) -> None:
-        """Write what is in memory as a run; join the runs when there are many, or when asked to."""
+    def flush(self, *, merge: bool = False) -> None:
+        """Write what is in memory as a file; merge the files when there are many, or when asked to."""
         if self._recent:
-            self._add_run()
-        elif not self._written:
+            self._write_recent()
+        elif not self._is_manifest_current:
             self._write_manifest()
-        if len(self._sorted) > (1 if join else MOST_FILES):
-            self._healed(self._join)
+        if len(self._sorted_files) > (1 if merge else MOST_FILES):
+            self._rebuilt_if_damaged(self._merge)
 
-    def _healed(self, read: Callable[[], _T]) -> _T:
-        """What `read` finds in the runs; where one is damaged, the index is first made anew from the log."""
+    def _rebuilt_if_damaged(self, read: Callable[[], _T]) -> _T:
+        """What `read` finds in the files; where one is damaged, the index is first rebuilt from the log."""
         try:
             return read()
         except _DAMAGE:
@@ -179,7 +175,7 @@ class Index:
 
     def _count_scopes(self) -> dict[str | None, int]:
         counts: Counter[str | None] = Counter()
-        for one in self._sorted:
+        for one in self._sorted_files:
             for scope, count in one.alive_by_scope():
                 counts[scope] += count
         return counts
@@ -188,20 +184,20 @@ class Index:
         if len(self._recent) >= ROWS_IN_MEMORY:
             self.flush()
 
-    def _add_run(self) -> None:
-        number = 1 + max((one.number for one in self._sorted), default=0)
+    def _write_recent(self) -> None:
+        number = 1 + max((one.number for one in self._sorted_files), default=0)
         path = self._folder / f"{number:08}.parquet"
         write_durably(path, file_bytes(self._recent))
-        self._sorted.append(SortedFile(path, self._cache))
+        self._sorted_files.append(SortedFile(path, self._cache))
         self._forget_recent()
         self._write_manifest()
 
     def _forget_recent(self) -> None:
         self._recent, self._ordered, self._unordered = {}, [], []
 
-    def _join(self) -> None:
-        """Merge all runs into one."""
-        old = self._sorted
+    def _merge(self) -> None:
+        """Merge all files into one."""
+        old = self._sorted_files
         if len(old) < 2:
             return
         path = self._folder / f"{old[-1].number + 1:08}.parquet"
@@ -214,13 +210,13 @@ class Index:
             raise
         with storing(path):
             beside.replace(path)
-        self._sorted = [SortedFile(path, self._cache)]
+        self._sorted_files = [SortedFile(path, self._cache)]
         self._write_manifest()
         for one in old:
             one.path.unlink(missing_ok=True)
 
     def _manifest(self) -> dict[str, Any]:
-        """The manifest; empty where there is none, or it or one of its runs is not as we write it."""
+        """The manifest; empty where there is none, or it or one of its files is not as we write it."""
         try:
             found = orjson.loads((self._folder / "manifest.json").read_bytes())
             whole = found["version"] == VERSION and found["hashes"] == self._hashes
@@ -236,46 +232,15 @@ class Index:
             "version": VERSION,
             "hashes": self._hashes,
             "covered": sorted(self._covered),
-            "runs": [one.path.name for one in self._sorted],
+            "runs": [one.path.name for one in self._sorted_files],
         }
         write_durably(self._folder / "manifest.json", orjson.dumps(manifest))
-        self._written = True
+        self._is_manifest_current = True
 
     def _replay(self, file: LakeFile) -> None:
-        with reading(file.path), pq.ParquetFile(file.path) as source:
-            for table in self._tables(source):
-                self._take(self._entries(table))
-                self._flush_if_full()
-
-    def _tables(self, source: pq.ParquetFile) -> Iterator[pa.Table]:
-        """The file's rows, some at a time: only the columns an entry needs, unless hashes have to be made anew."""
-        names = set(source.schema_arrow.names)
-        needed = [n for n in ("_key", "_row_hash", "_op", "_synced_at", *scope_columns(self._stream)) if n in names]
-        for number in range(source.num_row_groups):
-            for batch in source.iter_batches(ROWS_AT_ONCE, row_groups=[number], columns=needed):
-                if pc.all(pc.starts_with(batch["_row_hash"], f"{self._hashes}:")).as_py() is False:
-                    break
-                yield pa.Table.from_batches([batch])
-            else:
-                continue
-            for batch in source.iter_batches(ROWS_AT_ONCE, row_groups=[number]):  # replaying some twice does no harm
-                yield pa.Table.from_batches([batch])
-
-    def _entries(self, table: pa.Table) -> list[tuple[str, IndexEntry]]:
-        hashes = table["_row_hash"].to_pylist()
-        if any(found and not found.startswith(f"{self._hashes}:") for found in hashes):
-            hashes = rehashed(self._stream, table)
-        alive = [op == UPSERT for op in table["_op"].to_pylist()]
-        at = table["_synced_at"].cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_pylist()
-        entries = map(IndexEntry, hashes, alive, scopes_of(self._stream, table), at)
-        return list(zip(table["_key"].to_pylist(), entries, strict=True))
-
-
-def _joined(file: LakeFile) -> set[str]:
-    """The short names of the files whose rows are in this one."""
-    if not file.path.stem.endswith("z"):
-        return set()
-    return {f"{file.path.parent.name}/{name}" for name in replaced_names(file.path)}
+        for entries in entries_of(file, self._stream):
+            self._take(entries)
+            self._flush_if_full()
 
 
 def _bounds(keys: list[str], after: str | None, up_to: str | None) -> tuple[int, int]:

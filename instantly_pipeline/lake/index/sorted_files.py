@@ -1,7 +1,7 @@
-"""The runs of an index: sorted Parquet files of entries. How they are read, written and merged; not which there are.
+"""The Parquet files of an index, sorted by key: how they are read, written and merged; not which there are.
 
 What is read is decoded a row group at a time, the keys apart from the rest: most ranges that a first sync asks for hold
-none of a run's keys, and then the rest is never read.
+none of a file's keys, and then the rest is never read.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import pyarrow.parquet as pq
 
 from instantly_pipeline.lake.durable import storing
 
-ROW_GROUP = 1_024  # a sweep reads up to 64 ranges side by side, each with a row group of every run in memory
-BYTES_IN_MEMORY = 48 << 20  # of decoded row groups, of all runs of an index together
-ROWS_AT_ONCE = 65_536  # of a run that is read through
-GROUPS_AT_ONCE = 16  # of all runs together, when they are merged
+ROW_GROUP = 1_024  # a sweep reads up to 64 ranges side by side, each with a row group of every file in memory
+BYTES_IN_MEMORY = 48 << 20  # of decoded row groups, of all files of an index together
+ROWS_AT_ONCE = 65_536  # of a file that is read through
+GROUPS_AT_ONCE = 16  # of all files together, when they are merged
 SCHEMA = pa.schema(
     [
         pa.field("key", pa.string()),
@@ -44,7 +44,7 @@ class IndexEntry(NamedTuple):
 
 
 class Cache:
-    """What was decoded of the runs of one index, the last used of it, up to so many bytes."""
+    """What was decoded of the files of one index, the last used of it, up to so many bytes."""
 
     def __init__(self) -> None:
         self._kept: dict[tuple[Any, ...], pa.RecordBatch] = {}
@@ -188,7 +188,7 @@ def _entries(keys: pa.Array, rest: pa.RecordBatch) -> Iterator[tuple[str, IndexE
 
 
 def file_bytes(entries: Mapping[str, IndexEntry]) -> bytes:
-    """A run with these entries."""
+    """A sorted file with these entries."""
     keys = sorted(entries)
     rows = [entries[key] for key in keys]
     columns = [keys, [r.hash for r in rows], [r.alive for r in rows], [r.scope for r in rows], [r.at for r in rows]]
@@ -199,11 +199,11 @@ def file_bytes(entries: Mapping[str, IndexEntry]) -> bytes:
     return bytes(sink.getvalue())
 
 
-def merged(runs: Sequence[SortedFile]) -> Iterator[pa.Table]:
-    """The rows of sorted runs in the order of their keys, the newest of each key; of equals the later run's."""
-    ends = sorted(last for run in runs for last in run.lasts)
+def merged(files: Sequence[SortedFile]) -> Iterator[pa.Table]:
+    """The rows of sorted files in the order of their keys, the newest of each key; of equals the later file's."""
+    ends = sorted(last for one in files for last in one.lasts)
     for after, up_to in pairwise([None, *ends[GROUPS_AT_ONCE - 1 : -1 : GROUPS_AT_ONCE], None]):
-        rows = pa.concat_tables([run.table(after, up_to) for run in runs])
+        rows = pa.concat_tables([one.table(after, up_to) for one in files])
         if not rows.num_rows:
             continue
         rows = rows.take(pc.sort_indices(rows, sort_keys=[("key", "ascending"), ("at", "ascending")]))
@@ -213,7 +213,7 @@ def merged(runs: Sequence[SortedFile]) -> Iterator[pa.Table]:
 
 
 def write_sorted(tables: Iterable[pa.Table], path: Path) -> None:
-    """Write a run; what goes wrong while the tables are read is not taken for a disk that does not take them."""
+    """Write a sorted file. StorageError only for what the disk refuses, not for an error while the tables are read."""
     with storing(path):
         writer = pq.ParquetWriter(path, SCHEMA, compression="zstd", write_page_checksum=True)
     try:

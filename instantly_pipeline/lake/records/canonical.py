@@ -29,15 +29,15 @@ def _clean(value: Any) -> Any:
     """The value in canonical form: itself, where it is that already."""
     kind = type(value)
     if kind is dict:
-        odd = {}
+        changed = {}
         for name, inner in value.items():
             if type(inner) not in _PLAIN:
                 clean = _clean(inner)
                 if clean is not inner or inner is None:
-                    odd[name] = clean
-        if None in odd.values():
-            return {name: odd.get(name, inner) for name, inner in value.items() if inner is not None}
-        return {**value, **odd} if odd else value
+                    changed[name] = clean
+        if None in changed.values():
+            return {name: changed.get(name, inner) for name, inner in value.items() if inner is not None}
+        return {**value, **changed} if changed else value
     if kind is list:
         return [_clean(inner) for inner in value]
     if kind is float and value.is_integer():
@@ -53,8 +53,8 @@ def digest(record: Record) -> str:
 def hash_version(stream: Stream) -> str:
     """What a hash depends on besides the record, e.g. `1.5be1`: the rules above, and the stream's aliases and secrets.
 
-    A new alias changes it: hashes of another version are made anew from the stored rows (see `rehash`), so that none
-    of them looks changed.
+    A new alias changes it: hashes of another version are recomputed from the stored rows (see `rehash`), so that no
+    row looks changed.
     """
     rules = [(column.name, column.aliases) for column in stream.columns if column.aliases]
     text = repr((sorted(rules), sorted(stream.secrets)))

@@ -1,7 +1,7 @@
-"""Fitting values into typed columns; what does not fit is null there and reported.
+"""Values as their column's type. A value of another type is null there, and reported.
 
 The common case, every value of the expected type, never touches a value in Python: `plain_columns` takes all columns
-of a batch at once, `column_of` one column where some other one did not fit.
+of a batch at once, `column_of` one column where another one had a value of another type.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from instantly_pipeline.lake.records.canonical import Record, to_json
 from instantly_pipeline.lake.schema import ARROW
 from instantly_pipeline.streams.model import Column, Type
 
-_UNFIT = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError)
+_MISMATCH = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError)
 _FIRST_MICRO, _LAST_MICRO = -62_135_596_800_000_000, 253_402_300_799_999_999
 
 
 class TypeMismatch(Exception):
-    """A value that does not fit its column; `found` names its type, never the value."""
+    """A value of another type than its column; `found` names that type, never the value."""
 
     def __init__(self, found: str) -> None:
         super().__init__(found)
@@ -36,40 +36,40 @@ class TypeMismatch(Exception):
 def plain_columns(records: Sequence[Record], columns: Sequence[Column]) -> dict[str, pa.Array]:
     """The columns, JSON ones apart, as Arrow arrays by name; those that are left out have to be made by `column_of`.
 
-    Arrow picks the values out of the records itself. Numbers are read twice: as int64 Arrow would cut 1.5 short, as
-    double it would take `true`; what both take, and alike, is as it was sent.
+    Arrow takes the values out of the records itself. Numbers are read twice: as int64 Arrow would truncate 1.5, as
+    double it would accept `true`; where both accept a value and agree, it is as it was sent.
     """
     numbers = [column for column in columns if column.type in (Type.INT, Type.FLOAT)]
     others = [column for column in columns if column.type not in (Type.INT, Type.FLOAT, Type.JSON)]
-    whole = _picked(records, {column.name: pa.int64() for column in numbers})
-    broken = _picked(records, {column.name: pa.float64() for column in numbers})
-    texts = _picked(records, {c.name: pa.bool_() if c.type is Type.BOOL else pa.string() for c in others})
+    whole = _extracted(records, {column.name: pa.int64() for column in numbers})
+    decimal = _extracted(records, {column.name: pa.float64() for column in numbers})
+    texts = _extracted(records, {c.name: pa.bool_() if c.type is Type.BOOL else pa.string() for c in others})
     found = {column.name: _typed(texts[column.name], column.type) for column in others if column.name in texts}
     for column in numbers:
-        if column.name in whole and column.name in broken:
-            found[column.name] = _number(whole[column.name], broken[column.name], column.type)
+        if column.name in whole and column.name in decimal:
+            found[column.name] = _number(whole[column.name], decimal[column.name], column.type)
     return {name: array for name, array in found.items() if array is not None}
 
 
-def _picked(records: Sequence[Record], types: dict[str, pa.DataType]) -> dict[str, pa.Array]:
+def _extracted(records: Sequence[Record], types: dict[str, pa.DataType]) -> dict[str, pa.Array]:
     """Fields of the records as arrays of the given types; none where one value of them is of another type."""
     try:
         found = pa.array(records, pa.struct(list(types.items())))
-    except _UNFIT:
+    except _MISMATCH:
         return {}
     return dict(zip(types, found.flatten(), strict=True))
 
 
-def _number(whole: pa.Array, broken: pa.Array, kind: Type) -> pa.Array | None:
+def _number(whole: pa.Array, decimal: pa.Array, kind: Type) -> pa.Array | None:
     if kind is Type.FLOAT:
-        return broken
-    return whole if pc.all(pc.equal(whole.cast(pa.float64()), broken)).as_py() is not False else None
+        return decimal
+    return whole if pc.all(pc.equal(whole.cast(pa.float64()), decimal)).as_py() is not False else None
 
 
 def _typed(found: pa.Array, kind: Type) -> pa.Array | None:
     try:
         return _native(found, kind)
-    except _UNFIT:
+    except _MISMATCH:
         return None
 
 
@@ -79,7 +79,7 @@ def column_of(values: list[Any], kind: Type) -> pa.Array | None:
         return pa.array([None if v is None else to_json(v) for v in values], pa.string())
     try:
         return _native(pa.array(values), kind)
-    except _UNFIT:
+    except _MISMATCH:
         return None
 
 
@@ -95,7 +95,7 @@ def _native(found: pa.Array, kind: Type) -> pa.Array | None:
 
 
 def _within_calendar(found: pa.Array) -> pa.Array | None:
-    """Instants whose zone pushes them out of the years 1 to 9999 can be read by no one."""
+    """None where a zone moves an instant out of the years 1 to 9999: no reader takes those."""
     if pa.types.is_timestamp(found.type):
         ends = pc.min_max(found.cast(pa.int64())).as_py()
         if ends["min"] is not None and not _FIRST_MICRO <= ends["min"] <= ends["max"] <= _LAST_MICRO:
@@ -104,7 +104,7 @@ def _within_calendar(found: pa.Array) -> pa.Array | None:
 
 
 def coerce(value: Any, kind: Type) -> Any:
-    """One value as the column's Python value; TypeMismatch where it is of another kind."""
+    """One value as the column's Python value; TypeMismatch where it is of another type."""
     return None if value is None else _COERCE[kind](value)
 
 
@@ -117,9 +117,9 @@ def is_converted(value: Any, kind: Type) -> bool:
     return kind is Type.TEXT and not isinstance(value, str)
 
 
-def is_rounded(value: Any, fitted: Any) -> bool:
-    """True where a number has digits that the double `coerce` made of it has not."""
-    return isinstance(fitted, float) and isinstance(value, (int, Decimal)) and fitted != value
+def is_rounded(value: Any, coerced: Any) -> bool:
+    """True where a number has digits that the double that `coerce` made of it does not have."""
+    return isinstance(coerced, float) and isinstance(value, (int, Decimal)) and coerced != value
 
 
 def type_name(value: Any) -> str:

@@ -1,7 +1,7 @@
-"""From decoded records to rows of the lake: aliases, secrets, key, hash, typed columns, `extra`, and what was odd.
+"""From decoded records to rows of the lake: aliases, secrets, key, hash, typed columns, `extra`, anomalies and drift.
 
-Nothing the API sent is lost on the way, secrets apart: an unknown field and a value that does not fit its column are
-kept in `extra`; a record that cannot become a row is handed back as text.
+Nothing the API sent is lost, secrets apart: an unknown field and a value of another type than its column are kept in
+`extra`; a record that cannot become a row is returned as text.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from instantly_pipeline.lake.records.coerce import (
     plain_columns,
     type_name,
 )
+from instantly_pipeline.lake.records.scopes import scopes_of
 from instantly_pipeline.lake.records.secrets import cut, is_secret, without_secrets
 from instantly_pipeline.lake.schema import ARROW, record_schema
-from instantly_pipeline.streams.model import Absent, Column, Stream, Type
+from instantly_pipeline.streams.model import Column, Stream, Type
 
 NO_KEY, TOO_DEEP = "no key", "nested too deeply"
 DOES_NOT_FIT = "does not fit; kept in extra"
@@ -34,7 +35,7 @@ _SHOWN_LEVELS = 20  # of a record that is nested too deeply
 
 @dataclass(frozen=True, slots=True)
 class Anomaly:
-    """A value that did not fit, or fitted only after conversion. Never holds the value."""
+    """A value of another type than its column, or one that was converted to it. Never holds the value."""
 
     key: str | None
     column: str
@@ -79,14 +80,14 @@ class Batch:
 
 
 @dataclass(slots=True)
-class _Found:
-    """What was found on the way from records to rows."""
+class _Findings:
+    """Anomalies, drift and rejected records of one batch."""
 
     anomalies: list[Anomaly] = field(default_factory=list)
     drift: Counter[Drift] = field(default_factory=Counter)
     rejected: list[Rejected] = field(default_factory=list)
 
-    def dropped(self, names: Iterable[str]) -> None:
+    def add_dropped(self, names: Iterable[str]) -> None:
         for name in names:
             self.drift[Drift(name, "dropped secret")] += 1
 
@@ -118,13 +119,13 @@ class Normalizer:
     def batch(self, records: Sequence[Record]) -> Batch:
         """The records as one batch. Of several records with one key the last counts; an anomaly says if they differ."""
         rows: dict[str, tuple[Record, str]] = {}
-        found = _Found()
+        found = _Findings()
         as_it_is = self._is_plain(records)
         for record in records:
             try:
-                self._take(record if as_it_is else self._renamed(self._open(record, found)), rows, found)
+                self._add(record if as_it_is else self._renamed(self._without_secrets(record, found)), rows, found)
             except RecursionError:
-                shown = self._renamed(self._open(cut(record, _SHOWN_LEVELS), found))
+                shown = self._renamed(self._without_secrets(cut(record, _SHOWN_LEVELS), found))
                 found.rejected.append(Rejected(to_json(shown), TOO_DEEP, self._key.make(shown)))
         return self._assemble(rows, found, as_it_is=as_it_is)
 
@@ -132,7 +133,7 @@ class Normalizer:
         """Whether no record has a field to rename, to drop or to keep in `extra`: nothing but columns."""
         return not self.stream.secrets and not self._nullable_key and set().union(*records) <= self._known
 
-    def _take(self, clean: Record, rows: dict[str, tuple[Record, str]], found: _Found) -> None:
+    def _add(self, clean: Record, rows: dict[str, tuple[Record, str]], found: _Findings) -> None:
         key = self._key.make(clean)
         if key is None:
             found.rejected.append(Rejected(to_json(clean), NO_KEY))
@@ -148,7 +149,7 @@ class Normalizer:
             )
         rows[key] = row
 
-    def _assemble(self, rows: dict[str, tuple[Record, str]], found: _Found, *, as_it_is: bool) -> Batch:
+    def _assemble(self, rows: dict[str, tuple[Record, str]], found: _Findings, *, as_it_is: bool) -> Batch:
         keys, kept, hashes = list(rows), [row for row, _ in rows.values()], [digest for _, digest in rows.values()]
         extras = [{} if as_it_is else self._unknown(record, found.drift) for record in kept]
         plain = plain_columns(kept, self.stream.columns)
@@ -164,10 +165,10 @@ class Normalizer:
         scopes = scopes_of(self.stream, table)
         return Batch(table, keys, hashes, scopes, found.anomalies, found.drift, found.rejected)
 
-    def _open(self, record: Record, found: _Found) -> Record:
+    def _without_secrets(self, record: Record, found: _Findings) -> Record:
         """The record without secrets; the caller's is not touched.
 
-        A known column is looked into only if it is JSON of a stream with secrets; a value that does not fit its column
+        A known column is looked into only if it is JSON of a stream with secrets; a value of another type
         is cleaned when it goes to `extra`.
         """
         if record.keys() <= self._known and not self.stream.secrets:
@@ -182,7 +183,7 @@ class Normalizer:
                 clean[name] = without_secrets(value, dropped)
             else:
                 clean[name] = value
-        found.dropped(dropped)
+        found.add_dropped(dropped)
         return clean
 
     def _renamed(self, record: Record) -> Record:
@@ -220,50 +221,28 @@ class Normalizer:
                 drift[Drift(column.name, f"new value {entry['values']}")] += entry["counts"]
 
     def _column(
-        self, column: Column, keys: list[str], rows: list[Record], extras: list[Record], found: _Found
+        self, column: Column, keys: list[str], rows: list[Record], extras: list[Record], found: _Findings
     ) -> pa.Array:
         values = [row.get(column.name) for row in rows]
         array = column_of(values, column.type)
         if array is not None:
             return array
-        fitted = [self._value(column, *at, found) for at in zip(keys, values, extras, strict=True)]
-        return pa.array(fitted, ARROW[column.type])
+        coerced = [self._value(column, *at, found) for at in zip(keys, values, extras, strict=True)]
+        return pa.array(coerced, ARROW[column.type])
 
-    def _value(self, column: Column, key: str, value: Any, extra: Record, found: _Found) -> Any:
+    def _value(self, column: Column, key: str, value: Any, extra: Record, found: _Findings) -> Any:
         try:
-            fitted = coerce(value, column.type)
+            coerced = coerce(value, column.type)
         except TypeMismatch as mismatch:
             dropped: list[str] = []
             extra[column.name] = without_secrets(value, dropped)
-            found.dropped(dropped)
+            found.add_dropped(dropped)
             found.anomalies.append(Anomaly(key, column.name, column.type.value, mismatch.found, DOES_NOT_FIT))
             return None
         if is_converted(value, column.type):
             found.anomalies.append(Anomaly(key, column.name, column.type.value, type_name(value), "converted"))
-        if is_rounded(value, fitted):
+        if is_rounded(value, coerced):
             extra[column.name] = value
             reason = "rounded; all digits kept in extra"
             found.anomalies.append(Anomaly(key, column.name, column.type.value, type_name(value), reason))
-        return fitted
-
-
-def scopes_of(stream: Stream, table: pa.Table) -> list[str | None]:
-    """Which part of the stream each row belongs to, e.g. `campaign=<id>`: the first scope column that has a value.
-
-    Rows of figures that may collapse (`Absent.FLAGGED`) are told apart by whether there are any: `figures` or `zero`.
-    """
-    names = [name for name in scope_columns(stream) if name in table.column_names]
-    if not names:
-        return [None] * table.num_rows
-    rows = list(zip(*(table[name].to_pylist() for name in names), strict=True))
-    if stream.absent is Absent.FLAGGED:
-        return ["figures" if any(row) else "zero" for row in rows]
-    scopes = {row: next((f"{n}={v}" for n, v in zip(names, row, strict=True) if v), None) for row in set(rows)}
-    return [scopes[row] for row in rows]
-
-
-def scope_columns(stream: Stream) -> tuple[str, ...]:
-    """The columns `scopes_of` looks at."""
-    if stream.absent is Absent.FLAGGED:
-        return tuple(column.name for column in stream.columns if column.type in (Type.INT, Type.FLOAT))
-    return stream.scope
+        return coerced

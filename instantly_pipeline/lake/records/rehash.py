@@ -1,8 +1,8 @@
-"""Hashes of stored rows under today's rules, from the rows alone.
+"""Hashes of stored rows under today's rules, computed from the rows.
 
-Needed when the rules have changed (a new alias, another secret) since a row was written: hashed anew, an unchanged
-record compares equal and nothing is written. An instant is taken to have been sent as the API sends them, in
-milliseconds with a `Z`; where it was not, the record gets one more version, equal to the one before.
+Needed when the rules have changed (a new alias, another secret) since a row was written: an unchanged record then
+compares equal and nothing is written. An instant is assumed to have been sent as the API sends them, in milliseconds
+with a `Z`; where it was not, the record gets one more version, equal to the one before.
 """
 
 from __future__ import annotations

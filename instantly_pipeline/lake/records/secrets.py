@@ -1,7 +1,7 @@
 """Which fields are secrets by their name, and records without them.
 
-The API may send a field tomorrow that the reference does not know, so a name is judged by its words. What says
-something about a secret (`password_hint`, `tokens_used`) is none.
+The API may add a field that the reference does not list, so a name is judged by its words. What describes a secret
+(`password_hint`, `tokens_used`) is not one itself.
 """
 
 from __future__ import annotations

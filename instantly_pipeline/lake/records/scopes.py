@@ -1,0 +1,29 @@
+"""The scope of a row: the part of its stream that it belongs to, such as one campaign. The index keeps it per key."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from instantly_pipeline.streams.model import Absent, Stream, Type
+
+
+def scopes_of(stream: Stream, table: pa.Table) -> list[str | None]:
+    """Which part of the stream each row belongs to, e.g. `campaign=<id>`: the first scope column that has a value.
+
+    Rows of figures that may collapse (`Absent.FLAGGED`) are `figures` or `zero`, by whether any of them is not 0.
+    """
+    names = [name for name in scope_columns(stream) if name in table.column_names]
+    if not names:
+        return [None] * table.num_rows
+    rows = list(zip(*(table[name].to_pylist() for name in names), strict=True))
+    if stream.absent is Absent.FLAGGED:
+        return ["figures" if any(row) else "zero" for row in rows]
+    scopes = {row: next((f"{n}={v}" for n, v in zip(names, row, strict=True) if v), None) for row in set(rows)}
+    return [scopes[row] for row in rows]
+
+
+def scope_columns(stream: Stream) -> tuple[str, ...]:
+    """The columns `scopes_of` looks at."""
+    if stream.absent is Absent.FLAGGED:
+        return tuple(column.name for column in stream.columns if column.type in (Type.INT, Type.FLOAT))
+    return stream.scope
