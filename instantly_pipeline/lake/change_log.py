@@ -112,7 +112,8 @@ class RunFiles:
         StorageError where the disk refuses it.
         """
         folder = self.layout.partition(root, name, self.workspace_id) / f"synced={at.astimezone(UTC).date()}"
-        path = folder / f"{self.run_id}-{next(self.numbers):06}.parquet"
+        paths = (folder / f"{self.run_id}-{number:06}.parquet" for number in self.numbers)
+        path = next(path for path in paths if not path.exists())  # another part of the run may count from 1, too
         self.layout.note_name(self.workspace_id)
         sink = pa.BufferOutputStream()
         # without dictionaries: in files of some thousand rows they cost more than they save

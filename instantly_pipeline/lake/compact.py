@@ -41,7 +41,7 @@ def compact(layout: Layout, *, now: datetime, on_day: Callable[[str], None] = la
     """
     done = Compacted()
     today = f"synced={now.astimezone(UTC).date()}"
-    for day in sorted(_days(layout)):
+    for day in sorted(day for root in (layout.changes, layout.meta) for day in root.glob("*/ws=*/synced=*")):
         if day.name == today:  # a later day is closed, too: a wrong clock made it, and instants only grow
             continue
         done.removed += _remove_replaced(day, now)
@@ -61,11 +61,6 @@ def _alike(files: Sequence[Path]) -> list[list[Path]]:
     no longer be told apart.
     """
     return [list(group) for _, group in groupby(files, key=lambda path: tuple(pq.read_schema(path).names))]
-
-
-def _days(layout: Layout) -> Iterator[Path]:
-    for root in (layout.changes, layout.meta):
-        yield from root.glob("*/ws=*/synced=*")
 
 
 def _remove_replaced(day: Path, now: datetime) -> int:

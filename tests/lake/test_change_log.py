@@ -20,6 +20,7 @@ from instantly_pipeline.lake.durable import storage_error
 from instantly_pipeline.lake.format import open_lake
 from instantly_pipeline.lake.index import last_versions
 from instantly_pipeline.lake.layout import Layout
+from instantly_pipeline.lake.logs import append_log
 from instantly_pipeline.streams.model import Column, Type
 from tests.lake.helpers import THINGS, Writer
 
@@ -73,6 +74,18 @@ def test_files_sort_in_the_order_they_were_written_when_the_clock_stands_still(t
         writer.run({"id": str(number)})
     files = writer.layout.files(writer.layout.changes, "things")
     assert [pq.read_table(file.path)["id"].to_pylist() for file in files] == [[str(n)] for n in range(9)]
+
+
+def test_two_parts_of_a_run_that_count_their_files_from_one_overwrite_nothing(tmp_path: Path) -> None:
+    """A run notes a workspace under two names: one whose key opens it, and one whose key opens nothing any more."""
+    layout = Layout(tmp_path)
+    for name in ("acme", "acme old"):
+        row = {"workspace_id": "w", "workspace_name": name}
+        append_log(
+            layout, "20260301T000000000Z-000000", "sync_runs", [row], now=lambda: datetime(2026, 3, 1, tzinfo=UTC)
+        )
+    files = layout.files(layout.meta, "sync_runs", "w")
+    assert [pq.read_table(file.path)["workspace_name"].to_pylist() for file in files] == [["acme"], ["acme old"]]
 
 
 def test_the_clock_never_stands_still() -> None:

@@ -20,11 +20,11 @@ from instantly_pipeline.errors import StorageError, UnreadableFile
 from instantly_pipeline.lake.change_log import last_written
 from instantly_pipeline.lake.compact import compact
 from instantly_pipeline.lake.index import last_versions, replay, sorted_files
-from instantly_pipeline.lake.index.last_versions import Index
 from instantly_pipeline.lake.index.sorted_files import Cache, IndexEntry
 from instantly_pipeline.lake.lake_files import LakeFile
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.run_ids import new_run_id
+from instantly_pipeline.streams.model import Stream
 from tests.lake.helpers import THINGS, Writer
 from tests.lake.test_compact import NEXT, a_day_of_runs, age
 
@@ -38,13 +38,13 @@ def files_of(writer: Writer) -> list[Path]:
 def replays(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files replayed from now on."""
     seen: list[str] = []
-    replay = Index._replay
+    entries_of = last_versions.entries_of
 
-    def watched(self: Index, file: Any) -> None:
+    def watched(file: LakeFile, stream: Stream) -> Any:
         seen.append(file.path.name)
-        replay(self, file)
+        return entries_of(file, stream)
 
-    monkeypatch.setattr(Index, "_replay", watched)
+    monkeypatch.setattr(last_versions, "entries_of", watched)
     return seen
 
 

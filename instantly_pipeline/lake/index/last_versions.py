@@ -84,7 +84,9 @@ class Index:
         self._sorted_files = [SortedFile(self._folder / name, self._cache) for name in manifest.get("runs", [])]
         for name, replaced in joined.items():
             if not replaced or not replaced <= covered:
-                self._replay(files[name])
+                for entries in entries_of(files[name], self._stream):
+                    self._take(entries)
+                    self._flush_if_full()
             self._covered.add(name)
         self._is_manifest_current = manifest != {} and self._covered == covered
         return self
@@ -236,11 +238,6 @@ class Index:
         }
         write_durably(self._folder / "manifest.json", orjson.dumps(manifest))
         self._is_manifest_current = True
-
-    def _replay(self, file: LakeFile) -> None:
-        for entries in entries_of(file, self._stream):
-            self._take(entries)
-            self._flush_if_full()
 
 
 def _bounds(keys: list[str], after: str | None, up_to: str | None) -> tuple[int, int]:
