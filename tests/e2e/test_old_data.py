@@ -1,0 +1,168 @@
+"""A data directory that version 0.1.0 left: nothing of it is lost, and the next sync goes on where that one stopped.
+
+The directory and what 0.1.0 reads from it lie in `tests/fixtures/data-0.1.0`; its README says how they were made.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from collections import Counter
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from instantly_pipeline.sandbox.config import SandboxConfig
+from instantly_pipeline.streams.registry import all_streams
+from instantly_pipeline.sync.context import Sizes
+from instantly_pipeline.sync.report import SyncReport
+from tests.sync.harness import Bench, bench
+
+FIXTURE = Path(__file__).resolve().parents[1] / "fixtures" / "data-0.1.0"
+PLAY = json.loads((FIXTURE / "play.json").read_text())
+COLLAPSED = ("the day vanished", "the day fell to zero")
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """The data directory as 0.1.0 left it."""
+    return unpacked("data", tmp_path / "data")
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tables as 0.1.0 makes them from that directory: `raw.leads.parquet`, ..., `log.verified.parquet`."""
+    return unpacked("expected", tmp_path_factory.mktemp("old") / "expected")
+
+
+def unpacked(name: str, into: Path) -> Path:
+    with tarfile.open(FIXTURE / f"{name}.tar.xz") as tar:
+        tar.extractall(into, filter="data")
+    return into
+
+
+def command(data_dir: Path, *words: str) -> None:
+    """Run the command on a data directory."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    made = {"INSTANTLY_DATA_DIR": str(data_dir), "INSTANTLY_ENV_FILE": str(data_dir / "none.env"),
+            "DAGSTER_HOME": str(data_dir.parent / "dagster_home")}  # fmt: skip
+    program = str(Path(sys.executable).with_name("instantly-pipeline"))
+    done = subprocess.run([program, *words], env=kept | made, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def differences(database: Path, expected: Path) -> dict[str, list[Any]]:
+    """By table the rows that are in one only, at most three of each side; columns that 0.1.0 did not have are free."""
+    found: dict[str, list[Any]] = {}
+    with duckdb.connect(str(database), read_only=True) as con:
+        con.execute("set timezone = 'UTC'")
+        for path in sorted(expected.glob("*.parquet")):
+            schema, table = path.stem.split(".", 1)
+            if schema == "log":
+                continue
+            columns = ", ".join(f'"{name}"' for name in pq.read_schema(path).names)
+            here = f"select {columns} from {schema}.{table}{_only_old(table, path)}"
+            there = f"select {columns} from '{path}'"
+            lost = con.execute(f"({there} except all {here}) limit 3").fetchall()
+            new = con.execute(f"({here} except all {there}) limit 3").fetchall()
+            if lost or new:
+                found[path.stem] = [{"lost": lost, "new": new}]
+    return found
+
+
+def _only_old(table: str, path: Path) -> str:
+    """A rebuild notes a publication of its own."""
+    return f" where run_id in (select run_id from '{path}')" if table == "published" else ""
+
+
+def test_there_is_something_of_every_kind_in_the_old_directory(old: Path, expected: Path) -> None:
+    states = {path.stem for path in (old / "lake" / "state").rglob("*.json")}
+    assert states >= {
+        "leads", "leads.sweep_tokens", "leads.missing.000000", "leads.gate", "leads.touched", "leads.slices",
+        "leads.server", "leads.swept", "leads.distrust", "leads.held", "daily_analytics", "daily_analytics.collapsed",
+        "asking.accounts.analytics.daily.days", "asking.accounts.analytics.daily.refused", "rate",
+        "block_list_entries.refused", "step_analytics.days.2025-06", "published",
+    }  # fmt: skip
+    empty = [path.stem for path in expected.glob("[ml]*.parquet") if pq.read_metadata(path).num_rows == 0]
+    assert empty == []
+
+
+def test_a_rebuild_finds_every_row_version_and_note(old: Path, expected: Path) -> None:
+    command(old, "rebuild")
+    assert differences(old / "publish" / "warehouse.duckdb", expected) == {}
+
+
+def test_the_old_build_file_is_taken_up_or_made_again(old: Path, expected: Path) -> None:
+    command(old, "check")
+    assert differences(old / "work" / "build.duckdb", expected) == {}
+
+
+def test_the_next_syncs_ask_no_more_than_the_old_version_and_find_what_has_changed(old: Path, expected: Path) -> None:
+    config = SandboxConfig(**PLAY["config"], now=datetime.fromisoformat(PLAY["start"]))
+    with bench(old, config) as at:
+        at.sizes = Sizes(**PLAY["sizes"])
+        done = 0
+        for then in PLAY["next_syncs"]:
+            for step in PLAY["steps"][done : then["after_steps"]]:
+                at.post(step["path"], step["body"])
+            done = then["after_steps"]
+            at.time.start = datetime.fromisoformat(then["now"])
+            at.forget_requests()
+            report = sync(at)
+            assert asked(at) - asked_then(then) == Counter()
+            assert written(at, report) == then["versions"]
+            assert outcomes(report) == then["outcomes"]
+            assert report.exit_code == then["exit_code"]
+            assert collapsed(at, report) == then["collapsed_days"]
+        for path in sorted(expected.glob("log.*.parquet")):
+            lost = lines(pq.read_table(path).to_pylist()) - lines(at.log(path.stem.removeprefix("log.")))
+            assert not lost, (path.stem, lost)
+
+
+def sync(at: Bench) -> SyncReport:
+    keys = {name: at.key if n == 0 else f"{at.key}-{n + 1}" for n, name in enumerate(PLAY["workspaces"])}
+    start = date.fromisoformat(PLAY["settings"]["start_date"])
+    return at.sync(settings={"api_keys": json.dumps(keys), "start_date": start})
+
+
+def asked(at: Bench) -> Counter[tuple[str, str]]:
+    """How many requests there were, by workspace and path."""
+    return Counter((one["workspace"], f"{one['method']} {one['path']}") for one in at.requests())
+
+
+def lines(log: list[dict[str, Any]]) -> Counter[str]:
+    return Counter(json.dumps(row, sort_keys=True, default=str) for row in log)
+
+
+def asked_then(then: dict[str, Any]) -> Counter[tuple[str, str]]:
+    return Counter({(workspace, path): times for workspace, path, times in then["requests"]})
+
+
+def written(at: Bench, report: SyncReport) -> list[list[Any]]:
+    """The versions that a sync wrote, in order."""
+    return sorted(
+        [stream, row["_ws"], row["_key"], row["_op"], row["_row_hash"]]
+        for stream in all_streams()
+        for row in at.rows(stream)
+        if row["_run_id"] == report.run_id
+    )
+
+
+def outcomes(report: SyncReport) -> dict[str, dict[str, str]]:
+    return {one.name: {stream.stream: stream.outcome.value for stream in one.streams} for one in report.workspaces}
+
+
+def collapsed(at: Bench, report: SyncReport) -> list[list[Any]]:
+    """The days that a sync noted as collapsed, and in how many syncs in a row they were."""
+    return sorted(
+        [row["workspace_id"], row["stream"], row["key"], row["reason"], int(row["found"].split()[0])]
+        for row in at.log("quarantine")
+        if row["run_id"] == report.run_id and row["reason"] in COLLAPSED
+    )
