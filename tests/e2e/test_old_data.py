@@ -101,6 +101,7 @@ def test_a_rebuild_finds_every_row_version_and_note(old: Path, expected: Path) -
     assert differences(old / "publish" / "warehouse.duckdb", expected) == {}
 
 
+@pytest.mark.whole
 def test_the_old_build_file_is_taken_up_or_made_again(old: Path, expected: Path) -> None:
     command(old, "check")
     assert differences(old / "work" / "build.duckdb", expected) == {}
