@@ -19,10 +19,10 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from instantly_pipeline.sandbox.config import SandboxConfig
 from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.sync.context import Sizes
-from instantly_pipeline.sync.report import SyncReport
+from instantly_pipeline.sync.results import SyncReport
+from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import Bench, bench
 
 FIXTURE = Path(__file__).resolve().parents[1] / "fixtures" / "data-0.1.0"
@@ -116,7 +116,7 @@ def test_the_next_syncs_ask_no_more_than_the_old_version_and_find_what_has_chang
             for step in PLAY["steps"][done : then["after_steps"]]:
                 at.post(step["path"], step["body"])
             done = then["after_steps"]
-            at.time.start = datetime.fromisoformat(then["now"])
+            at.clock.start = datetime.fromisoformat(then["now"])
             at.forget_requests()
             report = sync(at)
             assert asked(at) - asked_then(then) - MARGIN == Counter()
