@@ -29,7 +29,7 @@ FIXTURE = Path(__file__).resolve().parents[1] / "fixtures" / "data-0.1.0"
 PLAY = json.loads((FIXTURE / "play.json").read_text())
 # Campaigns that are asked side by side find out at once where a refused range has to be cut: 17 to 20 requests.
 MARGIN = Counter({("7b1acef8-2181-482e-b6d2-7bbc75c92090", "GET /api/v2/campaigns/analytics/daily"): 3})
-COLLAPSED = ("the day vanished", "the day fell to zero")
+COLLAPSED = {"vanished": "the day vanished", "zero": "the day fell to zero"}  # as 0.1.0 put it
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ def outcomes(report: SyncReport) -> dict[str, dict[str, str]]:
 def collapsed(at: Bench, report: SyncReport) -> list[list[Any]]:
     """The days that a sync noted as collapsed, and in how many syncs in a row they were."""
     return sorted(
-        [row["workspace_id"], row["stream"], row["key"], row["reason"], int(row["found"].split()[0])]
-        for row in at.log("quarantine")
-        if row["run_id"] == report.run_id and row["reason"] in COLLAPSED
+        [row["workspace_id"], row["stream"], row["key"], COLLAPSED[row["kind"]], row["syncs"]]
+        for row in at.log("collapsed_days")
+        if row["run_id"] == report.run_id
     )
