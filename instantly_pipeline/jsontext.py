@@ -1,8 +1,8 @@
 """JSON text to values and back without losing digits.
 
 A whole number is an `int` however long it is, a number with a fraction a `float` where a double says the same number,
-else a `Decimal`. So a value is kept, its notation is not: 1E5 comes back as 100000.0, 12345678901234567890.0 as a whole
-number. A fraction nearer to 0 than a double can come (1e-400) is 0.
+else a `Decimal`. A value is kept, its notation is not: 1E5 comes back as 100000.0, 12345678901234567890.0 as a whole
+number. A fraction closer to 0 than any double (1e-400) is 0.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ import orjson
 # The shortest number that orjson may round has 17 characters: 16 digits and a point (15 digits always fit a double).
 _LONG = b"." * 17
 _DIGITS = bytes.maketrans(b"0123456789", b"." * 10)
-# `int` and text turn into one another up to here whatever the process's limit is (PYTHONINTMAXSTRDIGITS).
+# Digits that `int` converts whatever the process's limit is (PYTHONINTMAXSTRDIGITS).
 _LONGEST_INT = sys.int_info.str_digits_check_threshold
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-DEEPEST = 250  # levels; what is nested deeper is refused, since few JSON readers take it
+DEEPEST = 250  # levels; deeper nesting is refused, since few JSON readers take it
 
 
 def loads(body: bytes) -> Any:
     """The values in a JSON text. ValueError or RecursionError where it is none, or holds NaN or Infinity.
 
-    Text that is no valid Unicode (half a surrogate pair, which JSON can spell and some senders do) becomes U+FFFD. A
+    Half a surrogate pair, which JSON can spell and some senders do, becomes U+FFFD. A
     page of a hundred leads (114 kB) takes orjson 0.37 ms and the search for long numbers 0.13 ms; where there is one,
     the standard library reads it, in two to three times the time.
     """
@@ -38,7 +38,7 @@ def loads(body: bytes) -> Any:
             return orjson.loads(body)
     text = body.decode("utf-8-sig", errors="replace")
     found = json.loads(text, parse_constant=_refuse, parse_float=_number, parse_int=_whole)
-    return _mended(found) if "\\u" in text else found
+    return _with_valid_text(found) if "\\u" in text else found
 
 
 def dumps(value: Any, *, sort_keys: bool = False) -> bytes:
@@ -48,11 +48,11 @@ def dumps(value: Any, *, sort_keys: bool = False) -> bytes:
         return orjson.dumps(value, option=option)
     except TypeError:  # a number beyond 64 bits or a double, or nested too deeply
         check_depth(value)
-        return orjson.dumps(_spelled(value), option=option)
+        return orjson.dumps(_with_numbers_as_text(value), option=option)
 
 
 def check_depth(value: Any, levels: int = DEEPEST) -> None:
-    """RecursionError where a value has more than so many levels: always at the same depth, whoever calls."""
+    """RecursionError where a value has more than so many levels, wherever it is called from."""
     if isinstance(value, (dict, list)):
         if levels == 0:
             raise RecursionError("nested too deeply")
@@ -79,7 +79,7 @@ def _whole(digits: str) -> int | Decimal:
 
 
 def _shortest(exact: Decimal, digits: int) -> Decimal:
-    """The same number without zeros at its end: equal numbers are written alike."""
+    """The same number without trailing zeros, so that equal numbers are written alike."""
     return exact.normalize(Context(prec=digits, Emax=MAX_EMAX, Emin=MIN_EMIN))
 
 
@@ -87,22 +87,22 @@ def _refuse(constant: str) -> object:
     raise ValueError(constant)
 
 
-def _mended(value: Any) -> Any:
+def _with_valid_text(value: Any) -> Any:
     if isinstance(value, str):
         return _LONE_SURROGATE.sub("\ufffd", value)
     if isinstance(value, list):
-        return [_mended(entry) for entry in value]
+        return [_with_valid_text(entry) for entry in value]
     if isinstance(value, dict):
-        return {_mended(name): _mended(entry) for name, entry in value.items()}
+        return {_with_valid_text(name): _with_valid_text(entry) for name, entry in value.items()}
     return value
 
 
-def _spelled(value: Any) -> Any:
-    """The value with each number as its text: Python's, since hashes are made of it since they were first made."""
+def _with_numbers_as_text(value: Any) -> Any:
+    """The value with each number as Python writes it: stored hashes depend on that notation."""
     if isinstance(value, dict):
-        return {name: _spelled(inner) for name, inner in value.items()}
+        return {name: _with_numbers_as_text(inner) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_spelled(inner) for inner in value]
+        return [_with_numbers_as_text(inner) for inner in value]
     if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
         return orjson.Fragment(str(value))
     return value

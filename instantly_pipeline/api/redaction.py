@@ -12,7 +12,7 @@ import re
 import unicodedata
 from urllib.parse import quote, unquote
 
-from instantly_pipeline.visible import STEERING
+from instantly_pipeline.visible import CONTROLS
 
 _KNOWN: set[str] = set()
 _SHORTEST_SECRET = 4  # anything shorter would take letters out of ordinary words
@@ -30,7 +30,7 @@ _UUID = re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LONG_WORD = re.compile(r"[A-Za-z0-9_+/=-]{24,}")
 _LONG_HEX = re.compile(r"[0-9a-fA-F]{32,}")
 
-_UNSEEN = re.compile(f"\x1b\\[[0-9;?]*[A-Za-z]|[{STEERING}\u200c\u200d]")  # a terminal's colours, then what is not seen
+_UNSEEN = re.compile(f"\x1b\\[[0-9;?]*[A-Za-z]|[{CONTROLS}\u200c\u200d]")  # a terminal's colours, then what is not seen
 
 _LOGGERS = (
     "httpx", "aiohttp.client", "aiohttp.internal",

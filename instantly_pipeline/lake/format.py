@@ -19,14 +19,50 @@ def open_lake(layout: Layout, *, origin: str | None = None) -> None:
     A new data directory takes the current format and `origin`; an existing one refuses another of either. What a killed
     writer left half-written is removed: the caller holds the data directory's lock.
     """
-    _check_format(layout)
+    _refuse_other_format(layout)
+    if not layout.format_file.exists():
+        write_durably(layout.format_file, f"{FORMAT_VERSION}\n".encode())
     with storing(layout.lake):
         _rename_folders(layout)
         for found in walk(layout.lake):
             if found.name.endswith(".tmp") and not found.is_dir():
                 Path(found).unlink()
     if origin is not None:
-        _check_origin(layout, origin)
+        _refuse_other_origin(layout, origin)
+        if not _origin(layout):
+            write_durably(layout.origin_file, f"{origin}\n".encode())
+
+
+def check_lake(layout: Layout, *, origin: str) -> str:
+    """What `open_lake` refuses, without writing anything: the origin the lake's data was read from, if it has any."""
+    _refuse_other_format(layout)
+    _refuse_other_origin(layout, origin)
+    return _origin(layout)
+
+
+def _refuse_other_format(layout: Layout) -> None:
+    path = layout.format_file
+    found = _text(path) if path.exists() else str(FORMAT_VERSION)
+    if found != str(FORMAT_VERSION):
+        raise StorageError(
+            f"{layout.lake} is in format {found!r}; this version reads and writes format {FORMAT_VERSION}. "
+            "Use the version of instantly-pipeline that wrote it, or another INSTANTLY_DATA_DIR."
+        )
+
+
+def _refuse_other_origin(layout: Layout, origin: str) -> None:
+    found, path = _origin(layout), layout.origin_file
+    if not found and any(layout.changes.glob("*/ws=*")):
+        raise UsageError(
+            f"{layout.root} holds data, and {path} does not say from which API. Write its address into that file, "
+            f"one line such as {origin}, or set INSTANTLY_DATA_DIR to another folder. Nothing was changed."
+        )
+    if found and _kind(found) != _kind(origin):
+        raise UsageError(
+            f"{layout.root} holds data read from {found}, and INSTANTLY_BASE_URL is {origin}. "
+            "Mixing them would take one's records for the other's. Set INSTANTLY_DATA_DIR to another folder, "
+            f"or, if the API has moved, put the new address into {path}."
+        )
 
 
 def _rename_folders(layout: Layout) -> None:
@@ -39,47 +75,11 @@ def _rename_folders(layout: Layout) -> None:
             folder.rename(folder.with_name(wanted))
 
 
-def check_lake(layout: Layout, *, origin: str) -> str:
-    """What `open_lake` checks, without writing anything: the origin the lake's data was read from, if it has any."""
-    if (layout.lake / "FORMAT").exists():
-        _check_format(layout)
-    named = layout.lake / "ORIGIN"
-    found = _text(named) if named.exists() else ""
-    if (found and "\ufffd" not in found) or any(layout.changes.glob("*/ws=*")):
-        _check_origin(layout, origin)  # it writes only where there is neither a name nor data
-    return found
-
-
-def _check_format(layout: Layout) -> None:
-    path = layout.lake / "FORMAT"
-    if not path.exists():
-        write_durably(path, f"{FORMAT_VERSION}\n".encode())
-        return
-    found = _text(path)
-    if found != str(FORMAT_VERSION):
-        raise StorageError(
-            f"{layout.lake} is in format {found!r}; this version reads and writes format {FORMAT_VERSION}. "
-            "Use the version of instantly-pipeline that wrote it, or another INSTANTLY_DATA_DIR."
-        )
-
-
-def _check_origin(layout: Layout, origin: str) -> None:
-    path = layout.lake / "ORIGIN"
+def _origin(layout: Layout) -> str:
+    """The origin as it was written; empty where there is none, or it is no text."""
+    path = layout.origin_file
     found = _text(path) if path.exists() else ""
-    if not found or "\ufffd" in found:
-        if any(layout.changes.glob("*/ws=*")):
-            raise UsageError(
-                f"{layout.root} holds data, and {path} does not say from which API. Write its address into that file, "
-                f"one line such as {origin}, or set INSTANTLY_DATA_DIR to another folder. Nothing was changed."
-            )
-        write_durably(path, f"{origin}\n".encode())
-        return
-    if _kind(found) != _kind(origin):
-        raise UsageError(
-            f"{layout.root} holds data read from {found}, and INSTANTLY_BASE_URL is {origin}. "
-            "Mixing them would take one's records for the other's. Set INSTANTLY_DATA_DIR to another folder, "
-            f"or, if the API has moved, put the new address into {path}."
-        )
+    return "" if "\ufffd" in found else found
 
 
 def _text(path: Path) -> str:

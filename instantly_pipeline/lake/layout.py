@@ -1,12 +1,11 @@
-"""Where things lie in a data directory: paths, and which files are there.
+"""Where things lie in a data directory: paths, and which files are there. docs/lake-format.md describes each file.
 
-<data dir>/lake/FORMAT                                                     the format version
-<data dir>/lake/ORIGIN                                                     the API this data was read from
+<data dir>/lake/FORMAT, ORIGIN                                             format version; API of this data
 <data dir>/lake/changes/<stream>/ws=<id>/synced=<UTC date>/<run>-<n>.parquet   versions of records
-<data dir>/lake/meta/<log>/ws=<id>/synced=<UTC date>/<run>-<n>.parquet     runs, stream status, quarantine, ...
+<data dir>/lake/meta/<log>/ws=<id>/synced=<UTC date>/<run>-<n>.parquet     logs of runs
 <data dir>/lake/index/<stream>/ws=<id>/                                    a cache: last version of every key
 <data dir>/lake/state/ws=<id>/<name>.json                                  checkpoints
-<data dir>/lake/state/published.json                                       the files the last publication made
+<data dir>/lake/state/published.json                                       the files of the last publication
 <data dir>/lake/names/ws=<...>~<hash>                                      ids too long for a folder's name
 <data dir>/work/                                                           the build file; may be deleted
 <data dir>/publish/                                                        what readers open
@@ -28,6 +27,8 @@ class Layout:
     def __init__(self, data_dir: Path) -> None:
         self.root = data_dir
         self.lake = data_dir / "lake"
+        self.format_file = self.lake / "FORMAT"
+        self.origin_file = self.lake / "ORIGIN"
         self.changes = self.lake / "changes"
         self.meta = self.lake / "meta"
         self.names = self.lake / "names"
