@@ -13,11 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instantly_pipeline.errors import StorageError
 from instantly_pipeline.jsontext import loads
 from instantly_pipeline.lake.change_log import WriterClock, last_written
-from instantly_pipeline.lake.durable import storage_error
-from instantly_pipeline.lake.format import open_lake
 from instantly_pipeline.lake.index import last_versions
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.logs import append_log
@@ -158,14 +155,6 @@ def test_the_index_says_what_the_log_says_whatever_its_files(
     assert {key: row["name"] for key, row in last.items() if row["_op"] == "upsert"} == expected
 
 
-def test_a_full_disk_is_a_sentence_and_leaves_nothing_half_written(tmp_path: Path) -> None:
-
-    full = storage_error(tmp_path / "lake" / "x.parquet", OSError(28, "No space left on device"))
-    assert isinstance(full, StorageError)
-    assert "full" in str(full)
-    assert "free some space" in str(full)
-
-
 def test_a_new_alias_writes_no_new_versions(tmp_path: Path) -> None:
     sent = {
         "id": "1", "heading": "x", "score": 2**60 + 1, "made_at": "2026-03-05T23:10:00.557Z", "day": "2026-03-05",
@@ -187,22 +176,3 @@ def test_a_new_column_writes_no_new_versions(tmp_path: Path) -> None:
     Writer(tmp_path).run(sent)
     wider = dataclasses.replace(THINGS, columns=(*THINGS.columns, Column("mood", Type.TEXT, "New")))
     assert counts(Writer(tmp_path, wider).run(sent)) == (0, 0, 0, 1)
-
-
-def test_what_a_killed_writer_left_half_written_is_removed(tmp_path: Path) -> None:
-    writer = Writer(tmp_path)
-    writer.run({"id": "1"})
-    half = next((tmp_path / "lake" / "changes").rglob("*.parquet")).with_name(".x.parquet.0a1b.tmp")
-    half.write_bytes(b"PAR1")
-    open_lake(writer.layout)
-    assert not half.exists()
-    assert len(writer.rows()) == 1
-
-
-@pytest.mark.parametrize("content", ["2", "", "one"])
-def test_a_lake_of_another_format_is_refused_in_words(tmp_path: Path, content: str) -> None:
-    layout = Layout(tmp_path)
-    open_lake(layout)
-    (layout.lake / "FORMAT").write_text(content)
-    with pytest.raises(StorageError, match="format"):
-        open_lake(layout)
