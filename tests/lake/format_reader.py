@@ -89,8 +89,12 @@ def history(data_dir: Path, stream: str) -> list[Row]:
 
 def current_state(data_dir: Path, stream: str) -> list[Row]:
     """`raw.<stream>`."""
-    ranges = [row for row in rows(data_dir, "meta", "verified") if row["stream"] == stream]
     clocks = Clocks(data_dir)
+    ranges = [
+        row | {"at": clocks.logged(row["verified_at"], row["run_id"])}
+        for row in rows(data_dir, "meta", "verified")
+        if row["stream"] == stream
+    ]
     found = []
     for of_key in versions(data_dir, stream):
         upserts = [row for row in of_key if row["_op"] == "upsert"]
@@ -100,7 +104,7 @@ def current_state(data_dir: Path, stream: str) -> list[Row]:
         is_deleted = last["_op"] == "delete"
         state = {name: value for name, value in upserts[-1].items() if name not in ENVELOPE or name == "_key"}
         compared = [
-            clocks.logged(one["verified_at"], one["run_id"])
+            one["at"]
             for one in ranges
             if one["workspace_id"] == last["workspace_id"] and _is_in(last["_key"], one) and not is_deleted
         ]

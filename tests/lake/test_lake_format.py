@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import tarfile
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -30,6 +31,7 @@ from tests.lake import format_reader
 from tests.sync.harness import NOON, Bench, bench
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "lake-format.md").read_text("utf-8")
+FIXTURE = Path(__file__).resolve().parents[1] / "fixtures" / "data-0.1.0"
 FEW = SandboxConfig(campaigns=2, leads=60, accounts=3, days=8, rate_limited=False, now=NOON)
 STREAMS = sorted(all_streams())
 
@@ -114,6 +116,23 @@ def test_a_reader_written_from_the_page_alone_finds_the_published_history(made: 
 def test_a_reader_written_from_the_page_alone_finds_the_published_current_state(made: Bench, stream: str) -> None:
     found = sorted(format_reader.current_state(made.data_dir, stream), key=_order)
     assert found == published(made, f"raw.{stream}")
+
+
+@pytest.fixture(scope="module")
+def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data directory that version 0.1.0 left, and in `expected` what that version read from it."""
+    folder = tmp_path_factory.mktemp("old")
+    for name, into in (("data", folder), ("expected", folder / "expected")):
+        with tarfile.open(FIXTURE / f"{name}.tar.xz") as tar:
+            tar.extractall(into, filter="data")
+    return folder
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_a_reader_written_from_the_page_alone_finds_what_version_0_1_0_found(old: Path, stream: str) -> None:
+    for schema, read in (("history", format_reader.history), ("raw", format_reader.current_state)):
+        expected = pq.read_table(old / "expected" / f"{schema}.{stream}.parquet").to_pylist()
+        assert sorted(read(old, stream), key=_order) == sorted(expected, key=_order)
 
 
 def test_the_data_directory_has_what_the_page_speaks_of(made: Bench) -> None:
@@ -238,3 +257,11 @@ def _checkpoint_names(cell: int) -> list[str]:
                 pattern = pattern.replace(re.escape(placeholder), meaning)
             found.append(pattern)
     return found
+
+
+def test_every_checkpoint_of_version_0_1_0_is_on_the_page_by_its_name_of_then(old: Path) -> None:
+    renamed = set(_checkpoint_names(1))
+    known = [*_checkpoint_names(0), *renamed]
+    names = {path.stem for path in (old / "lake" / "state").glob("ws=*/*.json")}
+    assert [name for name in sorted(names) if not any(re.fullmatch(one, name) for one in known)] == []
+    assert [name for name in renamed if not any(re.fullmatch(name, one) for one in names)] == []
