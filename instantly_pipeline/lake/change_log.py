@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from instantly_pipeline.errors import UnreadableFile
-from instantly_pipeline.lake.durable import write_durably
+from instantly_pipeline.lake.durable import storing, write_durably
 from instantly_pipeline.lake.index.last_versions import Index, in_micros
 from instantly_pipeline.lake.index.sorted_files import IndexEntry
 from instantly_pipeline.lake.lake_files import LakeFile, reading
@@ -113,7 +113,8 @@ class RunFiles:
         """
         folder = self.layout.partition(root, name, self.workspace_id) / f"synced={at.astimezone(UTC).date()}"
         paths = (folder / f"{self.run_id}-{number:06}.parquet" for number in self.numbers)
-        path = next(path for path in paths if not path.exists())  # another part of the run may count from 1, too
+        with storing(folder):
+            path = next(path for path in paths if not path.exists())  # another part of the run may count from 1, too
         self.layout.note_name(self.workspace_id)
         sink = pa.BufferOutputStream()
         # without dictionaries: in files of some thousand rows they cost more than they save
