@@ -217,7 +217,7 @@ class Warehouse:
                 pairs.append(write_views(self.layout, files))
             keep(con)
             self.close()
-            pairs.append(copy_database(self.layout.build_file, to or self.layout.published_file))
+            pairs.append(copy_database(self.layout.build_file, to or self.layout.published_file, self._storage_version))
         except BaseException:
             discard(pairs)
             raise

@@ -58,13 +58,13 @@ class Data:
         )
 
     def tables(self, file: Path | None = None) -> Tables:
-        """Everything a reader can see, but for when it was published and how the pipeline keeps book of its tables."""
+        """Everything a reader can see, but for when it was published and from which files."""
         with duckdb.connect(str(file or self.file), read_only=True) as con:
             con.execute("set timezone = 'UTC'")
             names = con.execute(
                 "select schema_name || '.' || table_name from duckdb_tables() "
                 "where schema_name in ('raw', 'history', 'marts', 'meta') "
-                "and table_name not in ('published', 'loaded_files', 'build', 'contents', 'made', 'passed')"
+                "and table_name not in ('published', 'loaded_files')"
             ).fetchall()
             return {name: sorted(con.execute(f"from {name}").fetchall(), key=repr) for (name,) in names}
 

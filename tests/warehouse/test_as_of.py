@@ -58,8 +58,7 @@ def contents(path: Path) -> dict[str, list[tuple[Any, ...]]]:
     with duckdb.connect(str(path), read_only=True) as con:
         tables = con.execute(
             "select schema_name || '.' || table_name from duckdb_tables() where schema_name in "
-            "('raw', 'history', 'marts', 'meta') and table_name not in ('build', 'contents', 'loaded_files', 'made', "
-            "'models', 'passed') order by all"
+            "('raw', 'history', 'marts', 'meta') and table_name <> 'loaded_files' order by all"
         ).fetchall()
         return {name: con.execute(f"select * from {name} order by all").fetchall() for (name,) in tables}
 

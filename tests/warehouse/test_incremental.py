@@ -76,13 +76,14 @@ def made(warehouse: Warehouse) -> set[str]:
 def everything(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     """Rows, columns and comments of every table and view of the models, seeds and records."""
     found = con.execute(
-        "select schema_name || '.' || table_name from duckdb_tables() where schema_name not in ('log', 'meta', 'main') "
+        "select schema_name || '.' || table_name from duckdb_tables() "
+        "where schema_name not in ('log', 'meta', 'main', '_build') "
         "union all select schema_name || '.' || view_name from duckdb_views() where not internal"
     ).fetchall()
     tables = {name: sorted(map(str, con.execute(f"select * from {name}").fetchall())) for (name,) in found}
     described = con.execute(
         "select schema_name, table_name, column_name, data_type, comment from duckdb_columns() where not internal "
-        "and schema_name not in ('log', 'meta', 'main') order by all"
+        "and schema_name not in ('log', 'meta', 'main', '_build') order by all"
     ).fetchall()
     return tables | {"described": described}
 

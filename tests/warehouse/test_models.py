@@ -11,7 +11,7 @@ from instantly_pipeline.docs import generate as docs
 from instantly_pipeline.errors import ModelError
 from instantly_pipeline.streams.model import Column, Type
 from instantly_pipeline.streams.registry import all_streams
-from instantly_pipeline.warehouse.load.meta_tables import META_COLUMNS
+from instantly_pipeline.warehouse.load.meta_tables import META_TABLES
 from instantly_pipeline.warehouse.models.catalog import (
     column_lineage,
     given_tables,
@@ -273,9 +273,9 @@ def test_the_generated_files_are_current(path: str) -> None:
 
 def test_the_tables_of_meta_are_as_documented(opener: Opener) -> None:
     con = opener(THINGS, load=True).connection
-    for name, shape in META_COLUMNS.items():
-        found = {
-            row[0]: row[1].replace("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ")
-            for row in con.execute(f"describe meta.{name}").fetchall()
-        }
-        assert found == shape
+    for table in META_TABLES:
+        found = [
+            (row[0], row[1].replace("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ"))
+            for row in con.execute(f"describe {table.full_name}").fetchall()
+        ]
+        assert found == list(table.types.items()), table.name

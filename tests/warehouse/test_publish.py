@@ -570,6 +570,15 @@ def test_the_status_of_a_file_of_another_make_is_refused_in_words(tmp_path: Path
         status(path)
 
 
+def test_what_the_build_file_knows_of_itself_is_not_published(lake: LakeWriter, opener: Opener, sql: Path) -> None:
+    schemas = "select schema_name from duckdb_schemas() where not internal order by 1"
+    warehouse = opener(THINGS, sql_dir=sql, load=True)
+    warehouse.run_models()
+    with duckdb.connect(str(warehouse.publish(run_id="r1", now=at(1)).path), read_only=True) as con:
+        public = con.execute(schemas).fetchall()
+    assert warehouse.connection.execute(schemas).fetchall() == [("_build",), *public]
+
+
 def test_a_published_file_can_be_moved_and_still_answers(there: Path, tmp_path: Path) -> None:
     """Views name their tables without the name of the database, which follows the file's."""
     moved = tmp_path / "elsewhere.duckdb"

@@ -54,7 +54,7 @@ def test_the_published_tables_are_those_of_the_snapshot(published: duckdb.DuckDB
     assert found == SNAPSHOT.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("schema", ["marts", "raw", "history", "seeds"])
+@pytest.mark.parametrize("schema", ["marts", "raw", "history", "meta", "seeds"])
 def test_every_table_and_column_says_what_it_is(published: duckdb.DuckDBPyConnection, schema: str) -> None:
     tables = published.execute(
         "select table_name, comment from duckdb_tables() where schema_name = ?", [schema]

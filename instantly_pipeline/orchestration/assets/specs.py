@@ -10,10 +10,9 @@ import dagster as dg
 
 from instantly_pipeline.orchestration.assets import asset_keys
 from instantly_pipeline.streams.model import Stream
-from instantly_pipeline.warehouse.db.comments import ABOUT_ENVELOPE
-from instantly_pipeline.warehouse.load.load_stream import RAW_ENVELOPE
+from instantly_pipeline.warehouse.db.tables import TableColumn, raw_table
 from instantly_pipeline.warehouse.models.catalog import Model
-from instantly_pipeline.warehouse.models.contracts import ContractColumn, read_contracts
+from instantly_pipeline.warehouse.models.contracts import read_contracts
 
 LATE, TOO_LATE = timedelta(hours=26), timedelta(hours=50)  # the shipped schedules publish at least daily
 
@@ -43,7 +42,7 @@ def raw_specs(streams: Mapping[str, Stream]) -> list[dg.AssetSpec]:
             group_name="raw",
             kinds={"duckdb", "table"},
             metadata={
-                "dagster/column_schema": _schema(raw_columns(stream)),
+                "dagster/column_schema": _schema(raw_table(stream).columns),
                 "dagster/table_name": f"raw.{stream.name}",
             },
         )
@@ -132,12 +131,6 @@ def published_checks() -> list[dg.AssetCheckSpec]:
     ]
 
 
-def raw_columns(stream: Stream) -> list[ContractColumn]:
-    """Columns of `raw.<stream>` with what they mean."""
-    own = [ContractColumn(column.name, column.type.sql, column.about) for column in stream.columns]
-    return [*own, *(ContractColumn(name, kind, ABOUT_ENVELOPE[name]) for name, kind in RAW_ENVELOPE.items())]
-
-
 def _check(name: str, table: str, *, blocking: bool) -> dg.AssetCheckSpec:
     effect = "Nothing is published while it fails." if blocking else "A warning; it keeps nothing from being published."
     return dg.AssetCheckSpec(
@@ -165,5 +158,5 @@ def _model_metadata(model: Model) -> dict[str, object]:
     return found
 
 
-def _schema(columns: Iterable[ContractColumn]) -> dg.TableSchema:
+def _schema(columns: Iterable[TableColumn]) -> dg.TableSchema:
     return dg.TableSchema([dg.TableColumn(c.name, c.type, description=c.description) for c in columns])

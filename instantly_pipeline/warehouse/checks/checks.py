@@ -19,12 +19,13 @@ from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.warehouse.checks.emptied import Emptiness, look_for_emptied
 from instantly_pipeline.warehouse.db.build_file import refused_by_machine
-from instantly_pipeline.warehouse.db.build_state import Definitions, note_passed, passed_before
+from instantly_pipeline.warehouse.db.build_state import note_passed, passed_before
 from instantly_pipeline.warehouse.db.fingerprints import Contents
 from instantly_pipeline.warehouse.db.parallel import side_by_side
 from instantly_pipeline.warehouse.db.sql_text import columns, digest, first, ident, text
 from instantly_pipeline.warehouse.models.catalog import Model
 from instantly_pipeline.warehouse.models.contracts import Check, Contract, read_contracts
+from instantly_pipeline.warehouse.models.definitions import Definitions
 from instantly_pipeline.warehouse.models.parsed import tables_of
 from instantly_pipeline.warehouse.models.runner import keys_of, macros_text
 

@@ -13,7 +13,8 @@ import duckdb
 import pyarrow as pa
 
 from instantly_pipeline.lake.logs import LOGS
-from instantly_pipeline.warehouse.load.meta_tables import fold_one
+from instantly_pipeline.warehouse.load.fold import fold_one
+from instantly_pipeline.warehouse.load.meta_tables import RECONCILIATION
 
 _COMPARED = """
 select workspace_id, campaign_id, metric, ours, theirs, difference from intermediate.int_reconciliation order by all
@@ -28,7 +29,7 @@ def reconcile(con: duckdb.DuckDBPyConnection, *, run_id: str, now: datetime) -> 
     con.register("compared", pa.Table.from_pylist(rows, schema=LOGS["reconciliation"]))
     con.begin()
     con.execute("insert into log.reconciliation by name from compared")
-    fold_one(con, "reconciliation")
+    fold_one(con, RECONCILIATION)
     con.commit()
     con.unregister("compared")
     return rows

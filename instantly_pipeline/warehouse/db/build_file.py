@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import fcntl
 import glob
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,12 +21,12 @@ import duckdb
 from instantly_pipeline.errors import LockedError, StorageError
 from instantly_pipeline.lake.durable import storing
 from instantly_pipeline.lake.permissions import detach_hard_link, make_folder, refuse_links
-from instantly_pipeline.warehouse.db import build_state as made
-from instantly_pipeline.warehouse.db import fingerprints as contents
+from instantly_pipeline.warehouse.db import build_state
 from instantly_pipeline.warehouse.db.interruption import writing
-from instantly_pipeline.warehouse.db.sql_text import first, text
+from instantly_pipeline.warehouse.db.sql_text import text
+from instantly_pipeline.warehouse.db.tables import LOADED_FILES, create, describe
 
-SCHEMAS = ("raw", "history", "log", "meta", "seeds", "staging", "intermediate", "marts")
+SCHEMAS = ("raw", "history", "log", "meta", "seeds", "staging", "intermediate", "marts", build_state.SCHEMA)
 CATALOG = "build"
 # DuckDB's threads share a table by row groups, usually of 122,880 rows: leads of one would be read and written by one
 # thread. Half as many cost 3 % more space; drivers from 1.2 on read them.
@@ -35,14 +35,6 @@ ROW_GROUP = 61_440
 LOADER_VERSION = "4"
 
 _NO_ROOM = ("No space left", "Could not write file", "Failed to create directory")
-
-_FACTS = "create table if not exists meta.build (name varchar primary key, value varchar)"
-_LOADED = """
-create table if not exists meta.loaded_files (
-    area varchar, "table" varchar, workspace_id varchar, file varchar,
-    bytes bigint, modified_ns bigint, rows bigint, first_synced_at timestamptz, last_synced_at timestamptz
-)
-"""
 
 
 class UnusableFileError(Exception):
@@ -118,6 +110,18 @@ def keep(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("force checkpoint")
 
 
+def drop_build_state(copy: Path, storage_version: str) -> None:
+    """Remove from a copy of the build file what only the pipeline needs."""
+    with writing(duckdb.connect(config={"autoinstall_known_extensions": "false", "threads": 1})) as con:
+        con.execute(f"attach {text(str(copy))} as {CATALOG} ({_options(storage_version)}); use {CATALOG}")
+        con.execute(f"drop schema {build_state.SCHEMA} cascade")
+        con.execute("force checkpoint")
+
+
+def _options(storage_version: str) -> str:
+    return f"storage_version {text(storage_version)}, row_group_size {ROW_GROUP}, recovery_mode no_wal_writes"
+
+
 def _connect(
     path: Path, storage_version: str, config: dict[str, str | bool | int | float | list[str]]
 ) -> duckdb.DuckDBPyConnection:
@@ -126,10 +130,9 @@ def _connect(
         con = writing(duckdb.connect(config=config))
     except duckdb.Error as error:
         raise StorageError(_refused(path, error)) from error
-    options = f"storage_version {text(storage_version)}, row_group_size {ROW_GROUP}, recovery_mode no_wal_writes"
     try:
         try:
-            con.execute(f"attach {text(str(path))} as {CATALOG} ({options})")
+            con.execute(f"attach {text(str(path))} as {CATALOG} ({_options(storage_version)})")
         except duckdb.Error as error:
             raise _why(path, error) from error
         _prepare(con, storage_version)
@@ -171,27 +174,35 @@ def _prepare(con: duckdb.DuckDBPyConnection, storage_version: str) -> None:
     con.execute(f"use {CATALOG}; set TimeZone = 'UTC'")
     expected = {"storage_version": storage_version, "loader_version": LOADER_VERSION}
     try:
-        found = _facts(con)
-        if found is not None and any(found.get(name) != value for name, value in expected.items()):
-            raise UnusableFileError("was made by another version or with another storage version")
-        if found is not None:
-            return
+        tables = con.execute("select schema_name || '.' || table_name from duckdb_tables() where not internal")
+        there = {row[0] for row in tables.fetchall()}
         con.begin()
-        for schema in SCHEMAS:
-            con.execute(f"create schema if not exists {schema}")
-        con.execute(_FACTS)
-        con.execute(_LOADED)
-        con.execute(contents.TABLES)
-        con.execute(made.TABLES)
-        con.executemany("insert into meta.build values (?, ?)", list(expected.items()))
+        if not there:
+            _make_new(con, expected)
+        elif "meta.build" in there:
+            _move_state(con)
         con.commit()
+        known = build_state.facts(con)
     except duckdb.Error as error:
         raise UnusableFileError("cannot be read") from error
+    if any(known.get(name) != value for name, value in expected.items()):
+        raise UnusableFileError("was made by another version or with another storage version")
 
 
-def _facts(con: duckdb.DuckDBPyConnection) -> dict[str, str] | None:
-    """What the file says about its making, or None for a new file."""
-    tables = first(con.execute("select count(*) from duckdb_tables() where not internal").fetchall())
-    if tables is None or tables[0] == 0:
-        return None
-    return dict(con.execute("select name, value from meta.build").fetchall())
+def _make_new(con: duckdb.DuckDBPyConnection, expected: Mapping[str, str]) -> None:
+    for schema in SCHEMAS:
+        con.execute(f"create schema if not exists {schema}")
+    create(con, LOADED_FILES)
+    describe(con, LOADED_FILES)
+    con.execute(build_state.TABLES)
+    for name, value in expected.items():
+        build_state.note_fact(con, name, value)
+
+
+def _move_state(con: duckdb.DuckDBPyConnection) -> None:
+    """Version 0.1.0 kept in `meta` what the file knows of itself."""
+    con.execute(f"create schema {build_state.SCHEMA}")
+    con.execute(build_state.TABLES)
+    for name, earlier in build_state.EARLIER_TABLES.items():
+        con.execute(f"insert into {build_state.SCHEMA}.{name} by name from {earlier}; drop table {earlier}")
+    describe(con, LOADED_FILES)

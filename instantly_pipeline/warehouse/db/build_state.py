@@ -1,4 +1,4 @@
-"""What the models and seeds of the build file were made from, and which checks they have passed.
+"""What the build file knows of itself: facts by name, what models and seeds were made from, which checks passed.
 
 A model is made again unless its table is there and what it would be made from is what it was made from: its SQL and
 that of the views it reads, the macros, its descriptions, DuckDB itself, and the contents of the columns it reads.
@@ -7,22 +7,25 @@ that of the views it reads, the macros, its descriptions, DuckDB itself, and the
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
 
-from instantly_pipeline.warehouse.db.sql_text import digest
-from instantly_pipeline.warehouse.models.catalog import Model
-from instantly_pipeline.warehouse.models.reads import Reads, is_volatile, volatile_functions
-
+SCHEMA = "_build"  # not in the published file
 TABLES = """
-create table if not exists meta.made (
+create table _build.facts (name varchar primary key, value varchar);
+create table _build.made (
     name varchar, definition varchar, reads varchar, made_from varchar, rows bigint, columns varchar
 );
-create table if not exists meta.passed (question varchar)
+create table _build.passed (question varchar);
+create table _build.fingerprints (
+    "table" varchar, "column" varchar, fingerprint varchar, primary key ("table", "column")
+)
 """
+# Where version 0.1.0 kept them
+EARLIER_TABLES = {"facts": "meta.build", "made": "meta.made", "passed": "meta.passed", "fingerprints": "meta.contents"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +34,35 @@ class Made:
 
     definition: str
     made_from: str
-    reads: Reads
+    reads: dict[str, list[str]]  # full table name -> columns
     rows: int | None
     columns: list[tuple[str, str]]
 
 
+def facts(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """All facts by name."""
+    return dict(con.execute("select name, value from _build.facts").fetchall())
+
+
+def fact(con: duckdb.DuckDBPyConnection, name: str) -> str:
+    """One fact, "" where it is not known."""
+    found = con.execute("select value from _build.facts where name = ?", [name]).fetchall()
+    return str(found[0][0]) if found else ""
+
+
+def note_fact(con: duckdb.DuckDBPyConnection, name: str, value: str) -> None:
+    """Note a fact in place of what was known. Belongs into the transaction that makes it true."""
+    con.execute("insert or replace into _build.facts values (?, ?)", [name, value])
+
+
+def forget_facts(con: duckdb.DuckDBPyConnection, names: Collection[str]) -> None:
+    """Note that these are facts no more. Belongs into the transaction after which they are none."""
+    con.execute("delete from _build.facts where name in (select unnest(?::varchar[]))", [list(names)])
+
+
 def made_before(con: duckdb.DuckDBPyConnection) -> dict[str, Made]:
     """Everything that was made, by full name."""
-    found = con.execute("select name, definition, made_from, reads, rows, columns from meta.made").fetchall()
+    found = con.execute("select name, definition, made_from, reads, rows, columns from _build.made").fetchall()
     return {
         name: Made(definition, made_from, json.loads(reads), rows, [(c, t) for c, t in json.loads(columns)])
         for name, definition, made_from, reads, rows, columns in found
@@ -47,88 +71,23 @@ def made_before(con: duckdb.DuckDBPyConnection) -> dict[str, Made]:
 
 def note_made(con: duckdb.DuckDBPyConnection, name: str, made: Made) -> None:
     """Note how something was made. Belongs into the transaction that makes it."""
-    con.execute("delete from meta.made where name = ?", [name])
+    con.execute("delete from _build.made where name = ?", [name])
     con.execute(
-        "insert into meta.made (name, definition, made_from, reads, rows, columns) values (?, ?, ?, ?, ?, ?)",
+        "insert into _build.made (name, definition, made_from, reads, rows, columns) values (?, ?, ?, ?, ?, ?)",
         [name, made.definition, made.made_from, json.dumps(made.reads), made.rows, json.dumps(made.columns)],
     )
 
 
 def passed_before(con: duckdb.DuckDBPyConnection) -> set[str]:
     """The questions, with the contents they were asked of, to which the answer was good."""
-    return {row[0] for row in con.execute("select question from meta.passed").fetchall()}
+    return {row[0] for row in con.execute("select question from _build.passed").fetchall()}
 
 
 def note_passed(con: duckdb.DuckDBPyConnection, questions: Collection[str]) -> None:
     """Replace what passed before by what passed now."""
     con.begin()
-    con.execute("delete from meta.passed")
+    con.execute("delete from _build.passed")
     con.register("passed_now", pa.table({"question": pa.array(sorted(questions), pa.string())}))
-    con.execute("insert into meta.passed from passed_now")
+    con.execute("insert into _build.passed from passed_now")
     con.commit()
     con.unregister("passed_now")
-
-
-class Definitions:
-    """What stands behind every model, as a digest of all its texts; and which models follow from more than tables."""
-
-    def __init__(self, con: duckdb.DuckDBPyConnection, models: Mapping[str, Model], macros: str) -> None:
-        self._models = {model.full_name: model for model in models.values()}
-        self.columns = _columns(con, self._models)
-        self._functions = volatile_functions(con)
-        self._macros_are_volatile = is_volatile(macros, self._functions)
-        self._texts: dict[str, str] = {}
-        self._volatile: set[str] = set()
-        for name, model in self._models.items():
-            parts = [self._texts.get(d) or repr(self.columns.get(d)) for d in model.depends_on]
-            self._texts[name] = digest(duckdb.__version__, macros, model.materialized, model.sql, *parts)
-            if self.calls_volatile(model.sql) or any(self._seen_through(d) for d in model.depends_on):
-                self._volatile.add(name)
-
-    def calls_volatile(self, sql: str) -> bool:
-        """Whether a SELECT, or one of the macros, depends on the clock, on chance or on files."""
-        return self._macros_are_volatile or is_volatile(sql, self._functions)
-
-    def _seen_through(self, name: str) -> bool:
-        return name in self._volatile and self._is_view(name)
-
-    def of(self, name: str) -> str:
-        """The definition of a model; "" for a table that no model makes."""
-        return self._texts.get(name, "")
-
-    def is_volatile(self, name: str) -> bool:
-        """Whether a model depends on the clock, on chance or on files."""
-        return name in self._volatile
-
-    def tables(self, names: Collection[str]) -> dict[str, list[tuple[str, str]]]:
-        """The tables that tables and views of these names come down to, with their columns and types."""
-        found: dict[str, list[tuple[str, str]]] = {}
-        for name in names:
-            if self._is_view(name):
-                found |= self.tables(self._models[name].depends_on)
-            else:
-                found[name] = self.columns.get(name, [])
-        return found
-
-    def views(self, names: Collection[str]) -> dict[str, str]:
-        """The views among these names and those they read, each after those it reads, with its SELECT."""
-        found: dict[str, str] = {}
-        for name in names:
-            if self._is_view(name):
-                found |= self.views(self._models[name].depends_on) | {name: self._models[name].sql}
-        return found
-
-    def _is_view(self, name: str) -> bool:
-        return name in self._models and self._models[name].materialized == "view"
-
-
-def _columns(con: duckdb.DuckDBPyConnection, models: Collection[str]) -> dict[str, list[tuple[str, str]]]:
-    """Columns and types of the tables there are."""
-    rows = con.execute(
-        "select schema_name || '.' || table_name, column_name, data_type from duckdb_columns() where not internal "
-        "and schema_name in ('raw', 'history', 'meta', 'seeds', 'intermediate', 'marts') order by column_index"
-    ).fetchall()
-    found: dict[str, list[tuple[str, str]]] = {}
-    for table, column, kind in rows:
-        found.setdefault(table, []).append((column, kind))
-    return found

@@ -16,11 +16,6 @@ import pyarrow as pa
 
 from instantly_pipeline.warehouse.db.sql_text import columns, digest, ident
 
-TABLES = """
-create table if not exists meta.contents (
-    "table" varchar, "column" varchar, fingerprint varchar, primary key ("table", "column")
-)
-"""
 WHOLE, STAMP = "*", ""  # in place of a column: all of a table without a known key, and a name for the state it is in
 
 
@@ -28,7 +23,7 @@ def forget(con: duckdb.DuckDBPyConnection, table: str, column: str | None = None
     """Note that a table changes, or only one of its columns. Belongs into the transaction that changes it."""
     chosen = [table] if column is None else [table, column, STAMP]
     only = "" if column is None else ' and "column" in (?, ?)'
-    con.execute(f'delete from meta.contents where "table" = ?{only}', chosen)
+    con.execute(f'delete from _build.fingerprints where "table" = ?{only}', chosen)
 
 
 class Contents:
@@ -41,7 +36,7 @@ class Contents:
         self._con = con
         self._alone = Lock()
         self._keys = keys
-        rows = con.execute('select "table", "column", fingerprint from meta.contents').fetchall()
+        rows = con.execute('select "table", "column", fingerprint from _build.fingerprints').fetchall()
         self._known: dict[tuple[str, str], str] = {(table, column): found for table, column, found in rows}
         self._taken: dict[tuple[str, str], str] = {}
 
@@ -79,7 +74,7 @@ class Contents:
             names = ("table", "column", "fingerprint")
             self._con.begin()
             self._con.register("taken", pa.table(dict(zip(names, zip(*rows, strict=True), strict=True))))
-            self._con.execute("insert or replace into meta.contents from taken")
+            self._con.execute("insert or replace into _build.fingerprints from taken")
             self._con.commit()
             self._con.unregister("taken")
             self._taken.clear()

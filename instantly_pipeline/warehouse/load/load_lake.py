@@ -12,18 +12,17 @@ import duckdb
 
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.streams.model import Stream
-from instantly_pipeline.warehouse.db.comments import comment_stream
+from instantly_pipeline.warehouse.db.build_state import fact, facts, forget_facts, note_fact
 from instantly_pipeline.warehouse.db.fingerprints import forget
 from instantly_pipeline.warehouse.db.parallel import side_by_side
 from instantly_pipeline.warehouse.db.sql_text import first, ident, instant
+from instantly_pipeline.warehouse.load.fold import count_rows, fold
 from instantly_pipeline.warehouse.load.load_stream import LoadResult, StreamLoader, make_tables
 from instantly_pipeline.warehouse.load.loaded_files import CHANGES, META, Covered, Seen, broken_file, look
-from instantly_pipeline.warehouse.load.meta_tables import (
+from instantly_pipeline.warehouse.load.logs import (
     CLOCKS,
     LOADED_LOGS,
     correct_instants,
-    count_rows,
-    fold,
     forget_verified,
     load_log,
     log_rows,
@@ -133,20 +132,19 @@ def load_lake(
 
 def loaded_as_of(con: duckdb.DuckDBPyConnection) -> bool:
     """Whether the build file holds an earlier time."""
-    known = first(con.execute("select value from meta.build where name = 'as_of'").fetchall())
-    return known is not None and known[0] != ""
+    return fact(con, "as_of") != ""
 
 
-def _forget_other_time(con: duckdb.DuckDBPyConnection, fact: str) -> None:
+def _forget_other_time(con: duckdb.DuckDBPyConnection, as_of: str) -> None:
     """Empty the build file's bookkeeping where it was loaded up to another time."""
-    known = first(con.execute("select value from meta.build where name = 'as_of'").fetchall())
-    if known is not None and known[0] == fact:
+    known = facts(con)
+    if known.get("as_of") == as_of:
         return
     con.execute("delete from meta.loaded_files")
-    con.execute("delete from meta.build where name like 'stream %'")
+    forget_facts(con, [name for name in known if name.startswith("stream ")])
     for name in LOADED_LOGS:
         con.execute(f"delete from log.{ident(name)}")
-    con.execute("insert or replace into meta.build values ('as_of', ?)", [fact])
+    note_fact(con, "as_of", as_of)
 
 
 def _without_tables(con: duckdb.DuckDBPyConnection, streams: Mapping[str, Stream]) -> dict[str, Stream]:
@@ -165,7 +163,6 @@ def _make_tables(con: duckdb.DuckDBPyConnection, streams: Mapping[str, Stream]) 
     with _transaction(con):
         for stream in streams.values():
             make_tables(con, stream)
-            comment_stream(con, stream)
 
 
 def _load_log(
@@ -190,8 +187,6 @@ def _load_stream(
     if ranges_waiting or not loader.is_current(seen):
         with _readable(seen), _transaction(con):
             added = loader.load(seen)
-            if loader.remade and not made:
-                comment_stream(con, stream)
             if loader.changed:
                 forget(con, f"raw.{stream.name}")
                 forget(con, f"history.{stream.name}")

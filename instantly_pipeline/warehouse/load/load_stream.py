@@ -19,30 +19,12 @@ from itertools import groupby
 import duckdb
 
 from instantly_pipeline.streams.model import Column, Stream
+from instantly_pipeline.warehouse.db.build_state import fact, note_fact
 from instantly_pipeline.warehouse.db.sql_text import columns, first, ident, instant, path_list, text
+from instantly_pipeline.warehouse.db.tables import create, describe, history_table, raw_table
 from instantly_pipeline.warehouse.load.late_columns import from_extra
 from instantly_pipeline.warehouse.load.loaded_files import CHANGES, Covered, Reach, Seen
 from instantly_pipeline.warehouse.load.verified_at import compared, note_applied, raise_verified
-
-RAW_ENVELOPE = {
-    "extra": "VARCHAR",
-    "workspace_id": "VARCHAR",
-    "_key": "VARCHAR",
-    "_first_seen_at": "TIMESTAMPTZ",
-    "_changed_at": "TIMESTAMPTZ",
-    "_verified_at": "TIMESTAMPTZ",
-    "_deleted_at": "TIMESTAMPTZ",
-}
-HISTORY_ENVELOPE = {
-    "extra": "VARCHAR",
-    "workspace_id": "VARCHAR",
-    "_key": "VARCHAR",
-    "_row_hash": "VARCHAR",
-    "_op": "VARCHAR",
-    "_run_id": "VARCHAR",
-    "_valid_from": "TIMESTAMPTZ",
-    "_valid_to": "TIMESTAMPTZ",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +61,6 @@ class Part:
         return f"(select *, file_index, file_row_number from {rows} where _synced_at <= {instant(self.upto)})"
 
 
-def raw_columns(stream: Stream) -> dict[str, str]:
-    """Columns and types of `raw.<stream>`."""
-    return {column.name: column.type.sql for column in stream.columns} | RAW_ENVELOPE
-
-
-def history_columns(stream: Stream) -> dict[str, str]:
-    """Columns and types of `history.<stream>`."""
-    return {column.name: column.type.sql for column in stream.columns} | HISTORY_ENVELOPE
-
-
 def signature(stream: Stream) -> str:
     """What the tables of a stream look like; another one makes the stream be loaded whole."""
     return json.dumps([[column.name, column.type.sql] for column in stream.columns])
@@ -96,9 +68,9 @@ def signature(stream: Stream) -> str:
 
 def make_tables(con: duckdb.DuckDBPyConnection, stream: Stream) -> None:
     """Make the tables of a stream, empty, in place of those there are."""
-    for schema, shape in (("raw", raw_columns(stream)), ("history", history_columns(stream))):
-        defined = ", ".join(f"{ident(name)} {kind}" for name, kind in shape.items())
-        con.execute(f"create or replace table {schema}.{ident(stream.name)} ({defined})")
+    for table in (raw_table(stream), history_table(stream)):
+        create(con, table)
+        describe(con, table)
 
 
 class StreamLoader:
@@ -149,7 +121,8 @@ class StreamLoader:
         if parts:
             self._current()
         note_applied(self._con, self._stream.name)
-        self._con.execute(_NOTE_CLOCK, [f"clock {self._stream.name}"])
+        last = self._con.execute("select coalesce(max(run_id), '') from log.clocks").fetchall()[0][0]
+        note_fact(self._con, f"clock {self._stream.name}", last)
         touched = self._con.execute("select count(*) from touched").fetchall()
         self.changed = self.remade or touched != [(0,)]
         if not whole:
@@ -162,17 +135,20 @@ class StreamLoader:
         if not self._same_shape() or not self._covered.difference(CHANGES, self._stream.name, seen).nothing:
             return False
         latest = f"(select max(_verified_at) from {self._raw})"
-        ahead = f"select {latest} > min(started_at) from log.clocks where run_id > {_KNOWN_RUN}"
-        return self._con.execute(ahead, [f"clock {self._stream.name}"]).fetchall() != [(True,)]
+        ahead = f"select {latest} > min(started_at) from log.clocks where run_id > ?"
+        return self._con.execute(ahead, [self._last_run()]).fetchall() != [(True,)]
 
     def _lower(self) -> int:
         """Correct `_verified_at` of the rows there are, as the logs are; they are of runs known at the last load."""
-        done = self._con.execute(_LOWER.format(raw=self._raw), [f"clock {self._stream.name}"]).fetchall()
+        done = self._con.execute(_LOWER.format(raw=self._raw), [self._last_run()]).fetchall()
         return int(done[0][0])
 
+    def _last_run(self) -> str:
+        """The last run that was known at the last load."""
+        return fact(self._con, f"clock {self._stream.name}")
+
     def _same_shape(self) -> bool:
-        known = first(self._con.execute("select value from meta.build where name = ?", [self._fact]).fetchall())
-        return known is not None and known[0] == signature(self._stream)
+        return fact(self._con, self._fact) == signature(self._stream)
 
     @property
     def _fact(self) -> str:
@@ -183,8 +159,7 @@ class StreamLoader:
         self._covered.forget(self._con, CHANGES, self._stream.name)
         if not self._made:
             make_tables(self._con, self._stream)
-        self._con.execute("delete from meta.build where name = ?", [self._fact])
-        self._con.execute("insert into meta.build values (?, ?)", [self._fact, signature(self._stream)])
+        note_fact(self._con, self._fact, signature(self._stream))
 
     def _read(self, seen: Sequence[Seen]) -> tuple[list[Part], dict[str, Reach]]:
         """The files as parts, with the keys of their rows in the temporary table `incoming`."""
@@ -264,7 +239,7 @@ class StreamLoader:
             _CURRENT.format(
                 raw=self._raw,
                 history=self._history,
-                into=columns([*names, *RAW_ENVELOPE]),
+                into=columns(list(raw_table(self._stream).types)),
                 values=columns([*names, "extra", "workspace_id", "_key"], "h."),
                 touched=compared(self._con, self._stream.name),
             )
@@ -274,7 +249,7 @@ class StreamLoader:
         values = ", ".join(_value(column, part) for column in self._stream.columns)
         done = first(
             self._con.execute(
-                f"insert into {self._history} ({columns([*self._stream.names, *HISTORY_ENVELOPE])}) "
+                f"insert into {self._history} ({columns(list(history_table(self._stream).types))}) "
                 f"select {values}, r.extra, {text(part.workspace_id)}, r._key, r._row_hash, r._op, r._run_id, "
                 f"r._synced_at, v.valid_to from {part.source} r left join (from verdict where part = {part.number}) v "
                 "on v.file = r.file_index and v.row = r.file_row_number where v.keep is distinct from false"
@@ -370,11 +345,9 @@ create or replace temp table replaced as
 select workspace_id, _key, _first_seen_at from {raw} semi join touched using (workspace_id, _key)
 """
 
-_KNOWN_RUN = "coalesce((select value from meta.build where name = $1), '')"
-_NOTE_CLOCK = "insert or replace into meta.build select $1, coalesce(max(run_id), '') from log.clocks"
-_LOWER = f"""
-update {{raw}} set _verified_at = c.latest
-from (select min(started_at) as latest from log.clocks where run_id > {_KNOWN_RUN}) c
+_LOWER = """
+update {raw} set _verified_at = c.latest
+from (select min(started_at) as latest from log.clocks where run_id > ?) c
 where _verified_at > c.latest
 """
 

@@ -1,260 +1,72 @@
-"""From the logs of the lake to the tables of `meta`.
+"""The tables of `meta`, each declared once: its columns, and the SELECT that works it out from the logs of the lake.
 
-`log.<name>` holds the distinct rows of each log; `meta.<name>` is what they add up to. `rejected` (whole records) stays
-in the lake.
+`log.<name>` holds the distinct rows of each log. Of several runs the one with the greatest id is the last one: ids only
+grow, while the machine's clock may go back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
-import duckdb
-import pyarrow as pa
-
-from instantly_pipeline.lake.logs import EARLIER_NAMES, LOGS
-from instantly_pipeline.warehouse.db.fingerprints import forget
-from instantly_pipeline.warehouse.db.sql_text import columns, digest, ident, path_list, text
-from instantly_pipeline.warehouse.load.loaded_files import META, Covered, Reach, Seen
-
-LOADED_LOGS = tuple(name for name in LOGS if name != "rejected")
-
-_SQL = {pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.bool_(): "BOOLEAN", pa.float64(): "DOUBLE"}
+from instantly_pipeline.warehouse.db.tables import Table, TableColumn
 
 
-def log_columns(name: str) -> dict[str, str]:
-    """Columns and DuckDB types of a log."""
-    return {field.name: _SQL.get(field.type, "TIMESTAMPTZ") for field in LOGS[name]}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetaTable(Table):
+    """A table of `meta`: `fold` is the SELECT that works it out from `logs` and from other tables of meta, `reads`."""
 
+    schema: str = "meta"
+    logs: tuple[str, ...]
+    reads: tuple[str, ...] = ()
+    fold: str
 
-def make_logs(con: duckdb.DuckDBPyConnection) -> None:
-    """Make the tables of the logs where they are missing, or were made from another schema."""
-    found: dict[str, dict[str, str]] = {}
-    known = "select table_name, column_name, data_type from duckdb_columns() where schema_name = 'log'"
-    for table, column, kind in con.execute(known).fetchall():
-        found.setdefault(table, {})[column] = "TIMESTAMPTZ" if kind == "TIMESTAMP WITH TIME ZONE" else kind
-    for name in LOADED_LOGS:
-        shape = log_columns(name) | ({"applied": "BOOLEAN"} if name == "verified" else {})
-        if found.get(name) == shape:
-            continue
-        defined = ", ".join(f"{ident(column)} {kind}" for column, kind in shape.items())
-        con.execute(f"create or replace table log.{ident(name)} ({defined})")
-        con.execute("""delete from meta.loaded_files where area = 'meta' and "table" = ?""", [name])
-
-
-def load_log(
-    con: duckdb.DuckDBPyConnection, name: str, seen: Sequence[Seen], covered: Covered, upto: str | None
-) -> None:
-    """Bring `log.<name>` in step with `seen`, all its files; of runs up to the one with the id `upto`."""
-    found = covered.difference(META, name, seen)
-    if not found.stale:
-        covered.join(con, META, name, found.joined)
-        if not found.fresh:
-            return
-    if found.stale:
-        covered.forget(con, META, name)
-        con.execute(f"delete from log.{ident(name)}")
-    taken = seen if found.stale else found.fresh
-    if taken:
-        _add(con, name, taken, upto)
-    covered.note(con, META, name, taken, dict[str, Reach]())
-    con.execute("delete from meta.build where name = ?", [_fact(name)])  # a kill may come before it is folded
-
-
-def _add(con: duckdb.DuckDBPyConnection, name: str, seen: Sequence[Seen], upto: str | None) -> None:
-    only = "" if upto is None else f" where run_id <= {text(upto)}"
-    con.execute(f"create or replace temp table fresh_log as {log_rows(con, name, seen)}")
-    flag = ", false" if name == "verified" else ""
-    names = columns(list(LOGS[name].names))
-    known = f"select {names} from log.{ident(name)} where run_id in (select run_id from fresh_log)"
-    con.execute(f"insert into log.{ident(name)} select *{flag} from ((from fresh_log{only}) except {known}) fresh")
-
-
-def log_rows(con: duckdb.DuckDBPyConnection, name: str, seen: Sequence[Seen]) -> str:
-    """The SELECT of the rows of a log in these files, of whichever version: with the columns the log has now."""
-    paths = path_list(one.file.path for one in seen)
-    source = f"read_parquet({paths}, union_by_name = true, hive_partitioning = false)"
-    present = {row[0] for row in con.execute(f"describe from {source}").fetchall()}
-    earlier = EARLIER_NAMES.get(name, {})
-    values = []
-    for column, kind in log_columns(name).items():
-        names = [ident(one) for one in dict.fromkeys((column, earlier.get(column, column))) if one in present]
-        value = f"coalesce({', '.join(names)})" if names else "null"
-        values.append(f"try_cast({value} as {kind}) as {ident(column)}")
-    return f"select {', '.join(values)} from {source}"
-
-
-def correct_instants(con: duckdb.DuckDBPyConnection) -> None:
-    """Note in `log.clocks` what is known of the clock each run had, and correct the logs by it.
-
-    Runs come one after the other, in the order of their ids: what a run has dated later than the beginning of one that
-    followed was dated by a clock that was wrong. It is taken for the latest it can have been. So incremental loads give
-    what one load of everything gives: each later run can only lower an instant.
-    """
-    con.execute(f"create or replace table log.clocks as {CLOCKS.format(runs='log.sync_runs')}")
-    for name in LOADED_LOGS:
-        instants = [column for column, kind in log_columns(name).items() if kind == "TIMESTAMPTZ"]
-        lowered = ", ".join(f"{ident(column)} = least({ident(column)}, f.latest)" for column in instants)
-        con.execute(_CORRECT.format(log=f"log.{ident(name)}", instants=columns(instants, "l."), lowered=lowered))
-
-
-# `latest` is when this run or one behind it began at the earliest; `ended_at` when it ended by its own clock
-CLOCKS = """
-select run_id, min(started_at) as started_at, max(ended_at) as ended_at,
-    min(min(started_at)) over (order by run_id rows between current row and unbounded following) as latest
-from {runs}
-group by run_id
-"""
-
-_CORRECT = """
-update {log} set {lowered}
-from (
-    select l.rowid as row, c.latest
-    from {log} l asof join log.clocks c on l.run_id < c.run_id
-    where greatest({instants}) > c.latest
-) f
-where {log}.rowid = f.row
-"""
-
-
-def forget_verified(con: duckdb.DuckDBPyConnection) -> None:
-    """Drop ranges a later one of the whole stream has overtaken; they can raise no row's `_verified_at` any more."""
-    con.execute(_OVERTAKEN)
-
-
-_OVERTAKEN = """
-delete from log.verified v
-using (
-    select workspace_id, stream, max(verified_at) as verified_at
-    from log.verified
-    where key_from is null and key_to is null and applied
-    group by workspace_id, stream
-) whole
-where v.workspace_id = whole.workspace_id and v.stream = whole.stream
-    and v.verified_at < whole.verified_at and v.applied
-"""
-
-
-def fold(con: duckdb.DuckDBPyConnection) -> set[str]:
-    """Work out the tables of `meta` whose logs changed since, and those that do not exist yet; their names."""
-    tables = con.execute("select table_name from duckdb_tables() where schema_name = 'meta'").fetchall()
-    existing = {row[0] for row in tables}
-    made_by = dict(con.execute("select name, value from meta.build where name like 'fold %'").fetchall())
-    due = {
-        name for name, sql in FOLDS.items()
-        if name not in existing or made_by.get(_fact(name)) != digest(sql)
-    }  # fmt: skip
-    if "stream_status" in due:
-        due.add("stream_runs")  # another look at the same log
-    if "held_deletes" in due:
-        due.add("stream_status")  # it counts them
-    if "quarantine" in due:
-        due |= {"collapsed_days", "notices"}  # its files of version 0.1.0 hold theirs
-    for name in (name for name in FOLDS if name in due):
-        fold_one(con, name)
-    return due
-
-
-def fold_one(con: duckdb.DuckDBPyConnection, name: str) -> None:
-    """Work out one table of `meta` from its log."""
-    con.execute(f"create or replace table meta.{name} as {FOLDS[name]}")
-    con.execute(f"comment on table meta.{name} is {text(META_ABOUT[name])}")
-    con.execute("insert or replace into meta.build values (?, ?)", [_fact(name), digest(FOLDS[name])])
-    forget(con, f"meta.{name}")
-
-
-def _fact(name: str) -> str:
-    return f"fold {name}"
-
-
-def count_rows(con: duckdb.DuckDBPyConnection, streams: Collection[str]) -> None:
-    """Put the number of live rows of these streams into `meta.stream_status`."""
-    forget(con, "meta.stream_status")
-    if not streams:
-        return
-    counts = " union all ".join(
-        f"select {text(stream)} as stream, workspace_id, count(*) as rows from raw.{ident(stream)} "
-        "where _deleted_at is null group by workspace_id"
-        for stream in streams
-    )
-    con.execute(_COUNT.format(counts=counts, streams=", ".join(text(stream) for stream in streams)))
-
-
-_COUNT = """
-update meta.stream_status s set rows = c.rows
-from (
-    select k.workspace_id, k.stream, coalesce(n.rows, 0) as rows
-    from meta.stream_status k left join ({counts}) n using (workspace_id, stream)
-    where k.stream in ({streams})
-) c
-where s.workspace_id = c.workspace_id and s.stream = c.stream
-"""
 
 _T, _I, _B, _F, _D, _Z = "VARCHAR", "BIGINT", "BOOLEAN", "DOUBLE", "DATE", "TIMESTAMPTZ"
 
-# The tables of `meta` that models and readers may use; a test holds them against the statements below.
-META_COLUMNS: dict[str, dict[str, str]] = {
-    "sync_runs": {
-        "run_id": _T, "workspace_id": _T, "workspace_name": _T, "started_at": _Z, "ended_at": _Z, "outcome": _T,
-        "reason": _T, "full": _B, "planned_requests": _I, "requests": _I, "responses_429": _I, "retries": _I,
-        "rows_upserted": _I, "rows_deleted": _I,
-    },
-    "held_deletes": {
-        "workspace_id": _T, "stream": _T, "key": _T, "reason": _T, "first_noted_at": _Z, "noted_at": _Z, "run_id": _T,
-    },
-    "stream_status": {
-        "workspace_id": _T, "stream": _T, "outcome": _T, "reason": _T, "last_success_at": _Z, "rows": _I,
-        "partial": _B, "held_deletes": _I, "run_id": _T, "started_at": _Z, "ended_at": _Z, "requests": _I,
-        "retries": _I, "rows_read": _I, "rows_inserted": _I, "rows_updated": _I, "rows_deleted": _I,
-        "rows_unchanged": _I,
-    },
-    "stream_runs": {
-        "run_id": _T, "workspace_id": _T, "stream": _T, "outcome": _T, "started_at": _Z, "ended_at": _Z,
-        "planned_requests": _I, "requests": _I, "responses_429": _I, "retries": _I, "rows_read": _I,
-        "rows_inserted": _I, "rows_updated": _I, "rows_deleted": _I, "rows_unchanged": _I,
-    },
-    "schema_drift": {
-        "workspace_id": _T, "stream": _T, "field": _T, "kind": _T, "first_seen_at": _Z, "last_seen_at": _Z, "times": _I,
-    },
-    "quarantine": {
-        "workspace_id": _T, "stream": _T, "key": _T, "column": _T, "expected": _T, "found_type": _T, "reason": _T,
-        "first_seen_at": _Z, "last_seen_at": _Z, "occurrences": _I,
-    },
-    "collapsed_days": {
-        "workspace_id": _T, "stream": _T, "key": _T, "date": _D, "kind": _T, "syncs": _I, "first_seen_at": _Z,
-        "last_seen_at": _Z,
-    },
-    "notices": {
-        "workspace_id": _T, "stream": _T, "notice": _T, "first_seen_at": _Z, "last_seen_at": _Z, "occurrences": _I,
-    },
-    "reconciliation": {
-        "workspace_id": _T, "campaign_id": _T, "metric": _T, "ours": _F, "theirs": _F, "difference": _F,
-        "checked_at": _Z,
-    },
-    "published": {"run_id": _T, "published_at": _Z, "storage_version": _T, "synced_to": _T, "watermark": _T},
-}  # fmt: skip
+_RUN = TableColumn("run_id", _T, "Run; later runs have greater ids")
+_WORKSPACE = TableColumn("workspace_id", _T, "Workspace")
+_STREAM = TableColumn("stream", _T, "Stream, as in `raw.<stream>`")
+_KEY = TableColumn("key", _T, "Key of the record as a JSON array, as in `_key`")
+_STARTED = TableColumn("started_at", _Z, "When it began")
+_ENDED = TableColumn("ended_at", _Z, "When it ended")
+_REASON = TableColumn("reason", _T, "Why it did not end as ok, in words; null where there is nothing to say")
+_FIRST = TableColumn("first_seen_at", _Z, "When a sync first saw it")
+_LAST = TableColumn("last_seen_at", _Z, "When a sync last saw it")
+_PLANNED = TableColumn("planned_requests", _I, "Requests that were planned")
+_REQUESTS = TableColumn("requests", _I, "Requests that were sent, retries among them")
+_REFUSED = TableColumn("responses_429", _I, "Requests that the rate limit refused")
+_RETRIES = TableColumn("retries", _I, "Requests that were sent again")
+_ROWS = (
+    TableColumn("rows_read", _I, "Records that were read"),
+    TableColumn("rows_inserted", _I, "Records that were new"),
+    TableColumn("rows_updated", _I, "Records that had changed"),
+    TableColumn("rows_deleted", _I, "Records that were gone"),
+    TableColumn("rows_unchanged", _I, "Records that were as before"),
+)
+_OUTCOME = TableColumn("outcome", _T, "ok, partial, held, skipped or failed")
 
-META_ABOUT = {
-    "sync_runs": "Runs: one row per run and workspace, with its outcome and cost",
-    "held_deletes": "Deletions that looked suspicious and were not carried out",
-    "stream_status": "Streams: one row per workspace and stream, how it was last read and when it last succeeded",
-    "stream_runs": "Streams of every run: one row per run, workspace and stream, with its outcome and cost",
-    "schema_drift": "Differences between the streams as declared and as answered",
-    "quarantine": "Values that did not fit their column, never the value itself",
-    "collapsed_days": "Days of figures that vanished or fell to zero, and in how many syncs in a row",
-    "notices": "What syncs had to say about a stream",
-    "reconciliation": "Own counts against Instantly's counters, as last compared",
-    "published": "Publications: when, and how far each workspace was synced (`watermark`, JSON; also `synced_to`)",
-}
-
-# Version 0.1.0 kept these in the log of the quarantine
-_WAS_COLLAPSED = "reason in ('the day vanished', 'the day fell to zero')"
-_WAS_NOTICE = "ends_with(reason, 'every sync sweeps all leads from now on')"
-
-# In this order: one may read another. Of several runs the one with the greatest id is the last one: ids only grow,
-# while the machine's clock may go back.
-FOLDS = {
+SYNC_RUNS = MetaTable(
+    name="sync_runs",
+    description="Runs: one row per run and workspace, with its outcome and cost",
+    columns=(
+        _RUN,
+        _WORKSPACE,
+        TableColumn("workspace_name", _T, "Name of the workspace in the settings"),
+        _STARTED,
+        _ENDED,
+        TableColumn("outcome", _T, "ok, partial, held, skipped or failed; running, or interrupted where it was killed"),
+        _REASON,
+        TableColumn("full", _B, "Whether everything was to be read (sync --full)"),
+        _PLANNED,
+        _REQUESTS,
+        _REFUSED,
+        _RETRIES,
+        TableColumn("rows_upserted", _I, "Records that were new or had changed"),
+        TableColumn("rows_deleted", _I, "Records that were gone"),
+    ),
+    logs=("sync_runs",),
     # a run that never said how it ended, and was followed by another, was killed: there is one writer at a time
-    "sync_runs": """
+    fold="""
 select run_id, workspace_id, workspace_name, started_at, ended_at,
     case when outcome = 'running' and run_id < max(run_id) over (partition by workspace_id)
         then 'interrupted' else outcome end as outcome,
@@ -265,7 +77,22 @@ qualify row_number() over (
 ) = 1
 order by started_at, run_id, workspace_id
 """,
-    "held_deletes": """
+)
+
+HELD_DELETES = MetaTable(
+    name="held_deletes",
+    description="Deletions that looked suspicious and were not carried out",
+    columns=(
+        _WORKSPACE,
+        _STREAM,
+        _KEY,
+        TableColumn("reason", _T, "What was suspicious, in words"),
+        TableColumn("first_noted_at", _Z, "When it was first held"),
+        TableColumn("noted_at", _Z, "When it was last held"),
+        TableColumn("run_id", _T, "Run that last held it"),
+    ),
+    logs=("held_deletes",),
+    fold="""
 with latest as (
     select *, min(noted_at) over (partition by workspace_id, stream, key) as first_noted_at
     from log.held_deletes
@@ -278,8 +105,31 @@ from latest
 where state = 'held'
 order by workspace_id, stream, key
 """,
+)
+
+STREAM_STATUS = MetaTable(
+    name="stream_status",
+    description="Streams: one row per workspace and stream, how it was last read and when it last succeeded",
+    columns=(
+        _WORKSPACE,
+        _STREAM,
+        _OUTCOME,
+        _REASON,
+        TableColumn("last_success_at", _Z, "When it was last read without a failure"),
+        TableColumn("rows", _I, "Live rows in `raw`"),
+        TableColumn("partial", _B, "Whether something was left for the next run"),
+        TableColumn("held_deletes", _I, "Deletions that are held"),
+        TableColumn("run_id", _T, "Run that last read it"),
+        _STARTED,
+        _ENDED,
+        _REQUESTS,
+        _RETRIES,
+        *_ROWS,
+    ),
+    logs=("stream_status",),
+    reads=("held_deletes",),
     # `rows` is filled in after the streams are loaded
-    "stream_status": """
+    fold="""
 with every as (
     select *,
         arg_max(ended_at, run_id) filter (outcome in ('ok', 'partial'))
@@ -299,21 +149,77 @@ select l.workspace_id, l.stream, l.outcome, l.reason, l.last_success_at, 0::bigi
 from latest l left join held h using (workspace_id, stream)
 order by l.workspace_id, l.stream
 """,
-    "stream_runs": """
+)
+
+STREAM_RUNS = MetaTable(
+    name="stream_runs",
+    description="Streams of every run: one row per run, workspace and stream, with its outcome and cost",
+    columns=(
+        _RUN,
+        _WORKSPACE,
+        _STREAM,
+        _OUTCOME,
+        _STARTED,
+        _ENDED,
+        _PLANNED,
+        _REQUESTS,
+        _REFUSED,
+        _RETRIES,
+        *_ROWS,
+    ),
+    logs=("stream_status",),
+    fold="""
 select run_id, workspace_id, stream, outcome, started_at, ended_at, planned_requests, requests, responses_429, retries,
     rows_read, rows_inserted, rows_updated, rows_deleted, rows_unchanged
 from log.stream_status
 qualify row_number() over (partition by run_id, workspace_id, stream order by ended_at desc nulls last, outcome) = 1
 order by started_at, run_id, workspace_id, stream
 """,
-    "schema_drift": """
+)
+
+SCHEMA_DRIFT = MetaTable(
+    name="schema_drift",
+    description="Differences between the streams as declared and as answered",
+    columns=(
+        _WORKSPACE,
+        _STREAM,
+        TableColumn("field", _T, "Field of the API"),
+        TableColumn("kind", _T, "What is different, such as a new field"),
+        _FIRST,
+        _LAST,
+        TableColumn("times", _I, "In how many records"),
+    ),
+    logs=("schema_drift",),
+    fold="""
 select workspace_id, stream, field, kind, min(seen_at) as first_seen_at, max(seen_at) as last_seen_at,
     sum(times)::bigint as times
 from log.schema_drift
 group by workspace_id, stream, field, kind
 order by workspace_id, stream, field, kind
 """,
-    "quarantine": f"""
+)
+
+# Version 0.1.0 kept collapsed days and notices in the log of the quarantine
+_WAS_COLLAPSED = "reason in ('the day vanished', 'the day fell to zero')"
+_WAS_NOTICE = "ends_with(reason, 'every sync sweeps all leads from now on')"
+
+QUARANTINE = MetaTable(
+    name="quarantine",
+    description="Values that did not fit their column, never the value itself",
+    columns=(
+        _WORKSPACE,
+        _STREAM,
+        TableColumn("key", _T, "Key of the record as a JSON array; null where it has none, or for many at once"),
+        TableColumn("column", _T, "Column the value was for"),
+        TableColumn("expected", _T, "What fits the column"),
+        TableColumn("found_type", _T, "Type of the value that was found"),
+        TableColumn("reason", _T, "What was done with it, in words"),
+        _FIRST,
+        _LAST,
+        TableColumn("occurrences", _I, "How often it was seen, over all runs"),
+    ),
+    logs=("quarantine",),
+    fold=f"""
 select workspace_id, stream, key, "column", expected, found_type, reason, min(seen_at) as first_seen_at,
     max(seen_at) as last_seen_at, sum(occurrences)::bigint as occurrences
 from log.quarantine
@@ -321,7 +227,23 @@ where not coalesce({_WAS_COLLAPSED} or {_WAS_NOTICE}, false)
 group by workspace_id, stream, key, "column", expected, found_type, reason
 order by workspace_id, stream, key, "column"
 """,
-    "collapsed_days": f"""
+)
+
+COLLAPSED_DAYS = MetaTable(
+    name="collapsed_days",
+    description="Days of figures that vanished or fell to zero: one row per workspace, stream and key, as last seen",
+    columns=(
+        _WORKSPACE,
+        _STREAM,
+        _KEY,
+        TableColumn("date", _D, "The day"),
+        TableColumn("kind", _T, "vanished or zero"),
+        TableColumn("syncs", _I, "In how many syncs in a row"),
+        _FIRST,
+        _LAST,
+    ),
+    logs=("collapsed_days", "quarantine"),
+    fold=f"""
 with said as (
     select run_id, workspace_id, stream, key, date, kind, syncs, seen_at from log.collapsed_days
     union all
@@ -339,7 +261,21 @@ qualify row_number() over (
 ) = 1
 order by workspace_id, stream, key
 """,
-    "notices": f"""
+)
+
+NOTICES = MetaTable(
+    name="notices",
+    description="What syncs had to say about a stream",
+    columns=(
+        _WORKSPACE,
+        _STREAM,
+        TableColumn("notice", _T, "What was said, in words"),
+        _FIRST,
+        _LAST,
+        TableColumn("occurrences", _I, "How often it was said"),
+    ),
+    logs=("notices", "quarantine"),
+    fold=f"""
 with said as (
     select workspace_id, stream, notice, seen_at from log.notices
     union all
@@ -351,14 +287,56 @@ from said
 group by workspace_id, stream, notice
 order by workspace_id, stream, notice
 """,
-    "reconciliation": """
+)
+
+RECONCILIATION = MetaTable(
+    name="reconciliation",
+    description="Own counts against Instantly's counters, as last compared",
+    columns=(
+        _WORKSPACE,
+        TableColumn("campaign_id", _T, "Campaign"),
+        TableColumn("metric", _T, "Counter of Instantly's"),
+        TableColumn("ours", _F, "What our rows add up to"),
+        TableColumn("theirs", _F, "What the counter says"),
+        TableColumn("difference", _F, "Ours less theirs"),
+        TableColumn("checked_at", _Z, "When they were compared"),
+    ),
+    logs=("reconciliation",),
+    fold="""
 select workspace_id, campaign_id, metric, ours, theirs, difference, checked_at
 from log.reconciliation
 qualify row_number() over (partition by workspace_id, campaign_id, metric order by checked_at desc, run_id desc) = 1
 order by workspace_id, campaign_id, metric
 """,
-    "published": """
+)
+
+PUBLISHED = MetaTable(
+    name="published",
+    description="Publications: when, and how far each workspace was synced",
+    columns=(
+        _RUN,
+        TableColumn("published_at", _Z, "When it was published"),
+        TableColumn("storage_version", _T, "DuckDB's storage version of the file"),
+        TableColumn("synced_to", _T, "The same as `watermark`, under its earlier name"),
+        TableColumn("watermark", _T, "JSON: by workspace the last instant at which a record in the file was synced"),
+    ),
+    logs=("published",),
+    fold="""
 select distinct run_id, published_at, storage_version, watermark as synced_to, watermark
 from log.published order by published_at, run_id
 """,
-}
+)
+
+# In this order: one may read another
+META_TABLES = (
+    SYNC_RUNS,
+    HELD_DELETES,
+    STREAM_STATUS,
+    STREAM_RUNS,
+    SCHEMA_DRIFT,
+    QUARANTINE,
+    COLLAPSED_DAYS,
+    NOTICES,
+    RECONCILIATION,
+    PUBLISHED,
+)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from instantly_pipeline.errors import ModelError
 from instantly_pipeline.streams.model import Stream
-from instantly_pipeline.warehouse.load.load_stream import history_columns, raw_columns
-from instantly_pipeline.warehouse.load.meta_tables import META_COLUMNS
+from instantly_pipeline.warehouse.db.tables import history_table, raw_table
+from instantly_pipeline.warehouse.load.meta_tables import META_TABLES
 from instantly_pipeline.warehouse.models.contracts import Check, Contract, ContractColumn, read_contracts
 from instantly_pipeline.warehouse.models.parsed import tables_of
 from instantly_pipeline.warehouse.models.staging import staging_columns, staging_name, staging_sql
@@ -180,9 +180,8 @@ def read_seeds(sql_dir: Path) -> dict[str, Contract]:
 
 def given_tables(streams: Mapping[str, Stream], seeds: Mapping[str, Contract]) -> dict[str, dict[str, str]]:
     """Tables that are there before any model: full name -> columns and DuckDB types."""
-    given = {f"raw.{s.name}": raw_columns(s) for s in streams.values()}
-    given |= {f"history.{s.name}": history_columns(s) for s in streams.values()}
-    given |= {f"meta.{name}": dict(shape) for name, shape in META_COLUMNS.items()}
+    of_streams = [table for stream in streams.values() for table in (raw_table(stream), history_table(stream))]
+    given = {table.full_name: table.types for table in (*of_streams, *META_TABLES)}
     return given | {f"seeds.{seed.name}": {c.name: c.type for c in seed.columns} for seed in seeds.values()}
 
 

@@ -31,15 +31,9 @@ from typing import Any
 import yaml
 
 from instantly_pipeline.errors import ModelError
+from instantly_pipeline.warehouse.db.tables import TableColumn
 
-
-@dataclass(frozen=True, slots=True)
-class ContractColumn:
-    """One column as promised. `type` is DuckDB's name of it, or "" where nothing is promised."""
-
-    name: str
-    type: str
-    description: str
+ContractColumn = TableColumn
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,14 +16,15 @@ import duckdb
 
 from instantly_pipeline.errors import ModelError
 from instantly_pipeline.warehouse.db.build_file import refused_by_machine
-from instantly_pipeline.warehouse.db.build_state import Definitions, Made, made_before, note_made
-from instantly_pipeline.warehouse.db.comments import comment
+from instantly_pipeline.warehouse.db.build_state import Made, made_before, note_made
 from instantly_pipeline.warehouse.db.fingerprints import Contents
 from instantly_pipeline.warehouse.db.parallel import side_by_side
 from instantly_pipeline.warehouse.db.sql_text import digest, ident
+from instantly_pipeline.warehouse.db.tables import comment
 from instantly_pipeline.warehouse.models import variant_posterior
 from instantly_pipeline.warehouse.models.catalog import FOLDERS, Model, read_seeds, with_needs
 from instantly_pipeline.warehouse.models.contracts import Contract
+from instantly_pipeline.warehouse.models.definitions import Definitions
 from instantly_pipeline.warehouse.models.reads import Planner, Reads
 from instantly_pipeline.warehouse.models.seeds import put_seed
 

@@ -27,11 +27,13 @@ from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.permissions import make_folder, refuse_links, set_mode, user_umask, within_user_umask
 from instantly_pipeline.warehouse.checks.checks import CheckResult
 from instantly_pipeline.warehouse.checks.emptied import mart_file
+from instantly_pipeline.warehouse.db.build_file import drop_build_state
 from instantly_pipeline.warehouse.db.fingerprints import Contents
 from instantly_pipeline.warehouse.db.parallel import side_by_side
 from instantly_pipeline.warehouse.db.sql_text import ident, text
+from instantly_pipeline.warehouse.load.fold import fold_one
 from instantly_pipeline.warehouse.load.loaded_files import CHANGES
-from instantly_pipeline.warehouse.load.meta_tables import fold_one
+from instantly_pipeline.warehouse.load.meta_tables import PUBLISHED
 from instantly_pipeline.warehouse.publish.parquet_views import views_sql
 
 _BESIDE = re.compile(r"\..+\.[0-9a-f]{8}\.tmp\Z")  # what `_beside` makes
@@ -118,7 +120,7 @@ def note_published(con: duckdb.DuckDBPyConnection, row: Mapping[str, object]) ->
     The other rows are those of the log: a publication that failed on its way is not among them.
     """
     con.begin()
-    fold_one(con, "published")
+    fold_one(con, PUBLISHED)
     con.execute(
         "delete from meta.published where run_id = ? and published_at = ?", [row["run_id"], row["published_at"]]
     )
@@ -193,17 +195,23 @@ def _rows_if_current(place: Path, stamp: str) -> int | None:
     return int(found.num_rows) if (found.metadata or {}).get(STAMP.encode()) == stamp.encode() else None
 
 
-def copy_database(source: Path, place: Path) -> _Pair:
-    """Copy the closed build file beside its place. StorageError where the disk does not take it, or it is a link."""
+def copy_database(source: Path, place: Path, storage_version: str) -> _Pair:
+    """Copy the closed build file beside its place, without what only the pipeline needs.
+
+    StorageError where the disk does not take it, or it is a link.
+    """
     refuse_links(place)
     pair = _Pair(_beside(place), place)
     try:
         with source.open("rb") as build, create(pair.beside) as copy:
             shutil.copyfileobj(build, copy, 2**20)
-    except OSError as error:
+        drop_build_state(pair.beside, storage_version)
+    except BaseException as error:
         with suppress(OSError):
             pair.beside.unlink(missing_ok=True)
-        raise storage_error(place, error) from error
+        if isinstance(error, OSError):
+            raise storage_error(place, error) from error
+        raise
     return pair
 
 

@@ -12,8 +12,7 @@ import pytest
 
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.warehouse.checks.checks import CheckResult, run_checks
-from instantly_pipeline.warehouse.db import build_state as bookkeeping
-from instantly_pipeline.warehouse.db import fingerprints as contents
+from instantly_pipeline.warehouse.db import build_state
 from instantly_pipeline.warehouse.db.sql_text import columns, ident
 from tests.warehouse.lakehelp import shipped_models
 
@@ -158,9 +157,8 @@ SHAPE = "columns as promised"
 def con() -> Iterator[duckdb.DuckDBPyConnection]:
     """The marts as their contracts promise them, and the few rows they refer to."""
     with duckdb.connect() as made:
-        made.execute("create schema meta")
-        made.execute(contents.TABLES)
-        made.execute(bookkeeping.TABLES)
+        made.execute(f"create schema {build_state.SCHEMA}")
+        made.execute(build_state.TABLES)
         made.execute("create schema marts; create schema seeds")
         for model in shipped_models().values():
             if model.schema == "marts":
