@@ -17,7 +17,7 @@ from instantly_pipeline.warehouse.db.fingerprints import forget
 from instantly_pipeline.warehouse.db.parallel import side_by_side
 from instantly_pipeline.warehouse.db.sql_text import first, ident, instant
 from instantly_pipeline.warehouse.load.fold import count_rows, fold
-from instantly_pipeline.warehouse.load.load_stream import LoadResult, StreamLoader, make_tables
+from instantly_pipeline.warehouse.load.load_stream import Known, LoadResult, StreamLoader, make_tables
 from instantly_pipeline.warehouse.load.loaded_files import CHANGES, META, Covered, Seen, broken_file, look
 from instantly_pipeline.warehouse.load.logs import (
     CLOCKS,
@@ -113,12 +113,13 @@ def load_lake(
     if made or due:
         with _transaction(con):
             correct_instants(con)
+    known = Known(facts(con), _last_run(con))
     unread = {row[0] for row in con.execute("select distinct stream from log.verified where not applied").fetchall()}
     results = side_by_side(
         con,
         dict.fromkeys(sorted(streams, key=lambda name: -sum(one.bytes for one in changes[name])), ()),
         lambda hand, name: _load_stream(
-            hand, streams[name], changes[name], covered, as_of, made=name in made, ranges_waiting=name in unread
+            hand, streams[name], changes[name], covered, as_of, known, made=name in made, ranges_waiting=name in unread
         ),
     )
     with _transaction(con):
@@ -128,6 +129,10 @@ def load_lake(
         if "verified" in due or unread:
             forget_verified(con)
     return results
+
+
+def _last_run(con: duckdb.DuckDBPyConnection) -> str:
+    return str(con.execute("select coalesce(max(run_id), '') from log.clocks").fetchall()[0][0])
 
 
 def loaded_as_of(con: duckdb.DuckDBPyConnection) -> bool:
@@ -178,11 +183,12 @@ def _load_stream(
     seen: Sequence[Seen],
     covered: Covered,
     as_of: AsOf | None,
+    known: Known,
     *,
     made: bool,
     ranges_waiting: bool,
 ) -> LoadResult:
-    loader = StreamLoader(con, stream, covered, None if as_of is None else as_of.limits, made=made)
+    loader = StreamLoader(con, stream, covered, None if as_of is None else as_of.limits, known, made=made)
     added = 0
     if ranges_waiting or not loader.is_current(seen):
         with _readable(seen), _transaction(con):
