@@ -164,16 +164,3 @@ create or replace macro contact_of(email) as nullif(lower(trim(email)), '');
 
 -- whether a day has any figure but zero, given its greatest
 create or replace macro has_figures(greatest_figure) as coalesce(greatest_figure, 0) > 0;
-
--- what to make of a day: `as read`, `last good` (gone or zero for less than three syncs) or `withdrawn` (for three)
-create or replace macro figures_state(has_figures_now, had_figures, syncs_without) as case
-    when has_figures_now or not had_figures then 'as read'
-    when coalesce(syncs_without, 1) >= 3 then 'withdrawn'
-    else 'last good'
-end;
-
-create or replace macro believed_figure(state, as_read, last_good) as case state
-    when 'last good' then last_good
-    when 'withdrawn' then 0
-    else as_read
-end;

@@ -1,46 +1,21 @@
--- one row per campaign and day: the figures to believe, and what became of them
--- Days that vanish or fall to zero keep their last good figures until that was so in three syncs.
-with current_rows as (
-    select
-        *,
-        has_figures(greatest(
-            sent, contacted, new_leads_contacted, opened, unique_opened, replies, unique_replies,
-            replies_automatic, unique_replies_automatic, clicks, unique_clicks, opportunities,
-            unique_opportunities
-        )) as has_figures
-    from staging.stg_daily_analytics
-),
-
--- in how many syncs in a row a day was gone or zero that had figures before
-notes as (
-    select
-        workspace_id,
-        key,
-        syncs
-    from meta.collapsed_days
+-- one row per campaign and day: the figures that reports show, and how often they were restated
+with collapsed as (
+    select * exclude (stream, step, variant, meetings_booked, won) from intermediate.int_collapsed_day
     where stream = 'daily_analytics'
 ),
 
-last_good as (
-    select h.* from history.daily_analytics as h
-    semi join (select workspace_id, _key from current_rows where is_deleted or not has_figures) as c
-        on h.workspace_id = c.workspace_id and h._key = c._key
-    where h._op = 'upsert' and has_figures(greatest(
-        h.sent, h.contacted, h.new_leads_contacted, h.opened, h.unique_opened, h.replies, h.unique_replies,
-        h.replies_automatic, h.unique_replies_automatic, h.clicks, h.unique_clicks, h.opportunities,
-        h.unique_opportunities
-    ))
-    qualify row_number() over (partition by h.workspace_id, h._key order by h._valid_from desc) = 1
-),
-
-states as (
+days as (
     select
-        c.workspace_id,
-        c._key,
-        figures_state(c.has_figures and not c.is_deleted, g._key is not null, n.syncs) as figures_state
-    from current_rows as c
-    left join last_good as g on c.workspace_id = g.workspace_id and c._key = g._key
-    left join notes as n on c.workspace_id = n.workspace_id and c._key = n.key
+        d.* exclude (extra, changed_at, deleted_at),
+        'as read' as figures_state
+    from staging.stg_daily_analytics as d
+    anti join collapsed as c on d.workspace_id = c.workspace_id and d._key = c._key
+    union all by name
+    select
+        c.*,
+        d.verified_at
+    from collapsed as c
+    inner join staging.stg_daily_analytics as d on c.workspace_id = d.workspace_id and c._key = d._key
 ),
 
 versions as (
@@ -60,39 +35,20 @@ versions as (
     group by workspace_id, _key
 ),
 
-believed as (
+restated as (
     select
-        c.workspace_id,
-        c.campaign_id,
-        c.date,
-        believed_figure(s.figures_state, c.sent, g.sent) as sent,
-        believed_figure(s.figures_state, c.contacted, g.contacted) as contacted,
-        believed_figure(s.figures_state, c.new_leads_contacted, g.new_leads_contacted) as new_leads_contacted,
-        believed_figure(s.figures_state, c.opened, g.opened) as opened,
-        believed_figure(s.figures_state, c.unique_opened, g.unique_opened) as unique_opened,
-        believed_figure(s.figures_state, c.replies, g.replies) as replies,
-        believed_figure(s.figures_state, c.unique_replies, g.unique_replies) as unique_replies,
-        believed_figure(s.figures_state, c.replies_automatic, g.replies_automatic) as replies_automatic,
-        believed_figure(s.figures_state, c.unique_replies_automatic, g.unique_replies_automatic) as unique_replies_automatic,
-        believed_figure(s.figures_state, c.clicks, g.clicks) as clicks,
-        believed_figure(s.figures_state, c.unique_clicks, g.unique_clicks) as unique_clicks,
-        believed_figure(s.figures_state, c.opportunities, g.opportunities) as opportunities,
-        believed_figure(s.figures_state, c.unique_opportunities, g.unique_opportunities) as unique_opportunities,
-        s.figures_state,
-        c.is_deleted as is_vanished,
-        is_open_day(c.date, c.verified_at) as is_partial,
+        d.* exclude (_key, is_deleted, first_seen_at),
+        d.is_deleted as is_vanished,
+        is_open_day(d.date, d.verified_at) as is_partial,
         v.versions - 1 as times_restated,
-        v.versions_after_close - (v.first_seen_at >= c.date::timestamp + interval 2 day)::bigint
+        v.versions_after_close - (v.first_seen_at >= d.date::timestamp + interval 2 day)::bigint
             as times_restated_after_close,
         v.sent_first_seen,
         v.unique_opened_first_seen,
         v.unique_replies_first_seen,
-        v.first_seen_at,
-        c.verified_at
-    from current_rows as c
-    inner join states as s on c.workspace_id = s.workspace_id and c._key = s._key
-    left join last_good as g on c.workspace_id = g.workspace_id and c._key = g._key
-    left join versions as v on c.workspace_id = v.workspace_id and c._key = v._key
+        v.first_seen_at
+    from days as d
+    left join versions as v on d.workspace_id = v.workspace_id and d._key = v._key
 )
 
-select * from believed
+select * from restated

@@ -1,71 +1,25 @@
--- one row per workspace and day with figures of its own: the figures to believe
--- Days that vanish or fall to zero keep their last good figures until that was so in three syncs.
-with current_rows as (
-    select
-        *,
-        has_figures(greatest(
-            sent, contacted, new_leads_contacted, opened, unique_opened, replies, unique_replies,
-            replies_automatic, unique_replies_automatic, clicks, unique_clicks, opportunities,
-            unique_opportunities
-        )) as has_figures
-    from staging.stg_workspace_daily_analytics
-),
-
--- in how many syncs in a row a day was gone or zero that had figures before
-notes as (
-    select
-        workspace_id,
-        key,
-        syncs
-    from meta.collapsed_days
+-- one row per workspace and day with figures of its own: the figures that reports show
+with collapsed as (
+    select * exclude (stream, campaign_id, step, variant, meetings_booked, won) from intermediate.int_collapsed_day
     where stream = 'workspace_daily_analytics'
 ),
 
-last_good as (
-    select h.* from history.workspace_daily_analytics as h
-    semi join (select workspace_id, _key from current_rows where is_deleted or not has_figures) as c
-        on h.workspace_id = c.workspace_id and h._key = c._key
-    where h._op = 'upsert' and has_figures(greatest(
-        h.sent, h.contacted, h.new_leads_contacted, h.opened, h.unique_opened, h.replies, h.unique_replies,
-        h.replies_automatic, h.unique_replies_automatic, h.clicks, h.unique_clicks, h.opportunities,
-        h.unique_opportunities
-    ))
-    qualify row_number() over (partition by h.workspace_id, h._key order by h._valid_from desc) = 1
-),
-
-states as (
+days as (
     select
-        c.workspace_id,
-        c._key,
-        figures_state(c.has_figures and not c.is_deleted, g._key is not null, n.syncs) as figures_state
-    from current_rows as c
-    left join last_good as g on c.workspace_id = g.workspace_id and c._key = g._key
-    left join notes as n on c.workspace_id = n.workspace_id and c._key = n.key
-),
-
-believed as (
+        d.* exclude (extra, changed_at, deleted_at),
+        'as read' as figures_state
+    from staging.stg_workspace_daily_analytics as d
+    anti join collapsed as c on d.workspace_id = c.workspace_id and d._key = c._key
+    union all by name
     select
-        c.workspace_id,
-        c.date,
-        believed_figure(s.figures_state, c.sent, g.sent) as sent,
-        believed_figure(s.figures_state, c.contacted, g.contacted) as contacted,
-        believed_figure(s.figures_state, c.new_leads_contacted, g.new_leads_contacted) as new_leads_contacted,
-        believed_figure(s.figures_state, c.opened, g.opened) as opened,
-        believed_figure(s.figures_state, c.unique_opened, g.unique_opened) as unique_opened,
-        believed_figure(s.figures_state, c.replies, g.replies) as replies,
-        believed_figure(s.figures_state, c.unique_replies, g.unique_replies) as unique_replies,
-        believed_figure(s.figures_state, c.replies_automatic, g.replies_automatic) as replies_automatic,
-        believed_figure(s.figures_state, c.unique_replies_automatic, g.unique_replies_automatic) as unique_replies_automatic,
-        believed_figure(s.figures_state, c.clicks, g.clicks) as clicks,
-        believed_figure(s.figures_state, c.unique_clicks, g.unique_clicks) as unique_clicks,
-        believed_figure(s.figures_state, c.opportunities, g.opportunities) as opportunities,
-        believed_figure(s.figures_state, c.unique_opportunities, g.unique_opportunities) as unique_opportunities,
-        s.figures_state,
-        c.is_deleted as is_vanished,
-        c.verified_at
-    from current_rows as c
-    inner join states as s on c.workspace_id = s.workspace_id and c._key = s._key
-    left join last_good as g on c.workspace_id = g.workspace_id and c._key = g._key
+        c.*,
+        d.verified_at
+    from collapsed as c
+    inner join staging.stg_workspace_daily_analytics as d on c.workspace_id = d.workspace_id and c._key = d._key
 )
 
-select * from believed
+select
+    * exclude (_key, is_deleted),
+    is_deleted as is_vanished,
+    is_open_day(date, verified_at) as is_partial
+from days
