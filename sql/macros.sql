@@ -102,58 +102,12 @@ create or replace macro interest_kind(status, own_kind) as case
     when status is not null then coalesce(own_kind, 'neutral')
 end;
 
--- an interest value in words, also of versions of the past; `own_label` is that of the workspace's own label, if it is one
-create or replace macro interest_status_label(status, own_label) as case
-    when status = 0 then 'out of office'
-    when status = 1 then 'interested'
-    when status = 2 then 'meeting booked'
-    when status = 3 then 'meeting completed'
-    when status = 4 then 'won'
-    when status = -1 then 'not interested'
-    when status = -2 then 'wrong person'
-    when status = -3 then 'lost'
-    when status = -4 then 'no show'
-    when status is not null then coalesce(own_label, 'unknown (' || status || ')')
-end;
-
 -- whether a verification came to a result
 create or replace macro is_verification_known(status) as coalesce(status not in (0, 11, 12), false);
 
 -- weeks from the Monday of a cohort to the week of an instant; 26 is half a year and later
 create or replace macro cohort_age(monday, instant) as case
     when instant is not null then least(26, greatest(0, (date_trunc('week', instant)::date - monday) // 7))
-end;
-
--- states in words, for versions of the past; staging decodes the present from the same numbers
-create or replace macro campaign_status_label(status) as case status
-    when 0 then 'draft'
-    when 1 then 'active'
-    when 2 then 'paused'
-    when 3 then 'completed'
-    when 4 then 'running subsequences'
-    when -1 then 'accounts unhealthy'
-    when -2 then 'bounce protect'
-    when -99 then 'account suspended'
-    else 'unknown (' || status || ')'
-end;
-
-create or replace macro account_status_label(status) as case status
-    when 1 then 'active'
-    when 2 then 'paused'
-    when 3 then 'paused for maintenance'
-    when -1 then 'connection error'
-    when -2 then 'soft bounce error'
-    when -3 then 'sending error'
-    else 'unknown (' || status || ')'
-end;
-
-create or replace macro warmup_status_label(status) as case status
-    when 0 then 'paused'
-    when 1 then 'active'
-    when -1 then 'banned'
-    when -2 then 'spam folder unknown'
-    when -3 then 'permanent suspension'
-    else 'unknown (' || status || ')'
 end;
 
 -- the part of an address after the @

@@ -1,4 +1,4 @@
-"""The generated texts: `sql/sources.yml`, `docs/data-dictionary.md` and `docs/queries.md`.
+"""The generated texts: `sql/labels.sql`, `sql/sources.yml`, `docs/data-dictionary.md` and `docs/queries.md`.
 
 They follow from the declarations of the streams and the contracts of the models. Write them with
 `python -m instantly_pipeline.docs.generate`; a test says when they are out of date.
@@ -25,6 +25,7 @@ from instantly_pipeline.warehouse.db.tables import (
 from instantly_pipeline.warehouse.load.meta_tables import META_TABLES
 from instantly_pipeline.warehouse.models.catalog import FOLDERS, Model, load_models, read_seeds
 from instantly_pipeline.warehouse.models.contracts import ContractColumn
+from instantly_pipeline.warehouse.models.labels import labels_sql
 
 PROJECT = Path(__file__).resolve().parents[2]
 COMMAND = "python -m instantly_pipeline.docs.generate"
@@ -178,6 +179,7 @@ def texts(project: Path = PROJECT) -> dict[Path, str]:
     streams = all_streams()
     models = load_models(project / "sql", streams)
     return {
+        project / "sql" / "labels.sql": labels_sql(COMMAND),
         project / "sql" / "sources.yml": sources_yml(streams),
         project / "docs" / "data-dictionary.md": data_dictionary(streams, models, project / "sql"),
         project / "docs" / "queries.md": worked_queries(read_queries(project / "sql")),

@@ -1,34 +1,6 @@
 -- one row per lead and event, as far as the versions of the lead show it
 -- Of what happens several times between two syncs the last shows, with `times` from the lead's own counter.
--- The last step and its mailbox stand in columns of their own or in the lead's summary, as in staging.
-with told as (
-    select
-        * replace (
-            coalesce(
-                nullif(last_contacted_from, ''),
-                json_text(status_summary_subseq, '$.from'),
-                nullif(last_step_from, ''),
-                json_text(status_summary, '$.lastStep.from'),
-                json_text(status_summary, '$.from')
-            ) as last_contacted_from,
-            coalesce(
-                nullif(last_step_id, ''),
-                json_text(status_summary, '$.lastStep.stepID'),
-                json_text(status_summary, '$.stepID')
-            ) as last_step_id
-        ),
-        try_cast(json_text(status_summary_subseq, '$.timestampExecuted') as timestamptz) as subsequence_at,
-        coalesce(
-            last_step_timestamp_executed,
-            try_cast(json_text(status_summary, '$.lastStep.timestamp_executed') as timestamptz),
-            try_cast(json_text(status_summary, '$.timestamp_executed') as timestamptz)
-        ) as step_at,
-        coalesce(timestamp_last_contact, subsequence_at, step_at) as contacted_at
-    from history.leads
-    where _op = 'upsert'
-),
-
-versions as (
+with versions as (
     select
         workspace_id,
         id as lead_id,
@@ -37,8 +9,10 @@ versions as (
         status,
         lt_interest_status,
         last_contacted_from,
-        -- what a subsequence sent after it is no step of the campaign
-        case when subsequence_at is null or step_at >= subsequence_at then last_step_id end as last_step_id,
+        -- what a subsequence sends after the campaign's last step is no step of the campaign
+        try_cast(json_text(status_summary_subseq, '$.timestampExecuted') as timestamptz) as subsequence_at,
+        case when subsequence_at is null or last_step_timestamp_executed >= subsequence_at then last_step_id end
+            as last_step_id,
         email_opened_step,
         email_opened_variant,
         email_replied_step,
@@ -48,13 +22,14 @@ versions as (
         coalesce(email_open_count, 0) as opens,
         coalesce(email_reply_count, 0) as replies,
         coalesce(email_click_count, 0) as clicks,
-        contacted_at at time zone 'UTC' as contacted_at,
+        timestamp_last_contact at time zone 'UTC' as contacted_at,
         timestamp_last_open at time zone 'UTC' as opened_at,
         timestamp_last_reply at time zone 'UTC' as replied_at,
         timestamp_last_click at time zone 'UTC' as clicked_at,
         timestamp_last_interest_change at time zone 'UTC' as interest_at,
         _valid_from at time zone 'UTC' as seen_at
-    from told
+    from staging.stg_leads_history
+    where _op = 'upsert'
 ),
 
 compared as (
@@ -80,135 +55,110 @@ events as (
     select
         workspace_id,
         lead_id,
+        campaign_id,
+        email,
+        seen_at,
+        is_only_version,
         'contacted' as event,
         contacted_at as occurred_at,
         'api' as time_source,
-        campaign_id,
-        email,
         nullif(split_part(last_step_id, '_', 2), '') as step,
         nullif(split_part(last_step_id, '_', 3), '') as variant,
-        last_contacted_from,
-        null::bigint as times,
-        null::bigint as lt_interest_status,
-        null::bigint as lt_interest_status_before,
-        seen_at,
-        is_only_version
+        last_contacted_from
     from compared
     where contact_moved
-    union all
+    union all by name
     select
         workspace_id,
         lead_id,
-        'opened',
-        if(open_moved, opened_at, seen_at),
-        if(open_moved, 'api', 'seen'),
         campaign_id,
         email,
-        email_opened_step::varchar,
-        email_opened_variant::varchar,
-        null,
-        greatest(opens - opens_before, 0),
-        null,
-        null,
         seen_at,
-        is_only_version
+        is_only_version,
+        'opened' as event,
+        if(open_moved, opened_at, seen_at) as occurred_at,
+        if(open_moved, 'api', 'seen') as time_source,
+        email_opened_step::varchar as step,
+        email_opened_variant::varchar as variant,
+        greatest(opens - opens_before, 0) as times
     from compared
     where open_moved or opens > opens_before
-    union all
+    union all by name
     select
         workspace_id,
         lead_id,
-        'clicked',
-        if(click_moved, clicked_at, seen_at),
-        if(click_moved, 'api', 'seen'),
         campaign_id,
         email,
-        email_clicked_step::varchar,
-        email_clicked_variant::varchar,
-        null,
-        greatest(clicks - clicks_before, 0),
-        null,
-        null,
         seen_at,
-        is_only_version
+        is_only_version,
+        'clicked' as event,
+        if(click_moved, clicked_at, seen_at) as occurred_at,
+        if(click_moved, 'api', 'seen') as time_source,
+        email_clicked_step::varchar as step,
+        email_clicked_variant::varchar as variant,
+        greatest(clicks - clicks_before, 0) as times
     from compared
     where click_moved or clicks > clicks_before
-    union all
+    union all by name
     select
         workspace_id,
         lead_id,
-        'replied',
-        if(reply_moved, replied_at, seen_at),
-        if(reply_moved, 'api', 'seen'),
         campaign_id,
         email,
-        email_replied_step::varchar,
-        email_replied_variant::varchar,
-        null,
-        greatest(replies - replies_before, 0),
-        null,
-        null,
         seen_at,
-        is_only_version
+        is_only_version,
+        'replied' as event,
+        if(reply_moved, replied_at, seen_at) as occurred_at,
+        if(reply_moved, 'api', 'seen') as time_source,
+        email_replied_step::varchar as step,
+        email_replied_variant::varchar as variant,
+        greatest(replies - replies_before, 0) as times
     from compared
     where reply_moved or replies > replies_before
-    union all
+    union all by name
     select
         workspace_id,
         lead_id,
-        'interest changed',
-        if(interest_moved, interest_at, seen_at),
-        if(interest_moved, 'api', 'seen'),
         campaign_id,
         email,
-        null,
-        null,
-        null,
-        null,
-        lt_interest_status,
-        interest_before,
         seen_at,
-        is_only_version
+        is_only_version,
+        'interest changed' as event,
+        if(interest_moved, interest_at, seen_at) as occurred_at,
+        if(interest_moved, 'api', 'seen') as time_source,
+        lt_interest_status,
+        interest_before as lt_interest_status_before
     from compared
     where lt_interest_status is distinct from interest_before or (interest_moved and lt_interest_status is not null)
-    union all
+    union all by name
     -- the API gives no time: a bounce follows the last e-mail within minutes
     select
         workspace_id,
         lead_id,
-        'bounced',
-        coalesce(contacted_at, seen_at),
-        if(contacted_at is null, 'seen', 'last contact'),
         campaign_id,
         email,
-        nullif(split_part(last_step_id, '_', 2), ''),
-        nullif(split_part(last_step_id, '_', 3), ''),
-        last_contacted_from,
-        null,
-        null,
-        null,
         seen_at,
-        is_only_version
+        is_only_version,
+        'bounced' as event,
+        coalesce(contacted_at, seen_at) as occurred_at,
+        if(contacted_at is null, 'seen', 'last contact') as time_source,
+        nullif(split_part(last_step_id, '_', 2), '') as step,
+        nullif(split_part(last_step_id, '_', 3), '') as variant,
+        last_contacted_from
     from compared
     where status = -1 and status_before is distinct from -1
-    union all
+    union all by name
     -- an unsubscription can come days after the e-mail: that counts only where no sync saw the lead before
     select
         workspace_id,
         lead_id,
-        'unsubscribed',
-        if(is_first_version and contacted_at is not null, contacted_at, seen_at),
-        if(is_first_version and contacted_at is not null, 'last contact', 'seen'),
         campaign_id,
         email,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
         seen_at,
-        is_only_version
+        is_only_version,
+        'unsubscribed' as event,
+        if(is_first_version and contacted_at is not null, contacted_at, seen_at) as occurred_at,
+        if(is_first_version and contacted_at is not null, 'last contact', 'seen') as time_source
     from compared
     where status = -2 and status_before is distinct from -2
 ),

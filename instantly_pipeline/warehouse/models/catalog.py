@@ -16,7 +16,13 @@ from instantly_pipeline.warehouse.db.tables import history_table, raw_table
 from instantly_pipeline.warehouse.load.meta_tables import META_TABLES
 from instantly_pipeline.warehouse.models.contracts import Check, Contract, ContractColumn, read_contracts
 from instantly_pipeline.warehouse.models.parsed import tables_of
-from instantly_pipeline.warehouse.models.staging import staging_columns, staging_name, staging_sql
+from instantly_pipeline.warehouse.models.staging import (
+    history_name,
+    history_sql,
+    staging_columns,
+    staging_name,
+    staging_sql,
+)
 
 FOLDERS = ("staging", "intermediate", "marts")
 
@@ -82,6 +88,18 @@ def _generated(streams: Mapping[str, Stream]) -> Iterable[Model]:
             checks=(),
             materialized="view",
         )
+        if versions := history_sql(stream):
+            yield Model(
+                name=history_name(stream),
+                schema="staging",
+                sql=versions,
+                depends_on=(f"history.{stream.name}",),
+                description=f"{stream.about}; every version, from whichever field of the API has a value",
+                grain="one row per " + ", ".join(("workspace_id", *stream.key, "version")),
+                columns=(),
+                checks=(),
+                materialized="view",
+            )
 
 
 def _from_file(path: Path, schema: str, contract: Contract | None) -> Model:

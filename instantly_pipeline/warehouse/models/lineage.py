@@ -89,8 +89,12 @@ def _of_column(scope: Scope, column: str, memo: dict[tuple[int, str], Found]) ->
     memo[at] = found  # a recursive query comes by here again
     if scope.set_operation_scopes:
         place = _names(scope).index(column)
+        by_name = _query(scope).args.get("by_name")
         for part in scope.set_operation_scopes:
-            found |= _of_column(part, _names(part)[place], memo)
+            names = _names(part)
+            name = column if by_name else names[place]
+            if name in names:
+                found |= _of_column(part, name, memo)
         return found
     for select in _query(scope).selects:
         if select.alias_or_name == column:

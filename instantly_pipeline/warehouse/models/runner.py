@@ -90,9 +90,9 @@ def keys_of(models: Mapping[str, Model]) -> dict[str, tuple[str, ...]]:
 
 
 def macros_text(sql_dir: Path) -> str:
-    """The macros, "" where there are none."""
-    path = sql_dir / "macros.sql"
-    return path.read_text(encoding="utf-8") if path.exists() else ""
+    """The macros of `labels.sql` and `macros.sql`, "" where there are none."""
+    paths = (sql_dir / "labels.sql", sql_dir / "macros.sql")
+    return "\n".join(path.read_text(encoding="utf-8") for path in paths if path.exists())
 
 
 def _macros(con: duckdb.DuckDBPyConnection, sql_dir: Path, macros: str, before: Mapping[str, Made]) -> None:

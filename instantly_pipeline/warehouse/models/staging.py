@@ -10,6 +10,7 @@ from __future__ import annotations
 from instantly_pipeline.streams.model import Column, Stream, Type
 from instantly_pipeline.warehouse.db.sql_text import ident, text
 from instantly_pipeline.warehouse.models.contracts import ContractColumn
+from instantly_pipeline.warehouse.models.labels import label_of
 
 _GROUPS = (
     (Type.TEXT, Type.JSON, Type.BOOL),
@@ -41,6 +42,27 @@ def staging_sql(stream: Stream) -> str:
         f"-- one row per record of {stream.name}, deleted ones included\n"
         f"with source as (\n    select * from raw.{stream.name}\n),\n\n"
         f"renamed as (\n    select\n{_indented(body)}\n    from source\n)\n\nselect * from renamed\n"
+    )
+
+
+def history_name(stream: Stream) -> str:
+    """The name of the staging model of a stream's versions."""
+    return f"{staging_name(stream)}_history"
+
+
+def history_sql(stream: Stream) -> str | None:
+    """The SELECT over a stream's versions, None where they are in `history` as staging has the current state.
+
+    As `history`, but what the API says in one of several places is taken from each, by the same order as in staging.
+    """
+    said = [f"        {_said(column)} as {ident(column.name)}" for column in stream.columns if column.also_in]
+    if not said:
+        return None
+    listed = ",\n".join(said)
+    return (
+        f"-- one row per version of a record of {stream.name}\n"
+        f"with source as (\n    select * from history.{stream.name}\n),\n\n"
+        f"filled as (\n    select * replace (\n{listed}\n    )\n    from source\n)\n\nselect * from filled\n"
     )
 
 
@@ -80,13 +102,7 @@ def _lines(column: Column, *, key: bool = False) -> list[str]:
         return [f"    lower({name}) as {name}"]  # as in `_key`: the API's spelling varies between endpoints
     if not column.labels:
         return [f"    {name}"]
-    cases = " ".join(f"when {value} then {text(label)}" for value, label in column.labels.items())
-    unknown = f"when {name} is not null then 'unknown (' || {name} || ')'"
-    decoded = f"case {name} {cases} end"
-    return [
-        f"    {name}",
-        f"    coalesce({decoded}, case {unknown} end) as {ident(column.name + '_label')}",
-    ]
+    return [f"    {name}", f"    {label_of(name, column.labels)} as {ident(column.name + '_label')}"]
 
 
 def _said(column: Column) -> str:
