@@ -94,6 +94,26 @@ create or replace macro worst_light(light) as case
     else 'grey'
 end;
 
+-- a share with its name, as the reasons of a light show it
+create or replace macro named_share(title, value) as title || ' ' || printf('%.1f %%', 100 * value);
+
+-- what is red or amber, red first; an aggregate, null where nothing is
+create or replace macro light_reasons(said, light) as
+    string_agg(said || ' is ' || light, '; ' order by light desc, said) filter (where light in ('red', 'amber'));
+
+-- why something has its light
+create or replace macro health_reason(health, reasons) as coalesce(
+    reasons, case when health = 'green' then 'all metrics in range' else 'too little sent to judge' end
+);
+
+-- what a version of a record is, given the operations of this one and of the one before
+create or replace macro version_event(version, op, op_before) as case
+    when op = 'delete' then 'deleted'
+    when version = 1 then 'first seen'
+    when op_before = 'delete' then 'came back'
+    else 'changed'
+end;
+
 -- what an interest value means for the business; `own_kind` is that of the workspace's own label, if it is one
 create or replace macro interest_kind(status, own_kind) as case
     when status in (1, 2, 3, 4) then 'positive'

@@ -1,23 +1,9 @@
--- one row per workspace and stream that was ever read: what has no row in it is nothing; in others nothing is known
+-- one row per workspace and stream that was ever read; of other streams nothing is known, a missing row says nothing
 with seen as (
     select workspace_id, stream, last_success_at at time zone 'UTC' as last_read_at from meta.stream_status
     where last_success_at is not null
     union all
-    select workspace_id, 'campaigns', null from staging.stg_campaigns
-    union all
-    select workspace_id, 'leads', null from staging.stg_leads
-    union all
-    select workspace_id, 'accounts', null from staging.stg_accounts
-    union all
-    select workspace_id, 'campaign_analytics', null from staging.stg_campaign_analytics
-    union all
-    select workspace_id, 'daily_analytics', null from staging.stg_daily_analytics
-    union all
-    select workspace_id, 'account_daily_analytics', null from staging.stg_account_daily_analytics
-    union all
-    select workspace_id, 'warmup_analytics', null from staging.stg_warmup_analytics
-    union all
-    select workspace_id, 'block_list_entries', null from staging.stg_block_list_entries
+    select workspace_id, stream, null from intermediate.int_stream_reach
 ),
 
 read as (

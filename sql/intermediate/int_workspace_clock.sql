@@ -2,25 +2,12 @@
 -- `as_of` is the time of what was last read, not of the reader's clock: a rebuild gives the same reports. It never lies
 -- after the last run, by that run's own clock.
 with seen as (
-    select workspace_id, max(verified_at) as verified_at from staging.stg_workspaces group by workspace_id
-    union all
-    select workspace_id, max(verified_at) from staging.stg_campaigns group by workspace_id
-    union all
-    select workspace_id, max(verified_at) from staging.stg_accounts group by workspace_id
-    union all
-    select workspace_id, max(verified_at) from staging.stg_leads group by workspace_id
-    union all
-    select workspace_id, max(verified_at) from staging.stg_campaign_analytics group by workspace_id
-    union all
-    select workspace_id, max(verified_at) from staging.stg_daily_analytics group by workspace_id
-    union all
-    select workspace_id, max(verified_at) from staging.stg_step_analytics group by workspace_id
-    union all
-    select workspace_id, max(verified_at) from staging.stg_workspace_daily_analytics group by workspace_id
-    union all
-    select workspace_id, max(verified_at) from staging.stg_account_daily_analytics group by workspace_id
-    union all
-    select workspace_id, max(verified_at) from staging.stg_warmup_analytics group by workspace_id
+    select
+        workspace_id,
+        max(last_verified_at) as as_of
+    from intermediate.int_stream_reach
+    where stream <> 'block_list_entries'
+    group by workspace_id
 ),
 
 runs as (
@@ -38,13 +25,7 @@ clock as (
         coalesce(s.workspace_id, r.workspace_id) as workspace_id,
         r.workspace_name as name_in_settings,
         least(s.as_of, r.last_run_at at time zone 'UTC') as as_of
-    from (
-        select
-            workspace_id,
-            max(verified_at) as as_of
-        from seen
-        group by workspace_id
-    ) as s
+    from seen as s
     full join runs as r on s.workspace_id = r.workspace_id
 )
 

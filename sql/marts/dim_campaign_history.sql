@@ -49,12 +49,7 @@ named as (
         coalesce(v.id, v._key ->> '$[0]') as campaign_id,
         coalesce(v.name, k.campaign_name) as campaign_name,
         v.version,
-        case
-            when v._op = 'delete' then 'deleted'
-            when v.version = 1 then 'first seen'
-            when v.op_before = 'delete' then 'came back'
-            else 'changed'
-        end as event,
+        version_event(v.version, v._op, v.op_before) as event,
         case when v._op = 'upsert' and v.op_before = 'upsert' then array_to_string(v.changed_columns, ', ') end
             as changed,
         v._valid_to is null as is_current,

@@ -39,9 +39,7 @@ health as (
         workspace_id,
         campaign_id,
         worst_light(light) as health,
-        string_agg(
-            title || ' ' || printf('%.1f %%', 100 * value) || ' is ' || light, '; ' order by light desc, title
-        ) filter (where light in ('red', 'amber')) as reason
+        light_reasons(named_share(title, value), light) as reason
     from judged
     group by workspace_id, campaign_id
 ),
@@ -57,9 +55,7 @@ joined as (
         c.is_listed,
         c.is_deleted,
         coalesce(h.health, 'grey') as health,
-        coalesce(
-            h.reason, case when h.health = 'green' then 'all metrics in range' else 'too little sent to judge' end
-        ) as health_reason,
+        health_reason(h.health, h.reason) as health_reason,
         case when r.reply_rate_low is not null then rank() over (
             partition by r.workspace_id order by r.reply_rate_low desc nulls last
         ) end as rank_in_workspace,

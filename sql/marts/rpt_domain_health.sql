@@ -82,7 +82,7 @@ judged as (
         r.workspace_id,
         r.domain,
         r.date,
-        t.title || ' ' || printf('%.1f %%', 100 * v.value) as said,
+        named_share(t.title, v.value) as said,
         traffic_light(v.value, v.n, t.bad_when, t.warning, t.critical, t.min_n) as light
     from rolling as r
     cross join seeds.thresholds as t
@@ -103,8 +103,7 @@ health as (
         domain,
         date,
         worst_light(light) as health,
-        string_agg(said || ' is ' || light, '; ' order by light desc, said) filter (where light in ('red', 'amber'))
-            as reason
+        light_reasons(said, light) as reason
     from judged
     group by workspace_id, domain, date
 ),
@@ -116,9 +115,7 @@ joined as (
         r.domain,
         r.date,
         coalesce(h.health, 'grey') as health,
-        coalesce(
-            h.reason, case when h.health = 'green' then 'all metrics in range' else 'too little sent to judge' end
-        ) as health_reason,
+        health_reason(h.health, h.reason) as health_reason,
         r.worst_email,
         r.is_partial,
         r.accounts_sending,

@@ -181,9 +181,7 @@ graded as (
             when count(*) filter (where light = 'amber') = 1 then 'B'
             else 'A'
         end as grade,
-        string_agg(
-            title || ' ' || printf('%.1f %%', 100 * value) || ' is ' || light, '; ' order by light desc, title
-        ) filter (where light in ('red', 'amber')) as reason
+        light_reasons(named_share(title, value), light) as reason
     from judged
     group by workspace_id, list_id
 ),

@@ -104,9 +104,7 @@ judged as (
     select
         r.workspace_id,
         r.email,
-        t.title || ' '
-        || case when t.metric = 'warmup_score' then printf('%.0f', v.value) else printf('%.1f %%', 100 * v.value) end
-            as said,
+        if(t.metric = 'warmup_score', t.title || ' ' || printf('%.0f', v.value), named_share(t.title, v.value)) as said,
         traffic_light(v.value, v.n, t.bad_when, t.warning, t.critical, t.min_n) as light
     from rates as r
     cross join seeds.thresholds as t
@@ -135,8 +133,7 @@ health as (
         workspace_id,
         email,
         worst_light(light) as health,
-        string_agg(said || ' is ' || light, '; ' order by light desc, said) filter (where light in ('red', 'amber'))
-            as reason
+        light_reasons(said, light) as reason
     from judged
     group by workspace_id, email
 ),
@@ -153,9 +150,7 @@ joined as (
         r.warmup_status_label,
         r.provider_code_label,
         coalesce(h.health, 'grey') as health,
-        coalesce(
-            h.reason, case when h.health = 'green' then 'all metrics in range' else 'too little sent to judge' end
-        ) as health_reason,
+        health_reason(h.health, h.reason) as health_reason,
         r.sent_7d,
         r.sent_30d,
         r.bounced_30d,
