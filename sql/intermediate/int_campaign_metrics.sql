@@ -10,24 +10,6 @@ with read_once as (
     group by workspace_id
 ),
 
--- leads that never say when they were written to, in a workspace that reached some, do not tell who is left
-contacts as (
-    select
-        c.workspace_id,
-        coalesce(sum(a.new_leads_contacted_count), 0) = 0 or coalesce(any_value(l.has_contacts), false) as are_told
-    from intermediate.int_campaign as c
-    left join staging.stg_campaign_analytics as a
-        on c.workspace_id = a.workspace_id and c.campaign_id = a.campaign_id
-    left join (
-        select
-            workspace_id,
-            count(timestamp_last_contact) > 0 as has_contacts
-        from staging.stg_leads
-        group by workspace_id
-    ) as l on c.workspace_id = l.workspace_id
-    group by c.workspace_id
-),
-
 days as (
     select
         workspace_id,
@@ -93,7 +75,7 @@ metrics as (
         case when r.has_leads then coalesce(l.ever_positive_leads, 0) end as ever_positive_leads,
         coalesce(o.total_meeting_booked, case when r.has_leads then coalesce(l.meeting_leads, 0) end) as meetings,
         case
-            when r.has_leads and k.are_told then coalesce(l.uncontacted, 0)
+            when r.has_leads and k.has_contact_times then coalesce(l.uncontacted, 0)
             when a.leads_count < a.new_leads_contacted_count then 0
             else a.leads_count - a.new_leads_contacted_count
         end as uncontacted,
@@ -103,7 +85,7 @@ metrics as (
         a.verified_at as figures_verified_at
     from intermediate.int_campaign as c
     left join read_once as r on c.workspace_id = r.workspace_id
-    left join contacts as k on c.workspace_id = k.workspace_id
+    left join intermediate.int_workspace_contacts as k on c.workspace_id = k.workspace_id
     left join staging.stg_campaign_analytics as a
         on c.workspace_id = a.workspace_id and c.campaign_id = a.campaign_id
     left join staging.stg_campaign_analytics_overview as o

@@ -1,6 +1,7 @@
 -- one row per workspace that any stream or run knows
 -- `as_of` is the time of what was last read, not of the reader's clock: a rebuild gives the same reports. It never lies
 -- after the last run, by that run's own clock.
+-- The block list does not count: it says nothing about how fresh the figures are.
 with seen as (
     select
         workspace_id,

@@ -1,0 +1,41 @@
+-- one row per active campaign: the weekdays it sends on, and whether its senders and the places of its leads are known
+with tags as (
+    select
+        workspace_id,
+        bool_or(json_type(tags) = 'ARRAY') as has_tags
+    from staging.stg_accounts
+    where not is_deleted
+    group by workspace_id
+),
+
+waiting as (
+    select
+        workspace_id,
+        campaign_id,
+        not bool_or(is_placed) as has_no_steps,
+        not bool_or(is_placed and email is not null) as has_no_mailboxes
+    from intermediate.int_waiting_lead
+    group by workspace_id, campaign_id
+),
+
+active as (
+    select
+        c.workspace_id,
+        c.id as campaign_id,
+        s.sending_days,
+        -- it names its senders by address, or by tags that accounts show
+        coalesce(
+            coalesce(json_array_length(c.email_tag_list), 0) = 0 and json_type(c.email_list) = 'ARRAY'
+            or json_array_length(c.email_tag_list) > 0 and t.has_tags, false
+        ) as has_known_senders,
+        -- none of its waiting leads shows the step, or the mailbox, it was last written from
+        coalesce(w.has_no_steps, false) as has_no_steps,
+        coalesce(w.has_no_mailboxes, false) as has_no_mailboxes
+    from staging.stg_campaigns as c
+    inner join intermediate.int_campaign_schedule as s on c.workspace_id = s.workspace_id and c.id = s.campaign_id
+    left join tags as t on c.workspace_id = t.workspace_id
+    left join waiting as w on c.workspace_id = w.workspace_id and c.id = w.campaign_id
+    where not c.is_deleted and c.status = 1
+)
+
+select * from active
