@@ -84,9 +84,7 @@ def _models(title: str, about: str, models: Iterable[Model]) -> list[str]:
     for model in sorted(models, key=lambda m: m.name):
         reads = ", ".join(f"`{name}`" for name in sorted(model.depends_on))
         key = f" Key: {', '.join(f'`{name}`' for name in model.key)}." if model.key else ""
-        parts += _table(
-            model.full_name, f"{model.description}. Grain: {model.grain}.{key} Reads {reads}.", model.columns
-        )
+        parts += _table(model.full_name, f"{model.about}{key} Reads {reads}.", model.columns)
     return parts
 
 

@@ -1,4 +1,4 @@
--- comparisons with Instantly's own counters that differ by more than 2 %
+-- one row per campaign and metric that differs from Instantly's own counter by more than 2 %
 select
     workspace_id,
     campaign_id,

@@ -1,5 +1,5 @@
--- campaigns whose days add up to other sends than the campaign's own counter
--- Only campaigns created after the first day known of their workspace: of older ones the days may begin later.
+-- one row per campaign whose daily sends do not add up to its lifetime counter
+-- Only campaigns created after the workspace's first known day: the first days of older ones may be missing.
 with reach as (
     select workspace_id, min(date) as first_date from marts.fct_campaign_daily
     group by workspace_id

@@ -1,4 +1,4 @@
--- workspaces whose last closed seven days sent less than a tenth of the seven before
+-- one row per workspace that sent in its last seven closed days less than a tenth of the seven before
 with days as (
     select
         workspace_id,

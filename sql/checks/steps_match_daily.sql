@@ -1,4 +1,4 @@
--- closed campaign-days whose steps add up to other sends than the day
+-- one row per campaign and closed day whose steps do not add up to the day's sends
 select
     s.workspace_id,
     s.campaign_id,

@@ -1,5 +1,5 @@
--- one row per sending account that is listed and day of the next 14: its limit, and what is planned for it
--- The days begin on the day after the workspace was last read; follow-ups that are overdue fall on the first.
+-- one row per listed sending account and each of the next 14 days: its limit and its planned follow-ups
+-- The first day is the day after the workspace was last read; overdue follow-ups fall on it.
 with accounts as (
     select
         a.workspace_id,
@@ -44,8 +44,7 @@ streams as (
     group by workspace_id
 ),
 
--- accounts that may have follow-ups that nobody can count: they send for a campaign whose leads show no mailbox, or it
--- is not known who sends for it
+-- accounts with follow-ups that cannot be counted: they send, or may send, for a campaign whose leads show no mailbox
 uncountable as (
     select
         a.workspace_id,
@@ -66,7 +65,7 @@ senders as (
     group by workspace_id
 ),
 
--- campaigns an account sends for, by weekday
+-- campaigns that an account sends for, by weekday
 scheduled as (
     select
         s.workspace_id,

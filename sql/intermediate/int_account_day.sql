@@ -1,4 +1,4 @@
--- one row per account and day with sends or warmup, with the account's settings as they were known on that day
+-- one row per account and day with sends or warmup, with the account's settings on that day
 with sends as (
     select * from staging.stg_account_daily_analytics
 ),
@@ -44,7 +44,7 @@ first_settings as (
     group by workspace_id, email
 ),
 
--- a day before the first sync takes the first settings known
+-- days before the first sync take the first known settings
 settled as (
     select
         d.*,

@@ -1,4 +1,4 @@
--- one row per active campaign: the weekdays it sends on, and whether its senders and the places of its leads are known
+-- one row per active campaign: its sending days, and whether its senders and the steps of its leads are known
 with tags as (
     select
         workspace_id,
@@ -23,12 +23,12 @@ active as (
         c.workspace_id,
         c.id as campaign_id,
         s.sending_days,
-        -- it names its senders by address, or by tags that accounts show
+        -- it lists its senders by address, or by tags, and accounts show their tags
         coalesce(
             coalesce(json_array_length(c.email_tag_list), 0) = 0 and json_type(c.email_list) = 'ARRAY'
             or json_array_length(c.email_tag_list) > 0 and t.has_tags, false
         ) as has_known_senders,
-        -- none of its waiting leads shows the step, or the mailbox, it was last written from
+        -- none of its waiting leads has a last step, or a mailbox that sent it
         coalesce(w.has_no_steps, false) as has_no_steps,
         coalesce(w.has_no_mailboxes, false) as has_no_mailboxes
     from staging.stg_campaigns as c

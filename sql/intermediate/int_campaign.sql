@@ -1,4 +1,4 @@
--- one row per campaign that any stream knows, listed now or not
+-- one row per campaign that occurs in any stream, listed now or not
 with known as (
     select workspace_id, id as campaign_id from staging.stg_campaigns
     union

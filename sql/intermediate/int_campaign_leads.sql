@@ -1,4 +1,4 @@
--- one row per campaign with leads: how many there are now, in which state
+-- one row per campaign with leads: current leads by state
 with leads as (
     select * from intermediate.int_lead
     where not is_deleted and campaign is not null

@@ -1,5 +1,5 @@
 -- one row per campaign: lifetime numerators and denominators of every metric
--- The only place that says which counter a metric is made of; the rates themselves are macros.
+-- The one definition of which counters a metric is made of. The rates are in int_campaign_rates.
 with read_once as (
     select
         workspace_id,
@@ -36,8 +36,8 @@ leads as (
     select * from intermediate.int_campaign_leads
 ),
 
--- a campaign that never sent has no row in campaign_analytics: zero, if the stream was read at all; of one that did send,
--- or that is known by its id alone, the counters are not known
+-- A campaign that never sent has no row in campaign_analytics: its counters are zero if the stream was read at all. The
+-- counters of a campaign that did send, or that is known by its id alone, are unknown.
 never_sent as (
     select
         c.workspace_id,

@@ -1,4 +1,4 @@
--- one row per campaign: the metrics as rates, with 95 % Wilson intervals, beside what they are made of
+-- one row per campaign: the metrics as rates with 95 % Wilson intervals, and their numerators and denominators
 with metrics as (
     select * from intermediate.int_campaign_metrics
 ),

@@ -1,5 +1,5 @@
--- one row per campaign with a schedule: the weekdays it sends on (0 = Sunday), all days where none is named
--- Weekdays come as numbers, in an older form as names.
+-- one row per campaign with a schedule: the weekdays it sends on (0 = Sunday), every day if none is set
+-- Weekdays are numbers; in an older format they are names.
 with campaigns as (
     select
         workspace_id,

@@ -1,4 +1,4 @@
--- one row per campaign and account that sends for it: named in it, or carrying a tag it sends with
+-- one row per campaign and account that sends for it: listed in the campaign, or tagged with one of its sender tags
 with campaigns as (
     select * from staging.stg_campaigns where not is_deleted
 ),

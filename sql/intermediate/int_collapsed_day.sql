@@ -1,6 +1,6 @@
--- one row per day that vanished or fell to zero, of the three streams of daily figures: what reports show in its place
--- Its last good figures, until it has been so in three syncs in a row; zeros from then on (`withdrawn`).
--- The streams differ in their keys and in a few figures; what a stream does not have is null in its rows.
+-- one row per day of the three daily streams that vanished or fell to zero: what reports show in its place
+-- Its last good figures for two syncs in a row; from the third on it is `withdrawn` and zero.
+-- The streams differ in their keys and in a few figures; columns that a stream does not have are null.
 with days as (
     select 'daily_analytics' as stream, * from staging.stg_daily_analytics
     union all by name

@@ -1,5 +1,6 @@
--- one row per entity (workspace, campaign, account), metric and closed day of the last 13 weeks, quiet days as zeros
--- A series ends on the last closed day of its workspace, and that of what no longer sends with its last e-mail.
+-- one row per entity (workspace, campaign, account), metric and closed day of the last 13 weeks
+-- Days without activity are zeros. A series ends on the workspace's last closed day; that of an inactive campaign or
+-- account ends with its last e-mail.
 with clock as (
     select
         workspace_id,

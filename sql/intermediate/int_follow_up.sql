@@ -1,5 +1,6 @@
--- one row per workspace, campaign, sending account and day: follow-ups that fall due, as the sequences stand now
--- An upper bound: who replies meanwhile gets none. What is overdue falls due on the first day, and moves the rest on.
+-- one row per workspace, campaign, sending account and day: follow-ups that fall due by the current sequences
+-- An upper bound: leads that reply in the meantime get none. Overdue follow-ups fall on the first day and delay the
+-- later ones.
 with first_due as (
     select
         w.*,
@@ -32,7 +33,7 @@ every_due as (
     where p.days_from_first is not null
 ),
 
--- to the next day on which the campaign sends
+-- moved to the campaign's next sending day
 on_sending_days as (
     select
         d.workspace_id,

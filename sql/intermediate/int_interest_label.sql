@@ -1,4 +1,4 @@
--- one row per workspace and interest value of its own, the newest label of each
+-- one row per workspace and custom interest value, with its newest label
 with labels as (
     select
         workspace_id,

@@ -1,4 +1,4 @@
--- one row per lead with its interest decoded, the workspace's own labels included
+-- one row per lead, with its interest decoded by Instantly's and the workspace's own labels
 with labels as (
     select * from intermediate.int_interest_label
 ),

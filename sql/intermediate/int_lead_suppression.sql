@@ -1,4 +1,4 @@
--- one row per lead and reason not to write to it, taken back or not
+-- one row per lead and reason not to contact it, ended or not
 with leads as (
     select
         workspace_id,

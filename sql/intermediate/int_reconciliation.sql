@@ -1,6 +1,6 @@
--- one row per campaign and metric that can be counted in two ways: our own count and Instantly's counter
--- Leads that are gone count by their last status, as they do in a lifetime counter; daily sends only for campaigns that
--- were made after the first day that was asked for.
+-- one row per campaign and metric that is counted twice: from synced rows, and by Instantly
+-- Deleted leads count with their last status, as they do in a lifetime counter. Daily sends are compared only for
+-- campaigns created after the first synced day.
 with counters as (
     select * from staging.stg_campaign_analytics where not is_deleted
 ),
@@ -37,7 +37,7 @@ step_days as (
     group by workspace_id, campaign_id, date
 ),
 
--- of the days whose steps are known
+-- only days whose steps are known
 steps as (
     select
         s.workspace_id,

@@ -1,4 +1,4 @@
--- one row per campaign and step of its sequence now: days from the first step to it, null where a wait is not known
+-- one row per campaign and step of its current sequence: days after the first step, null if a delay is unknown
 with waits as (
     select
         workspace_id,

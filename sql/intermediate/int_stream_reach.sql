@@ -1,5 +1,5 @@
 -- one row per workspace and stream with rows: when they were last read, and how far they reach
--- `last_date` is of streams with days, `oldest_verified_at` of leads, which are read piece by piece.
+-- `last_date` is for streams with days, `oldest_verified_at` for leads, which are read in parts.
 with reach as (
     select
         workspace_id,

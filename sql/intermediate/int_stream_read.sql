@@ -1,4 +1,4 @@
--- one row per workspace and stream that was ever read; of other streams nothing is known, a missing row says nothing
+-- one row per workspace and stream that was ever read: only there does a missing record mean zero
 with seen as (
     select workspace_id, stream, last_success_at at time zone 'UTC' as last_read_at from meta.stream_status
     where last_success_at is not null

@@ -1,5 +1,5 @@
--- one row per reason not to write to an address or a domain: an entry of the block list, or a lead that unsubscribed
--- `since` is the earliest it can have begun, `surely_since` the latest; `until` is when it was taken back.
+-- one row per reason not to contact an address or a domain: a block list entry, or a lead that unsubscribed
+-- `since` is the earliest time at which it can have begun, `surely_since` the latest; `until` is when it ended.
 with entries as (
     select
         workspace_id,
@@ -12,7 +12,7 @@ with entries as (
     where contact_of(bl_value) is not null
 ),
 
--- who subscribed again is no longer unsubscribed
+-- a lead that subscribed again is no longer unsubscribed
 unsubscribed as (
     select
         l.workspace_id,

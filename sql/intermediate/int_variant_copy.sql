@@ -1,5 +1,5 @@
--- one row per campaign, step and variant ever written: its text now, and when that changed
--- Steps and variants go by their place, as the figures do: a variant that is put before others changes them all.
+-- one row per campaign, step and variant that ever existed: its current text, and when that last changed
+-- Steps and variants are identified by position, as in the figures: inserting a variant changes those after it.
 with versions as (
     select
         workspace_id,
@@ -19,7 +19,7 @@ steps as (
     from versions
 ),
 
--- an older form has the text in the step itself, without variants
+-- in an older format the text is in the step itself, without variants
 variants as (
     select
         * exclude (step),

@@ -1,4 +1,5 @@
--- one row per campaign, step and variant that sent: the posterior of its reply rate (see warehouse/statistics.py)
+-- one row per campaign, step and variant that sent: the posterior of its reply rate
+-- The function is in warehouse/models/variant_posterior.py.
 with arms as (
     select
         workspace_id,

@@ -1,4 +1,4 @@
--- one row per workspace, active campaign, mailbox, step and day last written to: leads that may get another e-mail
+-- one row per workspace, active campaign, mailbox, last step and its day: leads that may get another e-mail
 with waiting as (
     select
         l.workspace_id,
@@ -28,7 +28,7 @@ known as (
 placed as (
     select
         w.*,
-        -- who was written the last step gets nothing more, whenever that was
+        -- leads at the last step get nothing more, whenever it was sent
         w.step >= k.steps - 1 or (w.step is not null and w.last_sent_on is not null and k.has_every_wait) as is_placed
     from waiting as w
     left join known as k on w.workspace_id = k.workspace_id and w.campaign_id = k.campaign_id

@@ -1,4 +1,4 @@
--- one row per workspace with listed accounts and day of the next 14: the limits of all of them, and what is planned
+-- one row per workspace with listed accounts and each of the next 14 days: their limits and planned follow-ups
 with days as (
     select
         workspace_id,
@@ -10,7 +10,7 @@ with days as (
     group by workspace_id, date
 ),
 
--- follow-ups whose account is gone count for the workspace: another one has to send them
+-- follow-ups of a deleted account count for the workspace: another account has to send them
 due as (
     select
         workspace_id,

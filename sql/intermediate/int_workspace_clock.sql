@@ -1,7 +1,6 @@
--- one row per workspace that any stream or run knows
--- `as_of` is the time of what was last read, not of the reader's clock: a rebuild gives the same reports. It never lies
--- after the last run, by that run's own clock.
--- The block list does not count: it says nothing about how fresh the figures are.
+-- one row per workspace that occurs in any stream or run
+-- `as_of` is the time of the last read, never later than the last run by that run's own clock. It is not the reader's
+-- clock, so that a rebuild gives the same reports. The block list does not count: it says nothing about figures.
 with seen as (
     select
         workspace_id,

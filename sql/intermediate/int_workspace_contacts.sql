@@ -1,5 +1,5 @@
--- one row per workspace with campaigns: whether its leads show who was written to
--- Leads that never show it, in a workspace that reached some, do not say who is left or who waits.
+-- one row per workspace with campaigns: whether its leads show who was contacted
+-- If no lead has a contact time although some were reached, nobody can tell which leads are left or waiting.
 with reached as (
     select
         c.workspace_id,

@@ -1,4 +1,4 @@
--- one row per workspace and day with figures of its own: the figures that reports show
+-- one row per workspace and day with workspace-level figures: the figures that reports show
 with collapsed as (
     select * exclude (stream, campaign_id, step, variant, meetings_booked, won) from intermediate.int_collapsed_day
     where stream = 'workspace_daily_analytics'

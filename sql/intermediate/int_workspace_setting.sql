@@ -1,4 +1,4 @@
--- one row per workspace and target or cost that is set for it: its own line of the seed, or else that of all (*)
+-- one row per workspace and target or cost: the workspace's own line of the seed, or else that for all (*)
 with lines as (
     select
         'target' as kind,

@@ -1,5 +1,5 @@
 -- one row per sending account and version: what changed when
--- A version begins when a sync first saw it; what changed and changed back between two syncs is not here.
+-- A version begins when a sync first saw it. Changes that were undone between two syncs are not seen.
 with versions as (
     select
         *,

@@ -13,7 +13,7 @@ with known as (
     select min(as_of)::date, max(as_of)::date from intermediate.int_workspace_clock
 ),
 
--- a date that cannot be right does not make a calendar of a thousand years
+-- an impossible date must not give a calendar of a thousand years
 reach as (
     select
         date_trunc('year', greatest(min(first_date), max(last_date) - interval 10 year)) as first_date,

@@ -1,4 +1,4 @@
--- one row per own sending domain, those without accounts left included
+-- one row per own sending domain, including those whose accounts are all deleted
 with accounts as (
     select * from marts.dim_account
 ),

@@ -1,5 +1,5 @@
 -- one row per tag, deleted ones included
--- Which accounts carry a tag is in the accounts; which campaigns carry one comes with the mappings of tags.
+-- Accounts list their tags. Which campaigns are tagged will come with the stream of tag mappings.
 with account_tags as (
     select
         workspace_id,
@@ -37,8 +37,8 @@ sending_with as (
     group by workspace_id, tag_id
 ),
 
--- accounts show their tags, and campaigns those they send with, only where the API sends these fields at all
-told as (
+-- the API does not send the tags of accounts and the sender tags of campaigns to everyone
+shown_tags as (
     select
         workspace_id,
         bool_or(entity = 'account') as has_account_tags,
@@ -78,7 +78,7 @@ joined as (
     left join staging.stg_custom_tags as t on k.workspace_id = t.workspace_id and k.tag_id = t.id
     left join on_accounts as a on k.workspace_id = a.workspace_id and k.tag_id = a.tag_id
     left join sending_with as s on k.workspace_id = s.workspace_id and k.tag_id = s.tag_id
-    left join told as o on k.workspace_id = o.workspace_id
+    left join shown_tags as o on k.workspace_id = o.workspace_id
     left join marts.dim_workspace as w on k.workspace_id = w.workspace_id
     where k.tag_id is not null
 )

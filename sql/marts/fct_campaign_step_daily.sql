@@ -1,4 +1,4 @@
--- one row per campaign, day, step and variant; figures that match no step are a row with null step and variant
+-- one row per campaign, day, step and variant; figures that match no step have null step and variant
 with steps as (
     select * from intermediate.int_step_day
 ),

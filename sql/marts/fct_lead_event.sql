@@ -1,5 +1,5 @@
--- one row per lead and event, as far as the versions of the lead show it
--- Of what happens several times between two syncs the last shows, with `times` from the lead's own counter.
+-- one row per lead and event that the versions of the lead show
+-- Of several opens, clicks or replies between two syncs the last one is shown, with `times` from the lead's counter.
 with versions as (
     select
         workspace_id,
@@ -9,7 +9,7 @@ with versions as (
         status,
         lt_interest_status,
         last_contacted_from,
-        -- what a subsequence sends after the campaign's last step is no step of the campaign
+        -- later e-mails of a subsequence are no step of the campaign
         try_cast(json_text(status_summary_subseq, '$.timestampExecuted') as timestamptz) as subsequence_at,
         case when subsequence_at is null or last_step_timestamp_executed >= subsequence_at then last_step_id end
             as last_step_id,
@@ -131,7 +131,7 @@ events as (
     from compared
     where lt_interest_status is distinct from interest_before or (interest_moved and lt_interest_status is not null)
     union all by name
-    -- the API gives no time: a bounce follows the last e-mail within minutes
+    -- the API has no time of bounces; they follow the last e-mail within minutes
     select
         workspace_id,
         lead_id,
@@ -148,7 +148,7 @@ events as (
     from compared
     where status = -1 and status_before is distinct from -1
     union all by name
-    -- an unsubscription can come days after the e-mail: that counts only where no sync saw the lead before
+    -- unsubscriptions can come days after the e-mail, so its time is used only for a lead that no sync saw before
     select
         workspace_id,
         lead_id,
@@ -163,7 +163,7 @@ events as (
     where status = -2 and status_before is distinct from -2
 ),
 
--- a value that left and came back is one event, from when it was first seen
+-- a value that went away and came back is one event, at the time it was first seen
 several as (
     select * from events
     where not is_only_version

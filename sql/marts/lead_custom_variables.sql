@@ -1,5 +1,5 @@
 -- one row per lead and variable of its payload
--- The three lists have the variables of an object in the same order; what is no object has none.
+-- The three lists hold the variables of a JSON object in the same order; other values have none.
 with leads as (
     select
         workspace_id,

@@ -1,5 +1,5 @@
 -- one row per entity (workspace, campaign, account), metric and closed day of the last four weeks
--- The usual figure of a day is the median of the same weekday in the eight weeks before.
+-- The usual value is the median of the same weekday in the eight weeks before.
 with rules as (
     select
         rule_value(rule, value, 'min_score') as min_score,

@@ -1,5 +1,5 @@
--- one row per sending account and day of the next 14, and one for the workspace as a whole (no email)
--- Follow-ups are not known where leads were not read, or where a campaign does not say which step its leads are at.
+-- one row per sending account and each of the next 14 days, and one for the workspace as a whole (null email)
+-- Follow-ups are unknown if leads were not read, or if a campaign's leads do not show their last step.
 with every_day as (
     select
         * exclude (sending_dates_7d),

@@ -1,5 +1,5 @@
--- one row per campaign, week its leads were created and weeks since, up to the week it was last read; 26 is 26 and later
--- Weeks begin on Monday, UTC. Leads count for the campaign they are in or were last in, deleted ones included.
+-- one row per campaign, week its leads were created and weeks since then, up to the last week read; 26 is 26 and later
+-- Weeks begin on Monday, UTC. Leads count for their current or last campaign, deleted leads included.
 with leads as (
     select
         workspace_id,
@@ -10,7 +10,7 @@ with leads as (
     where campaign is not null and timestamp_created is not null
 ),
 
--- an open, a click or a reply shows that there was an e-mail before it
+-- an open, click or reply implies an e-mail before it
 firsts as (
     select
         workspace_id,
@@ -98,7 +98,7 @@ counted as (
     from moments
     where positive_in is not null
     union all
-    -- each cohort has its first week
+    -- every cohort has a row for its first week
     select
         workspace_id,
         campaign_id,
@@ -123,7 +123,7 @@ summed as (
     group by workspace_id, campaign_id, cohort_week, weeks_since
 ),
 
--- only weeks in which something happened: the sums stay the same until the next of them
+-- only weeks with events: the sums stay the same in between
 changes as (
     select
         c.*,

@@ -1,4 +1,4 @@
--- one row per contact that is active in a campaign that is sending or was written to in the last 30 days
+-- one row per contact that is active in an active campaign or was contacted in the last 30 days
 with clock as (
     select
         workspace_id,
@@ -19,7 +19,7 @@ active as (
     group by l.workspace_id, contact_of(l.email)
 ),
 
--- an e-mail by a campaign that the lead had left when it was first seen counts as one by a campaign of its own
+-- e-mails without a known campaign count as those of one more campaign
 recent as (
     select
         e.workspace_id,

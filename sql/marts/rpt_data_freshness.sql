@@ -1,5 +1,5 @@
--- one row per workspace and stream that was ever asked for
--- Ages are counted from the last run of any workspace, not from the reader's clock: a rebuild gives the same report.
+-- one row per workspace and stream that was ever requested
+-- Ages are counted back from the last run of any workspace, not from now, so that a rebuild gives the same report.
 with last_run as (
     select max(started_at) as started_at from meta.sync_runs
 ),

@@ -1,11 +1,11 @@
 -- one row per own sending domain and day with sends or warmup
--- The worst account is the one with most bounces beyond what is fine, over 7 days; else the one with most warmup spam.
+-- The worst account has the most bounces above the warning threshold in 7 days, or else the most warmup spam.
 with tolerated as (
     select coalesce(max(warning), 0) as bounce_rate from seeds.thresholds
     where entity = 'sender' and metric = 'bounce_rate'
 ),
 
--- without sends on a day nothing was sent, but only where sends are read at all
+-- a day without a row had no sends, if the stream was read at all
 streams as (
     select
         workspace_id,
@@ -82,7 +82,7 @@ judged as (
         r.workspace_id,
         r.domain,
         r.date,
-        named_share(t.title, v.value) as said,
+        named_share(t.title, v.value) as metric,
         traffic_light(v.value, v.n, t.bad_when, t.warning, t.critical, t.min_n) as light
     from rolling as r
     cross join seeds.thresholds as t
@@ -103,7 +103,7 @@ health as (
         domain,
         date,
         worst_light(light) as health,
-        light_reasons(said, light) as reason
+        light_reasons(metric, light) as reason
     from judged
     group by workspace_id, domain, date
 ),

@@ -1,5 +1,5 @@
--- one row per campaign, mail provider of the recipients and mail provider of the mailbox that last wrote to them
--- Leads count for the campaign they are in or were last in, deleted ones included.
+-- one row per campaign, mail provider of the recipients and mail provider of the mailbox that last contacted them
+-- Leads count for their current or last campaign, deleted leads included.
 with leads as (
     select
         l.workspace_id,

@@ -1,4 +1,4 @@
--- one row per campaign, from its leads to those won
+-- one row per campaign
 with rates as (
     select * from intermediate.int_campaign_rates
 ),
@@ -16,7 +16,7 @@ known as (
     group by workspace_id, campaign
 ),
 
--- `leads_count` is the API's and falls when leads are deleted or moved: a funnel begins with all there were
+-- the API's `leads_count` falls when leads are deleted or moved; a funnel begins with all leads there ever were
 stages as (
     select
         r.*,

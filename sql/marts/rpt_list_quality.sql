@@ -1,5 +1,5 @@
 -- one row per lead list, deleted ones and those known only from leads included
--- What the list holds is counted over the leads there are now; what became of them also over those deleted since.
+-- Contents are counted over current leads; outcomes also over leads deleted since.
 with leads as (
     select
         *,
@@ -7,7 +7,7 @@ with leads as (
     from staging.stg_leads
 ),
 
--- addresses that stand in several rows of the workspace
+-- addresses with several leads in the workspace
 several as (
     select
         workspace_id,

@@ -1,5 +1,5 @@
--- one row per campaign and metric that can be counted in two ways: ours, Instantly's, and why they may differ
--- For `sent by step` theirs is the sum over the days whose steps were read.
+-- one row per campaign and metric that is counted twice: our count, Instantly's, and why they may differ
+-- For `sent by step`, `theirs` is the sum of the daily sends over the days whose steps were read.
 with compared as (
     select * from intermediate.int_reconciliation
 ),

@@ -1,5 +1,5 @@
--- one row per campaign that is listed: how long its uncontacted leads last at the pace of its last 7 sending days
--- Days that are not over do not count for the pace.
+-- one row per listed campaign: how long its uncontacted leads last at the pace of its last 7 sending days
+-- Open days do not count for the pace.
 with campaigns as (
     select
         m.workspace_id,
@@ -49,8 +49,8 @@ pace as (
     group by workspace_id, campaign_id
 ),
 
--- campaigns with days on which it is not known how many e-mails were sent
-untold as (
+-- campaigns with days without a known number of sends
+unknown_sends as (
     select distinct
         workspace_id,
         campaign_id
@@ -99,7 +99,7 @@ measured as (
     from campaigns as c
     cross join rules as r
     left join intermediate.int_stream_read as y on c.workspace_id = y.workspace_id and y.stream = 'daily_analytics'
-    left join untold as u on c.workspace_id = u.workspace_id and c.campaign_id = u.campaign_id
+    left join unknown_sends as u on c.workspace_id = u.workspace_id and c.campaign_id = u.campaign_id
     left join pace as p on c.workspace_id = p.workspace_id and c.campaign_id = p.campaign_id
     left join senders as s on c.workspace_id = s.workspace_id and c.campaign_id = s.campaign_id
 ),
@@ -126,7 +126,7 @@ joined as (
         m.daily_limit,
         m.daily_max_leads,
         m.sender_utilisation_rate,
-        -- at most a century: a pace of next to nothing is no date
+        -- beyond a century no date is given
         case when m.status = 1 and m.days_left < 36500
             then m.as_of_date + ceil(m.days_left * 7 / m.sending_days_a_week)::integer end as runs_dry_on,
         m.last_sent_on,

@@ -1,5 +1,5 @@
 -- one row per sending account that is listed now
--- Windows end on the workspace's last day read (`as_of`), not on the reader's today.
+-- Windows end on the day the workspace was last read (`as_of`), not today.
 with accounts as (
     select a.*, w.as_of::date as as_of_date from marts.dim_account as a
     left join marts.dim_workspace as w on a.workspace_id = w.workspace_id
@@ -52,7 +52,7 @@ warmup as (
     group by workspace_id, email
 ),
 
--- an account without a row in these days sent nothing
+-- accounts without a row in these days sent nothing
 recent as (
     select
         a.workspace_id,
@@ -104,7 +104,7 @@ judged as (
     select
         r.workspace_id,
         r.email,
-        if(t.metric = 'warmup_score', t.title || ' ' || printf('%.0f', v.value), named_share(t.title, v.value)) as said,
+        if(t.metric = 'warmup_score', t.title || ' ' || printf('%.0f', v.value), named_share(t.title, v.value)) as metric,
         traffic_light(v.value, v.n, t.bad_when, t.warning, t.critical, t.min_n) as light
     from rates as r
     cross join seeds.thresholds as t
@@ -133,7 +133,7 @@ health as (
         workspace_id,
         email,
         worst_light(light) as health,
-        light_reasons(said, light) as reason
+        light_reasons(metric, light) as reason
     from judged
     group by workspace_id, email
 ),

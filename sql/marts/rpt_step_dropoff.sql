@@ -1,4 +1,4 @@
--- one row per campaign and step that sent, all variants together: is the step worth sending?
+-- one row per campaign and step that sent, all its variants together
 with totals as (
     select
         workspace_id,

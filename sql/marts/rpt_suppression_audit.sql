@@ -1,4 +1,4 @@
--- one row per contact that was written to or imported although it was on the block list or had unsubscribed
+-- one row per contact that was contacted or imported although it was on the block list or had unsubscribed
 with suppressed as (
     select * from intermediate.int_lead_suppression
 ),

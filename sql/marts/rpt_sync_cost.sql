@@ -1,6 +1,6 @@
--- one row per workspace and stream, and one for all streams together (*): what its syncs of the last 30 days cost
--- Streams are read side by side, so their seconds add up to more than those of the runs. A run that was cut off did not
--- note its requests; those of its streams are known.
+-- one row per workspace and stream, and one for all streams together (*), over the last 30 days
+-- Streams are read in parallel, so their seconds add up to more than those of the runs. An interrupted run has no
+-- request count of its own; its streams have.
 with last_run as (
     select max(started_at) as started_at from meta.sync_runs
 ),

@@ -1,6 +1,6 @@
--- one row per campaign with replies and bucket of hours from the last e-mail to a lead to its first reply
--- Only where the time of the first reply is known: a lead that had replied several times when it was first seen has the
--- time of its last reply alone.
+-- one row per campaign with replies and bucket of hours between the last e-mail to a lead and its first reply
+-- Only replies with a known time: of a lead that had replied several times when it was first seen, only the last reply
+-- has one.
 with replies as (
     select
         workspace_id,

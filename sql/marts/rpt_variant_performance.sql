@@ -1,5 +1,5 @@
--- one row per campaign, step and variant that sent: which one to keep
--- Figures are of the variant's whole life; a verdict on a variant whose text changed is about both texts together.
+-- one row per campaign, step and variant that sent
+-- Figures are lifetime figures; if a variant's text changed, the verdict is on both texts together.
 with arms as (
     select * from staging.stg_step_analytics_lifetime
     where step is not null and variant is not null and sent > 0
@@ -15,7 +15,7 @@ rules as (
 ),
 
 -- campaigns whose sequence is known
-told as (
+known as (
     select distinct
         workspace_id,
         campaign_id
@@ -41,12 +41,12 @@ joined as (
         a.step,
         a.variant,
         c.subject,
-        case when t.campaign_id is not null then coalesce(c.is_disabled, false) end as is_disabled,
-        case when t.campaign_id is not null then coalesce(c.is_current, false) end as is_in_use,
+        case when n.campaign_id is not null then coalesce(c.is_disabled, false) end as is_disabled,
+        case when n.campaign_id is not null then coalesce(c.is_current, false) end as is_in_use,
         a.sent,
         a.unique_replies,
         p.* exclude (workspace_id, campaign_id, step, variant),
-        -- a draft that was edited before its first e-mail has one text as far as its figures go
+        -- edits before the first e-mail do not count: all its figures are of one text
         c.copy_changed_at::date >= coalesce(f.first_sent_on, c.copy_changed_at::date) as copy_changed,
         c.copy_changed_at,
         k.auto_variant_select ->> '$.trigger' as picked_by,
@@ -70,7 +70,7 @@ joined as (
     left join intermediate.int_variant_copy as c
         on a.workspace_id = c.workspace_id and a.campaign_id = c.campaign_id and a.step = c.step
         and a.variant = c.variant
-    left join told as t on a.workspace_id = t.workspace_id and a.campaign_id = t.campaign_id
+    left join known as n on a.workspace_id = n.workspace_id and a.campaign_id = n.campaign_id
     left join first_sends as f
         on a.workspace_id = f.workspace_id and a.campaign_id = f.campaign_id and a.step = f.step
         and a.variant = f.variant

@@ -1,6 +1,6 @@
--- one row per workspace and day, from its first day with figures to its last, quiet days as zeros
--- The workspace's own figures count (deleted campaigns are in them); sums over campaigns stand in for days before the
--- first and after the last of them.
+-- one row per workspace and day, from its first day with figures to its last, days without activity as zeros
+-- Workspace-level figures come first, since they include deleted campaigns. Before their first day and after their
+-- last, sums over campaigns are used.
 with own as (
     select * from intermediate.int_workspace_day
 ),
@@ -53,7 +53,7 @@ reach as (
     group by workspace_id
 ),
 
--- the days from the first with sends of any account to the day on which they were last read
+-- from the first day with sends of any account to the day they were last read
 account_reach as (
     select
         a.workspace_id,

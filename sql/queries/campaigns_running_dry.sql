@@ -1,6 +1,6 @@
 -- Which campaigns run out of leads in the next two weeks?
 -- Asked by: agency owner
--- How to read it: the first to run dry come first; days are counted at the pace of the last 7 sending days
+-- How to read it: the first to run dry are listed first, at the pace of the last 7 sending days
 -- Empty: no campaign runs dry in that time
 -- Columns: workspace_name, campaign_name, uncontacted, new_leads_per_day, days_left, runs_dry_on, limited_by
 select

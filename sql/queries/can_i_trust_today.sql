@@ -1,6 +1,6 @@
 -- Which figures are old, partly read or not read at all?
 -- Asked by: agency owner
--- How to read it: ok read lately is fine; partial fills up over the next syncs; anything else has its reason
+-- How to read it: a recent ok is fine; partial is completed by the next syncs; everything else has a reason
 -- Columns: workspace_name, stream, outcome, reason, last_success_at, hours_ago, rows, held_deletes
 select
     w.workspace_name,

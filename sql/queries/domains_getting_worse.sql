@@ -1,6 +1,6 @@
 -- Which sending domains bounce more this week than the week before?
 -- Asked by: deliverability
--- How to read it: a domain that gets worse as a whole has a problem of its own; one bad mailbox shows in worst_email
+-- How to read it: if the whole domain gets worse, the domain is the problem; a single bad mailbox shows in worst_email
 -- Columns: workspace_name, domain, date, health, bounce_rate_7d, bounce_rate_7d_before, worst_email
 with days as (
     select

@@ -1,6 +1,6 @@
--- Which lead lists are fit to be sent to?
+-- Which lead lists are good enough to send to?
 -- Asked by: deliverability
--- How to read it: clean lists graded D or E before they are put into a campaign; the reason says of what
+-- How to read it: clean lists graded D or E before you add them to a campaign; the reason says what to clean
 -- Columns: workspace_name, list_name, grade, grade_reason, leads, checked_leads, invalid, blocked, duplicates, lead_bounce_rate
 select
     workspace_name,

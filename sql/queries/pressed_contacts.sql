@@ -1,7 +1,7 @@
 -- Who is in too many campaigns at once?
 -- Asked by: deliverability
 -- How to read it: keep each of these contacts in one campaign and take them out of the others
--- Empty: nobody is
+-- Empty: no contact is
 -- Columns: workspace_name, email, pressure, active_campaigns, campaigns_contacted_30d, campaign_names
 select
     p.workspace_name,

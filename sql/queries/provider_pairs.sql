@@ -1,6 +1,6 @@
--- Between which mail providers do e-mails get lost or answered?
+-- Between which mail providers do e-mails get answered or lost?
 -- Asked by: deliverability
--- How to read it: a pair whose reply range lies below the others while its bounces do not differ probably lands in spam
+-- How to read it: a pair with a reply range below the others but similar bounces probably lands in spam
 -- Columns: workspace_name, recipient_provider, sender_provider, leads_reached, reply_rate, reply_low, reply_high, lead_bounce_rate
 select
     workspace_name,

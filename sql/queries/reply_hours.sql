@@ -1,6 +1,6 @@
 -- On which weekdays and at which hours (UTC) do leads reply?
 -- Asked by: sales lead
--- How to read it: the blocks with most replies are when somebody should be at the inbox; of several replies of a lead between two syncs only the last has a known time
+-- How to read it: watch the inbox in the blocks with most replies; of several replies of a lead between two syncs only the last has a known time
 -- Columns: weekday, hours, replies, share
 select
     dayname(occurred_at) as weekday,

@@ -1,6 +1,6 @@
 -- How long do leads take to reply, over all campaigns?
 -- Asked by: sales lead
--- How to read it: the share so far says how much of the replying is over after so many hours, and thus when a follow-up may go out
+-- How to read it: share_so_far is the share of replies that have come in by then, and shows when a follow-up can go out
 -- Columns: workspace_name, bucket, repliers, share, share_so_far
 with buckets as (
     select

@@ -1,6 +1,6 @@
 -- Which running campaigns have settings that cost deliverability?
 -- Asked by: deliverability
--- How to read it: each true is a setting to think about, an empty field is one that Instantly does not tell; links and tracking pixels hurt most in the first e-mail
+-- How to read it: each true is a setting to reconsider, an empty field is unknown; links and tracking pixels hurt most in the first e-mail
 -- Columns: workspace_name, campaign_name, open_tracking, link_tracking, allow_risky_contacts, disable_bounce_protect, bounce_rate
 with settings as (
     select
@@ -14,7 +14,7 @@ with settings as (
     where _deleted_at is null and status = 1
 ),
 
--- what was counted shows that it is or was on
+-- opens and clicks that were counted show that tracking is or was on
 shown as (
     select
         m.workspace_id,

@@ -1,6 +1,6 @@
 -- Which kinds of leads reply best, by a custom variable (here city)?
 -- Asked by: sales lead
--- How to read it: put the name of your own variable in place of city; only the low end compares groups of different size
+-- How to read it: replace city by the name of your variable; compare groups of different size by the low end
 -- Columns: workspace_name, city, leads_reached, repliers, reply_rate, low, high
 select
     l.workspace_name,

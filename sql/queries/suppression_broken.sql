@@ -1,7 +1,7 @@
--- Was anybody written to after being blocked or unsubscribing?
+-- Was anybody contacted after being blocked or unsubscribing?
 -- Asked by: deliverability
--- How to read it: certain ones are complaints waiting to happen: take these contacts out of their campaigns
--- Empty: nobody was, as far as the syncs show
+-- How to read it: certain cases risk complaints: remove these contacts from their campaigns
+-- Empty: nobody, as far as syncs saw
 -- Columns: workspace_name, email, suppressed_by, suppressed_since, contacts_after, last_contacted_at, is_certain, campaign_names
 select
     workspace_name,

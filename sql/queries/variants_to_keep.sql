@@ -1,6 +1,6 @@
 -- Which variant of each step should be kept?
 -- Asked by: sales lead
--- How to read it: act on verdicts, not on the highest rate: without enough e-mails and replies there is none
+-- How to read it: act on verdicts, not on the highest rate; there is none without enough e-mails and replies
 -- Columns: workspace_name, campaign_name, step_number, variant_letter, subject, sent, unique_replies, chance_best, verdict
 select
     workspace_name,

@@ -12,13 +12,7 @@ from instantly_pipeline.errors import ModelError
 from instantly_pipeline.streams.model import Column, Type
 from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.warehouse.load.meta_tables import META_TABLES
-from instantly_pipeline.warehouse.models.catalog import (
-    column_lineage,
-    given_tables,
-    load_models,
-    read_seeds,
-    with_needs,
-)
+from instantly_pipeline.warehouse.models.catalog import given_tables, load_models, read_seeds, with_needs
 from instantly_pipeline.warehouse.models.lineage import Lineage
 from instantly_pipeline.warehouse.models.reads import is_volatile, volatile_functions
 from tests.warehouse.lakehelp import SQL, LakeWriter, Opener, shipped_models, tiny_stream
@@ -115,11 +109,24 @@ def test_columns_are_followed_one_step_and_up_to_raw(sql: Path) -> None:
         "select id, s, v.x from b cross join lateral (select b.s * 2 as x) as v union all select id, more, 0 from a",
     )  # fmt: skip
     models = load_models(sql, STREAMS)
-    step = column_lineage(models, "m", streams=STREAMS)
+    lineage = Lineage(models, given_tables(STREAMS, {}))
+    step = lineage.of("m")
     assert step["id"] == [("intermediate.i", "id")]
     assert set(step["s"]) == {("intermediate.i", "more"), ("intermediate.i", "name")}
-    up = column_lineage(models, "m", streams=STREAMS, to_raw=True)
+    up = lineage.to_raw("m")
     assert set(up["x"]) == {("raw.things", "count"), ("raw.things", "name")}
+
+
+def test_a_union_by_name_is_followed_by_name(sql: Path) -> None:
+    write(
+        sql, "marts/m.sql",
+        "with a as (select id, name as x from staging.stg_things union all by name select count as x from raw.things) "
+        "select id, x from a",
+    )  # fmt: skip
+    found = Lineage(load_models(sql, STREAMS), given_tables(STREAMS, {})).of("m")
+    assert found == {
+        "id": [("staging.stg_things", "id")], "x": [("staging.stg_things", "name"), ("raw.things", "count")]
+    }  # fmt: skip
 
 
 def test_every_column_of_the_marts_comes_from_somewhere() -> None:

@@ -51,6 +51,11 @@ class Model:
         return f"{self.schema}.{self.name}"
 
     @property
+    def about(self) -> str:
+        """Description and grain as sentences."""
+        return f"{self.description.rstrip('.')}. Grain: {self.grain}."
+
+    @property
     def where(self) -> str:
         """The file, or what made the model, for messages."""
         return str(self.path) if self.path else f"the generated staging view {self.name}"
@@ -201,17 +206,3 @@ def given_tables(streams: Mapping[str, Stream], seeds: Mapping[str, Contract]) -
     of_streams = [table for stream in streams.values() for table in (raw_table(stream), history_table(stream))]
     given = {table.full_name: table.types for table in (*of_streams, *META_TABLES)}
     return given | {f"seeds.{seed.name}": {c.name: c.type for c in seed.columns} for seed in seeds.values()}
-
-
-def column_lineage(
-    models: Mapping[str, Model], name: str, *, streams: Mapping[str, Stream] | None = None, to_raw: bool = False
-) -> dict[str, list[tuple[str, str]]]:
-    """Each column of model `name` with the (full table name, column) pairs it is made from.
-
-    One step up, or with `to_raw` up to the tables that no model makes. `streams` and seeds need only be given where a
-    model takes `*` from them. For many models make one `lineage.Lineage`.
-    """
-    from instantly_pipeline.warehouse.models.lineage import Lineage  # it builds on this module
-
-    found = Lineage(with_needs(models, [name]), given_tables(streams or {}, {}))
-    return found.to_raw(name) if to_raw else found.of(name)

@@ -128,6 +128,8 @@ def _column(entry: Any, shared: Mapping[str, str], model: str, path: Path) -> Co
         entry = {"name": name, "type": kind}
     if not isinstance(entry, dict) or "type" not in entry:
         raise ModelError(f"{path}: a column of {model} needs a name and a type: {entry!r}")
+    if unknown := set(entry) - {"name", "type", "description"}:
+        raise ModelError(f"{path}: {entry['name']} of {model} has {unknown.pop()!r}; put its description in quotes.")
     description = entry.get("description") or shared.get(entry["name"]) or ""
     return ContractColumn(str(entry["name"]), str(entry["type"]), str(description))
 

@@ -185,7 +185,7 @@ class _Maker:
     def _made(self, con: duckdb.DuckDBPyConnection, model: Model) -> tuple[Made, bool]:
         name = model.full_name
         about = [part for column in model.columns for part in (column.name, column.description)]
-        definition = digest(self._texts.of(name), _about(model), *about)
+        definition = digest(self._texts.of(name), model.about, *about)
         before = self._before.get(name)
         known = before if before is not None and before.definition == definition else None
         reads = known.reads if known else self._reads(model)
@@ -218,12 +218,8 @@ class _Maker:
         columns = [(row[0], row[1]) for row in con.execute(f"describe {name}").fetchall()]
         present = {column for column, _ in columns}
         described = [column for column in model.columns if column.name in present]
-        comment(con, model.materialized, model.full_name, _about(model), described)
+        comment(con, model.materialized, model.full_name, model.about, described)
         return rows, columns
-
-
-def _about(model: Model) -> str:
-    return f"{model.description}. Grain: {model.grain}."
 
 
 def _give_up(con: duckdb.DuckDBPyConnection, where: str, error: duckdb.Error) -> NoReturn:
