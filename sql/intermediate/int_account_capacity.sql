@@ -35,15 +35,6 @@ due as (
     group by workspace_id, email, date
 ),
 
-streams as (
-    select
-        workspace_id,
-        bool_or(stream = 'leads') as has_leads,
-        bool_or(stream = 'campaigns') as has_campaigns
-    from intermediate.int_stream_read
-    group by workspace_id
-),
-
 -- accounts with follow-ups that cannot be counted: they send, or may send, for a campaign whose leads show no mailbox
 uncountable as (
     select
@@ -101,7 +92,7 @@ account_days as (
     left join due as f on a.workspace_id = f.workspace_id and a.email = f.email and d.date = f.date
     left join scheduled as s
         on a.workspace_id = s.workspace_id and a.email = s.email and dayofweek(d.date) = s.weekday
-    left join streams as p on a.workspace_id = p.workspace_id
+    left join intermediate.int_workspace_streams as p on a.workspace_id = p.workspace_id
     left join intermediate.int_workspace_contacts as t on a.workspace_id = t.workspace_id
     left join uncountable as u on a.workspace_id = u.workspace_id and a.email = u.email
     left join senders as k on a.workspace_id = k.workspace_id

@@ -1,16 +1,6 @@
 -- one row per campaign: lifetime numerators and denominators of every metric
 -- The one definition of which counters a metric is made of. The rates are in int_campaign_rates.
-with read_once as (
-    select
-        workspace_id,
-        bool_or(stream = 'campaign_analytics') as has_figures,
-        bool_or(stream = 'daily_analytics') as has_days,
-        bool_or(stream = 'leads') as has_leads
-    from intermediate.int_stream_read
-    group by workspace_id
-),
-
-days as (
+with days as (
     select
         workspace_id,
         campaign_id,
@@ -44,7 +34,7 @@ never_sent as (
         c.campaign_id,
         0 as nothing
     from intermediate.int_campaign as c
-    inner join read_once as r on c.workspace_id = r.workspace_id and r.has_figures
+    inner join intermediate.int_workspace_streams as r on c.workspace_id = r.workspace_id and r.has_figures
     anti join staging.stg_campaign_analytics as a
         on c.workspace_id = a.workspace_id and c.campaign_id = a.campaign_id
     left join leads as l
@@ -84,7 +74,7 @@ metrics as (
         d.last_sent_on,
         a.verified_at as figures_verified_at
     from intermediate.int_campaign as c
-    left join read_once as r on c.workspace_id = r.workspace_id
+    left join intermediate.int_workspace_streams as r on c.workspace_id = r.workspace_id
     left join intermediate.int_workspace_contacts as k on c.workspace_id = k.workspace_id
     left join staging.stg_campaign_analytics as a
         on c.workspace_id = a.workspace_id and c.campaign_id = a.campaign_id

@@ -20,15 +20,6 @@ due as (
     group by workspace_id, date
 ),
 
-streams as (
-    select
-        workspace_id,
-        bool_or(stream = 'leads') as has_leads,
-        bool_or(stream = 'campaigns') as has_campaigns
-    from intermediate.int_stream_read
-    group by workspace_id
-),
-
 places as (
     select
         workspace_id,
@@ -64,7 +55,7 @@ workspace_days as (
     from days as a
     left join due as f on a.workspace_id = f.workspace_id and a.date = f.date
     left join scheduled as c on a.workspace_id = c.workspace_id and dayofweek(a.date) = c.weekday
-    left join streams as p on a.workspace_id = p.workspace_id
+    left join intermediate.int_workspace_streams as p on a.workspace_id = p.workspace_id
     left join intermediate.int_workspace_contacts as t on a.workspace_id = t.workspace_id
     left join places as u on a.workspace_id = u.workspace_id
 )

@@ -7,8 +7,8 @@ with versions as (
         campaign as campaign_id,
         contact_of(email) as email,
         status,
-        lt_interest_status,
-        last_contacted_from,
+        lt_interest_status as interest,
+        last_contacted_from as mailbox,
         -- later e-mails of a subsequence are no step of the campaign
         try_cast(json_text(status_summary_subseq, '$.timestampExecuted') as timestamptz) as subsequence_at,
         case when subsequence_at is null or last_step_timestamp_executed >= subsequence_at then last_step_id end
@@ -38,7 +38,7 @@ compared as (
         row_number() over each_lead = 1 as is_first_version,
         row_number() over each_lead = 1 and lead(seen_at) over each_lead is null as is_only_version,
         lag(status) over each_lead as status_before,
-        lag(lt_interest_status) over each_lead as interest_before,
+        lag(interest) over each_lead as interest_before,
         coalesce(lag(opens) over each_lead, 0) as opens_before,
         coalesce(lag(replies) over each_lead, 0) as replies_before,
         coalesce(lag(clicks) over each_lead, 0) as clicks_before,
@@ -53,28 +53,18 @@ compared as (
 
 events as (
     select
-        workspace_id,
-        lead_id,
-        campaign_id,
-        email,
-        seen_at,
-        is_only_version,
+        *,
         'contacted' as event,
         contacted_at as occurred_at,
         'api' as time_source,
         nullif(split_part(last_step_id, '_', 2), '') as step,
         nullif(split_part(last_step_id, '_', 3), '') as variant,
-        last_contacted_from
+        mailbox as last_contacted_from
     from compared
     where contact_moved
     union all by name
     select
-        workspace_id,
-        lead_id,
-        campaign_id,
-        email,
-        seen_at,
-        is_only_version,
+        *,
         'opened' as event,
         if(open_moved, opened_at, seen_at) as occurred_at,
         if(open_moved, 'api', 'seen') as time_source,
@@ -85,12 +75,7 @@ events as (
     where open_moved or opens > opens_before
     union all by name
     select
-        workspace_id,
-        lead_id,
-        campaign_id,
-        email,
-        seen_at,
-        is_only_version,
+        *,
         'clicked' as event,
         if(click_moved, clicked_at, seen_at) as occurred_at,
         if(click_moved, 'api', 'seen') as time_source,
@@ -101,12 +86,7 @@ events as (
     where click_moved or clicks > clicks_before
     union all by name
     select
-        workspace_id,
-        lead_id,
-        campaign_id,
-        email,
-        seen_at,
-        is_only_version,
+        *,
         'replied' as event,
         if(reply_moved, replied_at, seen_at) as occurred_at,
         if(reply_moved, 'api', 'seen') as time_source,
@@ -117,45 +97,30 @@ events as (
     where reply_moved or replies > replies_before
     union all by name
     select
-        workspace_id,
-        lead_id,
-        campaign_id,
-        email,
-        seen_at,
-        is_only_version,
+        *,
         'interest changed' as event,
         if(interest_moved, interest_at, seen_at) as occurred_at,
         if(interest_moved, 'api', 'seen') as time_source,
-        lt_interest_status,
+        interest as lt_interest_status,
         interest_before as lt_interest_status_before
     from compared
-    where lt_interest_status is distinct from interest_before or (interest_moved and lt_interest_status is not null)
+    where interest is distinct from interest_before or (interest_moved and interest is not null)
     union all by name
     -- the API has no time of bounces; they follow the last e-mail within minutes
     select
-        workspace_id,
-        lead_id,
-        campaign_id,
-        email,
-        seen_at,
-        is_only_version,
+        *,
         'bounced' as event,
         coalesce(contacted_at, seen_at) as occurred_at,
         if(contacted_at is null, 'seen', 'last contact') as time_source,
         nullif(split_part(last_step_id, '_', 2), '') as step,
         nullif(split_part(last_step_id, '_', 3), '') as variant,
-        last_contacted_from
+        mailbox as last_contacted_from
     from compared
     where status = -1 and status_before is distinct from -1
     union all by name
     -- unsubscriptions can come days after the e-mail, so its time is used only for a lead that no sync saw before
     select
-        workspace_id,
-        lead_id,
-        campaign_id,
-        email,
-        seen_at,
-        is_only_version,
+        *,
         'unsubscribed' as event,
         if(is_first_version and contacted_at is not null, contacted_at, seen_at) as occurred_at,
         if(is_first_version and contacted_at is not null, 'last contact', 'seen') as time_source

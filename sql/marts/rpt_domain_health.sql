@@ -6,14 +6,6 @@ with tolerated as (
 ),
 
 -- a day without a row had no sends, if the stream was read at all
-streams as (
-    select
-        workspace_id,
-        bool_or(stream = 'account_daily_analytics') as has_sends
-    from intermediate.int_stream_read
-    group by workspace_id
-),
-
 accounts as (
     select
         a.*,
@@ -29,7 +21,7 @@ accounts as (
         coalesce(s.has_sends, false) or bool_or(has_sends_of_day) over (partition by a.workspace_id) as has_sends
     from marts.fct_account_daily as a
     cross join tolerated as t
-    left join streams as s on a.workspace_id = s.workspace_id
+    left join intermediate.int_workspace_streams as s on a.workspace_id = s.workspace_id
 ),
 
 days as (

@@ -73,15 +73,6 @@ counted as (
     group by l.workspace_id, l.list_id
 ),
 
-streams as (
-    select
-        workspace_id,
-        bool_or(stream = 'leads') as has_leads,
-        bool_or(stream = 'block_list_entries') as has_block_list
-    from intermediate.int_stream_read
-    group by workspace_id
-),
-
 lists as (
     select
         coalesce(s.workspace_id, n.workspace_id) as workspace_id,
@@ -107,7 +98,7 @@ lists as (
         coalesce(n.verified_at, s.verified_at) as verified_at
     from staging.stg_lead_lists as s
     full join counted as n on s.workspace_id = n.workspace_id and s.id = n.list_id
-    left join streams as h on coalesce(s.workspace_id, n.workspace_id) = h.workspace_id
+    left join intermediate.int_workspace_streams as h on coalesce(s.workspace_id, n.workspace_id) = h.workspace_id
     left join repeated as r on n.workspace_id = r.workspace_id and n.list_id = r.list_id
 ),
 

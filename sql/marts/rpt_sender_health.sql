@@ -6,14 +6,6 @@ with accounts as (
     where a.is_listed
 ),
 
-streams as (
-    select
-        workspace_id,
-        bool_or(stream = 'account_daily_analytics') as has_sends
-    from intermediate.int_stream_read
-    group by workspace_id
-),
-
 days as (
     select
         a.workspace_id,
@@ -64,7 +56,7 @@ recent as (
         figure_of_day(d.email is not null, d.replies_30d)::bigint as replies_30d,
         d.last_sent_on
     from accounts as a
-    inner join streams as s on a.workspace_id = s.workspace_id and s.has_sends
+    inner join intermediate.int_workspace_streams as s on a.workspace_id = s.workspace_id and s.has_sends
     left join sends as d on a.workspace_id = d.workspace_id and a.email = d.email
 ),
 

@@ -65,14 +65,6 @@ account_reach as (
     group by a.workspace_id
 ),
 
-streams as (
-    select
-        workspace_id,
-        bool_or(stream = 'daily_analytics') as has_days
-    from intermediate.int_stream_read
-    group by workspace_id
-),
-
 every_date as (
     select
         *,
@@ -128,7 +120,7 @@ figures as (
     left join campaigns as c on s.workspace_id = c.workspace_id and s.date = c.date
     left join accounts as a on s.workspace_id = a.workspace_id and s.date = a.date
     left join window_read as r on s.workspace_id = r.workspace_id
-    left join streams as h on s.workspace_id = h.workspace_id
+    left join intermediate.int_workspace_streams as h on s.workspace_id = h.workspace_id
 ),
 
 rolling as (

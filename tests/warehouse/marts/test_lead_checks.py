@@ -75,9 +75,9 @@ BAD: dict[str, list[tuple[str, Row]]] = {
         ("time_source is one of its values", {"time_source": "guessed"}),
         ("interest_kind is one of its values", {"interest_kind": "mixed"}),
         ("time_source, first_seen_at not null", {"first_seen_at": None}),
-        ("opens, clicks and replies are counted, nothing else is", {"event": "opened"}),
+        ("only opens, clicks and replies have a number of times", {"event": "opened"}),
         ("only changes of interest have an interest", {"lt_interest_status": 1}),
-        ("nothing is seen before it happened", {"occurred_at": at(2, 14)}),
+        ("no event is seen before it happened", {"occurred_at": at(2, 14)}),
     ],
     "rpt_funnel": [
         OTHER_WORKSPACE, OTHER_CAMPAIGN,
@@ -85,7 +85,7 @@ BAD: dict[str, list[tuple[str, Row]]] = {
         ("the key is not null", {"campaign_id": None}),
         ("workspace_id, campaign_id found in marts.rpt_campaign_summary", {"campaign_id": "unknown"}),
         ("each stage is part of the one before", {"verified_leads": 9}),
-        ("who was reached was a lead", {"leads_reached": 11}),
+        ("every lead that was reached is a lead", {"leads_reached": 11}),
         ("open_rate is a share", {"open_rate": 1.1}),
         ("reply_rate is a share", {"reply_rate": -0.1}),
         ("won_rate is a share", {"won_rate": 2.0}),
@@ -98,7 +98,7 @@ BAD: dict[str, list[tuple[str, Row]]] = {
         ("weeks_since between 0 and 26", {"weeks_since": 27}),
         ("weeks begin on Monday", {"cohort_week": date(2026, 3, 3)}),
         ("no lead counts twice", {"contacted_so_far": 6}),
-        ("who replied was contacted", {"replied_so_far": 4}),
+        ("every lead that replied was contacted", {"replied_so_far": 4}),
     ],
     "rpt_time_to_reply": [
         OTHER_WORKSPACE, OTHER_CAMPAIGN,
@@ -113,7 +113,7 @@ BAD: dict[str, list[tuple[str, Row]]] = {
         ("one row per workspace_id, campaign_id, recipient_provider, sender_provider", {}),
         ("the key is not null", {"sender_provider": None}),
         ("leads_reached > 0", {"leads_reached": 0}),
-        ("who replied or bounced was reached", {"bounced": 6}),
+        ("every lead that replied or bounced was reached", {"bounced": 6}),
     ],
     "rpt_list_quality": [
         OTHER_WORKSPACE,
@@ -123,7 +123,7 @@ BAD: dict[str, list[tuple[str, Row]]] = {
         ("list_name, grade_reason, is_listed not null", {"grade_reason": None}),
         ("an address has one result", {"verified": 6}),
         ("a part is no more than the whole", {"duplicates": 11}),
-        ("who replied or bounced was reached", {"repliers": 6}),
+        ("every lead that replied or bounced was reached", {"repliers": 6}),
     ],
     "rpt_suppression_audit": [
         OTHER_WORKSPACE,
@@ -131,9 +131,9 @@ BAD: dict[str, list[tuple[str, Row]]] = {
         ("the key is not null", {"email": None}),
         ("finding is one of its values", {"finding": "thought of"}),
         ("finding, is_certain, suppressed_by, suppressed_since not null", {"suppressed_by": None}),
-        ("a finding has something that happened", {"imports_after": 0}),
+        ("every finding has an e-mail or an import", {"imports_after": 0}),
         ("it happened after the suppression", {"last_imported_at": at(1)}),
-        ("nobody is written to after a suppression", CONTACTED),
+        ("nobody is contacted after a suppression", CONTACTED),
     ],
     "rpt_contact_pressure": [
         OTHER_WORKSPACE,
@@ -141,14 +141,14 @@ BAD: dict[str, list[tuple[str, Row]]] = {
         ("the key is not null", {"email": None}),
         ("pressure is one of its values", {"pressure": "high"}),
         ("pressure not null", {"pressure": None}),
-        ("nobody is listed without a reason", {"active_campaigns": 0, "campaigns_contacted_30d": 0}),
+        ("every contact has a reason to be listed", {"active_campaigns": 0, "campaigns_contacted_30d": 0}),
         ("a contact in 30 days has a time", {"last_contacted_at": None}),
     ],
 }  # fmt: skip
 WARNINGS = {
-    "fct_lead_event": {"workspace_id, campaign_id found in marts.dim_campaign", "nothing is seen before it happened"},
+    "fct_lead_event": {"workspace_id, campaign_id found in marts.dim_campaign", "no event is seen before it happened"},
     "rpt_funnel": {"open_rate is a share", "reply_rate is a share", "won_rate is a share"},
-    "rpt_suppression_audit": {"nobody is written to after a suppression"},
+    "rpt_suppression_audit": {"nobody is contacted after a suppression"},
 }
 SHAPE = "columns as promised"
 

@@ -1,0 +1,15 @@
+-- one row per workspace: which streams were ever read
+with streams as (
+    select
+        workspace_id,
+        bool_or(stream = 'campaigns') as has_campaigns,
+        bool_or(stream = 'leads') as has_leads,
+        bool_or(stream = 'block_list_entries') as has_block_list,
+        bool_or(stream = 'campaign_analytics') as has_figures,
+        bool_or(stream = 'daily_analytics') as has_days,
+        bool_or(stream = 'account_daily_analytics') as has_sends
+    from intermediate.int_stream_read
+    group by workspace_id
+)
+
+select * from streams
