@@ -1,7 +1,7 @@
-"""The lineage of all models, kept beside the build file: following every column takes most of a second.
+"""A cache of the lineage of all models, in a file beside the build file: computing it takes most of a second.
 
-The file is a cache that may be deleted at any time. It is made again where it is missing, damaged, or made from other
-texts, by another version of sqlglot or by other code than `lineage.py` now holds.
+The file may be deleted at any time. It is rebuilt if it is missing or damaged, or if the models, sqlglot or
+`lineage.py` have changed.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ Columns = dict[str, list[tuple[str, str]]]  # column -> (full table name, column
 
 
 def followed(models: Mapping[str, Model], streams: Mapping[str, Stream], *, kept: Path) -> dict[str, Columns]:
-    """By model every column with the columns it is made from, one step up. `kept` is the file of the cache.
+    """By model, every column with the columns it is computed from, one step up. `kept` is the cache file.
 
-    `models` come each after those it reads. ModelError names the model whose SQL cannot be followed; a disk that does
-    not take the file is no error.
+    `models` come each after those it reads. ModelError names the model with SQL that cannot be resolved. A failure to
+    write the file is ignored.
     """
     made_from = _digest(models, streams)
     found = _kept(kept, made_from)
@@ -47,7 +47,7 @@ def _digest(models: Mapping[str, Model], streams: Mapping[str, Stream]) -> str:
 
 
 def _kept(path: Path, made_from: str) -> dict[str, Columns] | None:
-    """What the file holds, None where it is not what it should be."""
+    """The contents of the file, None if it is missing, damaged or out of date."""
     try:
         found = orjson.loads(path.read_bytes())
         if found["made_from"] != made_from:

@@ -1,6 +1,6 @@
-"""Where the columns of models come from, followed through their SQL without a database.
+"""Column lineage of the models, from their SQL, without a database.
 
-Every column of every scope is followed once and kept: `sqlglot.lineage` answers one column at a time and would take ten
+Every column of every scope is resolved once and kept. `sqlglot.lineage` resolves one column at a time and takes ten
 seconds for all models.
 """
 
@@ -23,7 +23,7 @@ Found = dict[Source, None]  # in the order found
 
 
 class Lineage:
-    """The lineage of `models` (each after those it reads) over the tables `given` (full name -> columns and types)."""
+    """The lineage of `models` (each after those it reads) over the `given` tables (full name -> columns and types)."""
 
     def __init__(self, models: Mapping[str, Model], given: Mapping[str, Mapping[str, str]]) -> None:
         self._by_full_name = {model.full_name: model.name for model in models.values()}
@@ -38,11 +38,11 @@ class Lineage:
             shapes.setdefault(model.schema, {})[model.name] = dict.fromkeys(columns, "VARCHAR")
 
     def of(self, name: str) -> dict[str, list[Source]]:
-        """Every column of a model with the columns it is made from, one step up."""
+        """Every column of a model with the columns it is computed from, one step up."""
         return self._steps[name]
 
     def to_raw(self, name: str) -> dict[str, list[Source]]:
-        """As `of`, followed through the models up to raw, history, meta and seeds."""
+        """As `of`, but up to raw, history, meta and seeds."""
         return {column: list(self._up(sources)) for column, sources in self.of(name).items()}
 
     def _up(self, sources: list[Source]) -> Found:
@@ -66,7 +66,7 @@ def _qualified(model: Model, shapes: Mapping[str, Any]) -> exp.Query:
             quote_identifiers=False,
         )
     except SqlglotError as error:
-        raise ModelError(f"{model.where}: the columns cannot be followed: {error}") from error
+        raise ModelError(f"{model.where}: its column lineage cannot be resolved: {error}") from error
     if not isinstance(tree, exp.Query):
         raise ModelError(f"{model.where} must hold exactly one SELECT.")
     return tree
@@ -81,12 +81,12 @@ def _followed(tree: exp.Query) -> dict[str, list[Source]]:
 
 
 def _of_column(scope: Scope, column: str, memo: dict[tuple[int, str], Found]) -> Found:
-    """What `column` of a SELECT, or of each part of a UNION, is made from."""
+    """The columns that `column` of a SELECT, or of each part of a UNION, is computed from."""
     at = (id(scope), column)
     if at in memo:
         return memo[at]
     found: Found = {}
-    memo[at] = found  # a recursive query comes by here again
+    memo[at] = found  # ends the recursion of a recursive query
     if scope.set_operation_scopes:
         place = _names(scope).index(column)
         by_name = _query(scope).args.get("by_name")
@@ -121,7 +121,7 @@ def _of_expression(expression: exp.Expr, scope: Scope, memo: dict[tuple[int, str
 
 
 def _source(scope: Scope, name: str) -> object:
-    """What `name` stands for in a scope, or in those around it (a lateral or correlated subquery reaches out)."""
+    """The source called `name` in a scope, or in those around it (for lateral and correlated subqueries)."""
     around: Scope | None = scope
     while around is not None:
         if name in around.sources:

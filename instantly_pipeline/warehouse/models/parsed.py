@@ -1,4 +1,4 @@
-"""What a SELECT reads, as sqlglot parses it; remembered between processes, since parsing them all takes a while."""
+"""The tables that a SELECT reads, parsed by sqlglot and cached in a file between processes."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from instantly_pipeline.errors import ModelError, StorageError
 from instantly_pipeline.lake.durable import write_durably
 from instantly_pipeline.warehouse.db.sql_text import digest
 
-if TYPE_CHECKING:  # sqlglot: a tenth of a second, and mostly not needed
+if TYPE_CHECKING:  # importing sqlglot takes a tenth of a second and is rarely needed
     from sqlglot import exp
 
-_known: dict[str, tuple[str, ...]] = {}  # by the digest of the text
-_asked: set[str] = set()  # of these
+_known: dict[str, tuple[str, ...]] = {}  # by the digest of the SQL
+_used: set[str] = set()  # digests used in this process
 
 
 def parse(sql: str, where: Path | str) -> exp.Query:
-    """The one SELECT of a file. ModelError where it is none, or several."""
+    """The one SELECT of a file. ModelError if there is none, or more than one."""
     import sqlglot
     from sqlglot import exp
     from sqlglot.errors import SqlglotError
@@ -36,17 +36,17 @@ def parse(sql: str, where: Path | str) -> exp.Query:
 
 
 def tables_of(sql: str, where: Path) -> tuple[str, ...]:
-    """The tables a SELECT reads, by their full names. ModelError where it is none, or names one without a schema."""
+    """Full names of the tables that a SELECT reads. ModelError if it is no SELECT or names one without a schema."""
     of = digest(sql)
     if of not in _known:
         _known[of] = _tables(sql, where)
-    _asked.add(of)
+    _used.add(of)
     return _known[of]
 
 
 def recall(path: Path) -> None:
-    """Take over what an earlier process wrote down. The file is a cache: missing, damaged or made by another sqlglot
-    or other code than this, it tells nothing.
+    """Load the cache of an earlier process. A file that is missing, damaged, or written by another version of sqlglot
+    or of this module is ignored.
     """
     with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
         found = orjson.loads(path.read_bytes())
@@ -55,8 +55,8 @@ def recall(path: Path) -> None:
 
 
 def remember(path: Path) -> None:
-    """Write down what was asked in this process. A disk that does not take it is no error."""
-    tables = {of: _known[of] for of in sorted(_asked)}
+    """Write the cache, with the SELECTs used in this process. A failure to write it is ignored."""
+    tables = {of: _known[of] for of in sorted(_used)}
     content = orjson.dumps({"made_by": _made_by(), "tables": tables})
     with suppress(OSError, StorageError):
         if not path.exists() or path.read_bytes() != content:

@@ -1,4 +1,4 @@
-"""Which columns of which tables a SELECT reads, as DuckDB's own planner says; and whether it reads anything else."""
+"""The columns that a SELECT reads, by DuckDB's own planner, and whether it depends on anything but tables."""
 
 from __future__ import annotations
 
@@ -19,29 +19,28 @@ _USED = ("unused_columns", "cte_inlining")
 
 
 class Planner:
-    """Says which columns of which tables a SELECT reads.
+    """Finds the columns that a SELECT reads, by table.
 
-    Planned on empty tables, in a database of its own, with nothing switched on but what leaves out unused columns. In
-    particular without statistics: with them the plan leaves out what today's rows do not need, such as a filter on a
-    column that happens to have no nulls. What is switched on is one setting for all connections to a database, and
-    statements that run beside must not be planned like that.
+    It plans on empty tables with all optimizers disabled but those that remove unused columns. Statistics in particular
+    must be off: with them the plan also leaves out what the current rows do not need, such as a filter on a column that
+    happens to have no nulls. The setting holds for all connections to a database, so it has its own in memory.
     """
 
     def __init__(self, prepare: Callable[[duckdb.DuckDBPyConnection], None]) -> None:
-        self._prepare = prepare  # makes the functions that the SELECTs call
+        self._prepare = prepare  # creates the functions that the SELECTs call
         self._opened: duckdb.DuckDBPyConnection | None = None
         self._there: set[str] = set()
         self._alone = Lock()
 
     def close(self) -> None:
-        """Give its memory back."""
+        """Close the in-memory database."""
         if self._opened is not None:
             self._opened.close()
 
     def columns_read(self, sql: str, tables: Shapes, views: Mapping[str, str]) -> Reads:
         """The columns `sql` reads of `tables`, itself or through `views` (each after those it reads, with its SELECT).
 
-        All columns of a table that the plan does not name. Threads may call it.
+        For a table that is missing in the plan: all its columns. Thread-safe.
         """
         with self._alone:
             con = self._connection()
@@ -87,12 +86,16 @@ def _scans(node: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
 
 _CALLS = re.compile(r"\b([a-z_][a-z0-9_]*)\s*\(")
 _WORDS = re.compile(r"\b(current_(date|time|timestamp)|localtime(stamp)?)\b")
-_ASK_THE_CLOCK = {"age", "current_localtime", "current_localtimestamp"}  # and say CONSISTENT; `age` of one instant
+_ASK_THE_CLOCK = {
+    "age",
+    "current_localtime",
+    "current_localtimestamp",
+}  # although declared CONSISTENT; `age` with one argument
 _READS_NOTHING = {"unnest", "range", "generate_series", "json_each", "json_tree", "repeat"}
 
 
 def volatile_functions(con: duckdb.DuckDBPyConnection) -> set[str]:
-    """The functions whose answer does not follow from tables alone: the clock, chance, files, settings."""
+    """The functions with results that depend on more than tables: on the clock, chance, files or settings."""
     found = con.execute(
         "select distinct function_name from duckdb_functions() where internal and (function_type = 'table' or "
         "stability <> 'CONSISTENT')"
@@ -101,6 +104,6 @@ def volatile_functions(con: duckdb.DuckDBPyConnection) -> set[str]:
 
 
 def is_volatile(sql: str, functions: Collection[str]) -> bool:
-    """Whether a SELECT calls one of these functions; a comment that looks like a call counts."""
+    """Whether a SELECT calls one of these functions. A comment that looks like a call counts too."""
     lower = sql.lower()
     return _WORDS.search(lower) is not None or any(name in functions for name in _CALLS.findall(lower))

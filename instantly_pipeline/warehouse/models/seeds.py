@@ -1,7 +1,7 @@
-"""Seeds: the CSV files that a user edits, read so that a slip is told by file, line and column, with what to write.
+"""Seeds: the CSV files that users edit. Mistakes are reported by file, line and column, with what to write instead.
 
-A seed's contract (`sql/seeds/*.yml`) says which columns it has and which values they take; a file that does not keep to
-it makes no table. The values are the user's own settings, so a message may quote them.
+The contract of a seed (`sql/seeds/*.yml`) gives its columns and their values; a file that breaks it is refused. The
+values are the user's own settings, so messages may quote them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ LINE = "line in the file"
 
 
 def put_seed(con: duckdb.DuckDBPyConnection, path: Path, seed: Contract) -> None:
-    """Make `seeds.<name>` from its file. ModelError says what is wrong with the file; then the table is as it was."""
+    """Create `seeds.<name>` from its file. ModelError says what is wrong with the file; the table is unchanged then."""
     rows = list(_rows(path, seed))
     _refuse_repeated(path, seed, rows)
     _refuse_missing(path, seed, rows)
@@ -62,7 +62,7 @@ def put_seed(con: duckdb.DuckDBPyConnection, path: Path, seed: Contract) -> None
 
 
 def _rows(path: Path, seed: Contract) -> Iterator[Row]:
-    """The rows with their types, each with the number of its line."""
+    """The typed rows, each with its line number."""
     expected = [column.name for column in seed.columns]
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:

@@ -1,8 +1,7 @@
 """The staging view a stream gets when `sql/staging` has no file for it.
 
-One to one with `raw`: keys, texts, numbers, times; instants as naive UTC, enums with a readable label beside them,
-`is_deleted`; what the API says in one of two places is taken from either. So a new stream
-reaches its staging model without a new file.
+One to one with `raw`: keys, texts, numbers, times; instants as naive UTC, enums with a label, `is_deleted`. A field
+that the API has in several places is taken from the first that has a value. So a new stream needs no file here.
 """
 
 from __future__ import annotations
@@ -51,14 +50,14 @@ def history_name(stream: Stream) -> str:
 
 
 def history_sql(stream: Stream) -> str | None:
-    """The SELECT over a stream's versions, None where they are in `history` as staging has the current state.
+    """The SELECT over a stream's versions, None if `history` needs no change.
 
-    As `history`, but what the API says in one of several places is taken from each, by the same order as in staging.
+    As `history`, but fields that the API has in several places come from the first that has a value, as in staging.
     """
-    said = [f"        {_said(column)} as {ident(column.name)}" for column in stream.columns if column.also_in]
-    if not said:
+    filled = [f"        {_value(column)} as {ident(column.name)}" for column in stream.columns if column.also_in]
+    if not filled:
         return None
-    listed = ",\n".join(said)
+    listed = ",\n".join(filled)
     return (
         f"-- one row per version of a record of {stream.name}\n"
         f"with source as (\n    select * from history.{stream.name}\n),\n\n"
@@ -95,9 +94,9 @@ def _key_lines(stream: Stream) -> list[str]:
 def _lines(column: Column, *, key: bool = False) -> list[str]:
     name = ident(column.name)
     if column.type is Type.INSTANT:
-        return [f"    {_said(column)} at time zone 'UTC' as {name}"]
+        return [f"    {_value(column)} at time zone 'UTC' as {name}"]
     if column.also_in:
-        return [f"    {_said(column)} as {name}"]
+        return [f"    {_value(column)} as {name}"]
     if key and column.name == "email":
         return [f"    lower({name}) as {name}"]  # as in `_key`: the API's spelling varies between endpoints
     if not column.labels:
@@ -105,8 +104,8 @@ def _lines(column: Column, *, key: bool = False) -> list[str]:
     return [f"    {name}", f"    {label_of(name, column.labels)} as {ident(column.name + '_label')}"]
 
 
-def _said(column: Column) -> str:
-    """The column, or what another place says of the same where it is null; an empty text there says nothing."""
+def _value(column: Column) -> str:
+    """The column, or the first other place of the field with a value; an empty text is no value."""
     if not column.also_in:
         return ident(column.name)
     return f"coalesce({', '.join(_place(place, column.type) for place in (column.name, *column.also_in))})"

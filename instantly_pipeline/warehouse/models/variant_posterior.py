@@ -1,8 +1,8 @@
 """Which variant of a step is best: the Beta-Binomial posterior of reply rates, as an SQL function.
 
 `variant_posteriors(groups, sent, repliers)` takes the variants of one workspace as lists of equal length (`groups` says
-which are compared with each other) and gives a list with one struct a variant. `int_variant_posterior.sql` is the one
-model that calls it; its rows are a table, so nobody who reads the warehouse needs the function.
+which are compared with each other) and gives a list with one struct per variant. `int_variant_posterior.sql` is the one
+model that calls it; its rows are stored in a table, so readers of the warehouse do not need the function.
 
 The prior Beta(a, b) is fitted to all variants of the workspace by moments. Chance of being best, expected loss (the
 replies per e-mail given up by choosing this variant) and the interval are taken from draws whose seed is the group's
@@ -23,8 +23,8 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 DRAWS = 5_000
-# How many e-mails the prior may count for. Below, a variant's own few replies would rule; above, 100 e-mails of its own
-# would change nothing.
+# Bounds of the prior's weight in e-mails. Below, a few replies of a variant would dominate; above, 100 e-mails of its
+# own would change nothing.
 WEAKEST, STRONGEST = 20.0, 1000.0
 LEAST = 0.5  # below, the mean of a rate near zero would lie outside of its own interval
 RESULT = (
@@ -35,19 +35,19 @@ FIELDS = ("prior_a", "prior_b", "posterior_mean", "posterior_low", "posterior_hi
 
 
 def register(con: duckdb.DuckDBPyConnection) -> None:
-    """Make `variant_posteriors` known to a connection; it is not stored in the file."""
+    """Register `variant_posteriors` with a connection; it is not stored in the file."""
     if not con.execute("from duckdb_functions() where function_name = 'variant_posteriors'").fetchall():
         shapes: list[Any] = [con.type("VARCHAR[]"), con.type("BIGINT[]"), con.type("BIGINT[]")]
         con.create_function("variant_posteriors", variant_posteriors, shapes, con.type(RESULT))
 
 
 def source() -> str:
-    """This text: what is worked out by it depends on it."""
+    """The source of this module, since its results depend on it."""
     return Path(__file__).read_text(encoding="utf-8")
 
 
 def variant_posteriors(groups: Sequence[str], sent: Sequence[int], repliers: Sequence[int]) -> list[dict[str, Any]]:
-    """The posterior of each variant, in the order given. More replies than e-mails count as a reply to each."""
+    """The posterior of each variant, in the given order. More replies than e-mails count as one reply per e-mail."""
     n = np.asarray(sent, dtype=np.float64)
     x = np.minimum(np.asarray(repliers, dtype=np.float64), n)
     a, b = prior(x, n)
@@ -62,9 +62,9 @@ def variant_posteriors(groups: Sequence[str], sent: Sequence[int], repliers: Seq
 
 
 def prior(x: Floats, n: Floats) -> tuple[float, float]:
-    """a and b of the Beta prior that fits x of n best: the pooled rate, and as strong as the variants are alike.
+    """a and b of the Beta prior fitted to x of n: the pooled rate, stronger the more alike the variants are.
 
-    Moments of the beta-binomial: variance between variants beyond that of the draw itself means a weak prior.
+    By the moments of the beta-binomial: more variance between variants than binomial sampling gives a weaker prior.
     """
     total, k = float(n.sum()), len(n)
     mean = (float(x.sum()) + 0.5) / (total + 1)
@@ -80,7 +80,7 @@ def compared(group: str, a: Floats, b: Floats) -> list[tuple[float, ...]]:
     """Mean, 2.5 % and 97.5 % quantile, chance of being best and expected loss of each Beta(a, b) of a group."""
     rng = np.random.default_rng(zlib.crc32(group.encode()))
     draws = rng.beta(a, b, size=(DRAWS, len(a)))
-    arms = np.ascontiguousarray(draws.T)  # numpy goes through a column of many rows slowly
+    arms = np.ascontiguousarray(draws.T)  # numpy is slow along the columns of many rows
     best = arms.max(axis=0)[:, np.newaxis]
     ordered = np.sort(arms, axis=1)
     low, high = quantile(ordered, 0.025), quantile(ordered, 0.975)
@@ -90,7 +90,7 @@ def compared(group: str, a: Floats, b: Floats) -> list[tuple[float, ...]]:
 
 
 def quantile(ordered: Floats, share: float) -> Floats:
-    """Between the two draws that are next to it, of each sorted row; sorting takes a quarter of `np.quantile`."""
+    """The quantile of each sorted row, by linear interpolation; a quarter of the time of `np.quantile`."""
     before, part = divmod(share * (ordered.shape[1] - 1), 1)
     low, high = ordered[:, int(before)], ordered[:, int(before) + 1]
     found: Floats = low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part)
