@@ -70,43 +70,34 @@ counted as (
         campaign_id,
         cohort_week,
         contacted_in as weeks_since,
-        contacted_in,
-        null as replied_in,
-        null as positive_in
+        contacted_in
     from moments
     where contacted_in is not null
-    union all
+    union all by name
     select
         workspace_id,
         campaign_id,
         cohort_week,
-        replied_in,
-        null,
-        replied_in,
-        null
+        replied_in as weeks_since,
+        replied_in
     from moments
     where replied_in is not null
-    union all
+    union all by name
     select
         workspace_id,
         campaign_id,
         cohort_week,
-        positive_in,
-        null,
-        null,
+        positive_in as weeks_since,
         positive_in
     from moments
     where positive_in is not null
-    union all
+    union all by name
     -- every cohort has a row for its first week
     select
         workspace_id,
         campaign_id,
         cohort_week,
-        0,
-        null,
-        null,
-        null
+        0 as weeks_since
     from cohorts
 ),
 
