@@ -10,7 +10,8 @@ with versions as (
         lt_interest_status as interest,
         last_contacted_from as mailbox,
         -- later e-mails of a subsequence are no step of the campaign
-        try_cast(json_text(status_summary_subseq, '$.timestampExecuted') as timestamptz) as subsequence_at,
+        try_cast(json_text(status_summary_subseq, '$.timestampExecuted') as timestamptz) at time zone 'UTC'
+            as subsequence_at,
         case when subsequence_at is null or last_step_timestamp_executed >= subsequence_at then last_step_id end
             as last_step_id,
         email_opened_step,
@@ -22,12 +23,12 @@ with versions as (
         coalesce(email_open_count, 0) as opens,
         coalesce(email_reply_count, 0) as replies,
         coalesce(email_click_count, 0) as clicks,
-        timestamp_last_contact at time zone 'UTC' as contacted_at,
-        timestamp_last_open at time zone 'UTC' as opened_at,
-        timestamp_last_reply at time zone 'UTC' as replied_at,
-        timestamp_last_click at time zone 'UTC' as clicked_at,
-        timestamp_last_interest_change at time zone 'UTC' as interest_at,
-        _valid_from at time zone 'UTC' as seen_at
+        timestamp_last_contact as contacted_at,
+        timestamp_last_open as opened_at,
+        timestamp_last_reply as replied_at,
+        timestamp_last_click as clicked_at,
+        timestamp_last_interest_change as interest_at,
+        valid_from as seen_at
     from staging.stg_leads_history
     where _op = 'upsert'
 ),

@@ -50,18 +50,22 @@ def history_name(stream: Stream) -> str:
 
 
 def history_sql(stream: Stream) -> str | None:
-    """The SELECT over a stream's versions, None if `history` needs no change.
+    """The SELECT over a stream's versions, None if none of its fields has several places in the API.
 
-    As `history`, but fields that the API has in several places come from the first that has a value, as in staging.
+    As `history`, but with instants as naive UTC, and such fields from the first place that has a value, as in staging.
     """
-    filled = [f"        {_value(column)} as {ident(column.name)}" for column in stream.columns if column.also_in]
-    if not filled:
+    if not any(column.also_in for column in stream.columns):
         return None
-    listed = ",\n".join(filled)
+    replaced = [c for c in stream.columns if c.also_in or c.type is Type.INSTANT]
+    listed = ",\n".join(f"        {_naive(column)} as {ident(column.name)}" for column in replaced)
     return (
         f"-- one row per version of a record of {stream.name}\n"
         f"with source as (\n    select * from history.{stream.name}\n),\n\n"
-        f"filled as (\n    select * replace (\n{listed}\n    )\n    from source\n)\n\nselect * from filled\n"
+        "renamed as (\n    select\n"
+        f"        * exclude (_valid_from, _valid_to) replace (\n{_indented(listed)}\n        ),\n"
+        "        _valid_from at time zone 'UTC' as valid_from,\n"
+        "        _valid_to at time zone 'UTC' as valid_to\n"
+        "    from source\n)\n\nselect * from renamed\n"
     )
 
 
@@ -93,15 +97,18 @@ def _key_lines(stream: Stream) -> list[str]:
 
 def _lines(column: Column, *, key: bool = False) -> list[str]:
     name = ident(column.name)
-    if column.type is Type.INSTANT:
-        return [f"    {_value(column)} at time zone 'UTC' as {name}"]
-    if column.also_in:
-        return [f"    {_value(column)} as {name}"]
+    if column.also_in or column.type is Type.INSTANT:
+        return [f"    {_naive(column)} as {name}"]
     if key and column.name == "email":
         return [f"    lower({name}) as {name}"]  # as in `_key`: the API's spelling varies between endpoints
     if not column.labels:
         return [f"    {name}"]
     return [f"    {name}", f"    {label_of(name, column.labels)} as {ident(column.name + '_label')}"]
+
+
+def _naive(column: Column) -> str:
+    """The value of a column, an instant as naive UTC."""
+    return _value(column) + (" at time zone 'UTC'" if column.type is Type.INSTANT else "")
 
 
 def _value(column: Column) -> str:
