@@ -31,7 +31,7 @@ from instantly_pipeline.lake.lock import writing
 from instantly_pipeline.settings import Settings
 from instantly_pipeline.sync.results import Request, SyncReport
 from instantly_pipeline.visible import visible
-from instantly_pipeline.warehouse.published.published_file import query
+from instantly_pipeline.warehouse.published.query import query
 from instantly_sandbox.server import RunningSandbox, SandboxConfig, spawned
 
 if TYPE_CHECKING:

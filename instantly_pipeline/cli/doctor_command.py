@@ -19,7 +19,7 @@ from instantly_pipeline.errors import PipelineError, UsageError
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.settings import Settings, dagster_home, load, other_dagster_home
 from instantly_pipeline.visible import visible
-from instantly_pipeline.warehouse.published.published_file import status
+from instantly_pipeline.warehouse.published.status import status
 
 
 def doctor_command(*, as_json: bool) -> int:

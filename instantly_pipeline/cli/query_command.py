@@ -25,7 +25,7 @@ from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.lock import writing
 from instantly_pipeline.settings import load
 from instantly_pipeline.visible import visible_json
-from instantly_pipeline.warehouse.published.published_file import QueryResult, asked, query
+from instantly_pipeline.warehouse.published.query import QueryResult, asked, query
 
 Row = tuple[Any, ...]
 TABLE_ROWS = 100  # a longer one is no longer read

@@ -11,7 +11,7 @@ from instantly_pipeline.cli.published import published_file
 from instantly_pipeline.cli.summary import shown
 from instantly_pipeline.cli.text import age, megabytes, table, write_json
 from instantly_pipeline.visible import visible
-from instantly_pipeline.warehouse.published.published_file import Compared, RunStatus, Status, StreamStatus, status
+from instantly_pipeline.warehouse.published.status import Compared, RunStatus, Status, StreamStatus, status
 
 
 def status_command(*, as_json: bool) -> int:

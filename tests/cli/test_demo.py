@@ -15,7 +15,7 @@ import pytest
 
 from instantly_pipeline.cli.demo_command import DAYS_BETWEEN, demo_command, demo_world
 from instantly_pipeline.cli.failures import run_safely
-from instantly_pipeline.warehouse.published.published_file import query
+from instantly_pipeline.warehouse.published.query import query
 from instantly_sandbox.server import running
 from tests.orchestration.pipeline import make_home
 

@@ -248,7 +248,7 @@ from instantly_pipeline.cli.failures import run_safely
 from instantly_pipeline.cli.quick import leave
 from instantly_pipeline.cli.signals import listen
 from instantly_pipeline.warehouse.db.build_file import open_build
-from instantly_pipeline.warehouse.db.parallel import side_by_side
+from instantly_pipeline.warehouse.db.parallel import run_parallel
 folder, how, sql = Path(sys.argv[1]), *sys.argv[2:]
 
 @click.command()
@@ -258,7 +258,7 @@ def work():
     if how == "alone":
         con.execute(sql)
     else:
-        side_by_side(con, {"a": (), "b": ()}, lambda hand, _: hand.execute(sql))
+        run_parallel(con, {"a": (), "b": ()}, lambda hand, _: hand.execute(sql))
 
 listen()
 leave(run_safely(work, []))

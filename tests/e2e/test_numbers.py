@@ -12,7 +12,7 @@ import pytest
 from instantly_pipeline.sync.engine import World
 from instantly_pipeline.sync.results import Request
 from instantly_pipeline.warehouse.published.export import export
-from instantly_pipeline.warehouse.published.published_file import query
+from instantly_pipeline.warehouse.published.query import query
 from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, bench
 from tests.warehouse.lakehelp import begin_with_tables

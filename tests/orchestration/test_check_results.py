@@ -11,7 +11,7 @@ from instantly_pipeline.orchestration.assets.check_results import complete_resul
 from instantly_pipeline.orchestration.assets.stream_results import read_check, read_metadata
 from instantly_pipeline.sync.results import Outcome, StreamResult, SyncReport, WorkspaceResult
 from instantly_pipeline.warehouse.checks.checks import CheckResult
-from instantly_pipeline.warehouse.published.published_file import StreamStatus
+from instantly_pipeline.warehouse.published.status import StreamStatus
 
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from instantly_pipeline.sync.results import Request
-from instantly_pipeline.warehouse.published.published_file import query
+from instantly_pipeline.warehouse.published.query import query
 from tests.orchestration.pipeline import Pipeline, failed_checks, run_of
 
 pytestmark = pytest.mark.whole

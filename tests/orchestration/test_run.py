@@ -16,7 +16,7 @@ from instantly_pipeline.orchestration.run import RunReport, run_sync
 from instantly_pipeline.orchestration.sql import SQL_DIR
 from instantly_pipeline.orchestration.state import Overrides
 from instantly_pipeline.sync.results import Request
-from instantly_pipeline.warehouse.published.published_file import query
+from instantly_pipeline.warehouse.published.query import query
 from tests.orchestration.pipeline import (
     LEADS,
     Pipeline,

@@ -24,7 +24,8 @@ from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.lock import writing
 from instantly_pipeline.lake.logs import LOGS
 from instantly_pipeline.warehouse.publish.publish import PublishResult, open_folders
-from instantly_pipeline.warehouse.published.published_file import query, status
+from instantly_pipeline.warehouse.published.query import query
+from instantly_pipeline.warehouse.published.status import status
 from tests.warehouse.lakehelp import LakeWriter, Opener, at, tiny_stream
 
 pytestmark = pytest.mark.whole

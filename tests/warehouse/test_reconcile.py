@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from instantly_pipeline.streams.registry import all_streams
-from instantly_pipeline.warehouse.published.published_file import status
+from instantly_pipeline.warehouse.published.status import status
 from instantly_pipeline.warehouse.warehouse import Warehouse
 from tests.warehouse import world
 from tests.warehouse.lakehelp import LakeWriter, Opener, at

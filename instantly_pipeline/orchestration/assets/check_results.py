@@ -13,7 +13,7 @@ from instantly_pipeline.orchestration.assets.specs import LATE
 from instantly_pipeline.orchestration.assets.stream_results import FINE
 from instantly_pipeline.visible import visible
 from instantly_pipeline.warehouse.checks.checks import CheckResult
-from instantly_pipeline.warehouse.published.published_file import StreamStatus
+from instantly_pipeline.warehouse.published.status import StreamStatus
 
 _MOST_SHOWN = 5  # queries for failing rows
 _TEXTS, _NUMBERS = ("workspace", "stream", "outcome", "last_read_in_full"), ("rows", "held_deletes")

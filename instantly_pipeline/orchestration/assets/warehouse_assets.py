@@ -37,7 +37,7 @@ from instantly_pipeline.warehouse.checks.checks import CheckResult
 from instantly_pipeline.warehouse.models.catalog import Model
 from instantly_pipeline.warehouse.models.runner import ModelResult
 from instantly_pipeline.warehouse.publish.publish import PublishResult, refuse_if_failed
-from instantly_pipeline.warehouse.published.published_file import status
+from instantly_pipeline.warehouse.published.status import status
 
 Made = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
 

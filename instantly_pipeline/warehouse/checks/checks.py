@@ -20,8 +20,8 @@ from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.warehouse.checks.emptied import Emptiness, look_for_emptied
 from instantly_pipeline.warehouse.db.build_file import refused_by_machine
 from instantly_pipeline.warehouse.db.build_state import note_passed, passed_before
-from instantly_pipeline.warehouse.db.fingerprints import Contents
-from instantly_pipeline.warehouse.db.parallel import side_by_side
+from instantly_pipeline.warehouse.db.fingerprints import Fingerprints
+from instantly_pipeline.warehouse.db.parallel import run_parallel
 from instantly_pipeline.warehouse.db.sql_text import columns, digest, first, ident, text
 from instantly_pipeline.warehouse.models.catalog import Model
 from instantly_pipeline.warehouse.models.contracts import Check, Contract, read_contracts
@@ -78,13 +78,13 @@ def run_checks(
     """
     macros = macros_text(sql_dir)
     about = Definitions(con, models, macros)
-    passed = Passed(con, about, Contents(con, keys_of(models)), macros)
+    passed = Passed(con, about, Fingerprints(con, keys_of(models)), macros)
     questions = [
         *stream_questions(streams),
         *(q for model in models.values() for q in model_questions(model)),
         *_singular(sql_dir),
     ]
-    results = list(side_by_side(con, dict.fromkeys(questions, ()), passed.result).values())
+    results = list(run_parallel(con, dict.fromkeys(questions, ()), passed.result).values())
     passed.save()
     results += [_shape(con, model) for model in models.values() if model.path is not None and model.columns]
     if layout is not None:
@@ -95,7 +95,7 @@ def run_checks(
 class Passed:
     """Answers that need no question: it was asked of the same contents before, and no row broke the promise."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, about: Definitions, contents: Contents, macros: str) -> None:
+    def __init__(self, con: duckdb.DuckDBPyConnection, about: Definitions, contents: Fingerprints, macros: str) -> None:
         self._con = con
         self._about = about
         self._contents = contents

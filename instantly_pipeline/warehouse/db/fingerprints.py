@@ -26,7 +26,7 @@ def forget(con: duckdb.DuckDBPyConnection, table: str, column: str | None = None
     con.execute(f'delete from _build.fingerprints where "table" = ?{only}', chosen)
 
 
-class Contents:
+class Fingerprints:
     """The fingerprints of tables whose rows are told apart by the columns in `keys`; of other tables as a whole.
 
     Threads may ask for them; `con` is then used by this object alone.

@@ -22,7 +22,7 @@ Connection = duckdb.DuckDBPyConnection
 MOST = 4  # more would only take memory from each other
 
 
-def side_by_side(
+def run_parallel(
     con: Connection,
     needs: Mapping[K, Collection[K]],
     work: Callable[[Connection, K], T],
@@ -39,29 +39,29 @@ def side_by_side(
     results: dict[K, T] = {}
     ready: list[K] = []
     running: dict[Future[T], tuple[K, Connection]] = {}
-    hands = _hands(con, len(needs))
-    free = list(hands)
-    pool = ThreadPoolExecutor(max_workers=len(hands), thread_name_prefix="duckdb")
+    cursors = _cursors(con, len(needs))
+    free = list(cursors)
+    pool = ThreadPoolExecutor(max_workers=len(cursors), thread_name_prefix="duckdb")
     try:
         while order.is_active():
             ready = sorted([*ready, *order.get_ready()], key=place.__getitem__)
             while ready and free:
-                name, hand = ready.pop(0), free.pop()
+                name, cursor = ready.pop(0), free.pop()
                 begun(name)
-                running[pool.submit(work, hand, name)] = (name, hand)
+                running[pool.submit(work, cursor, name)] = (name, cursor)
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                name, hand = running.pop(future)
-                free.append(hand)
+                name, cursor = running.pop(future)
+                free.append(cursor)
                 with _noted(name):
                     results[name] = future.result()
                 order.done(name)
     except BaseException:
-        _end(running, [con, *hands])
+        _end(running, [con, *cursors])
         raise
     finally:
         pool.shutdown()
-        for hand in hands:
-            hand.close()
+        for cursor in cursors:
+            cursor.close()
     return {name: results[name] for name in needs}
 
 
@@ -75,23 +75,23 @@ def _noted(name: Hashable) -> Iterator[None]:
         raise
 
 
-def _end(running: Collection[Future[T]], hands: Sequence[Connection]) -> None:
+def _end(running: Collection[Future[T]], cursors: Sequence[Connection]) -> None:
     """Interrupt what is under way on any of these connections until nothing is: between two statements none hears it.
 
     A second Ctrl-C changes nothing: only what has ended leaves the file to others.
     """
     while wait(running, timeout=0).not_done:
         with suppress(BaseException):
-            for hand in hands:
-                hand.interrupt()
+            for cursor in cursors:
+                cursor.interrupt()
             wait(running, timeout=0.1)
 
 
-def _hands(con: Connection, at_most: int) -> list[Connection]:
+def _cursors(con: Connection, at_most: int) -> list[Connection]:
     """Connections like `con`, as many as DuckDB has threads; a new one knows neither its database nor its time zone."""
     asked = "select current_setting('threads'), current_database(), current_setting('TimeZone')"
     threads, database, zone = con.execute(asked).fetchall()[0]
-    hands = [con.cursor() for _ in range(max(1, min(int(threads), MOST, at_most)))]
-    for hand in hands:
-        hand.execute(f"use {ident(database)}; set TimeZone = {text(zone)}")
-    return hands
+    cursors = [con.cursor() for _ in range(max(1, min(int(threads), MOST, at_most)))]
+    for cursor in cursors:
+        cursor.execute(f"use {ident(database)}; set TimeZone = {text(zone)}")
+    return cursors

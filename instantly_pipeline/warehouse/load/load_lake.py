@@ -14,11 +14,11 @@ from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.warehouse.db.build_state import fact, facts, forget_facts, note_fact
 from instantly_pipeline.warehouse.db.fingerprints import forget
-from instantly_pipeline.warehouse.db.parallel import side_by_side
+from instantly_pipeline.warehouse.db.parallel import run_parallel
 from instantly_pipeline.warehouse.db.sql_text import first, ident, instant
 from instantly_pipeline.warehouse.load.fold import count_rows, fold
 from instantly_pipeline.warehouse.load.load_stream import Known, LoadResult, StreamLoader, make_tables
-from instantly_pipeline.warehouse.load.loaded_files import CHANGES, META, Covered, Seen, broken_file, look
+from instantly_pipeline.warehouse.load.loaded_files import CHANGES, META, LoadedFiles, Seen, broken_file, look
 from instantly_pipeline.warehouse.load.logs import (
     CLOCKS,
     LOADED_LOGS,
@@ -93,21 +93,21 @@ def load_lake(
     with _transaction(con):
         make_logs(con)
         _forget_other_time(con, "" if as_of is None else as_of.fact)
-    covered = Covered(con)
+    loaded_files = LoadedFiles(con)
     logs = {name: look(layout.files(layout.meta, name)) for name in LOADED_LOGS}
     changes = {name: look(layout.files(layout.changes, name)) for name in streams}
-    in_logs = {name: covered.difference(META, name, seen) for name, seen in logs.items()}
-    found = [covered.difference(CHANGES, name, seen) for name, seen in changes.items()]
+    in_logs = {name: loaded_files.difference(META, name, seen) for name, seen in logs.items()}
+    found = [loaded_files.difference(CHANGES, name, seen) for name, seen in changes.items()]
     if any(difference.lost for difference in (*in_logs.values(), *found)):
         raise ErasedError
     made = _without_tables(con, streams)
     due = [_TABLES] if made else []
     due += [name for name in sorted(logs, key=lambda name: -len(logs[name])) if not in_logs[name].nothing]
-    side_by_side(
+    run_parallel(
         con,
         dict.fromkeys(due, ()),
-        lambda hand, name: (
-            _make_tables(hand, made) if name == _TABLES else _load_log(hand, name, logs[name], covered, as_of)
+        lambda cursor, name: (
+            _make_tables(cursor, made) if name == _TABLES else _load_log(cursor, name, logs[name], loaded_files, as_of)
         ),
     )
     if made or due:
@@ -115,11 +115,18 @@ def load_lake(
             correct_instants(con)
     known = Known(facts(con), _last_run(con))
     unread = {row[0] for row in con.execute("select distinct stream from log.verified where not applied").fetchall()}
-    results = side_by_side(
+    results = run_parallel(
         con,
         dict.fromkeys(sorted(streams, key=lambda name: -sum(one.bytes for one in changes[name])), ()),
-        lambda hand, name: _load_stream(
-            hand, streams[name], changes[name], covered, as_of, known, made=name in made, ranges_waiting=name in unread
+        lambda cursor, name: _load_stream(
+            cursor,
+            streams[name],
+            changes[name],
+            loaded_files,
+            as_of,
+            known,
+            made=name in made,
+            ranges_waiting=name in unread,
         ),
     )
     with _transaction(con):
@@ -171,24 +178,24 @@ def _make_tables(con: duckdb.DuckDBPyConnection, streams: Mapping[str, Stream]) 
 
 
 def _load_log(
-    con: duckdb.DuckDBPyConnection, name: str, seen: Sequence[Seen], covered: Covered, as_of: AsOf | None
+    con: duckdb.DuckDBPyConnection, name: str, seen: Sequence[Seen], loaded_files: LoadedFiles, as_of: AsOf | None
 ) -> None:
     with _readable(seen), _transaction(con):
-        load_log(con, name, seen, covered, None if as_of is None else as_of.run_id)
+        load_log(con, name, seen, loaded_files, None if as_of is None else as_of.run_id)
 
 
 def _load_stream(
     con: duckdb.DuckDBPyConnection,
     stream: Stream,
     seen: Sequence[Seen],
-    covered: Covered,
+    loaded_files: LoadedFiles,
     as_of: AsOf | None,
     known: Known,
     *,
     made: bool,
     ranges_waiting: bool,
 ) -> LoadResult:
-    loader = StreamLoader(con, stream, covered, None if as_of is None else as_of.limits, known, made=made)
+    loader = StreamLoader(con, stream, loaded_files, None if as_of is None else as_of.limits, known, made=made)
     added = 0
     if ranges_waiting or not loader.is_current(seen):
         with _readable(seen), _transaction(con):

@@ -19,7 +19,7 @@ from instantly_pipeline.warehouse.db.build_state import note_fact
 from instantly_pipeline.warehouse.db.sql_text import ident
 from instantly_pipeline.warehouse.db.tables import create, describe, history_table, raw_table
 from instantly_pipeline.warehouse.load.incoming import read_incoming
-from instantly_pipeline.warehouse.load.loaded_files import CHANGES, Covered, Reach, Seen
+from instantly_pipeline.warehouse.load.loaded_files import CHANGES, LoadedFiles, Reach, Seen
 from instantly_pipeline.warehouse.load.verified_at import note_applied, raise_verified
 from instantly_pipeline.warehouse.load.versions import add_versions, put_current, touched_keys
 
@@ -68,7 +68,7 @@ class StreamLoader:
         self,
         con: duckdb.DuckDBPyConnection,
         stream: Stream,
-        covered: Covered,
+        loaded_files: LoadedFiles,
         limits: Mapping[str, datetime] | None,
         known: Known,
         *,
@@ -76,7 +76,7 @@ class StreamLoader:
     ) -> None:
         self._con = con
         self._stream = stream
-        self._covered = covered
+        self._loaded_files = loaded_files
         self._limits = limits
         self._known = known
         self._made = made
@@ -88,7 +88,7 @@ class StreamLoader:
     def load(self, seen: Sequence[Seen]) -> int:
         """Bring the tables in step with `seen`, all files of the stream; the number of versions added."""
         con, name = self._con, self._stream.name
-        found = self._covered.difference(CHANGES, name, seen)
+        found = self._loaded_files.difference(CHANGES, name, seen)
         whole = not self._same_shape() or found.stale
         parts, reach = read_incoming(con, seen if whole else found.fresh, self._limits)
         if not whole and parts and self._late(found.fresh, reach):
@@ -106,13 +106,13 @@ class StreamLoader:
         note_fact(con, f"clock {name}", self._known.last_run)
         self.changed = self.remade or (bool(parts) and touched_keys(con) > 0)
         if not whole:
-            self._covered.join(con, CHANGES, name, found.joined)
-        self._covered.note(con, CHANGES, name, seen if whole else found.fresh, reach)
+            self._loaded_files.join(con, CHANGES, name, found.joined)
+        self._loaded_files.note(con, CHANGES, name, seen if whole else found.fresh, reach)
         return added
 
     def is_current(self, seen: Sequence[Seen]) -> bool:
         """True where the tables are in step with `seen`, all files of the stream."""
-        if not self._same_shape() or not self._covered.difference(CHANGES, self._stream.name, seen).nothing:
+        if not self._same_shape() or not self._loaded_files.difference(CHANGES, self._stream.name, seen).nothing:
             return False
         latest = f"(select max(_verified_at) from {self._raw})"
         ahead = f"select {latest} > min(started_at) from log.clocks where run_id > ?"
@@ -134,7 +134,7 @@ class StreamLoader:
 
     def _remake(self) -> None:
         self.remade = True
-        self._covered.forget(self._con, CHANGES, self._stream.name)
+        self._loaded_files.forget(self._con, CHANGES, self._stream.name)
         if not self._made:
             make_tables(self._con, self._stream)
         note_fact(self._con, f"stream {self._stream.name}", signature(self._stream))

@@ -72,7 +72,7 @@ def look(files: Iterable[LakeFile]) -> tuple[Seen, ...]:
     return tuple(seen)
 
 
-class Covered:
+class LoadedFiles:
     """`meta.loaded_files`, read once and kept in step. Threads may share it, each with tables of its own."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection) -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from instantly_pipeline.lake.logs import EARLIER_NAMES, LOGS
 from instantly_pipeline.warehouse.db.sql_text import columns, ident, path_list, text
 from instantly_pipeline.warehouse.load.fold import forget_fold
-from instantly_pipeline.warehouse.load.loaded_files import META, Covered, Reach, Seen
+from instantly_pipeline.warehouse.load.loaded_files import META, LoadedFiles, Reach, Seen
 
 LOADED_LOGS = tuple(name for name in LOGS if name != "rejected")
 
@@ -38,21 +38,21 @@ def make_logs(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def load_log(
-    con: duckdb.DuckDBPyConnection, name: str, seen: Sequence[Seen], covered: Covered, upto: str | None
+    con: duckdb.DuckDBPyConnection, name: str, seen: Sequence[Seen], loaded_files: LoadedFiles, upto: str | None
 ) -> None:
     """Bring `log.<name>` in step with `seen`, all its files; of runs up to the one with the id `upto`."""
-    found = covered.difference(META, name, seen)
+    found = loaded_files.difference(META, name, seen)
     if not found.stale:
-        covered.join(con, META, name, found.joined)
+        loaded_files.join(con, META, name, found.joined)
         if not found.fresh:
             return
     if found.stale:
-        covered.forget(con, META, name)
+        loaded_files.forget(con, META, name)
         con.execute(f"delete from log.{ident(name)}")
     taken = seen if found.stale else found.fresh
     if taken:
         _add(con, name, taken, upto)
-    covered.note(con, META, name, taken, dict[str, Reach]())
+    loaded_files.note(con, META, name, taken, dict[str, Reach]())
     forget_fold(con, name)  # a kill may come before it is folded
 
 

@@ -17,8 +17,8 @@ import duckdb
 from instantly_pipeline.errors import ModelError
 from instantly_pipeline.warehouse.db.build_file import refused_by_machine
 from instantly_pipeline.warehouse.db.build_state import Made, made_before, note_made
-from instantly_pipeline.warehouse.db.fingerprints import Contents
-from instantly_pipeline.warehouse.db.parallel import side_by_side
+from instantly_pipeline.warehouse.db.fingerprints import Fingerprints
+from instantly_pipeline.warehouse.db.parallel import run_parallel
 from instantly_pipeline.warehouse.db.sql_text import digest, ident
 from instantly_pipeline.warehouse.db.tables import comment
 from instantly_pipeline.warehouse.models import variant_posterior
@@ -56,7 +56,7 @@ def run_models(
     chosen = dict(models) if names is None else with_needs(models, names)
     macros = macros_text(sql_dir)
     before = made_before(con)
-    contents = Contents(con, keys_of(models))
+    contents = Fingerprints(con, keys_of(models))
     _macros(con, sql_dir, macros, before)
     variant_posterior.register(con)
     for seed in read_seeds(sql_dir).values():
@@ -66,7 +66,7 @@ def run_models(
     texts = Definitions(con, models, f"{macros} -- {digest(variant_posterior.source())}")
     with closing(Planner(lambda planner: _functions(planner, macros))) as planner:
         maker = _Maker(con, texts, contents, before, planner)
-        results = side_by_side(con, _needs(chosen), lambda hand, name: maker.make(hand, chosen[name]), on_model)
+        results = run_parallel(con, _needs(chosen), lambda cursor, name: maker.make(cursor, chosen[name]), on_model)
     contents.save()
     return results
 
@@ -119,7 +119,7 @@ from duckdb_functions() where not internal and function_type in ('macro', 'table
 
 
 def _seed(
-    con: duckdb.DuckDBPyConnection, path: Path, seed: Contract, before: Mapping[str, Made], contents: Contents
+    con: duckdb.DuckDBPyConnection, path: Path, seed: Contract, before: Mapping[str, Made], contents: Fingerprints
 ) -> None:
     name = f"seeds.{seed.name}"
     definition = digest(duckdb.__version__, path.read_bytes().hex(), repr(seed))
@@ -162,7 +162,7 @@ class _Maker:
         self,
         con: duckdb.DuckDBPyConnection,
         texts: Definitions,
-        contents: Contents,
+        contents: Fingerprints,
         before: Mapping[str, Made],
         planner: Planner,
     ) -> None:

@@ -28,8 +28,8 @@ from instantly_pipeline.lake.permissions import make_folder, refuse_links, set_m
 from instantly_pipeline.warehouse.checks.checks import CheckResult
 from instantly_pipeline.warehouse.checks.emptied import mart_file
 from instantly_pipeline.warehouse.db.build_file import drop_build_state
-from instantly_pipeline.warehouse.db.fingerprints import Contents
-from instantly_pipeline.warehouse.db.parallel import side_by_side
+from instantly_pipeline.warehouse.db.fingerprints import Fingerprints
+from instantly_pipeline.warehouse.db.parallel import run_parallel
 from instantly_pipeline.warehouse.db.sql_text import ident, text
 from instantly_pipeline.warehouse.load.fold import fold_one
 from instantly_pipeline.warehouse.load.loaded_files import CHANGES
@@ -137,17 +137,17 @@ def write_parquet(
     What to rename, and by place all files there are to be, with their table and its rows. StorageError where the disk
     does not take them. After any error nothing is left beside.
     """
-    contents = Contents(con, {})
+    contents = Fingerprints(con, {})
     places = {table: _parquet_place(layout, table) for table in tables}
     refuse_links(*places.values())
     stamps = {table: contents.stamp(table) for table in places}
     rows = {table: _rows_if_current(place, stamps[table]) for table, place in places.items()}
     pairs = {table: _Pair(_beside(places[table]), places[table]) for table, found in rows.items() if found is None}
     try:
-        written = side_by_side(
+        written = run_parallel(
             con,
             dict.fromkeys(pairs, ()),
-            lambda hand, table: _write_table(hand, table, pairs[table].beside, stamps[table]),
+            lambda cursor, table: _write_table(cursor, table, pairs[table].beside, stamps[table]),
         )
     except BaseException as error:
         discard(pairs.values())

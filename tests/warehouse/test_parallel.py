@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from instantly_pipeline.warehouse.db.parallel import Connection, side_by_side
+from instantly_pipeline.warehouse.db.parallel import Connection, run_parallel
 
 LONG = "select count(*) from range(1_000_000_000_000) r where hash(range) = 1"  # hours, if nobody ends it
 
@@ -29,7 +29,7 @@ def test_each_is_done_after_those_it_needs_and_told_in_the_order_asked(con: Conn
         hand.execute(f"create table {name} as select '{name}' as name {'from a, b' if name == 'c' else ''}")
         return name.upper()
 
-    assert list(side_by_side(con, {"c": ["a", "b"], "a": [], "b": ["a"]}, work).items()) == [
+    assert list(run_parallel(con, {"c": ["a", "b"], "a": [], "b": ["a"]}, work).items()) == [
         ("c", "C"),
         ("a", "A"),
         ("b", "B"),
@@ -42,7 +42,7 @@ def test_an_error_says_at_which_of_them_it_was_raised(con: Connection) -> None:
         hand.execute(f"select {name}")
 
     with pytest.raises(duckdb.BinderException) as caught:
-        side_by_side(con, {"nothing": ()}, work)
+        run_parallel(con, {"nothing": ()}, work)
     assert caught.value.__notes__ == ["nothing"]
 
 
@@ -53,12 +53,12 @@ def test_two_are_under_way_at_once_on_connections_like_the_first(con: Connection
         both.wait()
         return hand.execute("select current_database(), current_setting('TimeZone')").fetchall()
 
-    assert side_by_side(con, {"a": (), "b": ()}, work) == {key: [("some", "Asia/Tokyo")] for key in "ab"}
+    assert run_parallel(con, {"a": (), "b": ()}, work) == {key: [("some", "Asia/Tokyo")] for key in "ab"}
 
 
 def test_the_caller_hears_each_name_in_its_own_thread(con: Connection) -> None:
     heard: list[tuple[str, int]] = []
-    side_by_side(
+    run_parallel(
         con, {"a": (), "b": ["a"]}, lambda _, name: name, lambda name: heard.append((name, threading.get_ident()))
     )
     assert heard == [("a", threading.get_ident()), ("b", threading.get_ident())]
@@ -81,7 +81,7 @@ def goes_wrong_beside_long_work(on: Connection | None = None) -> Callable[[Conne
 def test_an_error_ends_what_runs_beside_and_nothing_more_is_begun(con: Connection) -> None:
     begun: list[str] = []
     with pytest.raises(duckdb.CatalogException, match="nowhere"):
-        side_by_side(con, {"long": (), "wrong": (), "later": ()}, goes_wrong_beside_long_work(), begun.append)
+        run_parallel(con, {"long": (), "wrong": (), "later": ()}, goes_wrong_beside_long_work(), begun.append)
     assert begun == ["long", "wrong"]
     assert con.execute("select 1").fetchall() == [(1,)]
 
@@ -89,7 +89,7 @@ def test_an_error_ends_what_runs_beside_and_nothing_more_is_begun(con: Connectio
 def test_an_error_also_ends_what_the_work_does_on_the_first_connection(con: Connection) -> None:
     """Fingerprints are taken on it. Ctrl-C would wait for one of five million rows."""
     with pytest.raises(duckdb.CatalogException, match="nowhere"):
-        side_by_side(con, {"long": (), "wrong": ()}, goes_wrong_beside_long_work(on=con))
+        run_parallel(con, {"long": (), "wrong": ()}, goes_wrong_beside_long_work(on=con))
     assert con.execute("select 1").fetchall() == [(1,)]
 
 
@@ -107,5 +107,5 @@ def test_what_begins_after_a_second_ctrl_c_is_ended_too(con: Connection) -> None
         hand.execute(LONG).fetchall()
 
     with pytest.raises(KeyboardInterrupt):
-        side_by_side(con, {"long": (), "stop": ()}, work)
+        run_parallel(con, {"long": (), "stop": ()}, work)
     assert con.execute("select 1").fetchall() == [(1,)]
