@@ -181,7 +181,7 @@ class Warehouse:
             return reconcile(self.connection, run_id=run_id, now=now)
 
     def run_checks(self, *, accepted: Collection[str] = ()) -> list[CheckResult]:
-        """Ask every check; the answers also decide whether `publish` goes on.
+        """Run every check; the results also decide whether `publish` goes on.
 
         Of the streams in `accepted` the user has said that what is gone may go.
         """
@@ -193,7 +193,7 @@ class Warehouse:
     def publish(self, *, run_id: str, now: datetime, to: Path | None = None) -> PublishResult:
         """Put what the build file holds where readers open it, and close the build file.
 
-        Asks the checks first unless `run_checks` did since the models were made. With `to` (a rebuild as of a time)
+        Runs the checks first unless `run_checks` did since the models were made. With `to` (a rebuild as of a time)
         only the database is written, to that path. PublishRefused and StorageError leave the last published files.
         """
         checked = self._checked if self._checked is not None else self.run_checks()

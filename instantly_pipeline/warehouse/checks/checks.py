@@ -1,4 +1,4 @@
-"""Checks: promises of the contracts, and the questions of `sql/checks`, asked of the build file.
+"""Checks: promises of the contracts, and those of `sql/checks`, run on the build file.
 
 Every check is one SELECT that returns the rows that break the promise. Blocking ones keep a file from being published,
 warnings are reported. No message holds a value from a row.
@@ -7,26 +7,24 @@ warnings are reported. No message holds a value from a row.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
 from instantly_pipeline.errors import ModelError
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.streams.model import Stream
+from instantly_pipeline.warehouse.checks.check_queries import CheckQuery, checks_of_files, model_checks, stream_checks
 from instantly_pipeline.warehouse.checks.emptied import Emptiness, look_for_emptied
 from instantly_pipeline.warehouse.db.build_file import refused_by_machine
 from instantly_pipeline.warehouse.db.build_state import note_passed, passed_before
 from instantly_pipeline.warehouse.db.fingerprints import Fingerprints
 from instantly_pipeline.warehouse.db.parallel import run_parallel
-from instantly_pipeline.warehouse.db.sql_text import columns, digest, first, ident, text
+from instantly_pipeline.warehouse.db.sql_text import digest, first, ident
 from instantly_pipeline.warehouse.models.catalog import Model
-from instantly_pipeline.warehouse.models.contracts import Check, Contract, read_contracts
 from instantly_pipeline.warehouse.models.definitions import Definitions
-from instantly_pipeline.warehouse.models.parsed import tables_of
 from instantly_pipeline.warehouse.models.runner import keys_of, macros_text
 
 
@@ -48,21 +46,6 @@ class CheckResult:
         return f"instantly-pipeline query --build {shlex.quote(self.sample_sql)}"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Question:
-    """One check before it is asked; `sql` returns the offending rows.
-
-    `reads` are the tables and views it reads, each with the columns if they are few (None: it may be any).
-    """
-
-    name: str
-    model: str
-    blocking: bool
-    description: str
-    sql: str
-    reads: Mapping[str, Collection[str] | None]
-
-
 def run_checks(
     con: duckdb.DuckDBPyConnection,
     sql_dir: Path,
@@ -71,7 +54,7 @@ def run_checks(
     layout: Layout | None,
     accepted: Collection[str] = (),
 ) -> list[CheckResult]:
-    """Ask every question there is. ModelError names a check that cannot be asked.
+    """Run every check. ModelError names one that cannot be run.
 
     `layout` is where the files lie that the marts are compared with, None where they are of another time. `accepted`
     are the streams of which the user has said that what is gone may go.
@@ -79,12 +62,12 @@ def run_checks(
     macros = macros_text(sql_dir)
     about = Definitions(con, models, macros)
     passed = Passed(con, about, Fingerprints(con, keys_of(models)), macros)
-    questions = [
-        *stream_questions(streams),
-        *(q for model in models.values() for q in model_questions(model)),
-        *_singular(sql_dir),
+    queries = [
+        *stream_checks(streams),
+        *(q for model in models.values() for q in model_checks(model)),
+        *checks_of_files(sql_dir),
     ]
-    results = list(run_parallel(con, dict.fromkeys(questions, ()), passed.result).values())
+    results = list(run_parallel(con, dict.fromkeys(queries, ()), passed.result).values())
     passed.save()
     results += [_shape(con, model) for model in models.values() if model.path is not None and model.columns]
     if layout is not None:
@@ -93,7 +76,7 @@ def run_checks(
 
 
 class Passed:
-    """Answers that need no question: it was asked of the same contents before, and no row broke the promise."""
+    """Checks that need not run: they did on the same contents before, and no row broke the promise."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection, about: Definitions, contents: Fingerprints, macros: str) -> None:
         self._con = con
@@ -103,13 +86,13 @@ class Passed:
         self._before = passed_before(con)
         self._now: set[str] = set()
 
-    def result(self, con: duckdb.DuckDBPyConnection, question: Question) -> CheckResult:
-        """The result of a check, asked unless it is known to pass. Threads may call this."""
-        asked = self._asked(question)
-        known = asked is not None and asked in self._before
-        result = _result(question, 0) if known else _ask(con, question)
-        if result.passed and asked is not None:
-            self._now.add(asked)
+    def result(self, con: duckdb.DuckDBPyConnection, query: CheckQuery) -> CheckResult:
+        """The result of a check, run unless it is known to pass. Threads may call this."""
+        inputs = self._inputs(query)
+        known = inputs is not None and inputs in self._before
+        result = _result(query, 0) if known else _run(con, query)
+        if result.passed and inputs is not None:
+            self._now.add(inputs)
         return result
 
     def save(self) -> None:
@@ -117,168 +100,36 @@ class Passed:
         self._contents.save()
         note_passed(self._con, self._now)
 
-    def _asked(self, question: Question) -> str | None:
-        """The question and what it is asked of; None where the answer follows from more than tables."""
-        names = list(question.reads)
-        if self._about.calls_volatile(question.sql) or any(self._about.is_volatile(name) for name in names):
+    def _inputs(self, query: CheckQuery) -> str | None:
+        """The digest of the query and of what it reads; None where the answer follows from more than tables."""
+        names = list(query.reads)
+        if self._about.calls_volatile(query.sql) or any(self._about.is_volatile(name) for name in names):
             return None
         found = [self._about.of(name) for name in names]
-        for name, few in question.reads.items():
+        for name, few in query.reads.items():
             for table, every in sorted(self._about.tables([name]).items()):
-                if self._about.of(table):  # made by a model: whatever changes it makes it anew
+                if self._about.of(table):  # made by a model: whatever changes it rebuilds it
                     found += [table, self._contents.stamp(table)]
                     continue
                 chosen = few if few is not None and table == name else [column for column, _ in every]
                 found += [table, self._contents.of(table, chosen)]
-        return digest(duckdb.__version__, self._macros, question.sql, *found)
+        return digest(duckdb.__version__, self._macros, query.sql, *found)
 
 
-def _ask(con: duckdb.DuckDBPyConnection, question: Question) -> CheckResult:
+def _run(con: duckdb.DuckDBPyConnection, query: CheckQuery) -> CheckResult:
     try:
-        counted = first(con.execute(f"select count(*) from ({question.sql}\n) offending").fetchall())
+        counted = first(con.execute(f"select count(*) from ({query.sql}\n) offending").fetchall())
     except duckdb.Error as error:
         if refused_by_machine(error):
             raise
-        raise ModelError(f"The check {question.name} cannot be asked: {str(error).splitlines()[0]}") from error
+        raise ModelError(f"The check {query.name} cannot be run: {str(error).splitlines()[0]}") from error
     failing = int(counted[0]) if counted else 0
-    return _result(question, failing)
+    return _result(query, failing)
 
 
-def _result(question: Question, failing: int) -> CheckResult:
-    sample = f"select * from ({question.sql}\n) offending limit 20"
-    return CheckResult(
-        question.name, question.model, question.blocking, failing == 0, failing, question.description, sample
-    )
-
-
-def stream_questions(streams: Mapping[str, Stream]) -> Iterable[Question]:
-    """What is promised of every stream's current rows."""
-    for stream in streams.values():
-        table = f"raw.{ident(stream.name)}"
-        yield Question(
-            f"raw.{stream.name}: one row per key",
-            f"raw.{stream.name}",
-            True,
-            "workspace_id and _key identify a row",
-            _repeated(table, ("workspace_id", "_key")),
-            {f"raw.{stream.name}": ("workspace_id", "_key")},
-        )
-        key = [name for name in stream.key if stream.column(name).always]
-        if key:
-            yield Question(
-                f"raw.{stream.name}: keys are not null",
-                f"raw.{stream.name}",
-                True,
-                f"{', '.join(key)} have a value in every row",
-                f"select * from {table} where {_any_null(key)}",
-                {f"raw.{stream.name}": key},
-            )
-
-
-def model_questions(model: Model) -> Iterable[Question]:
-    """What the contract of a model promises of its rows."""
-    contract = Contract(model.name, Path(), key=model.key, nullable_key=model.nullable_key, checks=model.checks)
-    return _contract_questions(model.full_name, contract)
-
-
-def _contract_questions(table: str, contract: Contract) -> Iterable[Question]:
-    """The key of a contract (unique and not null) and its checks."""
-    if contract.key:
-        yield Question(
-            f"{table}: one row per {', '.join(contract.key)}",
-            table,
-            True,
-            "the key identifies a row",
-            _repeated(ident(table), contract.key),
-            {table: contract.key},
-        )
-    for check in contract.checks:
-        yield _question(table, check)
-    if contract.key and (sure := [name for name in contract.key if name not in contract.nullable_key]):
-        yield Question(
-            f"{table}: the key is not null",
-            table,
-            True,
-            f"{', '.join(sure)} have a value in every row",
-            f"select * from {ident(table)} where {_any_null(sure)}",
-            {table: sure},
-        )
-
-
-def _question(table: str, check: Check) -> Question:
-    try:
-        label, sql, reads = _FORMS[check.kind](table, check.of)
-    except (KeyError, TypeError) as error:
-        raise ModelError(f"A check of {table} is not written as it should be: {check.kind}: {check.of!r}") from error
-    return Question(f"{table}: {label}", table, check.blocking, check.description or label, sql, reads)
-
-
-def _not_null(table: str, of: str | list[str]) -> _Form:
-    names = [of] if isinstance(of, str) else list(of)
-    return f"{', '.join(names)} not null", f"select * from {ident(table)} where {_any_null(names)}", {table: names}
-
-
-def _unique(table: str, of: str | list[str]) -> _Form:
-    names = [of] if isinstance(of, str) else list(of)
-    return f"{', '.join(names)} unique", _repeated(ident(table), names), {table: names}
-
-
-def _accepted_values(table: str, of: Mapping[str, object]) -> _Form:
-    column, values = str(of["column"]), of["values"]
-    if not isinstance(values, list):
-        raise TypeError
-    listed = ", ".join(text(v) if isinstance(v, str) else str(v) for v in values)
-    sql = f"select * from {ident(table)} where {ident(column)} not in ({listed})"
-    return f"{column} is one of its values", sql, {table: [column]}
-
-
-def _relationship(table: str, of: Mapping[str, object]) -> _Form:
-    """Rows whose (non-null) columns are in no row of another table, under the same names or those of `fields`."""
-    names, to = of["columns"], str(of["to"])
-    fields = of.get("fields", names)
-    if not isinstance(names, list) or not isinstance(fields, list):
-        raise TypeError
-    matches = " and ".join(f"p.{ident(f)} = c.{ident(n)}" for n, f in zip(names, fields, strict=True))
-    present = " and ".join(f"c.{ident(name)} is not null" for name in names)
-    sql = f"select c.* from {ident(table)} c anti join {ident(to)} p on {matches} where {present}"
-    reads = {table: names, to: fields} if table != to else {table: [*names, *fields]}
-    return f"{', '.join(names)} found in {to}", sql, reads
-
-
-def _expression(table: str, of: str) -> _Form:
-    return str(of), f"select * from {ident(table)} where not ({of})", {table: None}
-
-
-_Form = tuple[str, str, Mapping[str, Collection[str] | None]]  # label, SQL, what it reads
-_FORMS: dict[str, Callable[[str, Any], _Form]] = {
-    "not_null": _not_null,
-    "unique": _unique,
-    "accepted_values": _accepted_values,
-    "relationship": _relationship,
-    "expression": _expression,
-}
-
-
-def _repeated(table: str, names: Iterable[str]) -> str:
-    listed = columns(list(names))
-    return f"select {listed}, count(*) as times from {table} group by {listed} having count(*) > 1"
-
-
-def _any_null(names: Iterable[str]) -> str:
-    return " or ".join(f"{ident(name)} is null" for name in names)
-
-
-def _singular(sql_dir: Path) -> Iterable[Question]:
-    """The questions of `sql/checks`: each file one SELECT of offending rows, described in the YAML beside it."""
-    contracts = read_contracts(sql_dir / "checks")
-    for path in sorted((sql_dir / "checks").glob("*.sql")):
-        contract = contracts.get(path.stem)
-        if contract is None or not contract.more.get("of"):
-            raise ModelError(f"{path} has no entry with `of` (the model it is about) in {path.parent}/*.yml; add one.")
-        sql = path.read_text(encoding="utf-8").strip().rstrip(";")
-        read = tables_of(sql, path)
-        blocking = not contract.more.get("warn", False)
-        yield Question(path.stem, str(contract.more["of"]), blocking, contract.description, sql, dict.fromkeys(read))
+def _result(query: CheckQuery, failing: int) -> CheckResult:
+    sample = f"select * from ({query.sql}\n) offending limit 20"
+    return CheckResult(query.name, query.model, query.blocking, failing == 0, failing, query.description, sample)
 
 
 def _shape(con: duckdb.DuckDBPyConnection, model: Model) -> CheckResult:

@@ -45,8 +45,8 @@ def look_for_emptied(
         for model in marts:
             if lost.get(model.name):
                 of = origins.of_key(model)
-                is_told = bool((of.keys() or streams.keys()) & set(accepted))
-                if is_told or any(_all_deleted(con, layout, model, stream, pairs) for stream, pairs in of.items()):
+                is_accepted = bool((of.keys() or streams.keys()) & set(accepted))
+                if is_accepted or any(_all_deleted(con, layout, model, stream, pairs) for stream, pairs in of.items()):
                     lost[model.name] = 0
     return [Emptiness(model.full_name, lost.get(model.name, 0)) for model in marts]
 

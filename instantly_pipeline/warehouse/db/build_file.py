@@ -44,7 +44,7 @@ class UnusableFileError(Exception):
 def open_build(
     path: Path, *, storage_version: str, memory_limit: str, spill: Path, say: Callable[[str], None]
 ) -> duckdb.DuckDBPyConnection:
-    """A connection to the build file, made anew where it is missing or unusable.
+    """A connection to the build file, rebuilt where it is missing or unusable.
 
     LockedError where another process has it open, StorageError where it cannot be made or is a link.
     """
@@ -204,5 +204,5 @@ def _move_state(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(f"create schema {build_state.SCHEMA}")
     con.execute(build_state.TABLES)
     for name, earlier in build_state.EARLIER_TABLES.items():
-        con.execute(f"insert into {build_state.SCHEMA}.{name} by name from {earlier}; drop table {earlier}")
+        con.execute(f"insert into {build_state.SCHEMA}.{name} from {earlier}; drop table {earlier}")
     describe(con, LOADED_FILES)

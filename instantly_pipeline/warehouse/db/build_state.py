@@ -19,7 +19,7 @@ create table _build.facts (name varchar primary key, value varchar);
 create table _build.made (
     name varchar, definition varchar, reads varchar, made_from varchar, rows bigint, columns varchar
 );
-create table _build.passed (question varchar);
+create table _build.passed (digest varchar);
 create table _build.fingerprints (
     "table" varchar, "column" varchar, fingerprint varchar, primary key ("table", "column")
 )
@@ -81,15 +81,15 @@ def note_made(con: duckdb.DuckDBPyConnection, name: str, made: Made) -> None:
 
 
 def passed_before(con: duckdb.DuckDBPyConnection) -> set[str]:
-    """The questions, with the contents they were asked of, to which the answer was good."""
-    return {row[0] for row in con.execute("select question from _build.passed").fetchall()}
+    """The digests of checks, with the contents they read, that no row failed."""
+    return {row[0] for row in con.execute("select digest from _build.passed").fetchall()}
 
 
-def note_passed(con: duckdb.DuckDBPyConnection, questions: Collection[str]) -> None:
+def note_passed(con: duckdb.DuckDBPyConnection, digests: Collection[str]) -> None:
     """Replace what passed before by what passed now."""
     con.begin()
     con.execute("delete from _build.passed")
-    con.register("passed_now", pa.table({"question": pa.array(sorted(questions), pa.string())}))
+    con.register("passed_now", pa.table({"digest": pa.array(sorted(digests), pa.string())}))
     con.execute("insert into _build.passed from passed_now")
     con.commit()
     con.unregister("passed_now")

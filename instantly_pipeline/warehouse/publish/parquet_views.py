@@ -1,6 +1,6 @@
 """`publish/views.sql`: a view for each published Parquet file, for tools that prefer views.
 
-Paths in it are absolute: DuckDB takes a relative one from where the reader was started, at each query anew.
+Paths in it are absolute: DuckDB takes a relative one from where the reader was started, at each query.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from instantly_pipeline.visible import visible
 from instantly_pipeline.warehouse.db.sql_text import ident, path_list
 
 _HEADER = """\
--- Views over the published Parquet files, named as the tables of warehouse.duckdb. Written anew at each publication.
+-- Views over the published Parquet files, named as the tables of warehouse.duckdb. Written at each publication.
 --
 --   duckdb views.duckdb < {place}      (a small file of views; call it neither marts nor raw)
 --   duckdb -init {place}               (the same without a file)

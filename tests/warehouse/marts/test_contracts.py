@@ -1,7 +1,7 @@
 """Every promise is broken once, by one changed row, and the check for it is seen to notice.
 
 Those of the marts about leads and lists, which believable worlds leave empty, are broken in `test_lead_checks`; the
-questions of `sql/checks`, the shape of a mart and its emptiness in `test_checks`; those of the seeds in `test_seeds`.
+checks of `sql/checks`, the shape of a mart and its emptiness in `test_checks`; those of the seeds in `test_seeds`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.streams.registry import all_streams
-from instantly_pipeline.warehouse.checks.checks import model_questions, stream_questions
+from instantly_pipeline.warehouse.checks.check_queries import model_checks, stream_checks
 from instantly_pipeline.warehouse.db.sql_text import ident
 from instantly_pipeline.warehouse.models.catalog import Model
 from tests.warehouse.lakehelp import shipped_models
@@ -71,24 +71,22 @@ def _elsewhere(path: Path, name: str) -> bool:
 
 @pytest.mark.parametrize("model", promising(), ids=lambda m: m.name)
 def test_each_promise_is_seen_to_be_broken(con: duckdb.DuckDBPyConnection, model: Model) -> None:
-    questions = {
-        question.name.removeprefix(f"{model.full_name}: "): question.sql for question in model_questions(model)
-    }
-    assert questions
-    assert {name for name, sql in questions.items() if _offending(con, sql)} == set()
-    for name, sql in questions.items():
+    checks = {check.name.removeprefix(f"{model.full_name}: "): check.sql for check in model_checks(model)}
+    assert checks
+    assert {name for name, sql in checks.items() if _offending(con, sql)} == set()
+    for name, sql in checks.items():
         _assert_noticed(con, _break(model, name), sql)
 
 
 @pytest.mark.parametrize("stream", all_streams().values(), ids=lambda s: s.name)
 def test_each_promise_of_a_stream_is_seen_to_be_broken(con: duckdb.DuckDBPyConnection, stream: Stream) -> None:
-    for question in stream_questions({stream.name: stream}):
-        assert not _offending(con, question.sql)
-        if "one row per key" in question.name:
+    for check in stream_checks({stream.name: stream}):
+        assert not _offending(con, check.sql)
+        if "one row per key" in check.name:
             change = f"insert into raw.{stream.name} select * from raw.{stream.name} limit 1"
         else:
             change = f"update raw.{stream.name} set " + ", ".join(f"{ident(name)} = null" for name in stream.key)
-        _assert_noticed(con, change, question.sql)
+        _assert_noticed(con, change, check.sql)
 
 
 def _assert_noticed(con: duckdb.DuckDBPyConnection, change: str, sql: str) -> None:
