@@ -19,12 +19,12 @@ from instantly_pipeline.warehouse.db.tables import (
     LOADED_FILES,
     RAW_ENVELOPE,
     Table,
+    TableColumn,
     history_table,
     raw_table,
 )
 from instantly_pipeline.warehouse.load.meta_tables import META_TABLES
 from instantly_pipeline.warehouse.models.catalog import FOLDERS, Model, load_models, read_seeds
-from instantly_pipeline.warehouse.models.contracts import ContractColumn
 from instantly_pipeline.warehouse.models.labels import labels_sql
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -103,7 +103,7 @@ def _streams(streams: Mapping[str, Stream]) -> list[str]:
     ]
     for stream in sorted(streams.values(), key=lambda s: s.name):
         key = ", ".join(f"`{name}`" for name in stream.key) or "none: one row per workspace"
-        columns = [ContractColumn(c.name, c.type.sql, _about(c.about, c.labels)) for c in stream.columns]
+        columns = [TableColumn(c.name, c.type.sql, _about(c.about, c.labels)) for c in stream.columns]
         parts += _table(
             f"raw.{stream.name}", f"{stream.about}. From `{stream.method} {stream.path}`. Key: {key}.", columns
         )
@@ -139,7 +139,7 @@ def _coming(path: Path) -> list[str]:
     return ["## Planned, by the stream that will bring it", "\n".join(lines)]
 
 
-def _table(name: str, about: str, columns: Iterable[ContractColumn]) -> list[str]:
+def _table(name: str, about: str, columns: Iterable[TableColumn]) -> list[str]:
     described = list(columns)
     if any(column.description for column in described):
         lines = ["| column | type | meaning |", "| --- | --- | --- |"]

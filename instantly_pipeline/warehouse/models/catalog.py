@@ -12,9 +12,9 @@ from pathlib import Path
 
 from instantly_pipeline.errors import ModelError
 from instantly_pipeline.streams.model import Stream
-from instantly_pipeline.warehouse.db.tables import history_table, raw_table
+from instantly_pipeline.warehouse.db.tables import TableColumn, history_table, raw_table
 from instantly_pipeline.warehouse.load.meta_tables import META_TABLES
-from instantly_pipeline.warehouse.models.contracts import Check, Contract, ContractColumn, read_contracts
+from instantly_pipeline.warehouse.models.contracts import Check, Contract, read_contracts
 from instantly_pipeline.warehouse.models.parsed import tables_of
 from instantly_pipeline.warehouse.models.staging import (
     history_name,
@@ -37,7 +37,7 @@ class Model:
     depends_on: tuple[str, ...]
     description: str
     grain: str
-    columns: tuple[ContractColumn, ...]
+    columns: tuple[TableColumn, ...]
     checks: tuple[Check, ...]
     key: tuple[str, ...] = ()
     nullable_key: tuple[str, ...] = ()

@@ -33,12 +33,10 @@ import yaml
 from instantly_pipeline.errors import ModelError
 from instantly_pipeline.warehouse.db.tables import TableColumn
 
-ContractColumn = TableColumn
-
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One promise about the rows of a model; `kind` names the form in `checks.py`, `of` is its argument."""
+    """One promise about the rows of a model; `kind` names the form in `check_queries.py`, `of` is its argument."""
 
     kind: str
     of: Any
@@ -58,7 +56,7 @@ class Contract:
     nullable_key: tuple[str, ...] = ()
     materialized: str = ""
     may_be_empty: bool = False
-    columns: tuple[ContractColumn, ...] = ()
+    columns: tuple[TableColumn, ...] = ()
     checks: tuple[Check, ...] = ()
     more: Mapping[str, Any] = field(default_factory=dict)
 
@@ -121,7 +119,7 @@ def _contract(entry: Any, shared: Mapping[str, str], path: Path) -> Contract:
     )
 
 
-def _column(entry: Any, shared: Mapping[str, str], model: str, path: Path) -> ContractColumn:
+def _column(entry: Any, shared: Mapping[str, str], model: str, path: Path) -> TableColumn:
     """A column as a mapping, or short as `name: TYPE` where `shared` describes it."""
     if isinstance(entry, dict) and len(entry) == 1:
         name, kind = next(iter(entry.items()))
@@ -131,7 +129,7 @@ def _column(entry: Any, shared: Mapping[str, str], model: str, path: Path) -> Co
     if unknown := set(entry) - {"name", "type", "description"}:
         raise ModelError(f"{path}: {entry['name']} of {model} has {unknown.pop()!r}; put its description in quotes.")
     description = entry.get("description") or shared.get(entry["name"]) or ""
-    return ContractColumn(str(entry["name"]), str(entry["type"]), str(description))
+    return TableColumn(str(entry["name"]), str(entry["type"]), str(description))
 
 
 def _check(entry: Any, model: str, path: Path) -> Check:

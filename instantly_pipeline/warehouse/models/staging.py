@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from instantly_pipeline.streams.model import Column, Stream, Type
 from instantly_pipeline.warehouse.db.sql_text import ident, text
-from instantly_pipeline.warehouse.models.contracts import ContractColumn
+from instantly_pipeline.warehouse.db.tables import TableColumn
 from instantly_pipeline.warehouse.models.labels import label_of
 
 _GROUPS = (
@@ -69,22 +69,20 @@ def history_sql(stream: Stream) -> str | None:
     )
 
 
-def staging_columns(stream: Stream) -> tuple[ContractColumn, ...]:
+def staging_columns(stream: Stream) -> tuple[TableColumn, ...]:
     """The columns of the default staging view."""
-    found = [ContractColumn("workspace_id", "VARCHAR", "Workspace the row belongs to")]
+    found = [TableColumn("workspace_id", "VARCHAR", "Workspace the row belongs to")]
     keys = [stream.column(name) for name in stream.key]
     ordered = keys + [c for group in _GROUPS for c in _others(stream) if c.type in group]
     for column in ordered:
         kind = "TIMESTAMP" if column.type is Type.INSTANT else column.type.sql
-        found.append(ContractColumn(column.name, kind, column.about))
+        found.append(TableColumn(column.name, kind, column.about))
         if column.labels:
-            found.append(ContractColumn(f"{column.name}_label", "VARCHAR", f"{column.about}, in words"))
-    found.append(
-        ContractColumn("extra", "VARCHAR", "JSON: fields without a column, and values that did not fit theirs")
-    )
-    found.append(ContractColumn("_key", "VARCHAR", "Key of the record as a JSON array, as the logs in `meta` name it"))
-    found.append(ContractColumn("is_deleted", "BOOLEAN", "The API no longer has it"))
-    return (*found, *(ContractColumn(_free(name, stream), "TIMESTAMP", about) for name, about in _TIMES.items()))
+            found.append(TableColumn(f"{column.name}_label", "VARCHAR", f"{column.about}, in words"))
+    found.append(TableColumn("extra", "VARCHAR", "JSON: fields without a column, and values that did not fit theirs"))
+    found.append(TableColumn("_key", "VARCHAR", "Key of the record as a JSON array, as the logs in `meta` name it"))
+    found.append(TableColumn("is_deleted", "BOOLEAN", "The API no longer has it"))
+    return (*found, *(TableColumn(_free(name, stream), "TIMESTAMP", about) for name, about in _TIMES.items()))
 
 
 def _others(stream: Stream) -> list[Column]:
