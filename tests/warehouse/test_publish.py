@@ -563,6 +563,15 @@ def test_the_status_tells_how_every_stream_stands(lake: LakeWriter, opener: Open
     assert found.published_at.tzinfo is UTC
 
 
+def test_the_status_reads_a_file_that_version_0_1_0_published(there: Path, tmp_path: Path) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    shutil.copyfile(there, path)
+    with duckdb.connect(str(path)) as con:
+        con.execute("drop table meta.collapsed_days; drop table meta.notices")
+    found = status(path)
+    assert (found.collapsed_days, found.notices, found.published_run) == (0, 0, "r1")
+
+
 def test_the_status_of_a_file_of_another_make_is_refused_in_words(tmp_path: Path) -> None:
     path = tmp_path / "warehouse.duckdb"
     with duckdb.connect(str(path)) as con:

@@ -1,6 +1,6 @@
 """Columns declared after a file was written: their values wait in the file's `extra`, under any of their names.
 
-They are read by the rules of `lake.fit`, so that a record reads the same whenever its column was declared.
+They are read by the rules of `lake/records/coerce.py`: a record reads the same whenever its column was declared.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Makes the models in the build file: macros and seeds first, then each model after those it reads.
 
-What is there already and was made from the same is left as it is (see `made.py`).
+What is there already and was made from the same is left as it is (see `definitions.py`).
 """
 
 from __future__ import annotations
