@@ -10,6 +10,7 @@ with days as (
 )
 
 select * from days
-qualify row_number() over (partition by workspace_id order by date desc) = 1
+qualify
+    row_number() over (partition by workspace_id order by date desc) = 1
     and sent_7d_before >= 100
     and sent_7d < sent_7d_before / 10

@@ -52,9 +52,10 @@ settled as (
         case when s.email is not null then s.stat_warmup_score else f.stat_warmup_score end as stat_warmup_score
     from days as d
     asof left join settings as s
-        on d.workspace_id = s.workspace_id
-        and d.email = s.email
-        and d.date::timestamp + interval 1 day > s.known_since
+        on
+            d.workspace_id = s.workspace_id
+            and d.email = s.email
+            and d.date::timestamp + interval 1 day > s.known_since
     left join first_settings as f on d.workspace_id = f.workspace_id and d.email = f.email
 )
 

@@ -91,8 +91,10 @@ metrics as (
 with_costs as (
     select
         m.*,
-        case when coalesce(s.per_lead, s.per_email) is not null
-            then round(m.leads_reached * coalesce(s.per_lead, 0) + m.sent * coalesce(s.per_email, 0), 4) end as cost
+        case
+            when coalesce(s.per_lead, s.per_email) is not null
+                then round(m.leads_reached * coalesce(s.per_lead, 0) + m.sent * coalesce(s.per_email, 0), 4)
+        end as cost
     from metrics as m
     left join costs as s on m.workspace_id = s.workspace_id
 )

@@ -13,13 +13,13 @@ days as (
         workspace_id,
         campaign_id,
         [d for d in [
-            case when is_on(schedule ->> '$.schedules[*].days."0"', schedule ->> '$.schedules[*].days.sunday') then 0 end,
-            case when is_on(schedule ->> '$.schedules[*].days."1"', schedule ->> '$.schedules[*].days.monday') then 1 end,
-            case when is_on(schedule ->> '$.schedules[*].days."2"', schedule ->> '$.schedules[*].days.tuesday') then 2 end,
-            case when is_on(schedule ->> '$.schedules[*].days."3"', schedule ->> '$.schedules[*].days.wednesday') then 3 end,
-            case when is_on(schedule ->> '$.schedules[*].days."4"', schedule ->> '$.schedules[*].days.thursday') then 4 end,
-            case when is_on(schedule ->> '$.schedules[*].days."5"', schedule ->> '$.schedules[*].days.friday') then 5 end,
-            case when is_on(schedule ->> '$.schedules[*].days."6"', schedule ->> '$.schedules[*].days.saturday') then 6 end
+            if(is_on(schedule ->> '$.schedules[*].days."0"', schedule ->> '$.schedules[*].days.sunday'), 0, null),
+            if(is_on(schedule ->> '$.schedules[*].days."1"', schedule ->> '$.schedules[*].days.monday'), 1, null),
+            if(is_on(schedule ->> '$.schedules[*].days."2"', schedule ->> '$.schedules[*].days.tuesday'), 2, null),
+            if(is_on(schedule ->> '$.schedules[*].days."3"', schedule ->> '$.schedules[*].days.wednesday'), 3, null),
+            if(is_on(schedule ->> '$.schedules[*].days."4"', schedule ->> '$.schedules[*].days.thursday'), 4, null),
+            if(is_on(schedule ->> '$.schedules[*].days."5"', schedule ->> '$.schedules[*].days.friday'), 5, null),
+            if(is_on(schedule ->> '$.schedules[*].days."6"', schedule ->> '$.schedules[*].days.saturday'), 6, null)
         ] if d is not null] as named
     from campaigns
 ),

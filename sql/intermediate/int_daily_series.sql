@@ -92,7 +92,8 @@ filled as (
     select
         s.* exclude (has_bounces),
         figure_of_day(f.date is not null, f.sent) as sent,
-        case when s.entity in ('workspace', 'campaign') then figure_of_day(f.date is not null, f.replies) end as replies,
+        case when s.entity in ('workspace', 'campaign') then figure_of_day(f.date is not null, f.replies) end
+            as replies,
         case when s.has_bounces then figure_of_day(f.date is not null, f.bounced) end as bounced
     from spine as s
     left join figures as f

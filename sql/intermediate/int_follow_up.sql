@@ -5,7 +5,7 @@ with first_due as (
     select
         w.*,
         k.as_of::date + 1 as first_day,
-        n.days_from_first as days_from_first,
+        n.days_from_first,
         greatest(
             w.last_sent_on + ceil(n.days_from_first - p.days_from_first)::integer,
             k.as_of::date + 1
@@ -29,7 +29,7 @@ every_due as (
         f.leads
     from first_due as f
     inner join intermediate.int_step_plan as p
-        on f.workspace_id = p.workspace_id and f.campaign_id = p.campaign_id and p.step > f.step
+        on f.workspace_id = p.workspace_id and f.campaign_id = p.campaign_id and f.step < p.step
     where p.days_from_first is not null
 ),
 

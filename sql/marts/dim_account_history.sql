@@ -5,6 +5,7 @@ with versions as (
         *,
         row_number() over by_time as version,
         lag(_op) over by_time as op_before,
+        -- noqa: disable=layout.long_lines
         [x for x in [
             case when first_name is distinct from lag(first_name) over by_time then 'first_name' end,
             case when last_name is distinct from lag(last_name) over by_time then 'last_name' end,
@@ -29,6 +30,7 @@ with versions as (
             case when inbox_placement_test_limit is distinct from lag(inbox_placement_test_limit) over by_time then 'inbox_placement_test_limit' end,
             case when sending_gap is distinct from lag(sending_gap) over by_time then 'sending_gap' end
         ] if x is not null] as changed_columns
+        -- noqa: enable=layout.long_lines
     from history.accounts
     window by_time as (partition by workspace_id, _key order by _valid_from)
 ),

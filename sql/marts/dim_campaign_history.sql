@@ -5,6 +5,7 @@ with versions as (
         *,
         row_number() over by_time as version,
         lag(_op) over by_time as op_before,
+        -- noqa: disable=layout.long_lines
         [x for x in [
             case when name is distinct from lag(name) over by_time then 'name' end,
             case when status is distinct from lag(status) over by_time then 'status' end,
@@ -38,6 +39,7 @@ with versions as (
             case when email_gap is distinct from lag(email_gap) over by_time then 'email_gap' end,
             case when random_wait_max is distinct from lag(random_wait_max) over by_time then 'random_wait_max' end
         ] if x is not null] as changed_columns
+        -- noqa: enable=layout.long_lines
     from history.campaigns
     window by_time as (partition by workspace_id, _key order by _valid_from)
 ),

@@ -8,7 +8,8 @@ domains as (
         workspace_id,
         any_value(workspace_name) as workspace_name,
         domain,
-        string_agg(distinct provider_code_label, ', ' order by provider_code_label) filter (where is_listed) as providers,
+        string_agg(distinct provider_code_label, ', ' order by provider_code_label) filter (where is_listed)
+            as providers,
         bool_or(is_listed) as is_listed,
         count(*) filter (where is_listed) as accounts,
         whole_sum(if(is_listed, (status = 1)::bigint, 0))::bigint as accounts_active,
@@ -16,7 +17,9 @@ domains as (
         whole_sum(if(is_listed, (status < 0)::bigint, 0))::bigint as accounts_with_errors,
         count(*) filter (where is_listed and warmup_status = 1) as accounts_warming_up,
         count(*) filter (where is_deleted) as accounts_deleted,
-        whole_sum(case when is_listed and status is null then null when is_listed and status = 1 then daily_limit else 0 end)::bigint as daily_limit,
+        whole_sum(
+            case when is_listed and status is null then null when is_listed and status = 1 then daily_limit else 0 end
+        )::bigint as daily_limit,
         min(stat_warmup_score) filter (where is_listed) as lowest_warmup_score,
         avg(stat_warmup_score) filter (where is_listed) as average_warmup_score,
         min(timestamp_created) as first_account_created_at,

@@ -6,10 +6,14 @@ with days as (
 rolling as (
     select
         d.*,
-        count(*) filter (where has_send_figures(sent, bounced, contacted, replies)) over last_7_days as days_with_figures,
+        count(*) filter (where has_send_figures(sent, bounced, contacted, replies))
+            over last_7_days
+            as days_with_figures,
         case when count(sent) over last_7_days = days_with_figures then sum(sent) over last_7_days end as sent_7d,
-        case when count(bounced) over last_7_days = days_with_figures then sum(bounced) over last_7_days end as bounced_7d,
-        case when count(replies) over last_7_days = days_with_figures then sum(replies) over last_7_days end as replies_7d,
+        case when count(bounced) over last_7_days = days_with_figures then sum(bounced) over last_7_days end
+            as bounced_7d,
+        case when count(replies) over last_7_days = days_with_figures then sum(replies) over last_7_days end
+            as replies_7d,
         sum(warmup_sent) over last_7_days as warmup_sent_7d,
         sum(warmup_inbox) over last_7_days as warmup_inbox_7d
     from days as d

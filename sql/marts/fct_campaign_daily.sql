@@ -8,11 +8,14 @@ rolling as (
         d.*,
         count(*) over last_7_days as days_there,
         case when count(sent) over last_7_days = days_there then sum(sent) over last_7_days end as sent_7d,
-        case when count(new_leads_contacted) over last_7_days = days_there then sum(new_leads_contacted) over last_7_days end as new_leads_contacted_7d,
+        case
+            when count(new_leads_contacted) over last_7_days = days_there then sum(new_leads_contacted) over last_7_days
+        end as new_leads_contacted_7d,
         case when count(opened) over last_7_days = days_there then sum(opened) over last_7_days end as opened_7d,
         case when count(replies) over last_7_days = days_there then sum(replies) over last_7_days end as replies_7d,
         case when count(clicks) over last_7_days = days_there then sum(clicks) over last_7_days end as clicks_7d,
-        case when count(opportunities) over last_7_days = days_there then sum(opportunities) over last_7_days end as opportunities_7d
+        case when count(opportunities) over last_7_days = days_there then sum(opportunities) over last_7_days end
+            as opportunities_7d
     from days as d
     window last_7_days as (
         partition by workspace_id, campaign_id

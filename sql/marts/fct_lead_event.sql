@@ -43,11 +43,11 @@ compared as (
         coalesce(lag(opens) over each_lead, 0) as opens_before,
         coalesce(lag(replies) over each_lead, 0) as replies_before,
         coalesce(lag(clicks) over each_lead, 0) as clicks_before,
-        contacted_at is distinct from lag(contacted_at) over each_lead and contacted_at is not null as contact_moved,
-        opened_at is distinct from lag(opened_at) over each_lead and opened_at is not null as open_moved,
-        replied_at is distinct from lag(replied_at) over each_lead and replied_at is not null as reply_moved,
-        clicked_at is distinct from lag(clicked_at) over each_lead and clicked_at is not null as click_moved,
-        interest_at is distinct from lag(interest_at) over each_lead and interest_at is not null as interest_moved
+        (contacted_at is distinct from lag(contacted_at) over each_lead) and contacted_at is not null as contact_moved,
+        (opened_at is distinct from lag(opened_at) over each_lead) and opened_at is not null as open_moved,
+        (replied_at is distinct from lag(replied_at) over each_lead) and replied_at is not null as reply_moved,
+        (clicked_at is distinct from lag(clicked_at) over each_lead) and clicked_at is not null as click_moved,
+        (interest_at is distinct from lag(interest_at) over each_lead) and interest_at is not null as interest_moved
     from versions
     window each_lead as (partition by workspace_id, lead_id order by seen_at)
 ),

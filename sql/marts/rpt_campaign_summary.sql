@@ -12,7 +12,7 @@ judged as (
         traffic_light(v.value, v.n, t.bad_when, t.warning, t.critical, t.min_n) as light
     from rates as r
     cross join seeds.thresholds as t
-    cross join lateral (
+    inner join lateral (
         select
             case t.metric
                 when 'open_rate' then r.open_rate
@@ -30,7 +30,7 @@ judged as (
                 when 'positive_per_reply' then r.repliers
                 else r.leads_reached
             end as n
-    ) as v
+    ) as v on true
     where t.entity = 'campaign'
 ),
 

@@ -62,12 +62,12 @@ judged as (
         worst_light(traffic_light(v.value, 1, t.bad_when, t.warning, t.critical, t.min_n)) as pressure
     from contacts as n
     cross join seeds.thresholds as t
-    cross join lateral (
+    inner join lateral (
         select case t.metric
             when 'active_campaigns' then n.active_campaigns
             when 'campaigns_contacted_30d' then n.campaigns_contacted_30d
         end as value
-    ) as v
+    ) as v on true
     where t.entity = 'contact'
     group by n.workspace_id, n.email
 ),

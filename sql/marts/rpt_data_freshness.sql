@@ -27,8 +27,10 @@ joined as (
         s.partial as is_partial,
         s.held_deletes,
         s.rows,
-        case when s.last_success_at is not null
-            then greatest(epoch(l.started_at - s.last_success_at) / 3600, 0) end as lag_hours,
+        case
+            when s.last_success_at is not null
+                then greatest(epoch(l.started_at - s.last_success_at) / 3600, 0)
+        end as lag_hours,
         d.last_date as last_figures_on,
         d.oldest_verified_at,
         s.last_success_at at time zone 'UTC' as last_success_at,

@@ -55,11 +55,14 @@ days as (
 rolling as (
     select
         *,
-        case when count(sent) over last_7_days = count(*) over last_7_days then sum(sent) over last_7_days end as sent_7d,
+        case when count(sent) over last_7_days = count(*) over last_7_days then sum(sent) over last_7_days end
+            as sent_7d,
         case when count(bounced) over last_7_days = count(*) over last_7_days then sum(bounced) over last_7_days end
             as bounced_7d,
-        case when count(unique_replies) over last_7_days = count(*) over last_7_days
-            then sum(unique_replies) over last_7_days end as unique_replies_7d,
+        case
+            when count(unique_replies) over last_7_days = count(*) over last_7_days
+                then sum(unique_replies) over last_7_days
+        end as unique_replies_7d,
         sum(warmup_sent) over last_7_days as warmup_sent_7d,
         sum(warmup_inbox) over last_7_days as warmup_inbox_7d
     from days
@@ -78,14 +81,14 @@ judged as (
         traffic_light(v.value, v.n, t.bad_when, t.warning, t.critical, t.min_n) as light
     from rolling as r
     cross join seeds.thresholds as t
-    cross join lateral (
+    inner join lateral (
         select
             case t.metric
                 when 'bounce_rate' then rate_of(r.bounced_7d, r.sent_7d)
                 when 'warmup_inbox_rate' then rate_of(r.warmup_inbox_7d, r.warmup_sent_7d)
             end as value,
             case t.metric when 'bounce_rate' then r.sent_7d when 'warmup_inbox_rate' then r.warmup_sent_7d end as n
-    ) as v
+    ) as v on true
     where t.entity = 'sender' and t.metric in ('bounce_rate', 'warmup_inbox_rate')
 ),
 

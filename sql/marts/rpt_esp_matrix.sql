@@ -51,4 +51,5 @@ joined as (
 )
 
 select * from joined
-order by workspace_name, campaign_name, workspace_id, campaign_id, leads_reached desc, recipient_provider, sender_provider
+order by
+    workspace_name, campaign_name, workspace_id, campaign_id, leads_reached desc, recipient_provider, sender_provider

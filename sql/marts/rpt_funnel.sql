@@ -20,8 +20,10 @@ known as (
 stages as (
     select
         r.*,
-        case when coalesce(r.leads_count, k.known_leads) is not null
-            then greatest(r.leads_count, k.known_leads, r.leads_reached + coalesce(r.uncontacted, 0)) end as leads,
+        case
+            when coalesce(r.leads_count, k.known_leads) is not null
+                then greatest(r.leads_count, k.known_leads, r.leads_reached + coalesce(r.uncontacted, 0))
+        end as leads,
         case when r.positive_leads is not null then coalesce(k.checked_leads, 0) end as checked_leads,
         case when r.positive_leads is not null then coalesce(k.verified_leads, 0) end as verified_leads,
         coalesce(o.total_closed, case when r.positive_leads is not null then coalesce(k.won_leads, 0) end) as won

@@ -141,7 +141,7 @@ judged as (
         traffic_light(v.value, v.n, t.bad_when, t.warning, t.critical, t.min_n) as light
     from rates as r
     cross join seeds.thresholds as t
-    cross join lateral (
+    inner join lateral (
         select
             case t.metric
                 when 'invalid_rate' then r.invalid_rate
@@ -156,7 +156,7 @@ judged as (
                 when t.metric = 'lead_bounce_rate' then r.leads_reached
                 else r.leads
             end as n
-    ) as v
+    ) as v on true
     where t.entity = 'list'
 ),
 
@@ -184,12 +184,14 @@ joined as (
         r.list_id,
         r.list_name,
         g.grade,
-        coalesce(g.reason, case
+        coalesce(
+            g.reason,
+            case
                 when r.leads is null then 'leads were not read'
                 when g.grade is null then 'too few leads to judge'
                 else 'all metrics in range'
-            end)
-            as grade_reason,
+            end
+        ) as grade_reason,
         r.is_listed,
         r.leads,
         r.deleted_leads,

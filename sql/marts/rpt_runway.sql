@@ -87,7 +87,9 @@ measured as (
         case
             when c.status <> 1 then 'not active: ' || c.status_label
             when c.uncontacted = 0 then 'no uncontacted leads'
-            when p.sent_per_day is null and (y.stream is null or u.campaign_id is not null) then 'not known: no daily figures'
+            when
+                p.sent_per_day is null and (y.stream is null or u.campaign_id is not null)
+                then 'not known: no daily figures'
             when p.sent_per_day is null then 'nothing sent yet'
             when rate_of(p.new_leads_per_day, c.daily_max_leads) >= r.at_limit then 'new leads per day of the campaign'
             when rate_of(p.sent_per_day, c.daily_limit) >= r.at_limit then 'daily limit of the campaign'

@@ -100,7 +100,7 @@ judged as (
         traffic_light(v.value, v.n, t.bad_when, t.warning, t.critical, t.min_n) as light
     from rates as r
     cross join seeds.thresholds as t
-    cross join lateral (
+    inner join lateral (
         select
             case t.metric
                 when 'bounce_rate' then r.bounce_rate
@@ -112,7 +112,7 @@ judged as (
                 when 'warmup_score' then 1
                 when 'warmup_inbox_rate' then r.warmup_sent_7d
             end as n
-    ) as v
+    ) as v on true
     where t.entity = 'sender'
     union all
     select workspace_id, email, 'status: ' || status_label, 'red' from rates where status < 0
@@ -170,4 +170,8 @@ joined as (
 )
 
 select * from joined
-order by workspace_name, case health when 'red' then 1 when 'amber' then 2 when 'green' then 3 else 4 end, email, workspace_id
+order by
+    workspace_name,
+    case health when 'red' then 1 when 'amber' then 2 when 'green' then 3 else 4 end,
+    email,
+    workspace_id

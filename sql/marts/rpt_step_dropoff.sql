@@ -37,11 +37,16 @@ compared as (
         t.*,
         try_cast(t.step as bigint) as step_index,
         first_value(t.sent) over in_order as sent_first_step,
-        case when count(t.unique_replies) over in_order = count(*) over in_order
-            then sum(t.unique_replies) over in_order end as replies_so_far,
-        case when count(t.unique_replies) over (partition by t.workspace_id, t.campaign_id)
-            = count(*) over (partition by t.workspace_id, t.campaign_id)
-            then sum(t.unique_replies) over (partition by t.workspace_id, t.campaign_id) end as replies_in_all
+        case
+            when count(t.unique_replies) over in_order = count(*) over in_order
+                then sum(t.unique_replies) over in_order
+        end as replies_so_far,
+        case
+            when
+                count(t.unique_replies) over (partition by t.workspace_id, t.campaign_id)
+                = count(*) over (partition by t.workspace_id, t.campaign_id)
+                then sum(t.unique_replies) over (partition by t.workspace_id, t.campaign_id)
+        end as replies_in_all
     from totals as t
     where t.sent > 0
     window in_order as (
@@ -60,8 +65,10 @@ joined as (
         c.step_index + 1 as step_number,
         case
             when c.sent < r.min_sent or c.unique_replies is null then 'too early'
-            when c.unique_replies >= r.min_replies
-                and 1000 * rate_of(c.unique_replies, c.sent) >= r.worth_replies_per_1000 then 'worth it'
+            when
+                c.unique_replies >= r.min_replies
+                and 1000 * rate_of(c.unique_replies, c.sent) >= r.worth_replies_per_1000
+                then 'worth it'
             when 1000 * wilson_high(c.unique_replies, c.sent) < r.worth_replies_per_1000 then 'not worth it'
             else 'doubtful'
         end as verdict,

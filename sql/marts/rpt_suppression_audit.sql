@@ -30,10 +30,11 @@ findings as (
         e.occurred_at > s.surely_since
     from suppressed as s
     inner join marts.fct_lead_event as e
-        on s.workspace_id = e.workspace_id
-        and s.lead_id = e.lead_id
-        and s.email = e.email
-        and e.event = 'contacted'
+        on
+            s.workspace_id = e.workspace_id
+            and s.lead_id = e.lead_id
+            and s.email = e.email
+            and e.event = 'contacted'
     where e.occurred_at > s.since and (s.until is null or e.occurred_at < s.until)
 ),
 
@@ -46,7 +47,7 @@ contacts as (
         or (not bool_or(f.finding = 'contacted') and bool_or(f.is_certain)) as is_certain,
         string_agg(distinct f.reason, '; ' order by f.reason) as suppressed_by,
         min(f.since) as suppressed_since,
-        count(distinct (f.lead_id, f.happened_at)) filter (where f.finding = 'contacted') as contacts_after,
+        count(distinct row(f.lead_id, f.happened_at)) filter (where f.finding = 'contacted') as contacts_after,
         max(f.happened_at) filter (where f.finding = 'contacted') as last_contacted_at,
         count(distinct f.lead_id) filter (where f.finding = 'imported') as imports_after,
         max(f.happened_at) filter (where f.finding = 'imported') as last_imported_at,
@@ -76,4 +77,5 @@ joined as (
 )
 
 select * from joined
-order by workspace_name, finding, is_certain desc, coalesce(last_contacted_at, last_imported_at) desc, email, workspace_id
+order by
+    workspace_name, finding, is_certain desc, coalesce(last_contacted_at, last_imported_at) desc, email, workspace_id

@@ -65,15 +65,17 @@ joined as (
     ) as a
     cross join rules as r
     left join intermediate.int_variant_posterior as p
-        on a.workspace_id = p.workspace_id and a.campaign_id = p.campaign_id and a.step = p.step
-        and a.variant = p.variant
+        on
+            a.workspace_id = p.workspace_id and a.campaign_id = p.campaign_id and a.step = p.step
+            and a.variant = p.variant
     left join intermediate.int_variant_copy as c
         on a.workspace_id = c.workspace_id and a.campaign_id = c.campaign_id and a.step = c.step
         and a.variant = c.variant
     left join known as n on a.workspace_id = n.workspace_id and a.campaign_id = n.campaign_id
     left join first_sends as f
-        on a.workspace_id = f.workspace_id and a.campaign_id = f.campaign_id and a.step = f.step
-        and a.variant = f.variant
+        on
+            a.workspace_id = f.workspace_id and a.campaign_id = f.campaign_id and a.step = f.step
+            and a.variant = f.variant
     left join staging.stg_campaigns as k on a.workspace_id = k.workspace_id and a.campaign_id = k.id
     window step as (partition by a.workspace_id, a.campaign_id, a.step)
 ),
@@ -92,7 +94,11 @@ judged as (
         case
             when j.variants = 1 then 'only variant'
             when j.expected_loss is null or not j.has_all_replies then 'too early'
-            when j.least_sent < j.min_sent or j.replies_of_step < j.min_replies then 'too early'
+            when j.least_sent < j.min_sent or j.replies_of_step < j.min_replies
+                then printf(
+                    'needs %d sent each (least has %d) and %d replies in all (so far %d)',
+                    j.min_sent::bigint, j.least_sent, j.min_replies::bigint, j.replies_of_step::bigint
+                )
             when j.good_ones = 0 then 'undecided'
             when not j.is_good then 'worse'
             when j.good_ones = 1 then 'winner'
@@ -102,10 +108,12 @@ judged as (
             when j.variants = 1 then 'nothing to compare it with'
             when j.expected_loss is null then 'its replies are not known'
             when not j.has_all_replies then 'the replies of another variant are not known'
-            when j.least_sent < j.min_sent or j.replies_of_step < j.min_replies then printf(
-                'needs %d sent each (least has %d) and %d replies in all (so far %d)',
-                j.min_sent::bigint, j.least_sent, j.min_replies::bigint, j.replies_of_step::bigint
-            )
+            when j.least_sent < j.min_sent or j.replies_of_step < j.min_replies
+                then
+                    printf(
+                        'needs %d sent each (least has %d) and %d replies in all (so far %d)',
+                        j.min_sent::bigint, j.least_sent, j.min_replies::bigint, j.replies_of_step::bigint
+                    )
             when j.good_ones = 0 then printf('may cost %.1f replies per 1,000 sent', 1000 * j.expected_loss)
             when not j.is_good then printf('costs about %.1f replies per 1,000 sent', 1000 * j.expected_loss)
             when j.good_ones = 1 then printf('best with a chance of %.0f %%', 100 * j.chance_best)

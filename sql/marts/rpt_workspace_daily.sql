@@ -98,6 +98,7 @@ figures as (
         s.date,
         case when s.has_own then 'workspace' else 'campaigns' end as figures_from,
         coalesce(o.figures_state, 'as read') as figures_state,
+        -- noqa: disable=layout.long_lines
         if(s.has_own, figure_of_day(o.date is not null, o.sent), figure_of_day(c.date is not null, c.sent)) as sent,
         if(s.has_own, figure_of_day(o.date is not null, o.contacted), figure_of_day(c.date is not null, c.contacted)) as contacted,
         if(s.has_own, figure_of_day(o.date is not null, o.new_leads_contacted), figure_of_day(c.date is not null, c.new_leads_contacted)) as new_leads_contacted,
@@ -109,6 +110,7 @@ figures as (
         if(s.has_own, figure_of_day(o.date is not null, o.clicks), figure_of_day(c.date is not null, c.clicks)) as clicks,
         if(s.has_own, figure_of_day(o.date is not null, o.unique_clicks), figure_of_day(c.date is not null, c.unique_clicks)) as unique_clicks,
         if(s.has_own, figure_of_day(o.date is not null, o.opportunities), figure_of_day(c.date is not null, c.opportunities)) as opportunities,
+        -- noqa: enable=layout.long_lines
         case when h.has_days then figure_of_day(c.date is not null, c.sent) end as sent_in_known_campaigns,
         case when h.has_days then figure_of_day(c.date is not null, c.campaigns_sending) end as campaigns_sending,
         case when s.has_accounts then figure_of_day(a.date is not null, a.accounts_sending) end as accounts_sending,
@@ -128,9 +130,12 @@ rolling as (
         f.*,
         count(*) over last_7_days as days_there,
         case when count(sent) over last_7_days = days_there then sum(sent) over last_7_days end as sent_7d,
-        case when count(new_leads_contacted) over last_7_days = days_there then sum(new_leads_contacted) over last_7_days end as new_leads_contacted_7d,
+        case
+            when count(new_leads_contacted) over last_7_days = days_there then sum(new_leads_contacted) over last_7_days
+        end as new_leads_contacted_7d,
         case when count(replies) over last_7_days = days_there then sum(replies) over last_7_days end as replies_7d,
-        case when count(opportunities) over last_7_days = days_there then sum(opportunities) over last_7_days end as opportunities_7d
+        case when count(opportunities) over last_7_days = days_there then sum(opportunities) over last_7_days end
+            as opportunities_7d
     from figures as f
     window last_7_days as (
         partition by workspace_id order by date rows between 6 preceding and current row

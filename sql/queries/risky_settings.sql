@@ -38,7 +38,8 @@ select
     disable_bounce_protect,
     round(bounce_rate, 4) as bounce_rate
 from shown
-where coalesce(open_tracking, true) or coalesce(link_tracking, true) or coalesce(allow_risky_contacts, true)
+where
+    coalesce(open_tracking, true) or coalesce(link_tracking, true) or coalesce(allow_risky_contacts, true)
     or coalesce(disable_bounce_protect, true)
 order by
     coalesce(open_tracking, false)::int + coalesce(link_tracking, false)::int

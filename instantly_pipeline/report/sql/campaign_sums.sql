@@ -11,7 +11,7 @@ select
     sum(repliers)::bigint as repliers,
     sum(positive_leads)::bigint as positive_leads,
     1000 * sum(positive_leads) filter (where sent is not null)
-        / nullif(sum(sent) filter (where positive_leads is not null), 0) as positive_per_1000,
+    / nullif(sum(sent) filter (where positive_leads is not null), 0) as positive_per_1000,
     sum(meetings)::bigint as meetings,
     sum(opportunity_value) as opportunity_value,
     min(campaign_name) filter (where health = 'red') as a_red_one

@@ -20,5 +20,6 @@ select
     bounce_rate,
     count(*) over (partition by workspace_id) as of_all
 from marts.rpt_campaign_summary
-qualify row_number() over (partition by workspace_id order by rank_in_workspace nulls last, sent desc, campaign_id) <= 20
+qualify
+    row_number() over (partition by workspace_id order by rank_in_workspace nulls last, sent desc, campaign_id) <= 20
 order by workspace_id, rank_in_workspace nulls last, sent desc, campaign_id

@@ -11,7 +11,7 @@ select
     opportunities,
     bounced,
     100 * sum(bounced) over week
-        / nullif(sum(sent_by_accounts) filter (where bounced is not null) over week, 0) as bounces_per_100,
+    / nullif(sum(sent_by_accounts) filter (where bounced is not null) over week, 0) as bounces_per_100,
     is_partial,
     figures_state
 from marts.rpt_workspace_daily

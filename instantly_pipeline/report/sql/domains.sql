@@ -19,10 +19,11 @@ select
     count(*) over (partition by workspace_id) as of_all,
     count(*) filter (where health = 'red') over (partition by workspace_id) as of_red
 from latest
-qualify row_number() over (
-    partition by workspace_id
-    order by array_position(['red', 'amber', 'green'], health) nulls last, sent_7d desc nulls last, domain
-) <= 12
+qualify
+    row_number() over (
+        partition by workspace_id
+        order by array_position(['red', 'amber', 'green'], health) nulls last, sent_7d desc nulls last, domain
+    ) <= 12
 order by
     workspace_id,
     array_position(['red', 'amber', 'green'], health) nulls last,

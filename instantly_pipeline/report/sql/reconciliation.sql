@@ -9,7 +9,8 @@ with counted as (
 
 select workspace_id, campaign_name, metric, agrees, ours, theirs, difference, likely_cause, counters, agreeing
 from counted
-qualify row_number() over (
-    partition by workspace_id order by coalesce(agrees, true), abs(difference) desc nulls last, campaign_id, metric
-) <= 5
+qualify
+    row_number() over (
+        partition by workspace_id order by coalesce(agrees, true), abs(difference) desc nulls last, campaign_id, metric
+    ) <= 5
 order by workspace_id, coalesce(agrees, true), abs(difference) desc nulls last, campaign_id, metric

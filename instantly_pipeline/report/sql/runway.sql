@@ -14,7 +14,8 @@ select
     count(*) over (partition by workspace_id) as of_all
 from marts.rpt_runway
 where uncontacted > 0 or runs_dry_on is not null
-qualify row_number() over (
-    partition by workspace_id order by runs_dry_on nulls last, uncontacted desc, campaign_id
-) <= 15
+qualify
+    row_number() over (
+        partition by workspace_id order by runs_dry_on nulls last, uncontacted desc, campaign_id
+    ) <= 15
 order by workspace_id, runs_dry_on nulls last, uncontacted desc, campaign_id

@@ -17,10 +17,11 @@ select
     utilisation_rate,
     count(*) over (partition by workspace_id) as of_all
 from marts.rpt_sender_health
-qualify row_number() over (
-    partition by workspace_id
-    order by array_position(['red', 'amber', 'green'], health) nulls last, sent_30d desc nulls last, email
-) <= 15
+qualify
+    row_number() over (
+        partition by workspace_id
+        order by array_position(['red', 'amber', 'green'], health) nulls last, sent_30d desc nulls last, email
+    ) <= 15
 order by
     workspace_id,
     array_position(['red', 'amber', 'green'], health) nulls last,

@@ -13,10 +13,15 @@ select
     cumulative_share_of_replies,
     count(*) over (partition by workspace_id) as of_all
 from marts.rpt_step_dropoff
-qualify row_number() over (
-    partition by workspace_id
-    order by array_position(['not worth it', 'doubtful', 'worth it'], verdict) nulls last, sent desc, campaign_id, step_number
-) <= 20
+qualify
+    row_number() over (
+        partition by workspace_id
+        order by
+            array_position(['not worth it', 'doubtful', 'worth it'], verdict) nulls last,
+            sent desc,
+            campaign_id,
+            step_number
+    ) <= 20
 order by
     workspace_id,
     array_position(['not worth it', 'doubtful', 'worth it'], verdict) nulls last,

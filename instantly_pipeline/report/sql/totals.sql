@@ -23,24 +23,40 @@ select
     workspace_id,
     any_value(last_closed) as last_closed,
     min(date) as first_day,
-    case when count(sent) filter (where is_last) = count(*) filter (where is_last)
-        then coalesce(sum(sent) filter (where is_last), 0) end::bigint as sent,
-    case when count(sent) filter (where is_before) = count(*) filter (where is_before)
-        then sum(sent) filter (where is_before) end::bigint as sent_before,
+    case
+        when count(sent) filter (where is_last) = count(*) filter (where is_last)
+            then coalesce(sum(sent) filter (where is_last), 0)
+    end::bigint as sent,
+    case
+        when count(sent) filter (where is_before) = count(*) filter (where is_before)
+            then sum(sent) filter (where is_before)
+    end::bigint as sent_before,
     sum(sent_target) filter (where is_last) as sent_target,
-    case when count(new_leads_contacted) filter (where is_last) = count(*) filter (where is_last)
-        then coalesce(sum(new_leads_contacted) filter (where is_last), 0) end::bigint as new_leads,
-    case when count(new_leads_contacted) filter (where is_before) = count(*) filter (where is_before)
-        then sum(new_leads_contacted) filter (where is_before) end::bigint as new_leads_before,
-    case when count(replies) filter (where is_last) = count(*) filter (where is_last)
-        then coalesce(sum(replies) filter (where is_last), 0) end::bigint as replies,
-    case when count(replies) filter (where is_before) = count(*) filter (where is_before)
-        then sum(replies) filter (where is_before) end::bigint as replies_before,
+    case
+        when count(new_leads_contacted) filter (where is_last) = count(*) filter (where is_last)
+            then coalesce(sum(new_leads_contacted) filter (where is_last), 0)
+    end::bigint as new_leads,
+    case
+        when count(new_leads_contacted) filter (where is_before) = count(*) filter (where is_before)
+            then sum(new_leads_contacted) filter (where is_before)
+    end::bigint as new_leads_before,
+    case
+        when count(replies) filter (where is_last) = count(*) filter (where is_last)
+            then coalesce(sum(replies) filter (where is_last), 0)
+    end::bigint as replies,
+    case
+        when count(replies) filter (where is_before) = count(*) filter (where is_before)
+            then sum(replies) filter (where is_before)
+    end::bigint as replies_before,
     sum(replies_target) filter (where is_last) as replies_target,
-    case when count(opportunities) filter (where is_last) = count(*) filter (where is_last)
-        then coalesce(sum(opportunities) filter (where is_last), 0) end::bigint as opportunities,
-    case when count(opportunities) filter (where is_before) = count(*) filter (where is_before)
-        then sum(opportunities) filter (where is_before) end::bigint as opportunities_before,
+    case
+        when count(opportunities) filter (where is_last) = count(*) filter (where is_last)
+            then coalesce(sum(opportunities) filter (where is_last), 0)
+    end::bigint as opportunities,
+    case
+        when count(opportunities) filter (where is_before) = count(*) filter (where is_before)
+            then sum(opportunities) filter (where is_before)
+    end::bigint as opportunities_before,
     sum(opportunities_target) filter (where is_last) as opportunities_target,
     sum(bounced) filter (where is_last and sent_by_accounts is not null)::bigint as bounced,
     sum(sent_by_accounts) filter (where is_last and bounced is not null)::bigint as sent_by_accounts
