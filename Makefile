@@ -6,10 +6,11 @@ BIN := .venv/bin
 # modules, and compiling them anew each time takes it three seconds.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test test-whole test-all lint types bench format ui notebook docs lock clean
+.PHONY: help setup demo test test-fast test-whole test-all coverage snapshots docs lint types hooks bench format ui \
+  notebook lock clean
 
 help: ## list what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 setup: .venv/.ready ## make .venv from requirements.lock (done by the others when it is missing)
 
@@ -37,29 +38,52 @@ TEMP = $(shell test "$(ROOM)" -gt 4000000 2> /dev/null && echo TMPDIR=/dev/shm)
 # files in their own order: those with few and long tests must not be left for the end; conftest.py keeps some together
 PYTEST = $(TEMP) $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
-test: setup ## the tests (about four minutes on two cores)
-	@$(PYTEST)
+# MEASURE=1 notes which branches were taken, for `make coverage`; it takes a third longer
+COVER = $(if $(MEASURE),--cov --cov-report=)
+
+test: setup ## the tests (below four minutes on two cores)
+	@$(PYTEST) $(COVER)
+
+test-fast: setup ## the quick ones of them, to run all day (below 40 seconds on two cores); names what has become slow
+	@$(PYTEST) -m "not medium and not whole and not slow" --durations=10 --durations-min=0.5
 
 test-whole: setup ## whole runs and commands, worlds and kills (CI runs them, too)
 	@$(PYTEST) -m "whole and not slow"
 
-test-all: setup ## the tests with the long ones, and the coverage
-	@$(PYTEST) -m "" --cov --cov-report=term
+test-all: setup ## the tests with the long ones
+	@$(PYTEST) -m "" $(COVER)
 
-lint: setup ## ruff, import-linter
+coverage: ## the branches that the last `make test MEASURE=1` took; fails below the floor
+	@$(BIN)/coverage json -q -o - | $(BIN)/python .ci/branches.py
+
+snapshots: docs ## write what tests compare with: help, definitions, published schema, generated documents
+	@WRITE_SNAPSHOTS=1 $(PYTEST) -m snapshot
+
+docs: setup ## write the generated documents alone
+	@$(BIN)/python -m instantly_pipeline.docs.generate
+
+SQL = sql instantly_pipeline/report/sql
+
+lint: setup ## ruff, import-linter, deptry (imports are declared), sqlfluff
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
+	@$(BIN)/deptry . 2>&1 | grep -v "^Scanning"; exit $${PIPESTATUS[0]}
+	@$(BIN)/sqlfluff lint --processes 0 $(SQL)
 
 types: setup ## mypy --strict
 	@$(BIN)/mypy
 
+hooks: setup ## run the linters at each commit, types and snapshots at each push
+	@$(BIN)/pre-commit install
+
 bench: setup ## ours, dlt, a bare script and Airbyte's CDK on the same sandbox; ROWS=10000 ROUNDS=1 for a short one
 	@$(BIN)/python -m benchmarks.run $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(PARTS),--parts $(PARTS))
 
-format: setup ## format the code
+format: setup ## format Python and SQL
 	@$(BIN)/ruff check --fix -q .
 	@$(BIN)/ruff format -q .
+	@$(BIN)/sqlfluff fix -q --processes 0 $(SQL)
 
 # from Dagster's home, since Dagster would put the .env of the folder it is started in before the environment
 ui: setup ## open Dagster on http://localhost:3000
@@ -69,9 +93,6 @@ ui: setup ## open Dagster on http://localhost:3000
 
 notebook: setup ## open the tour of the published file, a notebook, in the browser
 	@$(BIN)/marimo --quiet edit --skip-update-check notebooks/tour.py
-
-docs: setup ## write the generated documents anew
-	@$(BIN)/python -m instantly_pipeline.docs.generate
 
 lock: setup ## compile requirements.lock from pyproject.toml
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --extra dev --extra notebooks --extra socks \

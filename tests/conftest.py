@@ -10,6 +10,8 @@ from xdist.scheduler import LoadFileScheduling
 
 from tests.warehouse.lakehelp import LakeWriter, Opener
 
+pytest.register_assert_rewrite("tests.snapshots")  # shows what differs
+
 # Files that read the same synced data, by folder: on one worker it is made once.
 TOGETHER = {
     "cli": ("commands", "doctor", "export", "notebook", "plan", "report"),

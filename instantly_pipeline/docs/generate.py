@@ -1,7 +1,7 @@
 """The generated texts: `sql/labels.sql`, `sql/sources.yml`, `docs/data-dictionary.md` and `docs/queries.md`.
 
-They follow from the declarations of the streams and the contracts of the models. Write them with
-`python -m instantly_pipeline.docs.generate`; a test says when they are out of date.
+They follow from the declarations of the streams and the contracts of the models. `make snapshots` writes them, and
+all other snapshots; a test says when they are out of date.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from instantly_pipeline.warehouse.models.catalog import FOLDERS, Model, load_mod
 from instantly_pipeline.warehouse.models.labels import labels_sql
 
 PROJECT = Path(__file__).resolve().parents[2]
-COMMAND = "python -m instantly_pipeline.docs.generate"
+COMMAND = "make snapshots"
 
 
 def sources_yml(streams: Mapping[str, Stream]) -> str:

@@ -1,11 +1,7 @@
-"""What `--help` says, and that it is there at once.
-
-`WRITE_SNAPSHOTS=1 pytest tests/cli` writes the snapshot anew after a change that was meant.
-"""
+"""What `--help` says, and that it is there at once."""
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -17,6 +13,7 @@ from click.testing import CliRunner
 
 from instantly_pipeline import __version__
 from instantly_pipeline.cli.main import cli
+from tests.snapshots import assert_snapshot
 
 SNAPSHOT = Path(__file__).with_name("help.txt")
 HEAVY = ("dagster", "duckdb", "httpx", "polars", "pyarrow", "pydantic", "rich", "sqlglot")
@@ -28,11 +25,9 @@ def help_of(*command: str) -> str:
     return f"$ instantly-pipeline {' '.join([*command, '--help'])}\n{done.output}"
 
 
+@pytest.mark.snapshot
 def test_the_help_is_that_of_the_snapshot() -> None:
-    found = "\n".join([help_of(), *(help_of(name) for name in sorted(cli.commands))])
-    if os.environ.get("WRITE_SNAPSHOTS"):
-        SNAPSHOT.write_text(found)
-    assert found == SNAPSHOT.read_text()
+    assert_snapshot("\n".join([help_of(), *(help_of(name) for name in sorted(cli.commands))]), SNAPSHOT)
 
 
 @pytest.mark.parametrize("name", sorted(cli.commands))

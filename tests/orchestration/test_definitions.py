@@ -1,12 +1,8 @@
-"""The definitions: what there is, and that loading them needs nothing.
-
-`WRITE_SNAPSHOTS=1 pytest tests/orchestration` writes the snapshot anew after a change that was meant.
-"""
+"""The definitions: what there is, and that loading them needs nothing."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +17,7 @@ from instantly_pipeline.orchestration.assets.selection import chosen_assets
 from instantly_pipeline.orchestration.instance.home import dagster_home
 from instantly_pipeline.settings import PROJECT_ROOT
 from instantly_pipeline.streams.registry import all_streams
+from tests.snapshots import assert_snapshot
 
 SNAPSHOT = Path(__file__).with_name("definitions.json")
 
@@ -51,11 +48,9 @@ def described() -> dict[str, Any]:
     }
 
 
+@pytest.mark.snapshot
 def test_the_definitions_are_those_of_the_snapshot() -> None:
-    found = described()
-    if os.environ.get("WRITE_SNAPSHOTS"):
-        SNAPSHOT.write_text(json.dumps(found, indent=1) + "\n")
-    assert found == json.loads(SNAPSHOT.read_text())
+    assert_snapshot(json.dumps(described(), indent=1) + "\n", SNAPSHOT)
 
 
 def test_every_stream_is_a_lake_a_raw_and_a_staging_asset() -> None:

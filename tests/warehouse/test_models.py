@@ -15,6 +15,7 @@ from instantly_pipeline.warehouse.load.meta_tables import META_TABLES
 from instantly_pipeline.warehouse.models.catalog import given_tables, load_models, read_seeds, with_needs
 from instantly_pipeline.warehouse.models.lineage import Lineage
 from instantly_pipeline.warehouse.models.reads import is_volatile, volatile_functions
+from tests.snapshots import assert_snapshot
 from tests.warehouse.lakehelp import SQL, LakeWriter, Opener, shipped_models, tiny_stream
 
 THINGS = tiny_stream(
@@ -271,11 +272,10 @@ def test_no_shipped_model_asks_the_clock_or_chance() -> None:
 # --- what is generated
 
 
+@pytest.mark.snapshot
 @pytest.mark.parametrize("path", ["sql/sources.yml", "docs/data-dictionary.md", "docs/queries.md"])
 def test_the_generated_files_are_current(path: str) -> None:
-    """If this fails: `python -m instantly_pipeline.docs.generate`."""
-    wanted = {file.relative_to(SQL.parent).as_posix(): text for file, text in docs.texts(SQL.parent).items()}
-    assert (SQL.parent / path).read_text(encoding="utf-8") == wanted[path]
+    assert_snapshot(docs.texts(SQL.parent)[SQL.parent / path], SQL.parent / path)
 
 
 def test_the_tables_of_meta_are_as_documented(opener: Opener) -> None:

@@ -1,18 +1,17 @@
 """The published file is an interface: every table and column with its type, and what the comments say of them.
 
-`WRITE_SNAPSHOTS=1 pytest tests/warehouse/test_published_schema.py` writes the snapshot anew after a change that was
-meant; whoever reads the file by name or type has to be told of it (CHANGELOG.md).
+Whoever reads the file by name or type has to be told of a change (CHANGELOG.md).
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from tests.snapshots import assert_snapshot
 from tests.warehouse.lakehelp import LakeWriter, Opener, at
 
 SNAPSHOT = Path(__file__).with_name("published_schema.txt")
@@ -47,11 +46,9 @@ def described(con: duckdb.DuckDBPyConnection) -> str:
     return "\n".join(lines) + "\n"
 
 
+@pytest.mark.snapshot
 def test_the_published_tables_are_those_of_the_snapshot(published: duckdb.DuckDBPyConnection) -> None:
-    found = described(published)
-    if os.environ.get("WRITE_SNAPSHOTS"):
-        SNAPSHOT.write_text(found, encoding="utf-8")
-    assert found == SNAPSHOT.read_text(encoding="utf-8")
+    assert_snapshot(described(published), SNAPSHOT)
 
 
 @pytest.mark.parametrize("schema", ["marts", "raw", "history", "meta", "seeds"])
