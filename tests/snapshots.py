@@ -1,4 +1,4 @@
-"""Files that hold what the code says of itself, so that a change shows in the diff: help, schema, definitions, documents.
+"""Files that hold what the code says of itself (help, schema, definitions, documents): a change shows in the diff.
 
 `make snapshots` writes them all.
 """

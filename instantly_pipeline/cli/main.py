@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -15,6 +16,7 @@ from instantly_pipeline import __version__
 from instantly_pipeline.cli.failures import Commands, run_safely
 from instantly_pipeline.cli.quick import leave, loading
 from instantly_pipeline.cli.signals import listen
+from instantly_pipeline.errors import UsageError
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -203,6 +205,7 @@ def sandbox(port: int, now: datetime | None, unlimited: bool, **world: object) -
     Example:
       instantly-pipeline sandbox --port 8765 --campaigns 30 --leads 20000
     """
+    _require_sandbox()
     from instantly_pipeline.cli.sandbox_command import sandbox_command
 
     return sandbox_command(port=port, now=now, unlimited=unlimited, world=world)
@@ -289,6 +292,13 @@ def demo() -> int:
     Example:
       instantly-pipeline demo
     """
+    _require_sandbox()
     from instantly_pipeline.cli.demo_command import demo_command
 
     return demo_command()
+
+
+def _require_sandbox() -> None:
+    """UsageError where the extra `sandbox` is not installed."""
+    if not all(find_spec(name) for name in ("httptools", "uvicorn")):
+        raise UsageError("The local Instantly API is an extra: pip install 'instantly-pipeline[sandbox]' installs it.")

@@ -165,3 +165,18 @@ def test_the_details_of_an_error_go_through_no_link(shell: Shell, tmp_path: Path
     path = Path(said.partition(" has its details")[0])
     assert "what happened" in path.read_text()
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("command", ["sandbox", "demo"])
+@pytest.mark.parametrize("package", ["httptools", "uvicorn"])
+def test_without_its_extra_the_sandbox_says_what_to_install(command: str, package: str) -> None:
+    script = (
+        f"import sys; sys.modules[{package!r}] = None\n"  # as where it is not installed
+        f"sys.argv = ['instantly-pipeline', {command!r}]\n"
+        "from instantly_pipeline.cli.main import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "Error: The local Instantly API is an extra: pip install 'instantly-pipeline[sandbox]' installs it.\n"
+    )
