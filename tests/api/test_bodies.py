@@ -27,6 +27,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.medium
 @given(JSON, st.booleans())
 def test_json_comes_back_as_it_was_sent(value: Any, escaped: bool) -> None:
     assert decode(json.dumps(value, ensure_ascii=escaped).encode(), "here") == value

@@ -37,6 +37,7 @@ def test_the_next_try_gets_the_answer(wire: Wire) -> None:
     assert run(main()) == {"a": 1}
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("wire", list(Wire))
 def test_a_fault_that_stays_is_given_up_as_a_broken_connection(wire: Wire) -> None:
     async def main() -> BaseException | None:
@@ -146,6 +147,7 @@ def test_a_length_beyond_the_limit_is_refused_before_anything_is_read() -> None:
     assert run(main()) == {"a": 1}
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("wire", [Wire.DRIP, Wire.CHUNKS, Wire.TRUNCATE])
 def test_an_errors_body_that_never_ends_does_not_hide_its_status(wire: Wire) -> None:
     async def main() -> None:

@@ -142,6 +142,7 @@ def test_a_full_disk_leaves_everything_as_it_was(tmp_path: Path, step: str, monk
     assert (writer.rows(), sorted(tmp_path.rglob("*.tmp")), on_disk(tmp_path)) == (before, [], files)
 
 
+@pytest.mark.medium
 def test_readers_that_glob_meanwhile_never_fail_and_see_every_row(tmp_path: Path) -> None:
     """Whatever instant a reader lists the files at: none of them is gone, and together they hold every row."""
     writer = a_day_of_runs(tmp_path)

@@ -11,6 +11,8 @@ import pytest
 from instantly_pipeline.orchestration.instance.home import open_instance
 from tests.orchestration.pipeline import make_home
 
+pytestmark = pytest.mark.medium
+
 KEY = dg.AssetKey(["raw", "leads"])
 
 

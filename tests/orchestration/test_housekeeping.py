@@ -27,6 +27,8 @@ from instantly_pipeline.orchestration.schedules import run_config
 from instantly_pipeline.settings import Settings
 from tests.orchestration.pipeline import make_home, materialized, run_of, settings_for
 
+pytestmark = pytest.mark.medium
+
 HOLD = "import sys; from pathlib import Path; from instantly_pipeline.lake.lock import writing\n" \
     "with writing(Path(sys.argv[1]), command='a test'): print('held', flush=True); sys.stdin.read()"  # fmt: skip
 

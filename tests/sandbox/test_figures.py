@@ -74,6 +74,7 @@ def test_account_rows_add_up_to_the_workspaces_days(still: Api) -> None:
     assert {r["email_account"] for r in rows} <= {a["email"] for a in still.items("accounts")}
 
 
+@pytest.mark.medium
 def test_leads_carry_the_counters_that_the_campaign_reports(still: Api) -> None:
     leads = still.leads()
     for row in _campaigns(still):

@@ -59,6 +59,7 @@ def test_a_list_has_something_in_it(still: Api, route: str, make: Callable[..., 
     assert any(page["items"] for page in _answers(api, route))
 
 
+@pytest.mark.medium
 def test_no_deviation_is_named_that_never_happens(still: Api) -> None:
     met: set[str] = set()
     for route in ("GET /api/v2/campaigns", "POST /api/v2/leads/list", "GET /api/v2/inbox-placement-tests"):
@@ -87,6 +88,7 @@ def test_413_of_account_analytics_is_valid_by_the_vendors_schema(api: Api) -> No
     assert faults(route, answer.json(), status=413)[0] == []
 
 
+@pytest.mark.medium
 def test_a_world_that_moved_on_is_still_valid(make: Callable[..., Api]) -> None:
     api = make(leads=300)
     api.control("POST", "advance", {"days": 40})

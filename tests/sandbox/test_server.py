@@ -16,6 +16,8 @@ from instantly_sandbox.config import SandboxConfig
 from instantly_sandbox.server import running, spawned
 from tests.sandbox.conftest import AGENT, Api, small
 
+pytestmark = pytest.mark.medium
+
 
 def test_a_sandbox_in_a_thread_ends_with_its_block() -> None:
     with running(small(leads=10)) as sandbox:

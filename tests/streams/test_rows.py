@@ -95,6 +95,7 @@ def test_account_days_without_an_address_are_left_out_and_other_oddities_are_kep
     assert [row["sent"] for row in rows("account_daily_analytics", answer)] == [1, 3]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("stream", ["warmup_analytics", "warmup_summary", "account_daily_analytics"])
 @given(answer=JSON)
 def test_garbage_never_raises_and_gives_only_objects(stream: str, answer: object) -> None:

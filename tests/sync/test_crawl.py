@@ -18,6 +18,7 @@ def ids() -> list[str]:
     return lumpy_ids(PAGES)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("far", "requests", "seconds"),
     [

@@ -11,6 +11,8 @@ from instantly_pipeline.sync.results import Event, Outcome
 from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, assert_mirrors, bench, stream_result
 
+pytestmark = pytest.mark.medium
+
 COUNTERS = "/api/v2/campaigns/analytics"
 
 

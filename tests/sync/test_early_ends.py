@@ -13,6 +13,8 @@ from instantly_pipeline.sync.results import Outcome
 from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, assert_mirrors, bench, stream_result
 
+pytestmark = pytest.mark.medium
+
 PATHS = {
     "campaigns": "/api/v2/campaigns",
     "accounts": "/api/v2/accounts",

@@ -6,10 +6,14 @@ import gc
 import json
 from pathlib import Path
 
+import pytest
+
 from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.sync.engine import FEW_COLLECTIONS
 from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, assert_mirrors, bench, stream_result
+
+pytestmark = pytest.mark.medium
 
 
 def test_a_first_sync_mirrors_every_list(at: Bench) -> None:

@@ -17,6 +17,8 @@ from instantly_pipeline.sync.results import Outcome, Request
 from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, assert_mirrors, bench, stream_result
 
+pytestmark = pytest.mark.medium
+
 LEADS = "/api/v2/leads/list"
 NO_ITEMS: dict[str, Any] = {"kind": "status", "status": 200, "body": {"items": []}}
 

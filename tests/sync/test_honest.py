@@ -12,6 +12,8 @@ from instantly_pipeline.sync.results import Outcome
 from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, assert_mirrors, bench, stream_result
 
+pytestmark = pytest.mark.medium
+
 LEADS = "/api/v2/leads/list"
 DAILY = "/api/v2/campaigns/analytics/daily"
 WINDOWS = ("daily_analytics", "workspace_daily_analytics", "account_daily_analytics")

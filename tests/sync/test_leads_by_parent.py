@@ -14,6 +14,8 @@ from instantly_pipeline.sync.results import Outcome
 from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, assert_mirrors, bench, stream_result
 
+pytestmark = pytest.mark.medium
+
 LEADS = "/api/v2/leads/list"
 STREAMS = ("campaigns", "campaign_analytics", "lead_lists", "leads")
 

@@ -11,6 +11,8 @@ from instantly_pipeline.sync.reset import reset
 from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, bench, stream_result
 
+pytestmark = pytest.mark.medium
+
 TINY = SandboxConfig(leads=20, campaigns=2, accounts=2, days=3, rate_limited=False, now=NOON)
 
 

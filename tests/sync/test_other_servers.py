@@ -13,6 +13,8 @@ from instantly_pipeline.sync.results import Outcome, SyncReport
 from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, assert_mirrors, bench, stream_result
 
+pytestmark = pytest.mark.medium
+
 LEADS = "/api/v2/leads/list"
 COUNTERS = "/api/v2/campaigns/analytics"
 DAILY = "/api/v2/campaigns/analytics/daily"

@@ -102,6 +102,7 @@ def test_a_first_plan_is_an_estimate_whose_range_holds(tmp_path: Path) -> None:
         assert total.low <= report.workspaces[0].requests <= total.high
 
 
+@pytest.mark.medium
 def test_the_figures_that_move_are_planned_as_a_range(tmp_path: Path) -> None:
     config = SandboxConfig(leads=350, campaigns=4, accounts=6, days=20, rate_limited=False, now=NOON)
     with bench(tmp_path / "data", config) as at:

@@ -15,6 +15,8 @@ from instantly_pipeline.sync.results import Outcome, SyncReport
 from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, Pace, bench, stream_result
 
+pytestmark = pytest.mark.medium
+
 DAILY = "/api/v2/campaigns/analytics/daily"
 STEPS = "/api/v2/campaigns/analytics/steps"
 ACCOUNT_DAILY = "/api/v2/accounts/analytics/daily"

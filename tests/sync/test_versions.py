@@ -9,6 +9,8 @@ import pytest
 
 from tests.sync.harness import Bench, assert_mirrors, stream_result
 
+pytestmark = pytest.mark.medium
+
 ACCOUNT_STREAMS = ("account_daily_analytics", "warmup_analytics")
 
 

@@ -6,8 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, Pace, bench, stream_result
+
+pytestmark = pytest.mark.medium
 
 DAILY = "/api/v2/campaigns/analytics/daily"
 

@@ -18,6 +18,8 @@ from instantly_pipeline.warehouse.db.build_state import EARLIER_TABLES
 from instantly_pipeline.warehouse.warehouse import Warehouse
 from tests.warehouse.lakehelp import LakeWriter, Opener, at, tiny_stream
 
+pytestmark = pytest.mark.medium
+
 THINGS = tiny_stream()
 
 

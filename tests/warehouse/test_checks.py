@@ -13,6 +13,8 @@ from instantly_pipeline.warehouse.checks.checks import CheckResult
 from instantly_pipeline.warehouse.publish.publish import refuse_if_failed
 from tests.warehouse.lakehelp import LakeWriter, Opener, at, tiny_stream
 
+pytestmark = pytest.mark.medium
+
 THINGS = tiny_stream()
 PERSON = "bo@clinic.example"
 

@@ -14,6 +14,8 @@ from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.warehouse.models.catalog import Model
 from instantly_pipeline.warehouse.models.followed import Columns, followed
 
+pytestmark = pytest.mark.medium
+
 STREAMS = {"campaigns": all_streams()["campaigns"]}
 SQL = "select name, status from raw.campaigns"
 NAME = {"name": [("raw.campaigns", "name")]}

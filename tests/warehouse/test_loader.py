@@ -23,6 +23,8 @@ from instantly_pipeline.streams.model import Column, Type
 from instantly_pipeline.warehouse.load.verified_at import Range, segments
 from tests.warehouse.lakehelp import WS, LakeWriter, Opener, at, tiny_stream
 
+pytestmark = pytest.mark.medium
+
 THINGS = tiny_stream()
 
 

@@ -13,6 +13,8 @@ from instantly_pipeline.streams.registry import all_streams
 from tests.warehouse import world
 from tests.warehouse.lakehelp import LakeWriter, Opener, at
 
+pytestmark = pytest.mark.medium
+
 STREAMS = all_streams()
 Ask = Callable[..., list[tuple[Any, ...]]]
 

@@ -18,6 +18,8 @@ from instantly_pipeline.warehouse.models.reads import is_volatile, volatile_func
 from tests.snapshots import assert_snapshot
 from tests.warehouse.lakehelp import SQL, LakeWriter, Opener, shipped_models, tiny_stream
 
+pytestmark = pytest.mark.medium
+
 THINGS = tiny_stream(
     Column("state", Type.INT, "State", labels={1: "it's on", -1: "off"}), Column("day", Type.DATE, "Day")
 )

@@ -14,6 +14,8 @@ from instantly_pipeline.warehouse.models.seeds import put_seed
 from tests.warehouse.lakehelp import SQL
 from tests.warehouse.marts.given import Row, expect
 
+pytestmark = pytest.mark.medium
+
 SEEDS = read_seeds(SQL)
 Edit = Callable[[str], str | bytes]
 

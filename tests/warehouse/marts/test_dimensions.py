@@ -10,6 +10,8 @@ from instantly_pipeline.streams.enums import ACCOUNT_STATUS, CAMPAIGN_STATUS, WA
 from instantly_pipeline.streams.registry import all_streams
 from tests.warehouse.marts.given import Given, Row, database, expect
 
+pytestmark = pytest.mark.medium
+
 W = {"workspace_id": "w"}
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from tests.warehouse.marts.given import expect
 
+pytestmark = pytest.mark.medium
+
 DAY = {"workspace_id": "w", "campaign_id": "c", "date": "2026-02-01", "sent": 10}
 
 

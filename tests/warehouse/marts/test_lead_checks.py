@@ -16,6 +16,8 @@ from instantly_pipeline.warehouse.db import build_state
 from instantly_pipeline.warehouse.db.sql_text import columns, ident
 from tests.warehouse.lakehelp import shipped_models
 
+pytestmark = pytest.mark.medium
+
 Row = dict[str, Any]
 
 

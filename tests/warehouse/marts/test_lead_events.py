@@ -5,8 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from instantly_pipeline.streams.enums import INTEREST_STATUS
 from tests.warehouse.marts.given import expect
+
+pytestmark = pytest.mark.medium
 
 Row = dict[str, Any]
 

@@ -9,6 +9,8 @@ import pytest
 
 from tests.warehouse.marts.given import expect
 
+pytestmark = pytest.mark.medium
+
 Row = dict[str, Any]
 READ = datetime(2026, 3, 31, 12, tzinfo=UTC)
 

@@ -13,6 +13,8 @@ import pytest
 
 from tests.warehouse.marts.given import Row, expect
 
+pytestmark = pytest.mark.medium
+
 W = {"workspace_id": "w"}
 READ = W | {"as_of": "2026-03-01 18:00:00"}
 WORKDAYS = {str(day): True for day in range(1, 6)}

@@ -9,6 +9,8 @@ import pytest
 
 from tests.warehouse.marts.given import Row, expect
 
+pytestmark = pytest.mark.medium
+
 AT = "2026-02-27T09:00:00.000Z"
 LIVE = {"lastStep": {"from": "Ann@s.example", "stepID": "0_1_2", "timestamp_executed": AT}}
 FLAT = LIVE["lastStep"]

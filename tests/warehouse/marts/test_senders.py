@@ -62,6 +62,7 @@ def test_a_domain_is_judged_by_the_thresholds_of_senders(figures: Row, light: st
     assert health(day("a@x.example", "2026-02-20", **figures), select="health, health_reason") == [(light, reason)]
 
 
+@pytest.mark.medium
 def test_the_worst_mailbox_is_that_with_the_most_bounces_too_many_or_else_the_most_spam() -> None:
     bouncing = [
         day("one-of-one@x.example", "2026-02-20", sent=1, bounced=1),

@@ -10,6 +10,8 @@ import pytest
 from instantly_pipeline.warehouse.models.variant_posterior import variant_posteriors
 from tests.warehouse.marts.given import Given, Row, expect
 
+pytestmark = pytest.mark.medium
+
 W = {"workspace_id": "w"}
 C = W | {"campaign_id": "c"}
 

@@ -9,6 +9,8 @@ import pytest
 
 from tests.warehouse.marts.given import Row, expect
 
+pytestmark = pytest.mark.medium
+
 W = {"workspace_id": "w"}
 
 

@@ -14,6 +14,8 @@ import pytest
 from tests.warehouse.marts.lead_world import last_step
 from tests.warehouse.marts.worlds import Row, Space, Synced
 
+pytestmark = pytest.mark.medium
+
 POSITIVE = (1, 2, 3, 4)
 
 
