@@ -15,7 +15,7 @@ TOLD = {
     "dlt": ("dlt", "pyarrow"),
     "airbyte": ("airbyte-cdk",),
     "plot": ("matplotlib",),
-    "ours": ("instantly-pipeline", "httpx", "orjson", "polars", "pyarrow", "duckdb", "dagster"),
+    "ours": ("instantly-pipeline", "httpx", "orjson", "pyarrow", "duckdb", "dagster"),
 }
 _ASK = (
     "import json, sys; from importlib.metadata import version; print(json.dumps({n: version(n) for n in sys.argv[1:]}))"
