@@ -94,11 +94,7 @@ judged as (
         case
             when j.variants = 1 then 'only variant'
             when j.expected_loss is null or not j.has_all_replies then 'too early'
-            when j.least_sent < j.min_sent or j.replies_of_step < j.min_replies
-                then printf(
-                    'needs %d sent each (least has %d) and %d replies in all (so far %d)',
-                    j.min_sent::bigint, j.least_sent, j.min_replies::bigint, j.replies_of_step::bigint
-                )
+            when j.least_sent < j.min_sent or j.replies_of_step < j.min_replies then 'too early'
             when j.good_ones = 0 then 'undecided'
             when not j.is_good then 'worse'
             when j.good_ones = 1 then 'winner'
@@ -109,11 +105,10 @@ judged as (
             when j.expected_loss is null then 'its replies are not known'
             when not j.has_all_replies then 'the replies of another variant are not known'
             when j.least_sent < j.min_sent or j.replies_of_step < j.min_replies
-                then
-                    printf(
-                        'needs %d sent each (least has %d) and %d replies in all (so far %d)',
-                        j.min_sent::bigint, j.least_sent, j.min_replies::bigint, j.replies_of_step::bigint
-                    )
+                then printf(
+                    'needs %d sent each (least has %d) and %d replies in all (so far %d)',
+                    j.min_sent::bigint, j.least_sent, j.min_replies::bigint, j.replies_of_step::bigint
+                )
             when j.good_ones = 0 then printf('may cost %.1f replies per 1,000 sent', 1000 * j.expected_loss)
             when not j.is_good then printf('costs about %.1f replies per 1,000 sent', 1000 * j.expected_loss)
             when j.good_ones = 1 then printf('best with a chance of %.0f %%', 100 * j.chance_best)
