@@ -28,11 +28,12 @@ versions as (
 last_good as (
     select v.* from versions as v
     semi join collapsed as c on v.stream = c.stream and v.workspace_id = c.workspace_id and v._key = c._key
-    where v._op = 'upsert' and has_figures(greatest(
-        v.sent, v.contacted, v.new_leads_contacted, v.opened, v.unique_opened, v.replies, v.unique_replies,
-        v.replies_automatic, v.unique_replies_automatic, v.clicks, v.unique_clicks, v.opportunities,
-        v.unique_opportunities, v.meetings_booked, v.won
-    ))
+    where
+        v._op = 'upsert' and has_figures(greatest(
+            v.sent, v.contacted, v.new_leads_contacted, v.opened, v.unique_opened, v.replies, v.unique_replies,
+            v.replies_automatic, v.unique_replies_automatic, v.clicks, v.unique_clicks, v.opportunities,
+            v.unique_opportunities, v.meetings_booked, v.won
+        ))
     qualify row_number() over (partition by v.stream, v.workspace_id, v._key order by v._valid_from desc) = 1
 ),
 

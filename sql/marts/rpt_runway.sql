@@ -129,8 +129,10 @@ joined as (
         m.daily_max_leads,
         m.sender_utilisation_rate,
         -- beyond a century no date is given
-        case when m.status = 1 and m.days_left < 36500
-            then m.as_of_date + ceil(m.days_left * 7 / m.sending_days_a_week)::integer end as runs_dry_on,
+        case
+            when m.status = 1 and m.days_left < 36500
+                then m.as_of_date + ceil(m.days_left * 7 / m.sending_days_a_week)::integer
+        end as runs_dry_on,
         m.last_sent_on,
         m.as_of_date
     from measured as m

@@ -96,7 +96,9 @@ judged as (
     select
         r.workspace_id,
         r.email,
-        if(t.metric = 'warmup_score', t.title || ' ' || printf('%.0f', v.value), named_share(t.title, v.value)) as metric,
+        if(
+            t.metric = 'warmup_score', t.title || ' ' || printf('%.0f', v.value), named_share(t.title, v.value)
+        ) as metric,
         traffic_light(v.value, v.n, t.bad_when, t.warning, t.critical, t.min_n) as light
     from rates as r
     cross join seeds.thresholds as t

@@ -69,8 +69,9 @@ joined as (
             a.workspace_id = p.workspace_id and a.campaign_id = p.campaign_id and a.step = p.step
             and a.variant = p.variant
     left join intermediate.int_variant_copy as c
-        on a.workspace_id = c.workspace_id and a.campaign_id = c.campaign_id and a.step = c.step
-        and a.variant = c.variant
+        on
+            a.workspace_id = c.workspace_id and a.campaign_id = c.campaign_id and a.step = c.step
+            and a.variant = c.variant
     left join known as n on a.workspace_id = n.workspace_id and a.campaign_id = n.campaign_id
     left join first_sends as f
         on
