@@ -7,26 +7,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 from enum import StrEnum
 from typing import Any
 
 from pydantic import SecretStr
 
-from instantly_pipeline.api.client import ApiClient, Params
+from instantly_pipeline.api.client import ApiClient
 from instantly_pipeline.api.clock import HOW_TO_SET, SYSTEM, Ahead, Clock
 from instantly_pipeline.api.limiter import Limiter
 from instantly_pipeline.api.retry import RetryPolicy
 from instantly_pipeline.errors import BadRequest, Exhausted, Forbidden, PipelineError, UsageError
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.settings import Settings
-from instantly_pipeline.streams.model import Read, Stream
+from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.streams.registry import chosen
 from instantly_pipeline.sync.identity import WORKSPACE_PATH, Names
+from instantly_pipeline.sync.readers.reader import Seen
+from instantly_pipeline.sync.readers.registry import reader_of
 
 ONCE = RetryPolicy(tries=1, edge_tries=1, unreached_tries=1, rate_budget=0.0)
-_ACCOUNTS, _CAMPAIGNS = "/api/v2/accounts", "/api/v2/campaigns"
+_ACCOUNTS = "/api/v2/accounts"
 
 
 class Health(StrEnum):
@@ -129,34 +131,27 @@ class _Key:
         return None
 
     async def _ask_all(self, client: ApiClient) -> None:
-        """Lists first: leads and figures are asked for by what they show."""
+        """Ask each address once: first the streams that need no others, whose records the other probes ask with."""
         left = {stream.path: stream for stream in self._streams.values() if stream.path != WORKSPACE_PATH}
-        lists = [stream for stream in left.values() if stream.read is Read.SCAN]
-        for wave in (lists, [stream for stream in left.values() if stream not in lists]):
-            answers = await asyncio.gather(*(self._ask(client, stream) for stream in wave))
-            for stream, answer in zip(wave, answers, strict=True):
-                if answer is not None:
-                    self._answers[stream.path] = answer
+        seen = Seen(self._time.now().astimezone(UTC).date())
+        for wave in ([s for s in left.values() if not s.needs], [s for s in left.values() if s.needs]):
+            answers = await asyncio.gather(*(self._ask(client, stream, seen) for stream in wave))
+            self._answers |= {s.path: a for s, a in zip(wave, answers, strict=True) if a is not None}
+            seen = replace(seen, records={s.name: _first(self._answers.get(s.path)) for s in left.values()})
 
-    async def _ask(self, client: ApiClient, stream: Stream) -> object | PipelineError:
+    async def _ask(self, client: ApiClient, stream: Stream, seen: Seen) -> object | PipelineError:
         """The answer, or the error; None where there is nothing to ask for."""
-        today = self._time.now().astimezone(UTC).date().isoformat()
-        dates = {"start_date": today, "end_date": today}
-        if stream.method == "POST" and stream.read is Read.SWEEP:
-            answer = await _asked(client.post(stream.path, {"limit": 1}))
-            campaign = _first(self._answers.get(_CAMPAIGNS)).get("id")
-            if isinstance(answer, BadRequest) and campaign:  # some workspaces' leads are listed by campaign only
-                return await _asked(client.post(stream.path, {"limit": 1, "campaign": campaign}))
-            return answer
-        if stream.read in (Read.ACCOUNT_BATCH, Read.ACCOUNT_WINDOW):
-            email = _first(self._answers.get(_ACCOUNTS)).get("email")
-            if not isinstance(email, str):
-                return None
-            if stream.method == "POST":
-                return await _asked(client.post(stream.path, {"emails": [email]}))
-            asked: Params = {"emails": [email], **dates}
-            return await _asked(client.get(stream.path, asked))
-        return await _asked(client.get(stream.path, {"limit": "1"} if stream.read is Read.SCAN else dates))
+        probe = reader_of(stream).probe(stream, seen)
+        answer: object | PipelineError = None
+        while probe is not None:
+            asked = (
+                client.post(stream.path, probe.body)
+                if probe.body is not None
+                else client.get(stream.path, probe.params)
+            )
+            answer = await _asked(asked)
+            probe = probe.otherwise if isinstance(answer, BadRequest) else None
+        return answer
 
     def _identify(self) -> bool:
         """Note whose key it is; whether a sync with it could go on."""

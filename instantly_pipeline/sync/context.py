@@ -133,6 +133,11 @@ class Context:
             self._shared[name].add_done_callback(lambda done: done.cancelled() or done.exception())
         return await asyncio.shield(self._shared[name])
 
+    def requests_ahead(self, stream: str) -> int:
+        """How many requests were made for a stream before its turn, retries apart."""
+        stats = self.paid.get(stream)
+        return stats.requests - stats.retries if stats else 0
+
     def knows(self, name: str) -> bool:
         """Whether the answer under `name` was asked for already."""
         return name in self._shared

@@ -27,6 +27,7 @@ PAGES_PER_BATCH = 50
 SECONDS_PER_BATCH = 30.0
 NAMED = 1_000  # records with one anomaly that are named in a run; of more the number is noted
 Range = tuple[str | None, str | None]
+EVERYTHING: Range = (None, None)
 
 
 class Sink:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -18,36 +18,19 @@ from instantly_pipeline.lake.checkpoints import Checkpoints
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.logs import LogWriter
 from instantly_pipeline.settings import Settings
-from instantly_pipeline.streams.model import Read, Stream
+from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.streams.registry import all_streams, in_order
 from instantly_pipeline.sync.context import Context, Sizes, Windows
 from instantly_pipeline.sync.identity import WORKSPACE_PATH
-from instantly_pipeline.sync.leads.read_leads import read_leads
+from instantly_pipeline.sync.last_reading import last_reading, note_reading, note_refusal
 from instantly_pipeline.sync.plan import make_plan
-from instantly_pipeline.sync.readers.accounts import read_account_batch, read_account_window
-from instantly_pipeline.sync.readers.campaigns import read_per_campaign
-from instantly_pipeline.sync.readers.lists import read_array, read_object, read_scan
-from instantly_pipeline.sync.readers.steps import read_campaign_days
-from instantly_pipeline.sync.readers.windows import read_campaign_window, read_workspace_window
+from instantly_pipeline.sync.readers.registry import reader_of
 from instantly_pipeline.sync.results import Event, OnEvent, Outcome, Request, StreamResult, WorkspaceResult
 from instantly_pipeline.sync.sink import Sink
 
 STEP_MINUTES = 10  # campaign-days of steps per run: what so many minutes allow at the learned rate
 
 _log = logging.getLogger(__name__)
-
-READERS: Mapping[Read, Callable[[Sink], Awaitable[None]]] = {
-    Read.OBJECT: read_object,
-    Read.ARRAY: read_array,
-    Read.SCAN: read_scan,
-    Read.SWEEP: read_leads,
-    Read.PER_CAMPAIGN: read_per_campaign,
-    Read.CAMPAIGN_WINDOW: read_campaign_window,
-    Read.WORKSPACE_WINDOW: read_workspace_window,
-    Read.CAMPAIGN_DAYS: read_campaign_days,
-    Read.ACCOUNT_WINDOW: read_account_window,
-    Read.ACCOUNT_BATCH: read_account_batch,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +130,7 @@ class WorkspaceRun:
         return in_order(wanted.values())
 
     def _missing_parents(self, stream: Stream) -> list[str]:
-        missing = [need for need in stream.needs if not self.ctx.checkpoints.read(f"{need}.read")]
+        missing = [need for need in stream.needs if last_reading(self.ctx.checkpoints, need) is None]
         return [deep for need in missing for deep in (*self._missing_parents(self.ctx.streams[need]), need)]
 
     async def _after(self, parents: list[asyncio.Task[None]], stream: Stream) -> None:
@@ -163,7 +146,7 @@ class WorkspaceRun:
         sink = Sink(ctx, stream, result, self.client)
         with counted() as stats:
             try:
-                await READERS[stream.read](sink)
+                await reader_of(stream).read(sink)
                 self._was_read(stream, stats)
             except (Fatal, KeyRejected, asyncio.CancelledError) as error:
                 result.outcome, result.reason = Outcome.FAILED, f"cut off: {error}" if str(error) else "cut off"
@@ -171,7 +154,7 @@ class WorkspaceRun:
             except (Forbidden, PlanRequired) as error:
                 result.outcome, result.reason = Outcome.SKIPPED, str(error)
                 self._unpaid += isinstance(error, PlanRequired)
-                ctx.checkpoints.write(f"{stream.name}.refused", {"at": now().isoformat()})
+                note_refusal(ctx.checkpoints, stream.name, now())
             except PipelineError as error:
                 result.outcome, result.reason = Outcome.FAILED, str(error)
             except MemoryError as error:
@@ -189,12 +172,8 @@ class WorkspaceRun:
         ctx.on_event(end)
 
     def _was_read(self, stream: Stream, stats: ClientStats) -> None:
-        requests = stats.requests - stats.retries
-        if stream.name in self.ctx.paid:
-            requests += self.ctx.paid[stream.name].requests - self.ctx.paid[stream.name].retries
-        read = {"at": self.ctx.now().isoformat(), "run_id": self.run.run_id, "requests": requests}
-        self.ctx.checkpoints.write(f"{stream.name}.read", read)
-        self.ctx.checkpoints.forget(f"{stream.name}.refused")
+        requests = stats.requests - stats.retries + self.ctx.requests_ahead(stream.name)
+        note_reading(self.ctx.checkpoints, stream.name, at=self.ctx.now(), run_id=self.run.run_id, requests=requests)
 
     def _log_stream(self, result: StreamResult, stats: ClientStats) -> None:
         ahead = self.ctx.paid.get(result.stream, ClientStats())

@@ -17,7 +17,7 @@ from instantly_pipeline.errors import BadRequest, Exhausted, NotFound, PipelineE
 from instantly_pipeline.lake.checkpoints import Checkpoints
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.sync.limits import ACCOUNTS, DAYS, Limits
-from instantly_pipeline.sync.readers.asking import Refused
+from instantly_pipeline.sync.readers.fetch import Refused
 from instantly_pipeline.sync.readers.parts import OF_ACCOUNTS, OF_DAYS, Question
 from tests.sync.harness import NOON
 

@@ -20,7 +20,7 @@ from instantly_pipeline.sync.leads.keyspace import id_of, key_at, timed
 from instantly_pipeline.sync.leads.parallel_scan import Crawl, OutOfOrder, Span, StaleCursor
 from instantly_pipeline.sync.leads.selector import SERVER, Gate, newest_timed
 from instantly_pipeline.sync.leads.sweep import ENDED_EARLY, confirm, report_unreadable
-from instantly_pipeline.sync.readers.asking import MOST_FAILURES, together
+from instantly_pipeline.sync.readers.fetch import MOST_FAILURES, together
 from instantly_pipeline.sync.sink import Sink
 
 AT_ONCE = 16

@@ -1,50 +1,17 @@
-"""Lifetime figures asked for campaign by campaign, and what all questions about one campaign have in common."""
+"""What all questions about one campaign have in common."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from types import MappingProxyType
 
-import orjson
-
 from instantly_pipeline.errors import NotFound
 from instantly_pipeline.lake.records.canonical import Record
-from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.sync.context import Context, records_in
 from instantly_pipeline.sync.counters import COUNTERS
 from instantly_pipeline.sync.limits import Dates
-from instantly_pipeline.sync.readers.asking import Answer, alone, each
-from instantly_pipeline.sync.sink import Range, Sink, below
-
-
-def choose_lifetimes(ctx: Context, stream: Stream) -> list[str]:
-    """The campaigns whose counters moved since their lifetime figures were last read."""
-    counters, done = _counters(ctx), ctx.checkpoints.read(stream.name)
-    return [c for c in every_campaign(ctx) if ctx.request.full or done.get(c) != counters.get(c, "")]
-
-
-async def read_per_campaign(sink: Sink) -> None:
-    """Lifetime figures of every campaign whose counters moved since they were last read.
-
-    The counters were taken before, so a change in between is read again next time rather than missed.
-    """
-    counters, done = _counters(sink.ctx), sink.ctx.checkpoints.read(sink.stream.name)
-    campaigns = choose_lifetimes(sink.ctx, sink.stream)
-    sink.total = len(campaigns)
-
-    async def ask(campaign: str) -> list[Record] | None:
-        return await rows_of(sink, campaign)
-
-    def take(campaign: str, rows: list[Record] | None) -> None:
-        if rows is not None:
-            sink.put([row | {"campaign_id": campaign} for row in rows], _whole(sink, campaign))
-        done[campaign] = counters.get(campaign, "")
-
-    def asked(campaign: str) -> AsyncGenerator[Answer[str, list[Record] | None]]:
-        return alone(sink, campaign, ask)
-
-    await each(sink, campaigns, asked, take, checkpoint=lambda: sink.ctx.checkpoints.write(sink.stream.name, done))
+from instantly_pipeline.sync.sink import Sink
 
 
 async def rows_of(sink: Sink, campaign: str, params: Mapping[str, str] = MappingProxyType({})) -> list[Record] | None:
@@ -79,16 +46,3 @@ def dates_between(first: date, last: date, form: Dates = Dates.PLAIN) -> dict[st
     if form is Dates.INSTANTS:
         return {"start_date": f"{first}T00:00:00.000Z", "end_date": f"{last}T23:59:59.999Z"}
     return {"start_date": first.isoformat(), "end_date": last.isoformat()}
-
-
-def _counters(ctx: Context) -> dict[str, str]:
-    """The hash of each campaign's counters."""
-    return {orjson.loads(key)[0]: digest for key, digest in ctx.hashes(COUNTERS).items()}
-
-
-def _whole(sink: Sink, campaign: str) -> Range:
-    """The range of keys one campaign's answer decides."""
-    if sink.stream.key == ("campaign_id",):
-        key = orjson.dumps([campaign]).decode()
-        return key[:-1], key
-    return below(campaign)

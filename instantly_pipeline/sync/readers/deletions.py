@@ -16,7 +16,7 @@ import orjson
 
 from instantly_pipeline.errors import BadRequest, Forbidden, NotFound, PlanRequired
 from instantly_pipeline.lake.index.sorted_files import IndexEntry
-from instantly_pipeline.sync.readers.asking import together
+from instantly_pipeline.sync.readers.fetch import together
 from instantly_pipeline.sync.sink import Sink
 
 SAMPLE = 200  # of more than so many these are asked for: were 2 % still there, all would be gone once in 57 cases

@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 from instantly_pipeline.errors import BadRequest, NotFound, PipelineError, StreamError, TooLarge
 from instantly_pipeline.sync.limits import Limits
-from instantly_pipeline.sync.readers.asking import Answer, Refused, attempt
+from instantly_pipeline.sync.readers.fetch import Answer, Refused, attempt
 
 _Item = TypeVar("_Item")
 _Got = TypeVar("_Got")

@@ -16,10 +16,12 @@ from instantly_pipeline.sync.collapses import Collapses
 from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.counters import COUNTERS
 from instantly_pipeline.sync.limits import REMEMBERED
-from instantly_pipeline.sync.readers.asking import Answer, each
 from instantly_pipeline.sync.readers.campaigns import dates_between, every_campaign, rows_in
+from instantly_pipeline.sync.readers.fetch import Answer, fetch_all
 from instantly_pipeline.sync.readers.parts import OF_DAYS, Question
+from instantly_pipeline.sync.readers.reader import Known, Probe, Seen, exactly
 from instantly_pipeline.sync.readings import A_DAY, Readings, Span
+from instantly_pipeline.sync.results import Cost
 from instantly_pipeline.sync.sink import Sink, days_of
 
 THE_WORKSPACE = "last"  # its name in the checkpoint of its own days
@@ -62,18 +64,53 @@ def choose_windows(ctx: Context, stream: Stream) -> list[str]:
     ]  # fmt: skip
 
 
-async def read_campaign_window(sink: Sink) -> None:
+class CampaignWindowReader:
     """Daily figures of every campaign over the lookback; the first time from the start date.
 
     The lookback is counted from the last day that was read, so a pause of any length leaves no hole. A deleted campaign
     still answers, and is asked while it has days within the lookback or its counters move.
     """
-    await _Windows(sink, {campaign: campaign for campaign in choose_windows(sink.ctx, sink.stream)}).read()
+
+    async def read(self, sink: Sink) -> None:
+        """Ask for the days due of the campaigns that may have new ones."""
+        await _Windows(sink, {campaign: campaign for campaign in choose_windows(sink.ctx, sink.stream)}).read()
+
+    def estimate(self, ctx: Context, stream: Stream, known: Known) -> Cost:
+        """As many requests as the days due take."""
+        chosen, every = choose_windows(ctx, stream), len(every_campaign(ctx))
+        done = readings_of(ctx, stream)
+        new = sum(campaign not in done for campaign in chosen)
+        parts = [f"all days of {new:,} new ones"] if new else []
+        if len(chosen) > new or not new:
+            parts.insert(0, f"the last {ctx.windows.lookback_days} days of {len(chosen) - new:,}")
+        return exactly(stream, _questions(ctx, stream, chosen), f"of {every:,} campaigns: {', '.join(parts)}")
+
+    def probe(self, stream: Stream, seen: Seen) -> Probe:
+        """The figures of today, of all campaigns together."""
+        return Probe(seen.dates)
 
 
-async def read_workspace_window(sink: Sink) -> None:
+class WorkspaceWindowReader:
     """Daily figures of the whole workspace, deleted campaigns included."""
-    await _Windows(sink, {THE_WORKSPACE: None}).read()
+
+    async def read(self, sink: Sink) -> None:
+        """Ask for the days due."""
+        await _Windows(sink, {THE_WORKSPACE: None}).read()
+
+    def estimate(self, ctx: Context, stream: Stream, known: Known) -> Cost:
+        """As many requests as the days due take."""
+        requests = _questions(ctx, stream, [THE_WORKSPACE])
+        return exactly(stream, requests, "one request" if requests == 1 else f"days in {requests:,} parts")
+
+    def probe(self, stream: Stream, seen: Seen) -> Probe:
+        """The figures of today."""
+        return Probe(seen.dates)
+
+
+def _questions(ctx: Context, stream: Stream, names: Sequence[str]) -> int:
+    """Requests for the days due of each of `names`, in parts as long as the API is known to take."""
+    limits, done = ctx.limits_of_days(stream), readings_of(ctx, stream)
+    return sum(limits.questions(len(span.days())) for name in names for span in done.due(name))
 
 
 class _Windows:
@@ -95,7 +132,7 @@ class _Windows:
         sink, due = self._sink, self._due
         sink.total = sum(self._limits.questions(len(span.days())) for spans in due.values() for span in spans)
         longest_first = sorted(due, key=lambda name: min((span.first - span.last for span in due[name]), default=A_DAY))
-        await each(
+        await fetch_all(
             sink, longest_first, self._ask, self._take, refuse=self._refuse, checkpoint=self._done.save,
             before=self._collapses.save,
         )  # fmt: skip

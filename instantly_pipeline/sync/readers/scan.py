@@ -1,55 +1,68 @@
-"""Streams read whole in one go: one object, a bare array, or a list by cursor."""
+"""Lists, by cursor; and which records that a list does not show are gone."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from instantly_pipeline.api.client import ApiClient, Page
+from instantly_pipeline.api.paging import PAGE_SIZE
 from instantly_pipeline.errors import BadRequest, NotFound, PipelineError, StreamError
 from instantly_pipeline.lake.index.sorted_files import IndexEntry
+from instantly_pipeline.lake.records.canonical import Record
 from instantly_pipeline.streams.model import Absent, Stream
-from instantly_pipeline.sync.context import Context, Listing, records_in
+from instantly_pipeline.sync.context import Context, Listing
 from instantly_pipeline.sync.held_deletions import accepted, hold, release, was_held
+from instantly_pipeline.sync.last_reading import last_reading
 from instantly_pipeline.sync.readers.deletions import Missing, ask_for
-from instantly_pipeline.sync.sink import Sink
+from instantly_pipeline.sync.readers.reader import Known, Probe, Seen, exactly
+from instantly_pipeline.sync.results import Cost
+from instantly_pipeline.sync.sink import EVERYTHING, Sink
 
-EVERYTHING = (None, None)
+LONG_LIST = 10  # pages: so many, at most, of a list that was never read
 FEW = 3  # records that two readings do not show are gone, where the API cannot be asked; more are held
 INSTANT = "timestamp_created"
 MILLISECOND = timedelta(milliseconds=1)  # what the API's instants are told in
 
 
-async def read_object(sink: Sink) -> None:
-    """One request, one object: the workspace itself, or its lifetime figures."""
-    stream, ctx = sink.stream, sink.ctx
-    at = ctx.now()
-    answer = await ctx.shared(stream.path, lambda: sink.client.get(stream.path, stream.params))
-    await sink.page(records_in(stream, answer), EVERYTHING)
-    await sink.flush(at=at)
+class ScanReader:
+    """Pages by cursor."""
+
+    async def read(self, sink: Sink) -> None:
+        """Read the list; what it does not show is asked for by id, and deleted where the API says that it is gone.
+
+        Where the API knows a record that the list does not show, or cannot be asked, the list is read again. What
+        cannot be asked and two readings do not show is gone where it is a few, else held.
+        """
+        await _read(sink)
+
+    def estimate(self, ctx: Context, stream: Stream, known: Known) -> Cost:
+        """As many pages as the last time, unless they were read ahead."""
+        if stream.name in ctx.listed:
+            return exactly(stream, 0, f"every page of the list ({len(known.campaigns):,} records)")
+        last = last_reading(ctx.checkpoints, stream.name)
+        if last is not None and last.requests is not None:
+            return exactly(stream, last.requests, "every page of the list, as many as the last time")
+        if stream.name == "accounts":
+            senders = len(_senders(known.campaigns))
+            low = max(-(-senders // PAGE_SIZE), 1)
+            return Cost(stream.name, low, f"never read; the campaigns name {senders:,}", low, 2 * low + 1)
+        return Cost(stream.name, 1, "never read: a page, or some", 1, LONG_LIST)
+
+    def probe(self, stream: Stream, seen: Seen) -> Probe:
+        """One record."""
+        return Probe({"limit": "1"})
 
 
-async def read_array(sink: Sink) -> None:
-    """One request, a bare array of lifetime figures. Records it leaves out are kept: it never claims to be complete."""
-    stream, ctx = sink.stream, sink.ctx
-    at = ctx.now()
-    answer = await ctx.shared(stream.path, lambda: sink.client.get(stream.path, stream.params))
-    records = records_in(stream, answer)
-    log = ctx.log(stream.name)
-    seen = {key for key in log.keys(records) if key is not None}
-    left_out = log.index.alive().keys() - seen
-    sink.put(records, *([(key[:-1], key) for key in sorted(seen)] if left_out else [EVERYTHING]))
-    await sink.flush(at=at)
+def _senders(campaigns: Sequence[Record]) -> set[str]:
+    """The addresses that campaigns send from."""
+    listed = [record.get("email_list") for record in campaigns]
+    return {str(email).lower() for emails in listed if isinstance(emails, list) for email in emails}
 
 
-async def read_scan(sink: Sink) -> None:
-    """Pages by cursor. What the list does not show is asked for by id, and deleted where the API says that it is gone.
-
-    Where the API knows a record that the list does not show, or cannot be asked, the list is read again. What cannot be
-    asked and two readings do not show is gone where it is a few, else held.
-    """
+async def _read(sink: Sink) -> None:
     ahead = sink.ctx.listed.get(sink.stream.name)
     at = ahead.asked_at if ahead else sink.ctx.now()
     shown = await _scan(sink)

@@ -8,7 +8,8 @@ moves without the daily row.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -21,14 +22,18 @@ from instantly_pipeline.lake.records.canonical import Record
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.sync.collapses import Collapses
 from instantly_pipeline.sync.context import Context
+from instantly_pipeline.sync.counters import COUNTERS, Counters
 from instantly_pipeline.sync.limits import Dates, Limits
-from instantly_pipeline.sync.readers.asking import Answer, Refused, attempt, each
 from instantly_pipeline.sync.readers.campaigns import dates_between, rows_of
+from instantly_pipeline.sync.readers.fetch import Answer, Refused, attempt, fetch_all
 from instantly_pipeline.sync.readers.parts import OF_DAYS
-from instantly_pipeline.sync.readers.windows import REFUSED
+from instantly_pipeline.sync.readers.reader import Known, Probe, Seen
+from instantly_pipeline.sync.readers.windows import REFUSED, choose_windows, readings_of
+from instantly_pipeline.sync.results import Cost
 from instantly_pipeline.sync.sink import Sink, below
 
 DAILY = "daily_analytics"
+WEEKDAYS = 0.7  # of all days: campaigns mostly rest at the weekend
 OPEN_FOR = timedelta(hours=48)  # a date is open until 24 h after its UTC end
 NOT_READ = "?"  # instead of a daily row's hash: a listed campaign answered 404, or the day was refused
 
@@ -65,8 +70,33 @@ def choose_days(ctx: Context, stream: Stream) -> Due:
     return Due(days[:bound], max(len(days) - bound, 0))
 
 
-async def read_campaign_days(sink: Sink) -> None:
-    """Ask for what is due."""
+class CampaignDaysReader:
+    """One request a campaign and day whose daily row changed."""
+
+    async def read(self, sink: Sink) -> None:
+        """Ask for what is due."""
+        await _read(sink)
+
+    def estimate(self, ctx: Context, stream: Stream, known: Known) -> Cost:
+        """What is due, and what the daily figures of this run may make due, within the bound of a run."""
+        due = choose_days(ctx, stream)
+        now = len(due.days) + due.left
+        low, likely, high = _days_to_come(ctx, known)
+        most = now + high if ctx.request.full else ctx.step_requests
+        why = f"{now:,} campaign-days are due"
+        if high:
+            why += f"; with the daily figures of this run {low:,} to {high:,} more"
+        if now + high > most:
+            why += f"; at most {most:,} a run"
+        low, likely, high = (min(now + more, most) for more in (low, likely, high))
+        return Cost(stream.name, likely, why, low, high)
+
+    def probe(self, stream: Stream, seen: Seen) -> Probe:
+        """The figures of today, of all campaigns together."""
+        return Probe(seen.dates)
+
+
+async def _read(sink: Sink) -> None:
     ctx, due = sink.ctx, choose_days(sink.ctx, sink.stream)
     done, collapses, limits = (
         StepDays(ctx.checkpoints, sink.stream.name),
@@ -95,7 +125,7 @@ async def read_campaign_days(sink: Sink) -> None:
         sink.odd(day.key, REFUSED, column="date", expected="an answer")
         refused.add(day.key)
 
-    await each(sink, due.days, ask, take, refuse=refuse, checkpoint=done.save, before=collapses.save)
+    await fetch_all(sink, due.days, ask, take, refuse=refuse, checkpoint=done.save, before=collapses.save)
     if refused:
         sink.result.is_partial(
             f"the API refuses {len(refused):,} campaign-days and answers the others (see meta.quarantine)"
@@ -121,6 +151,42 @@ async def _rows_of_day(sink: Sink, day: Day, limits: Limits) -> list[Record] | N
     found = await rows(other)
     limits.learn(form=other)
     return found
+
+
+def _days_to_come(ctx: Context, known: Known) -> tuple[int, int, int]:
+    """Campaign-days that this run's daily figures may make due, those known apart: at least, likely, at most."""
+    daily = known.streams.get(DAILY)
+    if daily is None:
+        return 0, 0, 0
+    done, moved, begun = readings_of(ctx, daily), _moved(ctx, known.counters), _begun(known.campaigns)
+    low = likely = high = 0
+    for campaign in choose_windows(ctx, daily):
+        if campaign not in done:
+            first, sent = ctx.windows.begin, known.counters.sent.get(campaign) if known.counters else None
+            days = (ctx.windows.today - max(first, begun.get(campaign, first))).days + 1
+            most = max(days if sent is None else min(days, sent), 0)
+            low, likely, high = low + (1 if sent and most else 0), likely + round(WEEKDAYS * most), high + most
+        elif campaign in moved:
+            passed = (ctx.windows.today - (done.last(campaign) or ctx.windows.today)).days
+            likely, high = likely + passed + 1, high + passed + 2
+    return low, likely, high
+
+
+def _moved(ctx: Context, counters: Counters | None) -> set[str]:
+    """The campaigns whose counters are other ones than in the lake."""
+    if counters is None:
+        return set()
+    before = {orjson.loads(key)[0]: entry.hash for key, entry in ctx.log(COUNTERS).index.alive().items()}
+    return {campaign for campaign, digest in counters.hashes.items() if before.get(campaign) != digest}
+
+
+def _begun(campaigns: Sequence[Record]) -> dict[str, date]:
+    """When each campaign just listed was made."""
+    begun = {}
+    for record in campaigns:
+        with suppress(ValueError):
+            begun[str(record.get("id"))] = date.fromisoformat(str(record.get("timestamp_created"))[:10])
+    return begun
 
 
 class StepDays:

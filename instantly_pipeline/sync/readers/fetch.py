@@ -64,7 +64,7 @@ async def attempt(asked: Awaitable[_Got]) -> _Got | PipelineError:
 Ask = Callable[[_Item], AsyncGenerator[Answer[_Part, _Got]]]
 
 
-async def each(
+async def fetch_all(
     sink: Sink,
     items: Sequence[_Item],
     ask: Ask[_Item, _Part, _Got],

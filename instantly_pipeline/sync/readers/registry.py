@@ -1,0 +1,34 @@
+"""The reader of each way of reading. The sync, the plan and the doctor find it here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from instantly_pipeline.streams.model import Read, Stream
+from instantly_pipeline.sync.leads.reader import LeadsReader
+from instantly_pipeline.sync.readers.account_batch import AccountBatchReader
+from instantly_pipeline.sync.readers.account_window import AccountWindowReader
+from instantly_pipeline.sync.readers.campaign_days import CampaignDaysReader
+from instantly_pipeline.sync.readers.per_campaign import PerCampaignReader
+from instantly_pipeline.sync.readers.reader import Reader
+from instantly_pipeline.sync.readers.scan import ScanReader
+from instantly_pipeline.sync.readers.single import ArrayReader, ObjectReader
+from instantly_pipeline.sync.readers.windows import CampaignWindowReader, WorkspaceWindowReader
+
+READERS: Mapping[Read, Reader] = {
+    Read.OBJECT: ObjectReader(),
+    Read.ARRAY: ArrayReader(),
+    Read.SCAN: ScanReader(),
+    Read.SWEEP: LeadsReader(),
+    Read.PER_CAMPAIGN: PerCampaignReader(),
+    Read.CAMPAIGN_WINDOW: CampaignWindowReader(),
+    Read.WORKSPACE_WINDOW: WorkspaceWindowReader(),
+    Read.CAMPAIGN_DAYS: CampaignDaysReader(),
+    Read.ACCOUNT_WINDOW: AccountWindowReader(),
+    Read.ACCOUNT_BATCH: AccountBatchReader(),
+}
+
+
+def reader_of(stream: Stream) -> Reader:
+    """How a stream is read."""
+    return READERS[stream.read]
