@@ -14,7 +14,8 @@ from instantly_pipeline import __version__
 from instantly_pipeline.cli.summary import shown
 from instantly_pipeline.cli.text import age, megabytes, write_json
 from instantly_pipeline.doctor.disk import examine_dagster_home, examine_disk
-from instantly_pipeline.doctor.keys import Finding, Health, examine_keys, examine_settings, exit_code
+from instantly_pipeline.doctor.findings import Finding, Health, exit_code
+from instantly_pipeline.doctor.keys import examine_keys, examine_settings
 from instantly_pipeline.errors import PipelineError, UsageError
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.settings import Settings, dagster_home, load, other_dagster_home
@@ -41,7 +42,7 @@ def _all() -> list[Finding]:
         found += examine_dagster_home(dagster_home(), other_dagster_home())
         settings = load()
     except UsageError as error:
-        return [*found, Finding("settings", Health.WRONG, str(error))]
+        return [*found, Finding("settings", Health.FAIL, str(error))]
     found += [*examine_disk(settings), _published(settings)]
     of_settings = examine_settings(settings)
     found += of_settings
@@ -60,11 +61,11 @@ def _versions() -> Finding:
 def _published(settings: Settings) -> Finding:
     path = Layout(settings.data_dir).published_file
     if not path.exists():
-        return Finding("published file", Health.NOTE, "none yet. Next: instantly-pipeline sync")
+        return Finding("published file", Health.INFO, "none yet. Next: instantly-pipeline sync")
     try:
         found = status(path)
     except PipelineError as error:
-        return Finding("published file", Health.PARTLY, str(error))
+        return Finding("published file", Health.WARN, str(error))
     size, when = megabytes(path.stat().st_size), age(found.published_at, datetime.now(UTC))
     said = f"{shown(path)} ({size}, storage {found.storage_version}), published {when}"
     return Finding("published file", Health.OK, said)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from instantly_pipeline.doctor.keys import Finding, Health
+from instantly_pipeline.doctor.findings import Finding, Health
 from instantly_pipeline.errors import PipelineError
 from instantly_pipeline.lake.format import check_lake
 from instantly_pipeline.lake.layout import Layout
@@ -24,18 +24,18 @@ def examine_disk(settings: Settings) -> list[Finding]:
     """The data directory: rights, free space, lock, format and origin."""
     layout = Layout(settings.data_dir)
     found = [_folder(settings.data_dir, "data directory", "INSTANTLY_DATA_DIR")]
-    if found[0].health is Health.WRONG:
+    if found[0].health is Health.FAIL:
         return found
     private = (layout.lake, layout.work, layout.root / ".lock", layout.root / ".lock.json")
     found += _whose("data directory", private, links=(layout.publish, layout.published_file))
     if is_wider(layout.root, than=0o055):
         said = f"Others may put files and links into {layout.root}. Take that right: chmod go-w {layout.root}"
-        found.append(Finding("data directory", Health.NOTE, said))
+        found.append(Finding("data directory", Health.INFO, said))
     found += _published_rights(layout, settings.publish_mode)
     found.append(_space(layout))
     holder = held_by(settings.data_dir)
     if holder is not None:
-        found.append(Finding("lock", Health.NOTE, f"{holder} Other commands wait with --wait."))
+        found.append(Finding("lock", Health.INFO, f"{holder} Other commands wait with --wait."))
     found.append(_lake(layout, settings.base_url))
     return found
 
@@ -45,10 +45,10 @@ def examine_dagster_home(home: Path, other: Path | None = None) -> list[Finding]
     found = [_folder(home, "dagster home", "DAGSTER_HOME")]
     if other is not None:
         said = f"The environment's DAGSTER_HOME is {home}, and that of .env is {other}, which `dagster dev` would take."
-        found.append(Finding("dagster home", Health.NOTE, f"{said} Keep one of the two."))
+        found.append(Finding("dagster home", Health.INFO, f"{said} Keep one of the two."))
     if found[0].health is Health.OK and not (home / "dagster.yaml").is_file():
         said = f"{home} has no dagster.yaml, so Dagster uses its own settings.{_growth(home)}"
-        found[0] = Finding("dagster home", Health.NOTE, f"{said} Copy the project's dagster_home/dagster.yaml there.")
+        found[0] = Finding("dagster home", Health.INFO, f"{said} Copy the project's dagster_home/dagster.yaml there.")
     return found + _whose("dagster home", (home / "history", home / "schedules"))
 
 
@@ -77,10 +77,10 @@ def _whose(about: str, places: Iterable[Path], *, links: Iterable[Path] = ()) ->
         said = (
             f"{_named(linked, 'is a link', 'are links')}. Nothing is written or removed through a link: a sync refuses."
         )
-        findings.append(Finding(about, Health.WRONG, f"{said} Put the folders and files themselves there."))
+        findings.append(Finding(about, Health.FAIL, f"{said} Put the folders and files themselves there."))
     if wide:
         said = f"{_named(wide, 'is', 'are')} open to other users of this machine. The next sync closes what is yours."
-        findings.append(Finding(about, Health.NOTE, said))
+        findings.append(Finding(about, Health.INFO, said))
     return findings
 
 
@@ -91,7 +91,7 @@ def _published_rights(layout: Layout, mode: int) -> list[Finding]:
     if not wide:
         return []
     said = f"{_named(wide, 'is', 'are')} open to more users than INSTANTLY_PUBLISH_MODE={mode:04o} says."
-    return [Finding("published file", Health.NOTE, f"{said} The next sync mends what it publishes.")]
+    return [Finding("published file", Health.INFO, f"{said} The next sync mends what it publishes.")]
 
 
 def _named(paths: list[Path], one: str, many: str) -> str:
@@ -101,9 +101,9 @@ def _named(paths: list[Path], one: str, many: str) -> str:
 def _folder(folder: Path, about: str, variable: str) -> Finding:
     nearest = _nearest(folder)
     if not nearest.is_dir():
-        return Finding(about, Health.WRONG, f"{nearest} is a file, not a folder. Set {variable} to another folder.")
+        return Finding(about, Health.FAIL, f"{nearest} is a file, not a folder. Set {variable} to another folder.")
     if not os.access(nearest, os.W_OK | os.X_OK):
-        return Finding(about, Health.WRONG, f"{nearest} cannot be written to. Mend its rights, or set {variable}.")
+        return Finding(about, Health.FAIL, f"{nearest} cannot be written to. Mend its rights, or set {variable}.")
     return Finding(about, Health.OK, f"{folder}" if folder.exists() else f"{folder}, made by the first sync")
 
 
@@ -112,7 +112,7 @@ def _space(layout: Layout) -> Finding:
     build = layout.build_file.stat().st_size if layout.build_file.exists() else 0
     said = f"{free / 1e9:,.1f} GB free"
     if free < max(_LITTLE, 2 * build):
-        return Finding("disk", Health.NOTE, f"{said}, which is little. Free some space before the next sync.")
+        return Finding("disk", Health.INFO, f"{said}, which is little. Free some space before the next sync.")
     return Finding("disk", Health.OK, said)
 
 
@@ -122,7 +122,7 @@ def _lake(layout: Layout, origin: str) -> Finding:
     try:
         read_from = check_lake(layout, origin=origin)
     except PipelineError as error:
-        return Finding("lake", Health.WRONG, str(error))
+        return Finding("lake", Health.FAIL, str(error))
     return Finding("lake", Health.OK, f"read from {read_from}" if read_from else "empty")
 
 

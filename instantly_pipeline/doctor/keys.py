@@ -6,10 +6,9 @@ It asks each address of the API once, for one record where the address takes a l
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, timedelta
-from enum import StrEnum
 from typing import Any
 
 from pydantic import SecretStr
@@ -18,43 +17,17 @@ from instantly_pipeline.api.client import ApiClient
 from instantly_pipeline.api.clock import HOW_TO_SET, SYSTEM, Ahead, Clock
 from instantly_pipeline.api.limiter import Limiter
 from instantly_pipeline.api.retry import RetryPolicy
+from instantly_pipeline.doctor.findings import Finding, Health
 from instantly_pipeline.errors import BadRequest, Exhausted, Forbidden, PipelineError, UsageError
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.settings import Settings
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.streams.registry import chosen
-from instantly_pipeline.sync.identity import WORKSPACE_PATH, Names
+from instantly_pipeline.sync.identity import WORKSPACE_PATH, Names, workspace_in, workspace_of
 from instantly_pipeline.sync.readers.reader import Seen
 from instantly_pipeline.sync.readers.registry import reader_of
 
 ONCE = RetryPolicy(tries=1, edge_tries=1, unreached_tries=1, rate_budget=0.0)
-_ACCOUNTS = "/api/v2/accounts"
-
-
-class Health(StrEnum):
-    """How a finding stands, from good to bad."""
-
-    OK = "ok"
-    NOTE = "note"  # worth knowing; nothing fails for it
-    PARTLY = "partly"  # a sync works, without some of the data
-    WRONG = "wrong"  # a sync does not work
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the examination; `said` ends with what to do where something is to be done."""
-
-    about: str
-    health: Health
-    said: str
-
-
-def exit_code(findings: Iterable[Finding]) -> int:
-    """0 all well, 2 where a sync cannot work, 3 where it works without some of the data."""
-    found = {finding.health for finding in findings}
-    if Health.WRONG in found:
-        return 2
-    return 3 if Health.PARTLY in found else 0
 
 
 def examine_settings(settings: Settings) -> list[Finding]:
@@ -64,11 +37,11 @@ def examine_settings(settings: Settings) -> list[Finding]:
         keys = settings.keys()
         found.append(Finding("settings", Health.OK, f"{_many(len(keys), 'key')} for {settings.base_url}"))
     except UsageError as error:
-        found.append(Finding("settings", Health.WRONG, str(error)))
+        found.append(Finding("settings", Health.FAIL, str(error)))
     try:
         chosen(settings.stream_names())
     except UsageError as error:
-        found.append(Finding("settings", Health.WRONG, f"INSTANTLY_STREAMS: {error}"))
+        found.append(Finding("settings", Health.FAIL, f"INSTANTLY_STREAMS: {error}"))
     return found
 
 
@@ -89,12 +62,12 @@ async def examine_keys(settings: Settings, *, time: Clock = SYSTEM) -> list[Find
 
 
 def _clock(ahead: Ahead) -> Finding:
-    """What is to be said of the machine's clock."""
+    """How the machine's clock stands against the API's."""
     if ahead.is_wrong:
-        return Finding("clock", Health.WRONG, f"{ahead}: a sync refuses to write. {HOW_TO_SET}.")
+        return Finding("clock", Health.FAIL, f"{ahead}: a sync refuses to write. {HOW_TO_SET}.")
     if ahead.is_notable:
-        return Finding("clock", Health.NOTE, f"{ahead}. {HOW_TO_SET}.")
-    return Finding("clock", Health.OK, "goes with the API's")
+        return Finding("clock", Health.INFO, f"{ahead}. {HOW_TO_SET}.")
+    return Finding("clock", Health.OK, "agrees with the API's")
 
 
 class _Key:
@@ -105,7 +78,7 @@ class _Key:
     ) -> None:
         self.name = name
         self.found: list[Finding] = []
-        self.ahead: Ahead | None = None  # what the answers told of the clocks
+        self.ahead: Ahead | None = None  # as far as the answers tell
         self._names = names
         self._streams = streams
         self._taken = taken
@@ -119,12 +92,12 @@ class _Key:
             client = ApiClient(base_url=settings.base_url, key=key.get_secret_value(), limiter=limiter,
                                clock=self._time, retry=ONCE)  # fmt: skip
         except UsageError as error:
-            return self._note(Health.WRONG, str(error))
+            return self._note(Health.FAIL, str(error))
         self.ahead = client.ahead
         async with client:
             me = self._answers[WORKSPACE_PATH] = await _asked(client.get(WORKSPACE_PATH))
             if isinstance(me, PipelineError) and not isinstance(me, Forbidden):
-                return self._note(Health.WRONG, str(me))
+                return self._note(Health.FAIL, str(me))
             await self._ask_all(client)
         if self._identify():
             self._judge_streams()
@@ -154,29 +127,27 @@ class _Key:
         return answer
 
     def _identify(self) -> bool:
-        """Note whose key it is; whether a sync with it could go on."""
+        """Note which workspace the key opens; whether a sync with it could go on."""
         me = self._answers[WORKSPACE_PATH]
-        answer: dict[str, Any] = me if isinstance(me, dict) else {}
-        identity = answer.get("organization_id") or answer.get("id")
-        if not identity:
-            rows = map(_first, self._answers.values())
-            identity = next((row["organization"] for row in rows if row.get("organization")), None)
-        if not isinstance(identity, str):
-            self._note(Health.WRONG, f"{me} No campaign, account or lead that it may read names the workspace either.")
+        name = me.get("name") if isinstance(me, dict) else None
+        named = map(workspace_of, map(_first, self._answers.values()))
+        identity = workspace_in(me) or next((found for found in named if found), None)
+        if identity is None:
+            self._note(Health.FAIL, f"{me} No campaign, account or lead that it may read names the workspace either.")
             return False
         bound = self._names.bound(self.name)
         if bound not in (None, identity):
             self._note(
-                Health.WRONG,
+                Health.FAIL,
                 f"opens the workspace {identity}, but the data directory knows the name {self.name!r} as {bound}. Give "
                 "it another name in INSTANTLY_API_KEYS, or another INSTANTLY_DATA_DIR.",
             )
             return False
         if identity in self._taken:
-            self._note(Health.NOTE, f"opens the same workspace as {self._taken[identity]!r}, and is not used.")
+            self._note(Health.INFO, f"opens the same workspace as {self._taken[identity]!r}, and is not used.")
             return False
         self._taken[identity] = self.name
-        self._note(Health.OK, f"opens the workspace {answer.get('name') or '(name not readable)'} ({identity})")
+        self._note(Health.OK, f"opens the workspace {name or '(name not readable)'} ({identity})")
         return True
 
     def _judge_streams(self) -> None:
@@ -184,7 +155,7 @@ class _Key:
         for name, stream in self._streams.items():
             answer = self._answers.get(stream.path)
             if isinstance(answer, PipelineError):
-                self._note(Health.PARTLY, f"{answer}", stream=name)
+                self._note(Health.WARN, f"{answer}", stream=name)
             elif stream.path in self._answers:
                 readable.append(name)
             else:
@@ -193,10 +164,10 @@ class _Key:
         if unknown:
             why = (
                 "no account to ask for was found"
-                if _ACCOUNTS in self._answers
+                if "accounts" in self._streams
                 else "accounts is not one of the streams"
             )
-            self._note(Health.NOTE, f"{', '.join(unknown)}: not asked, as {why}", stream="all")
+            self._note(Health.INFO, f"{', '.join(unknown)}: not asked, as {why}", stream="all")
 
     def _note(self, health: Health, said: str, *, stream: str | None = None) -> None:
         about = f"key {self.name}" if stream is None else f"streams of {self.name}"

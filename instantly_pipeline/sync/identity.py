@@ -13,6 +13,7 @@ from instantly_pipeline.api.client import ApiClient
 from instantly_pipeline.errors import BadRequest, Forbidden, KeyRejected, PlanRequired, UsageError, WorkspaceError
 from instantly_pipeline.lake.durable import write_durably
 from instantly_pipeline.lake.layout import Layout
+from instantly_pipeline.lake.records.canonical import Record
 
 WORKSPACE_PATH = "/api/v2/workspaces/current"
 _ELSEWHERE = (("GET", "/api/v2/campaigns"), ("GET", "/api/v2/accounts"), ("POST", "/api/v2/leads/list"))
@@ -28,11 +29,23 @@ async def resolve(client: ApiClient) -> tuple[str, object]:
         answer = await client.get(WORKSPACE_PATH)
     except Forbidden:
         return await _from_records(client), None
-    found = answer if isinstance(answer, dict) else {}
-    identity = found.get("organization_id") or found.get("id")
-    if not isinstance(identity, str):
+    identity = workspace_in(answer)
+    if identity is None:
         raise WorkspaceError("/workspaces/current names no workspace id, so its rows could not be told apart.")
     return identity, answer
+
+
+def workspace_in(answer: object) -> str | None:
+    """The workspace id in an answer of /workspaces/current; None where it names none."""
+    found = answer if isinstance(answer, dict) else {}
+    identity = found.get("organization_id") or found.get("id")
+    return identity if isinstance(identity, str) else None
+
+
+def workspace_of(record: Record) -> str | None:
+    """The workspace id that a campaign, an account or a lead names; None where it names none."""
+    identity = record.get("organization") or record.get("organization_id")
+    return identity if isinstance(identity, str) and identity else None
 
 
 async def _from_records(client: ApiClient) -> str:
@@ -41,8 +54,7 @@ async def _from_records(client: ApiClient) -> str:
         try:
             async for page in client.pages(method, path):
                 for record in page.items:
-                    identity = record.get("organization") or record.get("organization_id")
-                    if isinstance(identity, str) and identity:
+                    if identity := workspace_of(record):
                         return identity
                 break
         except BadRequest:

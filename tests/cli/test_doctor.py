@@ -73,7 +73,7 @@ def test_each_address_is_asked_once(synced: Synced) -> None:
 def test_a_rejected_key_is_2(synced: Synced) -> None:
     _, shell = synced
     [(health, about, said)] = not_well(examined(shell, 2, INSTANTLY_API_KEY="wrong-key-0815"))
-    assert (health, about) == ("wrong", "key default")
+    assert (health, about) == ("fail", "key default")
     assert "answered 401" in said
     assert "wrong-key-0815" not in said
 
@@ -82,7 +82,7 @@ def test_a_stream_that_may_not_be_read_is_3_and_named(synced: Synced) -> None:
     pipe, shell = synced
     with switched(pipe, stream_status={"/api/v2/custom-tags": 403}):
         [(health, _, said)] = not_well(examined(shell, 3))
-    assert health == "partly"
+    assert health == "warn"
     assert said.startswith("custom_tags: GET /api/v2/custom-tags answered 403")
     assert "lacks the scope" in said
 
@@ -100,7 +100,7 @@ def test_a_block_in_front_of_the_api_is_no_matter_of_scopes(synced: Synced) -> N
     fault = {"match": {"path": "/api/v2/workspaces/current"}, "kind": "cloudflare_1010", "times": 1}
     httpx.post(f"{pipe.url}/_sandbox/faults", json=fault, verify=False).raise_for_status()
     [(health, _, said)] = not_well(examined(shell, 2))
-    assert health == "wrong"
+    assert health == "fail"
     assert "blocked in front of the API" in said
 
 
@@ -113,7 +113,7 @@ def test_a_key_of_another_workspace_is_refused(synced: Synced, tmp_path: Path) -
         [(health, _, said)] = not_well(examined(shell, 2))
     finally:
         bound.write_bytes(before)
-    assert health == "wrong"
+    assert health == "fail"
     assert "the data directory knows the name 'default' as another" in said
 
 
@@ -130,7 +130,7 @@ def test_a_key_of_another_workspace_is_refused(synced: Synced, tmp_path: Path) -
 )
 def test_a_wrong_setting_is_2_and_named(synced: Synced, variable: str, value: str, said: str) -> None:
     _, shell = synced
-    wrong = [sentence for health, _, sentence in examined(shell, 2, **{variable: value}) if health == "wrong"]
+    wrong = [sentence for health, _, sentence in examined(shell, 2, **{variable: value}) if health == "fail"]
     assert len(wrong) == 1
     assert said in wrong[0]
 
@@ -146,7 +146,7 @@ def test_who_writes_the_data_directory_is_named(synced: Synced) -> None:
     _, shell = synced
     with writing(shell.data_dir, command="rebuild"):
         [(health, about, said)] = not_well(examined(shell, 0))
-    assert (health, about) == ("note", "lock")
+    assert (health, about) == ("info", "lock")
     assert "is being written by `rebuild`" in said
 
 
@@ -158,8 +158,8 @@ def test_data_of_another_api_and_a_broken_published_file_are_found(synced: Synce
     (tmp_path / "publish").mkdir()
     (tmp_path / "publish" / "warehouse.duckdb").write_bytes(b"no database")
     found = not_well(examined(shell, 2, INSTANTLY_DATA_DIR=str(tmp_path)))
-    found = [one for one in found if one[0] != "note"]  # who may read these files
-    assert [(health, about) for health, about, _ in found] == [("wrong", "lake"), ("partly", "published file")]
+    found = [one for one in found if one[0] != "info"]  # who may read these files
+    assert [(health, about) for health, about, _ in found] == [("fail", "lake"), ("warn", "published file")]
     assert "holds data read from https://api.instantly.ai" in found[0][2]
     assert "instantly-pipeline rebuild" in found[1][2]
 
@@ -183,7 +183,7 @@ def test_what_others_may_read_or_write_is_named(shell: Shell, tmp_path: Path) ->
         path.chmod(0o700)
     (home / "history" / "runs").chmod(0o700)
     data.chmod(0o777)
-    said = [sentence for health, _, sentence in examined(shell, 2) if health == "note"]
+    said = [sentence for health, _, sentence in examined(shell, 2) if health == "info"]
     for expected in (
         f"{lead} is open to other users of this machine",
         f"Others may put files and links into {data}.",
@@ -198,7 +198,7 @@ def test_a_link_through_which_nothing_is_written_is_named(shell: Shell, tmp_path
     link = tmp_path / place
     link.parent.mkdir(parents=True, exist_ok=True)
     link.symlink_to(tmp_path / "elsewhere")
-    wrong = [sentence for health, _, sentence in examined(shell, 2) if health == "wrong"]
+    wrong = [sentence for health, _, sentence in examined(shell, 2) if health == "fail"]
     assert any(sentence.startswith(f"{link} is a link.") for sentence in wrong)
 
 
@@ -226,7 +226,7 @@ def test_two_homes_of_dagsters_are_told_apart(shell: Shell, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("ahead", "code", "health", "said"),
-    [(1200, 0, "note", "20 min behind"), (-172_800, 2, "wrong", "2 days 0 h ahead.*a sync refuses.*timedatectl")],
+    [(1200, 0, "info", "20 min behind"), (-172_800, 2, "fail", "2 days 0 h ahead.*a sync refuses.*timedatectl")],
 )
 def test_a_clock_that_is_not_the_api_s_is_said(synced: Synced, ahead: int, code: int, health: str, said: str) -> None:
     pipe, shell = synced

@@ -28,7 +28,7 @@ def plan_of(report: SyncReport) -> Plan:
 
 
 def planned(report: SyncReport) -> dict[str, int]:
-    """Requests by stream; without those that find out whose key it is."""
+    """Requests by stream; without those that identify the workspace."""
     return {cost.stream: cost.requests for cost in plan_of(report).costs[1:]}
 
 
