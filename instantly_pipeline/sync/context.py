@@ -6,19 +6,18 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 import orjson
 
 from instantly_pipeline.api.client import ApiClient, ClientStats, Page
 from instantly_pipeline.api.clock import Clock
-from instantly_pipeline.errors import BadBody, PipelineError
+from instantly_pipeline.errors import PipelineError
 from instantly_pipeline.lake.change_log import ChangeLog, RunFiles, WriterClock
 from instantly_pipeline.lake.checkpoints import Checkpoints
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.logs import LogWriter
-from instantly_pipeline.streams.model import Read, Stream
-from instantly_pipeline.sync.limits import ACCOUNTS, DAYS, Dates, Kind, LeftOut, Limits
+from instantly_pipeline.streams.model import Stream
+from instantly_pipeline.sync.limits import ACCOUNTS, DAYS, Dates, Kind, LeftOut, Limits, of_endpoint
 from instantly_pipeline.sync.results import Event, OnEvent, Request
 
 
@@ -79,9 +78,9 @@ class Context:
     _change_logs: dict[str, ChangeLog] = field(default_factory=dict)
     _shared: dict[str, asyncio.Future[object]] = field(default_factory=dict)
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
-    told: dict[str, Mapping[str, str]] = field(default_factory=dict)  # what a plan knows will be in the lake
+    expected: dict[str, Mapping[str, str]] = field(default_factory=dict)  # hashes that a plan expects to be read
     listed: dict[str, Listing] = field(default_factory=dict)  # read ahead for the plan
-    paid: dict[str, ClientStats] = field(default_factory=dict)  # by stream: what was asked ahead
+    ahead: dict[str, ClientStats] = field(default_factory=dict)  # requests made before a stream's turn
     _limits: dict[str, Limits] = field(default_factory=dict)
     _left_out: dict[str, LeftOut] = field(default_factory=dict)
 
@@ -99,11 +98,11 @@ class Context:
     def limits_of_days(self, stream: Stream, most: int | None = None) -> Limits:
         """What the endpoint of a stream takes of days; never more than `most` at once."""
         form = Dates.INSTANTS if stream.full_instants else Dates.PLAIN
-        return self._limits_of(f"{asking(stream)}.days", DAYS, most, form)
+        return self._limits_of(of_endpoint(stream, "days"), DAYS, most, form)
 
     def limits_of_accounts(self, stream: Stream, most: int) -> Limits:
         """What the endpoint of a stream takes of accounts; never more than `most` at once."""
-        return self._limits_of(f"{asking(stream)}.accounts", ACCOUNTS, most)
+        return self._limits_of(of_endpoint(stream, "accounts"), ACCOUNTS, most)
 
     def _limits_of(self, name: str, kind: Kind, most: int | None, form: Dates = Dates.PLAIN) -> Limits:
         if name not in self._limits:
@@ -112,7 +111,7 @@ class Context:
 
     def left_out(self, stream: Stream) -> LeftOut:
         """The accounts that the endpoint of a stream refuses."""
-        name = f"{asking(stream)}.refused"
+        name = of_endpoint(stream, "refused")
         if name not in self._left_out:
             self._left_out[name] = LeftOut(self.checkpoints, name, self.windows.today, full=self.request.full)
         return self._left_out[name]
@@ -135,7 +134,7 @@ class Context:
 
     def requests_ahead(self, stream: str) -> int:
         """How many requests were made for a stream before its turn, retries apart."""
-        stats = self.paid.get(stream)
+        stats = self.ahead.get(stream)
         return stats.requests - stats.retries if stats else 0
 
     def knows(self, name: str) -> bool:
@@ -149,8 +148,8 @@ class Context:
 
     def hashes(self, stream: str) -> Mapping[str, str]:
         """The hash of the last version of every live record of a stream, by its key."""
-        if stream in self.told:
-            return self.told[stream]
+        if stream in self.expected:
+            return self.expected[stream]
         return {key: entry.hash or "" for key, entry in self.log(stream).index.alive().items()}
 
     def is_listed(self, stream: str, identity: str) -> bool:
@@ -171,28 +170,3 @@ class Context:
         if not alive_only:
             keys.update(self.log(stream).index.entries())
         return sorted({part for key in keys if isinstance(part := orjson.loads(key)[0], str)})
-
-
-def asking(stream: Stream) -> str:
-    """What the checkpoints about the endpoint of a stream begin with: streams of one endpoint share them."""
-    return "asking." + stream.path.removeprefix("/api/v2/").replace("/", ".")
-
-
-_ARRAYS = frozenset({Read.ARRAY, Read.CAMPAIGN_WINDOW, Read.WORKSPACE_WINDOW, Read.CAMPAIGN_DAYS, Read.ACCOUNT_WINDOW})
-
-
-def records_in(stream: Stream, answer: object) -> list[dict[str, Any]]:
-    """The records of one answer of 200: the objects of a bare array, or the one object.
-
-    BadBody for anything else, above all an error that came with a 200: an array where one is due, an object without a
-    single field of the stream, or an entry that is no object. Taken for data, each would look like a deletion.
-    """
-    if isinstance(answer, list) and all(isinstance(row, dict) for row in answer):
-        return stream.rows(answer) if stream.rows is not None else answer
-    if isinstance(answer, dict) and stream.read not in _ARRAYS:
-        if stream.rows is not None:
-            return stream.rows(answer)
-        known = {*stream.names, *(alias for column in stream.columns for alias in column.aliases)}
-        if not answer or known & answer.keys():
-            return [answer]
-    raise BadBody(f"{stream.path} answered with something else than {stream.name}; nothing was taken from it.")

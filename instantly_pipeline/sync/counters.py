@@ -11,7 +11,8 @@ import orjson
 
 from instantly_pipeline.errors import KeyRejected, PipelineError
 from instantly_pipeline.lake.records.normalize import Batch
-from instantly_pipeline.sync.context import Context, records_in
+from instantly_pipeline.sync.answers import records_in
+from instantly_pipeline.sync.context import Context
 
 COUNTERS = "campaign_analytics"
 

@@ -35,6 +35,7 @@ from instantly_pipeline.settings import Settings
 from instantly_pipeline.streams.registry import chosen
 from instantly_pipeline.sync.context import DEFAULT_SIZES, Sizes
 from instantly_pipeline.sync.identity import Names, resolve
+from instantly_pipeline.sync.learned_rate import keeping_rate, recall_rate
 from instantly_pipeline.sync.results import (
     Event,
     OnEvent,
@@ -48,7 +49,6 @@ from instantly_pipeline.sync.workspace import Run, WorkspaceRun, first_of
 
 FEW_COLLECTIONS = (10_000, 10, 10)  # thresholds of the three generations; Python's own are 700, 10, 10
 
-RATE = "rate"  # the checkpoint of what was learned of it
 WORKSPACES_AT_ONCE = 4
 
 
@@ -198,7 +198,7 @@ class _Run:
         if self.names is not None:
             (self.names.check if self.only_plan else self.names.bind)(result.name, workspace_id)
         checkpoints = Checkpoints(self.layout, workspace_id)
-        limiter.recall(checkpoints.read(RATE))
+        recall_rate(limiter, checkpoints)
         facts = Run(
             self.settings, self.request, self.streams, self.on_event, self.world.clock, self.world.sizes, self.layout,
             self.run_id, self.started,
@@ -207,7 +207,7 @@ class _Run:
         if self.only_plan:
             await run.plan()
             return
-        with _remembering(limiter, checkpoints):
+        with keeping_rate(limiter, checkpoints):
             await run.go()
         if client.ahead.change is not None:
             self._say_clock(f"{client.ahead.change}; the next sync corrects what it dated. {HOW_TO_SET}.", result)
@@ -232,22 +232,6 @@ class _Run:
         if not self.only_plan and not self._is_open:
             open_lake(self.layout, origin=self.settings.base_url)
             self._is_open = True
-
-
-@contextmanager
-def _remembering(limiter: Limiter, checkpoints: Checkpoints) -> Iterator[None]:
-    """Keep the rate that this run learns, also if it is killed."""
-
-    def keep() -> None:
-        if learned := limiter.remembered():
-            checkpoints.write(RATE, learned)
-
-    limiter.on_learned = keep
-    try:
-        yield
-    finally:
-        limiter.on_learned = None
-        keep()
 
 
 def _selected(keys: Mapping[str, SecretStr], names: tuple[str, ...] | None) -> dict[str, SecretStr]:

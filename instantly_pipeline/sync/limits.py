@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from instantly_pipeline.lake.checkpoints import Checkpoints
+from instantly_pipeline.streams.model import Stream
 
 REMEMBERED = timedelta(days=7)  # then the whole is asked for again, which costs a few refused requests
 
@@ -66,6 +67,11 @@ class Kind:
 # 31 days were reported of the live API; 28 are within every limit that counts months, their halves those of weeks.
 DAYS = Kind(sizes=(31, 28), tries=1, in_a_row=7)
 ACCOUNTS = Kind(sizes=(), tries=3, in_a_row=100)
+
+
+def of_endpoint(stream: Stream, what: str) -> str:
+    """The name of the checkpoint of what the endpoint of a stream takes; streams of one endpoint share it."""
+    return f"asking.{stream.path.removeprefix('/api/v2/').replace('/', '.')}.{what}"
 
 
 class Limits:

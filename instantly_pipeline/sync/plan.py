@@ -39,7 +39,7 @@ async def make_plan(ctx: Context, streams: Mapping[str, Stream], *, identified: 
         costs = [Cost(IDENTIFY, identified, "asked first by every run", identified, identified)]
         costs += [_cost(ctx, stream, known) for stream in streams.values()]
     finally:
-        ctx.told.clear()
+        ctx.expected.clear()
     return Plan(tuple(costs), identified + ctx.client.stats.requests - before, per_minute)
 
 
@@ -53,16 +53,16 @@ async def _ask_counters(ctx: Context, streams: Mapping[str, Stream]) -> Counters
             counters = await counters_now(ctx)
         except PipelineError:
             counters = None
-    ctx.paid[payer] = stats
+    ctx.ahead[payer] = stats
     with suppress(StreamError):  # a damaged file of the lake is for the reader to report as well
-        _tell_counters(ctx, counters)
+        _expect_counters(ctx, counters)
     return counters
 
 
-def _tell_counters(ctx: Context, counters: Counters | None) -> None:
+def _expect_counters(ctx: Context, counters: Counters | None) -> None:
     if counters is not None:
-        told = {orjson.dumps([campaign]).decode(): digest for campaign, digest in counters.hashes.items()}
-        ctx.told[COUNTERS] = {**ctx.hashes(COUNTERS), **told}
+        now = {orjson.dumps([campaign]).decode(): digest for campaign, digest in counters.hashes.items()}
+        ctx.expected[COUNTERS] = {**ctx.hashes(COUNTERS), **now}
 
 
 async def _ask_campaigns(ctx: Context, streams: Mapping[str, Stream]) -> None:
@@ -70,11 +70,11 @@ async def _ask_campaigns(ctx: Context, streams: Mapping[str, Stream]) -> None:
         return
     with counted() as stats:
         listing = await read_ahead(ctx, streams[CAMPAIGNS])
-    ctx.paid[CAMPAIGNS] = stats
+    ctx.ahead[CAMPAIGNS] = stats
     with suppress(StreamError):
         if listing.error is None:
             batch = ctx.log(CAMPAIGNS).normalize([record for page in listing.pages for record in page.items])
-            ctx.told[CAMPAIGNS] = dict(zip(batch.keys, batch.hashes, strict=True))
+            ctx.expected[CAMPAIGNS] = dict(zip(batch.keys, batch.hashes, strict=True))
 
 
 def _listed(ctx: Context) -> list[Record]:

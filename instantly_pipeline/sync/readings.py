@@ -13,7 +13,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from instantly_pipeline.lake.checkpoints import Checkpoints
-from instantly_pipeline.sync.context import Windows
+from instantly_pipeline.streams.model import Stream
+from instantly_pipeline.sync.context import Context, Windows
 from instantly_pipeline.sync.limits import is_recent
 
 A_DAY = timedelta(days=1)
@@ -83,6 +84,11 @@ class Readings:
         self._checkpoints, self._stream, self._windows, self._full = checkpoints, stream, windows, full
         self._known = {name: Reading.parse(found) for name, found in checkpoints.read(stream).items()}
         self._asked: dict[str, Reading] = {}  # as they are where nothing of what is due arrives
+
+    @classmethod
+    def of(cls, ctx: Context, stream: Stream) -> Readings:
+        """How far the days of a stream were read before this run."""
+        return cls(ctx.checkpoints, stream.name, ctx.windows, full=ctx.request.full)
 
     def __contains__(self, name: str) -> bool:
         """Whether anything was read of it."""

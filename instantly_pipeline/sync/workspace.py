@@ -176,7 +176,7 @@ class WorkspaceRun:
         note_reading(self.ctx.checkpoints, stream.name, at=self.ctx.now(), run_id=self.run.run_id, requests=requests)
 
     def _log_stream(self, result: StreamResult, stats: ClientStats) -> None:
-        ahead = self.ctx.paid.get(result.stream, ClientStats())
+        ahead = self.ctx.ahead.get(result.stream, ClientStats())
         result.requests, result.retries = stats.requests + ahead.requests, stats.retries + ahead.retries
         changes, plan = result.changes, self.result.plan
         self.ctx.logs.add(

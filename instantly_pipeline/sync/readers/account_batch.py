@@ -11,7 +11,8 @@ import orjson
 from instantly_pipeline.errors import PipelineError
 from instantly_pipeline.lake.records.canonical import Record
 from instantly_pipeline.streams.model import Stream
-from instantly_pipeline.sync.context import Context, records_in
+from instantly_pipeline.sync.answers import records_in
+from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.readers.accounts import (
     ACCOUNTS_AT_ONCE,
     are_new,
@@ -98,7 +99,7 @@ async def _of_batch(sink: Sink, emails: Sequence[str]) -> list[Answer[Sequence[s
 
 
 async def _records(stream: Stream, answer: object) -> list[Record]:
-    return records_in(stream, answer)
+    return records_in(stream, answer, or_object=True)
 
 
 def _decided(sink: Sink, rows: Sequence[Record]) -> list[Range]:

@@ -12,7 +12,8 @@ from functools import partial
 from instantly_pipeline.errors import PipelineError
 from instantly_pipeline.lake.records.canonical import Record
 from instantly_pipeline.streams.model import Stream
-from instantly_pipeline.sync.context import Context, records_in
+from instantly_pipeline.sync.answers import records_in
+from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.readers.accounts import (
     ACCOUNTS,
     ACCOUNTS_AT_ONCE,
@@ -25,7 +26,7 @@ from instantly_pipeline.sync.readers.campaigns import dates_between
 from instantly_pipeline.sync.readers.fetch import Answer, Refused, fetch_all
 from instantly_pipeline.sync.readers.parts import OF_ACCOUNTS, Question, groups
 from instantly_pipeline.sync.readers.reader import Known, Probe, Seen, exactly
-from instantly_pipeline.sync.readers.windows import AGAIN, readings_of
+from instantly_pipeline.sync.readers.windows import AGAIN
 from instantly_pipeline.sync.readings import Readings, Span
 from instantly_pipeline.sync.results import Cost
 from instantly_pipeline.sync.sink import Sink, days_of
@@ -85,7 +86,7 @@ class AccountWindowReader:
                 (ctx.windows.today - ctx.windows.begin).days + 1
             )
             return cost_of_unknown(ctx, stream, known, each=pieces, why=f"{pieces} pieces of days for each")
-        batches = choose_account_windows(ctx, stream, readings_of(ctx, stream))
+        batches = choose_account_windows(ctx, stream, Readings.of(ctx, stream))
         requests = questions_about(ctx, stream, batches)
         return exactly(stream, requests, f"{len(batches):,} batches of accounts, each in pieces of {DAYS_AT_ONCE} days")
 
@@ -101,7 +102,7 @@ class _Windows:
     def __init__(self, sink: Sink) -> None:
         ctx, stream = sink.ctx, sink.stream
         self._sink, self._ctx, self._spelled = sink, ctx, ctx.addresses()
-        self._done, self._left_out = readings_of(ctx, stream), ctx.left_out(stream)
+        self._done, self._left_out = Readings.of(ctx, stream), ctx.left_out(stream)
         self._of_days = ctx.limits_of_days(stream, DAYS_AT_ONCE)
         self._of_accounts = ctx.limits_of_accounts(stream, ACCOUNTS_AT_ONCE)
         self._answered: set[date] = set()  # about some accounts, in this run

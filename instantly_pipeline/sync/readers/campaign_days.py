@@ -28,7 +28,8 @@ from instantly_pipeline.sync.readers.campaigns import dates_between, rows_of
 from instantly_pipeline.sync.readers.fetch import Answer, Refused, attempt, fetch_all
 from instantly_pipeline.sync.readers.parts import OF_DAYS
 from instantly_pipeline.sync.readers.reader import Known, Probe, Seen
-from instantly_pipeline.sync.readers.windows import REFUSED, choose_windows, readings_of
+from instantly_pipeline.sync.readers.windows import REFUSED, choose_windows
+from instantly_pipeline.sync.readings import Readings
 from instantly_pipeline.sync.results import Cost
 from instantly_pipeline.sync.sink import Sink, below
 
@@ -158,7 +159,7 @@ def _days_to_come(ctx: Context, known: Known) -> tuple[int, int, int]:
     daily = known.streams.get(DAILY)
     if daily is None:
         return 0, 0, 0
-    done, moved, begun = readings_of(ctx, daily), _moved(ctx, known.counters), _begun(known.campaigns)
+    done, moved, begun = Readings.of(ctx, daily), _moved(ctx, known.counters), _begun(known.campaigns)
     low = likely = high = 0
     for campaign in choose_windows(ctx, daily):
         if campaign not in done:
@@ -189,6 +190,14 @@ def _begun(campaigns: Sequence[Record]) -> dict[str, date]:
     return begun
 
 
+@dataclass(frozen=True, slots=True)
+class DayRead:
+    """From which daily row (its hash) the steps of a day were read, and on which day."""
+
+    digest: str
+    read_on: str
+
+
 class StepDays:
     """Which campaign-days were read, from which daily row and when; one checkpoint a month, so each stays small."""
 
@@ -198,10 +207,10 @@ class StepDays:
         self._months = {name: self._checkpoints.read(name) for name in self._checkpoints.names(self._prefix)}
         self._changed: set[str] = set()
 
-    def get(self, key: str) -> tuple[str, str] | None:
-        """The hash of the daily row, and the date of the reading."""
+    def get(self, key: str) -> DayRead | None:
+        """The last reading of a day; None where it was never read."""
         found = self._months.get(self._month(key), {}).get(key)
-        return (str(found[0]), str(found[1])) if isinstance(found, list) and len(found) == 2 else None
+        return DayRead(str(found[0]), str(found[1])) if isinstance(found, list) and len(found) == 2 else None
 
     def put(self, key: str, digest: str, today: date) -> None:
         """Note a reading; `save` makes it last."""
@@ -235,7 +244,7 @@ def _is_due(ctx: Context, day: Day, entry: IndexEntry, done: StepDays) -> bool:
         return entry.alive and entry.scope == "figures"  # of a day without figures there is nothing to divide
     if entry.alive and ctx.request.full and day.date >= windows.today - timedelta(days=windows.lookback_days):
         return True
-    return before[0] != day.digest and (_is_open(day, ctx.now()) or before[1] != windows.today.isoformat())
+    return before.digest != day.digest and (_is_open(day, ctx.now()) or before.read_on != windows.today.isoformat())
 
 
 def _is_open(day: Day, now: datetime) -> bool:

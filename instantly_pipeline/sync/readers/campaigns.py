@@ -8,31 +8,36 @@ from types import MappingProxyType
 
 from instantly_pipeline.errors import NotFound
 from instantly_pipeline.lake.records.canonical import Record
-from instantly_pipeline.sync.context import Context, records_in
+from instantly_pipeline.sync.answers import records_in
+from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.counters import COUNTERS
 from instantly_pipeline.sync.limits import Dates
 from instantly_pipeline.sync.sink import Sink
 
 
-async def rows_of(sink: Sink, campaign: str, params: Mapping[str, str] = MappingProxyType({})) -> list[Record] | None:
+async def rows_of(
+    sink: Sink, campaign: str, params: Mapping[str, str] = MappingProxyType({}), *, or_object: bool = False
+) -> list[Record] | None:
     """The rows of one request; None where the campaign is gone (its rows are kept).
 
     404 says so, and an answer without any row about a campaign that is not listed.
     """
     try:
-        return await rows_in(sink, campaign, params)
+        return await rows_in(sink, campaign, params, or_object=or_object)
     except NotFound:
         return None
 
 
-async def rows_in(sink: Sink, campaign: str | None, params: Mapping[str, str]) -> list[Record] | None:
+async def rows_in(
+    sink: Sink, campaign: str | None, params: Mapping[str, str], *, or_object: bool = False
+) -> list[Record] | None:
     """The rows of one request; None for an answer without any row about a campaign that is not listed.
 
     NotFound where the API does not know the campaign.
     """
     named = {} if campaign is None else {sink.stream.parent_param: campaign}
     answer = await sink.client.get(sink.stream.path, {**(sink.stream.params or {}), **named, **params})
-    rows = records_in(sink.stream, answer)
+    rows = records_in(sink.stream, answer, or_object=or_object)
     return rows if rows or campaign is None or sink.ctx.is_listed("campaigns", campaign) else None
 
 

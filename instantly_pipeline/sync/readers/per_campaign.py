@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-
 import orjson
 
 from instantly_pipeline.lake.records.canonical import Record
@@ -11,7 +9,7 @@ from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.counters import COUNTERS
 from instantly_pipeline.sync.readers.campaigns import every_campaign, rows_of
-from instantly_pipeline.sync.readers.fetch import Answer, alone, fetch_all
+from instantly_pipeline.sync.readers.fetch import alone, fetch_all
 from instantly_pipeline.sync.readers.reader import Known, Probe, Seen, exactly
 from instantly_pipeline.sync.results import Cost
 from instantly_pipeline.sync.sink import Range, Sink, below
@@ -25,45 +23,52 @@ class PerCampaignReader:
 
         The counters were taken before, so a change in between is read again next time rather than missed.
         """
-        counters, done = _counters(sink.ctx), sink.ctx.checkpoints.read(sink.stream.name)
-        campaigns = choose_lifetimes(sink.ctx, sink.stream)
+        done = _CountersRead(sink.ctx, sink.stream)
+        campaigns = done.moved()
         sink.total = len(campaigns)
 
         async def ask(campaign: str) -> list[Record] | None:
-            return await rows_of(sink, campaign)
+            return await rows_of(sink, campaign, or_object=True)
 
         def take(campaign: str, rows: list[Record] | None) -> None:
             if rows is not None:
                 sink.put([row | {"campaign_id": campaign} for row in rows], _whole(sink, campaign))
-            done[campaign] = counters.get(campaign, "")
+            done.note(campaign)
 
-        def asked(campaign: str) -> AsyncGenerator[Answer[str, list[Record] | None]]:
-            return alone(sink, campaign, ask)
-
-        await fetch_all(
-            sink, campaigns, asked, take, checkpoint=lambda: sink.ctx.checkpoints.write(sink.stream.name, done)
-        )
+        await fetch_all(sink, campaigns, lambda campaign: alone(sink, campaign, ask), take, checkpoint=done.save)
 
     def estimate(self, ctx: Context, stream: Stream, known: Known) -> Cost:
         """As many as moved."""
-        chosen, every = len(choose_lifetimes(ctx, stream)), len(every_campaign(ctx))
+        moved, every = len(_CountersRead(ctx, stream).moved()), len(every_campaign(ctx))
         why = "read again" if ctx.request.full else "moved"
-        return exactly(stream, chosen, f"{chosen:,} of {every:,} campaigns {why}, {every - chosen:,} are skipped")
+        return exactly(stream, moved, f"{moved:,} of {every:,} campaigns {why}, {every - moved:,} are skipped")
 
     def probe(self, stream: Stream, seen: Seen) -> Probe:
         """The figures of today, of all campaigns together."""
         return Probe(seen.dates)
 
 
-def choose_lifetimes(ctx: Context, stream: Stream) -> list[str]:
-    """The campaigns whose counters moved since their lifetime figures were last read."""
-    counters, done = _counters(ctx), ctx.checkpoints.read(stream.name)
-    return [c for c in every_campaign(ctx) if ctx.request.full or done.get(c) != counters.get(c, "")]
+class _CountersRead:
+    """The checkpoint of a stream: by campaign, the hash of its counters when its figures were last read."""
 
+    def __init__(self, ctx: Context, stream: Stream) -> None:
+        self._ctx, self._name = ctx, stream.name
+        self._now = {orjson.loads(key)[0]: digest for key, digest in ctx.hashes(COUNTERS).items()}
+        found = ctx.checkpoints.read(self._name).items()
+        self._read = {campaign: digest for campaign, digest in found if isinstance(digest, str)}
 
-def _counters(ctx: Context) -> dict[str, str]:
-    """The hash of each campaign's counters."""
-    return {orjson.loads(key)[0]: digest for key, digest in ctx.hashes(COUNTERS).items()}
+    def moved(self) -> list[str]:
+        """The campaigns whose counters have moved since; all under `--full`."""
+        every, is_full = every_campaign(self._ctx), self._ctx.request.full
+        return [c for c in every if is_full or self._read.get(c) != self._now.get(c, "")]
+
+    def note(self, campaign: str) -> None:
+        """Its figures were read; `save` makes it last."""
+        self._read[campaign] = self._now.get(campaign, "")
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        self._ctx.checkpoints.write(self._name, self._read)
 
 
 def _whole(sink: Sink, campaign: str) -> Range:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from instantly_pipeline.streams.model import Stream
-from instantly_pipeline.sync.context import Context, records_in
+from instantly_pipeline.sync.answers import records_in
+from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.readers.reader import Known, Probe, Seen, exactly
 from instantly_pipeline.sync.results import Cost
 from instantly_pipeline.sync.sink import EVERYTHING, Sink
@@ -31,7 +32,7 @@ class ObjectReader(_OneRequest):
         stream, ctx = sink.stream, sink.ctx
         at = ctx.now()
         answer = await ctx.shared(stream.path, lambda: sink.client.get(stream.path, stream.params))
-        await sink.page(records_in(stream, answer), EVERYTHING)
+        await sink.page(records_in(stream, answer, or_object=True), EVERYTHING)
         await sink.flush(at=at)
 
 

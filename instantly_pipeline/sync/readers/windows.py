@@ -49,15 +49,10 @@ class Days:
         return (self.campaign,) if self.campaign is not None else ()
 
 
-def readings_of(ctx: Context, stream: Stream) -> Readings:
-    """How far the days of a stream were read."""
-    return Readings(ctx.checkpoints, stream.name, ctx.windows, full=ctx.request.full)
-
-
 def choose_windows(ctx: Context, stream: Stream) -> list[str]:
     """The campaigns to ask for their days: listed ones, those never asked for or with days missing, and others while
     they may move."""
-    done, listed = readings_of(ctx, stream), set(ctx.ids("campaigns", alive_only=True))
+    done, listed = Readings.of(ctx, stream), set(ctx.ids("campaigns", alive_only=True))
     return [
         c for c in every_campaign(ctx)
         if c in listed or done.last(c) is None or done.is_behind(c) or _may_move(ctx, stream, c, str(done.last(c)))
@@ -78,7 +73,7 @@ class CampaignWindowReader:
     def estimate(self, ctx: Context, stream: Stream, known: Known) -> Cost:
         """As many requests as the days due take."""
         chosen, every = choose_windows(ctx, stream), len(every_campaign(ctx))
-        done = readings_of(ctx, stream)
+        done = Readings.of(ctx, stream)
         new = sum(campaign not in done for campaign in chosen)
         parts = [f"all days of {new:,} new ones"] if new else []
         if len(chosen) > new or not new:
@@ -109,7 +104,7 @@ class WorkspaceWindowReader:
 
 def _questions(ctx: Context, stream: Stream, names: Sequence[str]) -> int:
     """Requests for the days due of each of `names`, in parts as long as the API is known to take."""
-    limits, done = ctx.limits_of_days(stream), readings_of(ctx, stream)
+    limits, done = ctx.limits_of_days(stream), Readings.of(ctx, stream)
     return sum(limits.questions(len(span.days())) for name in names for span in done.due(name))
 
 
@@ -118,7 +113,7 @@ class _Windows:
 
     def __init__(self, sink: Sink, campaigns: Mapping[str, str | None]) -> None:
         self._sink, self._campaigns = sink, campaigns
-        self._done, self._collapses = readings_of(sink.ctx, sink.stream), Collapses(sink)
+        self._done, self._collapses = Readings.of(sink.ctx, sink.stream), Collapses(sink)
         self._limits = sink.ctx.limits_of_days(sink.stream)
         self._listed = {*sink.ctx.ids("campaigns", alive_only=True), THE_WORKSPACE}
         self._due = {name: self._due_of(name, campaign) for name, campaign in campaigns.items()}
