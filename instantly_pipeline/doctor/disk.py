@@ -27,7 +27,7 @@ def examine_disk(settings: Settings) -> list[Finding]:
     if found[0].health is Health.FAIL:
         return found
     private = (layout.lake, layout.work, layout.root / ".lock", layout.root / ".lock.json")
-    found += _whose("data directory", private, links=(layout.publish, layout.published_file))
+    found += _rights("data directory", private, links=(layout.publish, layout.published_file))
     if is_wider(layout.root, than=0o055):
         said = f"Others may put files and links into {layout.root}. Take that right: chmod go-w {layout.root}"
         found.append(Finding("data directory", Health.INFO, said))
@@ -49,7 +49,7 @@ def examine_dagster_home(home: Path, other: Path | None = None) -> list[Finding]
     if found[0].health is Health.OK and not (home / "dagster.yaml").is_file():
         said = f"{home} has no dagster.yaml, so Dagster uses its own settings.{_growth(home)}"
         found[0] = Finding("dagster home", Health.INFO, f"{said} Copy the project's dagster_home/dagster.yaml there.")
-    return found + _whose("dagster home", (home / "history", home / "schedules"))
+    return found + _rights("dagster home", (home / "history", home / "schedules"))
 
 
 def _growth(home: Path) -> str:
@@ -67,8 +67,8 @@ def _growth(home: Path) -> str:
     )
 
 
-def _whose(about: str, places: Iterable[Path], *, links: Iterable[Path] = ()) -> list[Finding]:
-    """What others may read of what should be its user's alone, and links among it."""
+def _rights(about: str, places: Iterable[Path], *, links: Iterable[Path] = ()) -> list[Finding]:
+    """Files and folders that other users may read, and links among them."""
     there = [found for place in places for found in walk(place)]
     linked = [Path(found) for found in (*there, *links) if found.is_symlink()]
     wide = [Path(found) for found in there if is_wider(found)]
@@ -91,7 +91,7 @@ def _published_rights(layout: Layout, mode: int) -> list[Finding]:
     if not wide:
         return []
     said = f"{_named(wide, 'is', 'are')} open to more users than INSTANTLY_PUBLISH_MODE={mode:04o} says."
-    return [Finding("published file", Health.INFO, f"{said} The next sync mends what it publishes.")]
+    return [Finding("published file", Health.INFO, f"{said} The next sync corrects what it publishes.")]
 
 
 def _named(paths: list[Path], one: str, many: str) -> str:
@@ -103,7 +103,7 @@ def _folder(folder: Path, about: str, variable: str) -> Finding:
     if not nearest.is_dir():
         return Finding(about, Health.FAIL, f"{nearest} is a file, not a folder. Set {variable} to another folder.")
     if not os.access(nearest, os.W_OK | os.X_OK):
-        return Finding(about, Health.FAIL, f"{nearest} cannot be written to. Mend its rights, or set {variable}.")
+        return Finding(about, Health.FAIL, f"{nearest} cannot be written to. Change its rights, or set {variable}.")
     return Finding(about, Health.OK, f"{folder}" if folder.exists() else f"{folder}, made by the first sync")
 
 

@@ -1,4 +1,4 @@
-"""Daily figures that vanish or fall to zero: taken down as the API now says, and flagged.
+"""Daily figures that vanish or fall to zero: written as the API now says, and flagged.
 
 A whole day was seen to vanish, one with 25,197 sends among them (reference, section 6.3). So the new state becomes a
 version like any other, and the log `collapsed_days` notes in how many syncs it was so; the marts show the last good

@@ -121,8 +121,12 @@ class Context:
         return self.clock.now().astimezone(UTC)
 
     def say(self, text: str, stream: str | None = None) -> None:
-        """One line for whoever watches."""
+        """One line for whoever watches the run."""
         self.on_event(Event("say", self.workspace, stream, text=text))
+
+    def note(self, text: str, stream: str | None = None) -> None:
+        """One line that stays: the next flush of the logs writes it to `meta.notices`."""
+        self.logs.add("notices", stream=stream, notice=text, seen_at=self.now())
 
     async def shared(self, name: str, ask: Callable[[], Awaitable[object]]) -> object:
         """The answer to `ask`, asked once a run for all who need it under the same `name`."""

@@ -1,6 +1,6 @@
 """Instantly's own counters of each campaign, `/campaigns/analytics`, asked for once a run by all who need them.
 
-They are taken before anything they may vouch for is read, so that what changes in between shows the next time.
+They are read before anything that is skipped because of them, so that a change in between shows in the next run.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ async def ask_counters(ctx: Context) -> object:
 
 
 async def counters_now(ctx: Context, *, fresh: bool = False) -> Counters | None:
-    """The counters as of this run, or asked for anew; None where key or plan do not allow it, or they make no sense."""
+    """The counters as of this run, or `fresh` from the API; None where they cannot be read or make no sense."""
     stream = ctx.streams[COUNTERS]
     try:
         answer = await ctx.client.get(stream.path, stream.params) if fresh else await ask_counters(ctx)

@@ -19,12 +19,7 @@ from pydantic import SecretStr
 from instantly_pipeline.api.client import ApiClient
 from instantly_pipeline.api.clock import HOW_TO_SET, SYSTEM, Ahead, Clock
 from instantly_pipeline.api.limiter import Limiter
-from instantly_pipeline.errors import (
-    Fatal,
-    PipelineError,
-    UsageError,
-    WrongClock,
-)
+from instantly_pipeline.errors import Fatal, PipelineError, UsageError, WrongClock
 from instantly_pipeline.lake.checkpoints import Checkpoints
 from instantly_pipeline.lake.format import check_lake, open_lake
 from instantly_pipeline.lake.layout import Layout
@@ -36,15 +31,7 @@ from instantly_pipeline.streams.registry import chosen
 from instantly_pipeline.sync.context import DEFAULT_SIZES, Sizes
 from instantly_pipeline.sync.identity import Names, resolve
 from instantly_pipeline.sync.learned_rate import keeping_rate, recall_rate
-from instantly_pipeline.sync.results import (
-    Event,
-    OnEvent,
-    Outcome,
-    Request,
-    SyncReport,
-    WorkspaceResult,
-    silent,
-)
+from instantly_pipeline.sync.results import Event, OnEvent, Outcome, Request, SyncReport, WorkspaceResult, silent
 from instantly_pipeline.sync.workspace import Run, WorkspaceRun, first_of
 
 FEW_COLLECTIONS = (10_000, 10, 10)  # thresholds of the three generations; Python's own are 700, 10, 10
@@ -103,26 +90,19 @@ class _Run:
     def __init__(
         self, settings: Settings, request: Request, on_event: OnEvent, world: World, *, only_plan: Layout | None = None
     ) -> None:
-        self.settings = settings
-        self.request = request
-        self.on_event = on_event
-        self.world = world
-        self.only_plan = only_plan is not None
-        self.layout = only_plan or Layout(settings.data_dir)
-        self.started = world.clock.now()
-        self.run_id = ""
-        self.streams = chosen(request.streams or settings.stream_names())
-        self.taken: dict[str, str] = {}  # workspace id -> the name it is synced under
-        self.names: Names | None = None
-        self.several = False
+        self._settings, self._request, self._on_event, self._world = settings, request, on_event, world
+        self._only_plan = only_plan is not None
+        self._layout = only_plan or Layout(settings.data_dir)
+        self._started = world.clock.now()
+        self._streams = chosen(request.streams or settings.stream_names())
+        self._keys = _selected(settings.keys(), request.workspaces)
+        check_lake(self._layout, origin=settings.base_url)
+        self._run_id = new_run_id(self._layout, self._started)
+        self._names = Names(self._layout)
+        self._taken: dict[str, str] = {}  # workspace id -> the name it is synced under
         self._is_open = False
 
     async def all(self) -> SyncReport:
-        keys = _selected(self.settings.keys(), self.request.workspaces)
-        self.several = len(keys) > 1
-        check_lake(self.layout, origin=self.settings.base_url)
-        self.run_id = new_run_id(self.layout, self.started)
-        self.names = Names(self.layout)
         places = asyncio.Semaphore(WORKSPACES_AT_ONCE)
 
         async def one(name: str, key: SecretStr) -> WorkspaceResult:
@@ -131,107 +111,97 @@ class _Run:
 
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(one(name, key)) for name, key in keys.items()]
+                tasks = [group.create_task(one(name, key)) for name, key in self._keys.items()]
         except BaseExceptionGroup as errors:
             raise first_of(errors) from None
-        accepted = frozenset(self.streams if self.request.accept_deletes else ())
+        accepted = frozenset(self._streams if self._request.accept_deletes else ())
         results = [task.result() for task in tasks]
-        return SyncReport(self.run_id, self.started, self.world.clock.now(), results, accepted)
+        return SyncReport(self._run_id, self._started, self._world.clock.now(), results, accepted)
 
     async def _workspace(self, name: str, key: SecretStr) -> WorkspaceResult:
-        limiter = Limiter.for_cap(self.settings.max_requests_per_minute, self.world.clock)
-        transport = self.world.transport() if self.world.transport else None
         result = WorkspaceResult(name, None, Outcome.OK)
+        limiter = Limiter.for_cap(self._settings.max_requests_per_minute, self._world.clock)
         try:
-            client = ApiClient(
-                base_url=self.settings.base_url, key=key.get_secret_value(), limiter=limiter, clock=self.world.clock,
-                rng=self.world.rng, transport=transport,
-            )  # fmt: skip
-        except UsageError as error:
-            self._failed(result, error)
-            return result
-        async with client:
-            failed: PipelineError | None = None
-            try:
-                await self._identified(client, limiter, result)
-            except PipelineError as error:
-                failed = error
-            stats = client.stats
-            result.requests, result.retries, result.responses_429 = stats.requests, stats.retries, stats.responses_429
-            if failed is not None:
-                self._failed(result, failed)
-            return result
+            async with self._client(key, limiter) as client:
+                try:
+                    await self._identify_and_read(client, limiter, result)
+                finally:
+                    stats = client.stats
+                    result.requests, result.retries = stats.requests, stats.retries
+                    result.responses_429 = stats.responses_429
+        except PipelineError as error:
+            self._fail(result, error)
+        return result
 
-    def _failed(self, result: WorkspaceResult, error: PipelineError) -> None:
-        """A wrong setting of one of several workspaces is that workspace's; anything else fatal stops the run."""
-        if isinstance(error, Fatal) and not (isinstance(error, UsageError) and self.several):
-            raise error
-        result.outcome, result.reason = Outcome.FAILED, str(error)
-        self.on_event(Event("end", result.name, text=str(error), outcome=Outcome.FAILED))
-        if result.workspace_id is None:
-            self._note_unread(result)
+    def _client(self, key: SecretStr, limiter: Limiter) -> ApiClient:
+        return ApiClient(
+            base_url=self._settings.base_url, key=key.get_secret_value(), limiter=limiter, clock=self._world.clock,
+            rng=self._world.rng, transport=self._world.transport() if self._world.transport else None,
+        )  # fmt: skip
 
-    def _note_unread(self, result: WorkspaceResult) -> None:
-        """The run of a workspace known from before whose key opens nothing now: `status` shows it."""
-        workspace_id = self.names.bound(result.name) if self.names else None
-        if workspace_id is None or self.only_plan:
-            return
-        now = self.world.clock.now
-        row = {"workspace_id": workspace_id, "workspace_name": result.name, "started_at": self.started,
-               "ended_at": now(), "outcome": result.outcome.value, "reason": result.reason,
-               "full": self.request.full, "requests": result.requests}  # fmt: skip
-        append_log(self.layout, self.run_id, "sync_runs", [row], now=now)
-
-    async def _identified(self, client: ApiClient, limiter: Limiter, result: WorkspaceResult) -> None:
-        """Find out whose key this is, then sync that workspace."""
+    async def _identify_and_read(self, client: ApiClient, limiter: Limiter, result: WorkspaceResult) -> None:
         try:
             workspace_id, answer = await resolve(client)
         finally:
-            self._judge_clock(client.ahead, result)
+            self._check_clock(client.ahead, result)
         result.workspace_id = workspace_id
-        if workspace_id in self.taken:
+        if workspace_id in self._taken:
+            other = self._taken[workspace_id]
             result.outcome = Outcome.SKIPPED
-            result.reason = f"its key opens the same workspace as {self.taken[workspace_id]!r}, which is synced already"
+            result.reason = f"its key opens the same workspace as {other!r}, which is synced already"
             return
-        self.taken[workspace_id] = result.name
+        self._taken[workspace_id] = result.name
         self._open()
-        if self.names is not None:
-            (self.names.check if self.only_plan else self.names.bind)(result.name, workspace_id)
-        checkpoints = Checkpoints(self.layout, workspace_id)
+        (self._names.check if self._only_plan else self._names.bind)(result.name, workspace_id)
+        checkpoints = Checkpoints(self._layout, workspace_id)
         recall_rate(limiter, checkpoints)
-        facts = Run(
-            self.settings, self.request, self.streams, self.on_event, self.world.clock, self.world.sizes, self.layout,
-            self.run_id, self.started,
+        run = Run(
+            self._settings, self._request, self._streams, self._on_event, self._world.clock, self._world.sizes,
+            self._layout, self._run_id, self._started,
         )  # fmt: skip
-        run = WorkspaceRun(facts, client, limiter, result, workspace_id, answer)
-        if self.only_plan:
-            await run.plan()
+        workspace = WorkspaceRun(run, client, limiter, result, workspace_id, answer)
+        if self._only_plan:
+            await workspace.plan()
             return
         with keeping_rate(limiter, checkpoints):
-            await run.go()
-        if client.ahead.change is not None:
-            self._say_clock(f"{client.ahead.change}; the next sync corrects what it dated. {HOW_TO_SET}.", result)
+            await workspace.sync()
 
-    def _judge_clock(self, ahead: Ahead, result: WorkspaceResult) -> None:
-        """WrongClock before anything is written with a clock that would mislead; a plan only says so."""
-        if ahead.is_wrong and not self.only_plan:
+    def _open(self) -> None:
+        """Prepare the lake for writing, once, with the first workspace that could be identified."""
+        if not self._only_plan and not self._is_open:
+            open_lake(self._layout, origin=self._settings.base_url)
+            self._is_open = True
+
+    def _check_clock(self, ahead: Ahead, result: WorkspaceResult) -> None:
+        """WrongClock before anything is written with a clock that would mislead; a plan only reports it."""
+        if ahead.is_wrong and not self._only_plan:
             raise WrongClock(
                 f"{ahead}, so what it dates would mislead. Nothing was written. {HOW_TO_SET}; then again. If it is "
-                f"right, the clock of what answers at {self.settings.base_url} is wrong: look for a proxy in between."
+                f"right, the clock of what answers at {self._settings.base_url} is wrong: look for a proxy in between."
             )
         if ahead.is_notable:
             refused = "; a sync would refuse to write" if ahead.is_wrong else ""
-            self._say_clock(f"{ahead}{refused}. {HOW_TO_SET}.", result)
+            result.clock = f"{ahead}{refused}. {HOW_TO_SET}."
+            self._on_event(Event("say", result.name, text=result.clock))
 
-    def _say_clock(self, text: str, result: WorkspaceResult) -> None:
-        result.clock = text
-        self.on_event(Event("say", result.name, text=text))
+    def _fail(self, result: WorkspaceResult, error: PipelineError) -> None:
+        """End a workspace as failed. Fatal errors stop the run, except a wrong setting of one of several workspaces."""
+        if isinstance(error, Fatal) and not (isinstance(error, UsageError) and len(self._keys) > 1):
+            raise error
+        result.outcome, result.reason = Outcome.FAILED, str(error)
+        self._on_event(Event("end", result.name, text=str(error), outcome=Outcome.FAILED))
+        if result.workspace_id is None and not self._only_plan:
+            self._log_failure(result)
 
-    def _open(self) -> None:
-        """Make ready for writing, once, with the first workspace that could be read."""
-        if not self.only_plan and not self._is_open:
-            open_lake(self.layout, origin=self.settings.base_url)
-            self._is_open = True
+    def _log_failure(self, result: WorkspaceResult) -> None:
+        """Log the run of a workspace that was synced before and cannot be identified now: `status` shows it."""
+        workspace_id = self._names.bound(result.name)
+        if workspace_id is None:
+            return
+        row = {"workspace_id": workspace_id, "workspace_name": result.name, "started_at": self._started,
+               "ended_at": self._world.clock.now(), "outcome": result.outcome.value, "reason": result.reason,
+               "full": self._request.full, "requests": result.requests}  # fmt: skip
+        append_log(self._layout, self._run_id, "sync_runs", [row], now=self._world.clock.now)
 
 
 def _selected(keys: Mapping[str, SecretStr], names: tuple[str, ...] | None) -> dict[str, SecretStr]:

@@ -31,7 +31,7 @@ IDENTIFY = "identify workspace"  # its line in the plan
 
 
 async def make_plan(ctx: Context, streams: Mapping[str, Stream], *, identified: int, per_minute: float) -> Plan:
-    """The plan of a run that reads `streams`, of whose requests `identified` were spent to identify it."""
+    """The plan of a run that reads `streams`, of which `identified` requests were spent to identify the workspace."""
     before = ctx.client.stats.requests
     counters, _ = await asyncio.gather(_ask_counters(ctx, streams), _ask_campaigns(ctx, streams))
     try:

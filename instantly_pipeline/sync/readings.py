@@ -1,6 +1,6 @@
 """Which days were read of each campaign or account: a checkpoint of the last day, and of what is missing before it.
 
-Days are missing where a sync was cut off, where a part of them could not be read, or where the API refused them. The
+Days are missing where a sync was interrupted, where a part of them could not be read, or where the API refused them. The
 next sync asks for what is missing; for what was refused it does so when that is a while ago.
 """
 
@@ -35,6 +35,10 @@ class Span:
     def days(self) -> list[date]:
         """Every day, the newest first."""
         return [self.last - timedelta(days=back) for back in range((self.last - self.first).days + 1)]
+
+    def __str__(self) -> str:
+        first, last = self.as_texts()
+        return first if first == last else f"{first} to {last}"
 
     def as_texts(self) -> tuple[str, str]:
         """Both ends as plain dates."""

@@ -1,6 +1,6 @@
 """Resetting a stream: forget how far it was read, keep everything that is known.
 
-The next sync reads the stream anew from its beginning (daily figures from the start date, every step, every lifetime
+The next sync reads the stream again from its beginning (daily figures from the start date, every step, every lifetime
 figure). Rows and versions stay in the lake; what comes back equal makes no new version.
 """
 

@@ -1,15 +1,13 @@
-"""Where a reader puts its records: batches of pages, landed in the lake one after the other.
+"""Where a reader puts its records: batches of pages, written to the lake one after the other.
 
-A checkpoint given with a batch moves only after the batch has landed. Decoding, hashing and writing happen beside the
-event loop, so that fetching goes on meanwhile.
+A checkpoint given with a batch moves only after the batch is in the lake. Hashing and writing happen in a thread, so
+that fetching goes on meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -18,14 +16,13 @@ import orjson
 from instantly_pipeline.api.client import ApiClient
 from instantly_pipeline.lake.change_log import OnVersion
 from instantly_pipeline.lake.records.canonical import Record
-from instantly_pipeline.lake.records.normalize import DOES_NOT_FIT, Anomaly, Batch, Drift, Rejected
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.sync.context import Context
+from instantly_pipeline.sync.quarantine import Quarantine
 from instantly_pipeline.sync.results import Event, Outcome, StreamResult
 
 PAGES_PER_BATCH = 50
 SECONDS_PER_BATCH = 30.0
-NAMED = 1_000  # records with one anomaly that are named in a run; of more the number is noted
 Range = tuple[str | None, str | None]
 EVERYTHING: Range = (None, None)
 
@@ -40,14 +37,13 @@ class Sink:
         self.client = client  # counts what this stream asks
         self.done = 0
         self.total: int | None = None
-        self.on_version: OnVersion | None = None  # told of each version that is written
+        self.on_version: OnVersion | None = None  # called with each version that is written
         self._since = ctx.clock.monotonic()
-        self._seen_anomalies: set[tuple[str | None, str]] = set()
-        self._named: Counter[tuple[str, str]] = Counter()
+        self._quarantine = Quarantine(ctx, stream, result)
         self.forget_batch()
 
     def forget_batch(self) -> None:
-        """Drop what was taken and has not landed."""
+        """Drop what was taken and is not written yet."""
         self._records: list[Record] = []
         self._verified: list[Range] = []
         self._gone: set[str] = set()
@@ -75,12 +71,12 @@ class Sink:
         self.show()
 
     def is_full(self) -> bool:
-        """Whether the batch should land."""
+        """Whether the batch should be written."""
         waited = self.ctx.clock.monotonic() - self._since
         return self._pages >= PAGES_PER_BATCH or waited >= SECONDS_PER_BATCH
 
     async def page(self, records: Sequence[Record], verified: Range | None = None) -> None:
-        """Take the records of one answer; land when the batch is full."""
+        """Take the records of one answer; write the batch when it is full."""
         self.put(records, *([verified] if verified is not None else []))
         if self.is_full():
             await self.flush()
@@ -96,7 +92,7 @@ class Sink:
         self.show()
 
     def show(self) -> None:
-        """Tell whoever watches how far this stream is; it may take more requests than it looked like."""
+        """Report how far this stream is; it may take more requests than expected."""
         total = None if self.total is None else max(self.total, self.done)
         self.ctx.on_event(
             Event("progress", self.ctx.workspace, self.stream.name, rows=self.result.rows_read, done=self.done,
@@ -104,21 +100,13 @@ class Sink:
         )  # fmt: skip
 
     def fail(self, reason: str) -> None:
-        """What was read is good, and not all: the stream ends as failed."""
+        """End the stream as failed; what was read of it is kept."""
         self.result.outcome, self.result.reason = Outcome.FAILED, reason
 
-    def odd(self, key: str | None, reason: str, *, column: str = "", expected: str = "", found: str = "") -> None:
-        """Note something odd about a record, once a run."""
-        if (key, column + reason) in self._seen_anomalies:
-            return
-        self._seen_anomalies.add((key, column + reason))
-        self._quarantine(key, reason, column=column, expected=expected, found=found)
-
     def no_records(self, count: int) -> None:
-        """Note entries of a page that were no records; there is nothing of them to keep."""
+        """So many entries of a page were no records."""
         if count:
-            self.result.put_aside["no records"] += count
-            self._quarantine(None, "entries of a page were no records", expected="object", times=count)
+            self._quarantine.note_no_records(count)
 
     def _write(self, records: list[Record], verified: list[Range], deleted: Collection[str], at: datetime) -> None:
         log = self.ctx.log(self.stream.name)
@@ -126,50 +114,8 @@ class Sink:
         self.result.changes += log.append(batch, deleted=deleted, on_version=self.on_version)
         for low, high in verified:
             self.ctx.logs.add("verified", stream=self.stream.name, key_from=low, key_to=high, verified_at=at)
-        self._note(batch)
+        self._quarantine.note(batch)
         self.ctx.logs.flush()
-
-    def _note(self, batch: Batch) -> None:
-        self._note_anomalies(batch.anomalies)
-        self._note_drift(batch.drift)
-        self._note_rejected(batch.rejected)
-
-    def _note_rejected(self, rejected: Sequence[Rejected]) -> None:
-        for (key, reason), times in Counter((one.key, one.reason) for one in rejected).items():
-            self.result.put_aside[reason] += times
-            kept = f"{reason}; kept in the lake's log of rejected records"
-            self._quarantine(key, kept, column=",".join(self.stream.key), times=times)
-        for one in rejected:
-            self.ctx.logs.add(
-                "rejected", stream=self.stream.name, record=one.text, reason=one.reason, seen_at=self.ctx.now()
-            )
-
-    def _quarantine(
-        self, key: str | None, reason: str, *, column: str = "", expected: str = "", found: str = "", times: int = 1
-    ) -> None:
-        self.ctx.logs.add(
-            "quarantine", stream=self.stream.name, key=key, column=column, expected=expected, found_type=found,
-            reason=reason, seen_at=self.ctx.now(), occurrences=times,
-        )  # fmt: skip
-
-    def _note_anomalies(self, anomalies: Sequence[Anomaly]) -> None:
-        self.result.misfits += sum(one.reason == DOES_NOT_FIT for one in anomalies)
-        more: Counter[Anomaly] = Counter()
-        for one in anomalies:
-            if self._named[one.column, one.reason] < NAMED:
-                self._named[one.column, one.reason] += 1
-                self.odd(one.key, one.reason, column=one.column, expected=one.expected, found=one.found)
-            else:
-                more[replace(one, key=None)] += 1
-        for one, times in more.items():
-            self._quarantine(None, one.reason, column=one.column, expected=one.expected, found=one.found, times=times)
-
-    def _note_drift(self, drift: Counter[Drift]) -> None:
-        for what, times in drift.items():
-            self.ctx.logs.add(
-                "schema_drift", stream=self.stream.name, field=what.field, kind=what.kind, seen_at=self.ctx.now(),
-                times=times,
-            )  # fmt: skip
 
 
 async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from instantly_pipeline.api.client import ApiClient, ClientStats, counted
-from instantly_pipeline.api.clock import Clock
+from instantly_pipeline.api.clock import HOW_TO_SET, Clock
 from instantly_pipeline.api.limiter import Limiter
 from instantly_pipeline.errors import Fatal, Forbidden, KeyRejected, PipelineError, PlanRequired, lack_of_memory
 from instantly_pipeline.lake.change_log import RunFiles, WriterClock, last_written
@@ -56,7 +56,7 @@ class WorkspaceRun:
     ) -> None:
         self.run = run
         self.result = result
-        self._unpaid = 0  # streams refused for want of a plan
+        self._unpaid = 0  # streams refused for want of a paid plan
         self.client = client
         settings, clock = run.settings, run.clock
         write_clock = WriterClock(clock.now, after=last_written(run.layout, workspace_id))
@@ -68,39 +68,45 @@ class WorkspaceRun:
             files=files, write_clock=write_clock, logs=LogWriter(files, write_clock),
             checkpoints=Checkpoints(run.layout, workspace_id),
             windows=Windows(today, settings.first_day(today), settings.lookback_days, settings.sweep_days),
-            request=run.request, streams=all_streams(), on_event=self._tell, sizes=run.sizes,
+            request=run.request, streams=all_streams(), on_event=self._report, sizes=run.sizes,
             step_requests=max(int(STEP_MINUTES * self.per_minute), 1),
         )  # fmt: skip
         if answer is not None:
             self.ctx.know(WORKSPACE_PATH, answer)
 
-    async def go(self) -> None:
+    async def sync(self) -> None:
         """Plan, then read every stream; the outcome is in the result, and in the lake's logs."""
         streams = self._with_parents()
         try:
             await self._plan(streams)
         except Exception as error:  # noqa: BLE001 - a plan that cannot be made must not cost the sync
             _log.error("No plan could be made: %s at\n%s", type(error).__name__, _place(error))
+        if self.result.clock is not None:
+            self.ctx.note(self.result.clock)
         self._log_run("running")
+        try:
+            await self._read_all(streams)
+        except KeyRejected as error:
+            self.result.outcome, self.result.reason = Outcome.FAILED, str(error)
+        finally:
+            self.ctx.close()
+        self._fail_if_unpaid()
+        self._report_clock_change()
+        self._log_run(self._logged_outcome())
+
+    async def _read_all(self, streams: Mapping[str, Stream]) -> None:
+        """Every stream after its parents; an error that ends the workspace or the run is raised."""
         tasks: dict[str, asyncio.Task[None]] = {}
         try:
             async with asyncio.TaskGroup() as group:
                 for stream in streams.values():
                     parents = [tasks[need] for need in stream.needs if need in tasks]
-                    tasks[stream.name] = group.create_task(self._after(parents, stream))
+                    tasks[stream.name] = group.create_task(self._read_after(parents, stream))
         except BaseExceptionGroup as errors:
-            first = first_of(errors)
-            if not isinstance(first, KeyRejected):
-                raise first from None
-            self.result.outcome, self.result.reason = Outcome.FAILED, str(first)
-        finally:
-            self.ctx.close()
-        self._judge()
-        whole = all(stream.outcome in (Outcome.OK, Outcome.PARTIAL) for stream in self.result.streams)
-        self._log_run(self.result.outcome.value if whole or self.result.outcome is Outcome.FAILED else "incomplete")
+            raise first_of(errors) from None
 
     async def plan(self) -> None:
-        """Say what `go` would ask for."""
+        """Plan what `sync` would ask for."""
         try:
             await self._plan(self._with_parents())
         finally:
@@ -111,8 +117,8 @@ class WorkspaceRun:
         self.result.plan = await make_plan(self.ctx, streams, identified=identified, per_minute=self.per_minute)
         self.ctx.on_event(Event("spent", self.result.name, done=identified, total=self.result.plan.total.requests))
 
-    def _tell(self, event: Event) -> None:
-        """Hand an event on; with the progress of a stream comes that of the whole."""
+    def _report(self, event: Event) -> None:
+        """Pass an event on; with the progress of a stream comes that of the whole."""
         self.run.on_event(event)
         if event.kind == "progress" and self.result.plan is not None:
             spent = self.client.stats.requests - self.client.stats.retries
@@ -133,47 +139,48 @@ class WorkspaceRun:
         missing = [need for need in stream.needs if last_reading(self.ctx.checkpoints, need) is None]
         return [deep for need in missing for deep in (*self._missing_parents(self.ctx.streams[need]), need)]
 
-    async def _after(self, parents: list[asyncio.Task[None]], stream: Stream) -> None:
+    async def _read_after(self, parents: list[asyncio.Task[None]], stream: Stream) -> None:
         for parent in parents:
             await parent
-        await self._stream(stream)
+        await self._read(stream)
 
-    async def _stream(self, stream: Stream) -> None:
-        ctx, now = self.ctx, self.ctx.now
-        result = StreamResult(ctx.workspace_id, ctx.workspace, stream.name, now())
+    async def _read(self, stream: Stream) -> None:
+        """Read one stream. An error of its own is its outcome; one that ends more than the stream is raised too."""
+        ctx = self.ctx
+        result = StreamResult(ctx.workspace_id, ctx.workspace, stream.name, ctx.now())
         self.result.streams.append(result)
         ctx.on_event(Event("start", ctx.workspace, stream.name))
-        sink = Sink(ctx, stream, result, self.client)
         with counted() as stats:
             try:
-                await reader_of(stream).read(sink)
-                self._was_read(stream, stats)
+                await reader_of(stream).read(Sink(ctx, stream, result, self.client))
+                requests = stats.requests - stats.retries + ctx.requests_ahead(stream.name)
+                note_reading(ctx.checkpoints, stream.name, at=ctx.now(), run_id=self.run.run_id, requests=requests)
             except (Fatal, KeyRejected, asyncio.CancelledError) as error:
-                result.outcome, result.reason = Outcome.FAILED, f"cut off: {error}" if str(error) else "cut off"
-                raise
-            except (Forbidden, PlanRequired) as error:
-                result.outcome, result.reason = Outcome.SKIPPED, str(error)
-                self._unpaid += isinstance(error, PlanRequired)
-                note_refusal(ctx.checkpoints, stream.name, now())
-            except PipelineError as error:
-                result.outcome, result.reason = Outcome.FAILED, str(error)
-            except MemoryError as error:
-                error.add_note(f"the stream {stream.name}")
-                result.outcome, result.reason = Outcome.FAILED, str(lack_of_memory(error))
-            except Exception as error:  # noqa: BLE001 - one stream's defect must not cost the others
-                _log.error("%s ended by an unexpected %s at\n%s", stream.name, type(error).__name__, _place(error))
                 result.outcome = Outcome.FAILED
-                result.reason = f"an unexpected {type(error).__name__}; the log has its place. Please report it"
+                result.reason = f"interrupted: {error}" if str(error) else "interrupted"
+                raise
+            except Exception as error:  # noqa: BLE001 - one stream's defect must not cost the others
+                self._end_by(error, result)
             finally:
                 result.reason = "; ".join(said for said in (result.reason, result.aside) if said) or None
-                result.ended_at = now()
+                result.ended_at = ctx.now()
                 self._log_stream(result, stats)
         end = Event("end", ctx.workspace, stream.name, result.reason or "", result.rows_read, outcome=result.outcome)
         ctx.on_event(end)
 
-    def _was_read(self, stream: Stream, stats: ClientStats) -> None:
-        requests = stats.requests - stats.retries + self.ctx.requests_ahead(stream.name)
-        note_reading(self.ctx.checkpoints, stream.name, at=self.ctx.now(), run_id=self.run.run_id, requests=requests)
+    def _end_by(self, error: Exception, result: StreamResult) -> None:
+        """The outcome of a stream that an error has ended."""
+        result.outcome, result.reason = Outcome.FAILED, str(error)
+        if isinstance(error, Forbidden | PlanRequired):
+            result.outcome = Outcome.SKIPPED
+            self._unpaid += isinstance(error, PlanRequired)
+            note_refusal(self.ctx.checkpoints, result.stream, self.ctx.now())
+        elif isinstance(error, MemoryError):
+            error.add_note(f"the stream {result.stream}")
+            result.reason = str(lack_of_memory(error))
+        elif not isinstance(error, PipelineError):
+            _log.error("%s ended by an unexpected %s at\n%s", result.stream, type(error).__name__, _place(error))
+            result.reason = f"an unexpected {type(error).__name__}; the log has its place. Please report it"
 
     def _log_stream(self, result: StreamResult, stats: ClientStats) -> None:
         ahead = self.ctx.ahead.get(result.stream, ClientStats())
@@ -188,11 +195,23 @@ class WorkspaceRun:
             partial=result.outcome is Outcome.PARTIAL, held_deletes=result.held_deletes,
         )  # fmt: skip
 
-    def _judge(self) -> None:
+    def _fail_if_unpaid(self) -> None:
         """A workspace whose every stream was refused for want of a plan is refused itself."""
         if self._unpaid and self._unpaid == len(self.result.streams):
             self.result.outcome = Outcome.FAILED
             self.result.reason = next(stream.reason for stream in self.result.streams)
+
+    def _report_clock_change(self) -> None:
+        """Where the machine's clock went wrong during the run."""
+        if (change := self.client.ahead.change) is not None:
+            self.result.clock = f"{change}; the next sync corrects what it dated. {HOW_TO_SET}."
+            self.ctx.say(self.result.clock)
+            self.ctx.note(self.result.clock)
+
+    def _logged_outcome(self) -> str:
+        """The workspace's outcome; `incomplete` where it went well and a stream did not."""
+        whole = all(stream.outcome in (Outcome.OK, Outcome.PARTIAL) for stream in self.result.streams)
+        return self.result.outcome.value if whole or self.result.outcome is Outcome.FAILED else "incomplete"
 
     def _log_run(self, outcome: str) -> None:
         ended = None if outcome == "running" else self.ctx.now()

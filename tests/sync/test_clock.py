@@ -82,6 +82,7 @@ def test_a_clock_that_is_some_minutes_off_is_said_and_the_sync_goes_on(at: Bench
     assert report.workspaces[0].clock is not None
     assert "20 min ahead of the API" in report.workspaces[0].clock
     assert report.workspaces[0].clock in at.said
+    assert report.workspaces[0].clock in [row["notice"] for row in at.log("notices")]
 
 
 @pytest.mark.parametrize(("off", "way"), [(2 * DAYS, "forward"), (-2 * DAYS, "back")])
@@ -97,6 +98,7 @@ def test_a_clock_that_goes_wrong_during_a_run_is_said_at_its_end(at: Bench, off:
     assert workspace.clock is not None
     assert f"went {way} by 2 days 0 h during the run; the next sync corrects" in workspace.clock
     assert workspace.clock in at.said
+    assert workspace.clock in [row["notice"] for row in at.log("notices")]
 
 
 def test_a_plan_says_that_the_clock_is_wrong_and_is_made(at: Bench) -> None:

@@ -188,9 +188,10 @@ def test_a_day_that_is_always_refused_costs_that_day_alone_and_is_asked_for_agai
     report = at.sync("workspace_daily_analytics")
     assert outcome(report, "workspace_daily_analytics")[0] is Outcome.PARTIAL
     assert "1 days" in outcome(report, "workspace_daily_analytics")[1]
-    noted = [(row["key"], row["expected"]) for row in at.log("quarantine")]
-    assert noted == [(f'["{bad}"]', "an answer")]
-    assert at.log("collapsed_days") == []
+    assert [row["notice"] for row in at.log("notices")] == [
+        f"The API refuses {bad} of the workspace and answers others like it."
+    ]
+    assert at.log("collapsed_days") == at.log("quarantine") == []
     assert is_verified(at, "workspace_daily_analytics", '["2026-05-21"]')
     assert is_verified(at, "workspace_daily_analytics", '["2026-05-19"]')
     assert not is_verified(at, "workspace_daily_analytics", f'["{bad}"]')
@@ -288,8 +289,8 @@ def test_accounts_that_are_refused_do_not_cost_the_others_their_figures(many: Be
         assert end is Outcome.PARTIAL
         assert "5 of 118 accounts" in reason
         assert "@" not in reason
-        named = [row["key"] for row in many.log("quarantine") if row["stream"] == stream]
-        assert sorted(json.loads(key)[0] for key in named) == sorted(bad)
+        noted = [row["notice"] for row in many.log("notices") if row["stream"] == stream]
+        assert sorted(noted) == [f"The API refuses account {one} and answers others like it." for one in sorted(bad)]
     assert not any("@" in line for line in many.said)
 
 
@@ -352,7 +353,7 @@ def test_a_server_that_refuses_all_accounts_is_asked_a_few_times(many: Bench, st
     assert outcome(report, "account_daily_analytics")[0] is Outcome.FAILED
     assert len(statuses(many, WARMUP)) <= 14
     assert len(statuses(many, ACCOUNT_DAILY)) <= 48  # 24 batches of accounts and days
-    assert many.log("quarantine") == []
+    assert many.log("quarantine") == many.log("notices") == []
 
 
 @pytest.mark.parametrize("days", [30, 7, 1])

@@ -17,12 +17,12 @@ from instantly_pipeline.sync.readers.accounts import (
     ACCOUNTS_AT_ONCE,
     are_new,
     cost_of_unknown,
-    note_refused,
-    say_who_is_left_out,
+    report_left_out,
 )
 from instantly_pipeline.sync.readers.fetch import Answer, Refused, attempt, fetch_all
 from instantly_pipeline.sync.readers.parts import OF_ACCOUNTS, Question, groups
 from instantly_pipeline.sync.readers.reader import Known, Probe, Seen, exactly
+from instantly_pipeline.sync.readers.refusals import note_refusal
 from instantly_pipeline.sync.results import Cost
 from instantly_pipeline.sync.sink import Range, Sink
 
@@ -34,7 +34,7 @@ class AccountBatchReader:
 
     async def read(self, sink: Sink) -> None:
         """Ask for every batch."""
-        await _read(sink)
+        await _Batches(sink).read()
 
     def estimate(self, ctx: Context, stream: Stream, known: Known) -> Cost:
         """As many as there are batches, for the first of the streams that they serve."""
@@ -60,46 +60,50 @@ def choose_account_batches(ctx: Context, stream: Stream) -> list[Batch]:
     return list(enumerate([*batches, *again]))
 
 
-async def _read(sink: Sink) -> None:
-    ctx, stream = sink.ctx, sink.stream
-    batches, left_out = choose_account_batches(ctx, stream), ctx.left_out(stream)
-    sink.total = len(batches)
+class _Batches:
+    """The batches of one run."""
 
-    async def ask(batch: Batch) -> AsyncGenerator[Answer[Sequence[str], list[Record]]]:
+    def __init__(self, sink: Sink) -> None:
+        self._sink, self._left_out = sink, sink.ctx.left_out(sink.stream)
+        self._limits = sink.ctx.limits_of_accounts(sink.stream, ACCOUNTS_AT_ONCE)
+
+    async def read(self) -> None:
+        """Ask for every batch."""
+        batches = choose_account_batches(self._sink.ctx, self._sink.stream)
+        self._sink.total = len(batches)
+        await fetch_all(self._sink, batches, self._ask, self._take, refuse=self._refuse, checkpoint=self._left_out.save)
+        report_left_out(self._sink)
+
+    async def _ask(self, batch: Batch) -> AsyncGenerator[Answer[Sequence[str], list[Record]]]:
         number, emails = batch
-        answers = await ctx.shared(f"{stream.path} {number}", lambda: _of_batch(sink, emails))
+        stream = self._sink.stream
+        answers = await self._sink.ctx.shared(f"{stream.path} {number}", lambda: self._of_batch(emails))
         for answer in cast("list[Answer[Sequence[str], object]]", answers):
             if isinstance(answer.got, PipelineError | Refused):
                 yield Answer(answer.item, answer.asked_at, answer.got)
             else:
-                yield Answer(answer.item, answer.asked_at, await attempt(_records(stream, answer.got)))
+                yield Answer(answer.item, answer.asked_at, await attempt(self._records(answer.got)))
 
-    def take(emails: Sequence[str], rows: list[Record]) -> None:
-        sink.put(rows, *_decided(sink, rows))
+    async def _of_batch(self, emails: Sequence[str]) -> list[Answer[Sequence[str], object]]:
+        limits, now = self._limits, self._sink.ctx.now
+        question = Question(limits, self._post, OF_ACCOUNTS, now, is_known=lambda: limits.was_answered)
+        return [answer async for answer in question.about(emails)]
+
+    async def _post(self, emails: Sequence[str]) -> object:
+        return await self._sink.client.post(self._sink.stream.path, {"emails": list(emails)})
+
+    async def _records(self, answer: object) -> list[Record]:
+        return records_in(self._sink.stream, answer, or_object=True)
+
+    def _take(self, emails: Sequence[str], rows: list[Record]) -> None:
+        self._sink.put(rows, *_decided(self._sink, rows))
         for email in emails:
-            left_out.forget(email.lower())
+            self._left_out.forget(email.lower())
 
-    def refuse(emails: Sequence[str]) -> None:
+    def _refuse(self, emails: Sequence[str]) -> None:
         for email in emails:
-            note_refused(sink, email.lower())
-        left_out.add(email.lower() for email in emails)
-
-    await fetch_all(sink, batches, ask, take, refuse=refuse, checkpoint=left_out.save)
-    say_who_is_left_out(sink)
-
-
-async def _of_batch(sink: Sink, emails: Sequence[str]) -> list[Answer[Sequence[str], object]]:
-    limits = sink.ctx.limits_of_accounts(sink.stream, ACCOUNTS_AT_ONCE)
-
-    async def ask(some: Sequence[str]) -> object:
-        return await sink.client.post(sink.stream.path, {"emails": list(some)})
-
-    question = Question(limits, ask, OF_ACCOUNTS, sink.ctx.now, is_known=lambda: limits.was_answered)
-    return [answer async for answer in question.about(emails)]
-
-
-async def _records(stream: Stream, answer: object) -> list[Record]:
-    return records_in(stream, answer, or_object=True)
+            note_refusal(self._sink, f"account {email.lower()}")
+        self._left_out.add(email.lower() for email in emails)
 
 
 def _decided(sink: Sink, rows: Sequence[Record]) -> list[Range]:

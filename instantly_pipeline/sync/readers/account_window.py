@@ -19,14 +19,13 @@ from instantly_pipeline.sync.readers.accounts import (
     ACCOUNTS_AT_ONCE,
     are_new,
     cost_of_unknown,
-    note_refused,
-    say_who_is_left_out,
+    report_left_out,
 )
 from instantly_pipeline.sync.readers.campaigns import dates_between
 from instantly_pipeline.sync.readers.fetch import Answer, Refused, fetch_all
 from instantly_pipeline.sync.readers.parts import OF_ACCOUNTS, Question, groups
 from instantly_pipeline.sync.readers.reader import Known, Probe, Seen, exactly
-from instantly_pipeline.sync.readers.windows import AGAIN
+from instantly_pipeline.sync.readers.refusals import end_partial, note_refusal
 from instantly_pipeline.sync.readings import Readings, Span
 from instantly_pipeline.sync.results import Cost
 from instantly_pipeline.sync.sink import Sink, days_of
@@ -112,9 +111,9 @@ class _Windows:
         batches = choose_account_windows(self._ctx, self._sink.stream, self._done)
         self._sink.total = questions_about(self._ctx, self._sink.stream, batches)
         await fetch_all(self._sink, batches, self._ask, self._take, refuse=self._refuse, checkpoint=self._checkpoint)
-        say_who_is_left_out(self._sink)
+        report_left_out(self._sink)
         if days := sum(self._done.refused(email) for email in self._spelled):
-            self._sink.result.is_partial(f"the API refuses {days:,} days of accounts and answers the others {AGAIN}")
+            end_partial(self._sink, f"{days:,} days of accounts")
 
     async def _ask(self, batch: list[Window]) -> AsyncGenerator[Answer[Window, list[Record]]]:
         """One window after the other, without the accounts that were refused, as long as any is answered."""
@@ -164,10 +163,11 @@ class _Windows:
 
     def _refuse(self, window: Window) -> None:
         for email in window.emails:
-            note_refused(self._sink, email, " to ".join(window.span.as_texts()) if window.refused else "")
             if window.refused:
+                note_refusal(self._sink, f"{window.span} of account {email}")
                 self._done.refuse(email, window.span)
             else:
+                note_refusal(self._sink, f"account {email}")
                 self._left_out.add([email])
 
     def _checkpoint(self) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import orjson
-
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.last_reading import last_reading
 from instantly_pipeline.sync.readers.reader import Known
+from instantly_pipeline.sync.readers.refusals import end_partial
 from instantly_pipeline.sync.readers.scan import ScanReader
-from instantly_pipeline.sync.readers.windows import AGAIN, REFUSED
 from instantly_pipeline.sync.results import Cost
 from instantly_pipeline.sync.sink import Sink
 
@@ -29,12 +27,7 @@ def cost_of_unknown(ctx: Context, stream: Stream, known: Known, *, each: int, wh
     return Cost(stream.name, accounts.low * each, why, accounts.low * each, accounts.high * each)
 
 
-def note_refused(sink: Sink, email: str, found: str = "") -> None:
-    """Note an account that is refused by its key, which no log and no error shows."""
-    sink.odd(orjson.dumps([email]).decode(), REFUSED, column=sink.stream.key[0], expected="an answer", found=found)
-
-
-def say_who_is_left_out(sink: Sink) -> None:
+def report_left_out(sink: Sink) -> None:
     accounts = sink.ctx.addresses()
     if count := sink.ctx.left_out(sink.stream).among(accounts):
-        sink.result.is_partial(f"the API refuses {count:,} of {len(accounts):,} accounts; the others arrived {AGAIN}")
+        end_partial(sink, f"{count:,} of {len(accounts):,} accounts")

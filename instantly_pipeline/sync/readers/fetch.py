@@ -1,7 +1,7 @@
-"""Asking for many things side by side, and taking the answers one after the other.
+"""Fetching many things side by side, and taking the answers one after the other.
 
-As many requests are under way as the client has places for; answers are taken, and landed, by one hand only. So a
-checkpoint that is written behind a batch never says more than what has landed.
+As many requests are under way as the client allows; one task takes the answers and writes the batches. So a checkpoint
+that is written after a batch never says more than what is in the lake.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ async def fetch_all(
     checkpoint: Callable[[], None] = lambda: None,
     before: Callable[[], None] = lambda: None,
 ) -> None:
-    """Ask for the items, `take` each answer, land batch by batch, `before` before and `checkpoint` behind each.
+    """Ask for the items, `take` each answer, write batch by batch; call `before` before and `checkpoint` after each.
 
     An item may be answered in parts. `refuse` gets what was refused while others were answered. What cannot be read
     does not cost the others: the stream goes on, and ends as failed, naming how many.

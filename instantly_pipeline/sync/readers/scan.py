@@ -24,7 +24,7 @@ from instantly_pipeline.sync.sink import EVERYTHING, Sink
 LONG_LIST = 10  # pages: so many, at most, of a list that was never read
 FEW = 3  # records that two readings do not show are gone, where the API cannot be asked; more are held
 INSTANT = "timestamp_created"
-MILLISECOND = timedelta(milliseconds=1)  # what the API's instants are told in
+MILLISECOND = timedelta(milliseconds=1)  # the precision of the API's instants
 
 
 class ScanReader:

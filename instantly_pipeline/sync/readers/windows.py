@@ -15,18 +15,16 @@ from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.sync.collapses import Collapses
 from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.counters import COUNTERS
-from instantly_pipeline.sync.limits import REMEMBERED
 from instantly_pipeline.sync.readers.campaigns import dates_between, every_campaign, rows_in
 from instantly_pipeline.sync.readers.fetch import Answer, fetch_all
 from instantly_pipeline.sync.readers.parts import OF_DAYS, Question
 from instantly_pipeline.sync.readers.reader import Known, Probe, Seen, exactly
+from instantly_pipeline.sync.readers.refusals import end_partial, note_refusal
 from instantly_pipeline.sync.readings import A_DAY, Readings, Span
 from instantly_pipeline.sync.results import Cost
 from instantly_pipeline.sync.sink import Sink, days_of
 
 THE_WORKSPACE = "last"  # its name in the checkpoint of its own days
-REFUSED = "refused by the API, which answers others like it"
-AGAIN = f"(see meta.quarantine; asked for again after {REMEMBERED.days} days, or by sync --full)"
 
 Rows = list[Record] | None  # None: the campaign is gone, and what is known of it stays
 
@@ -40,7 +38,7 @@ class Days:
 
     @property
     def name(self) -> str:
-        """Whose days they are, as the checkpoint calls it."""
+        """The name in the checkpoint."""
         return self.campaign or THE_WORKSPACE
 
     @property
@@ -132,7 +130,7 @@ class _Windows:
             before=self._collapses.save,
         )  # fmt: skip
         if days := sum(self._done.refused(name) for name in due):
-            sink.result.is_partial(f"the API refuses {days:,} days and answers the others {AGAIN}")
+            end_partial(sink, f"{days:,} days")
 
     async def _ask(self, name: str) -> AsyncGenerator[Answer[Days, Rows]]:
         """One span after the other; no more of a campaign that is gone, or refused whatever is asked."""
@@ -163,11 +161,8 @@ class _Windows:
 
     def _refuse(self, days: Days) -> None:
         self._done.refuse(days.name, days.span)
-        first, last = days.span.as_texts()
-        one_day = first == last
-        key = orjson.dumps([*days.parent, *([first] if one_day else [])]).decode()
-        found = first if one_day else f"{first} to {last}"
-        self._sink.odd(key, REFUSED, column="date", expected="an answer", found=found)
+        whose = "the workspace" if days.campaign is None else f"campaign {days.campaign}"
+        note_refusal(self._sink, f"{days.span} of {whose}")
 
 
 def _may_move(ctx: Context, stream: Stream, campaign: str, last_read: str) -> bool:

@@ -1,0 +1,79 @@
+"""What a sync notes about records that are not as declared: misfit values, records that became no rows, drift."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from instantly_pipeline.lake.records.normalize import DOES_NOT_FIT, Anomaly, Batch, Drift, Rejected
+from instantly_pipeline.streams.model import Stream
+from instantly_pipeline.sync.context import Context
+from instantly_pipeline.sync.results import StreamResult
+
+NAMED = 1_000  # records with one anomaly that are named in a run; of more the number is noted
+
+
+class Quarantine:
+    """The notes on one stream in one run; they land with the logs of the next flush."""
+
+    def __init__(self, ctx: Context, stream: Stream, result: StreamResult) -> None:
+        self._ctx, self._stream, self._result = ctx, stream, result
+        self._seen: set[tuple[str | None, str]] = set()
+        self._named: Counter[tuple[str, str]] = Counter()
+
+    def note(self, batch: Batch) -> None:
+        """Note what normalizing a batch has found."""
+        self._note_anomalies(batch.anomalies)
+        self._note_drift(batch.drift)
+        self._note_rejected(batch.rejected)
+
+    def note_no_records(self, count: int) -> None:
+        """Note entries of a page that were no objects; there is nothing of them to keep."""
+        self._result.put_aside["no records"] += count
+        self._add(None, "entries of a page were no records", expected="object", occurrences=count)
+
+    def _note_anomalies(self, anomalies: Sequence[Anomaly]) -> None:
+        """Each with the record's key, once a run; above a number of them, how many there are."""
+        self._result.misfits += sum(one.reason == DOES_NOT_FIT for one in anomalies)
+        more: Counter[Anomaly] = Counter()
+        for one in anomalies:
+            if self._named[one.column, one.reason] >= NAMED:
+                more[replace(one, key=None)] += 1
+                continue
+            self._named[one.column, one.reason] += 1
+            if (one.key, one.column + one.reason) not in self._seen:
+                self._seen.add((one.key, one.column + one.reason))
+                self._add_anomaly(one)
+        for one, occurrences in more.items():
+            self._add_anomaly(one, occurrences)
+
+    def _add_anomaly(self, one: Anomaly, occurrences: int = 1) -> None:
+        self._add(one.key, one.reason, column=one.column, expected=one.expected, found_type=one.found,
+                  occurrences=occurrences)  # fmt: skip
+
+    def _note_drift(self, drift: Counter[Drift]) -> None:
+        for what, times in drift.items():
+            self._ctx.logs.add(
+                "schema_drift", stream=self._stream.name, field=what.field, kind=what.kind, seen_at=self._ctx.now(),
+                times=times,
+            )  # fmt: skip
+
+    def _note_rejected(self, rejected: Sequence[Rejected]) -> None:
+        for (key, reason), occurrences in Counter((one.key, one.reason) for one in rejected).items():
+            self._result.put_aside[reason] += occurrences
+            kept = f"{reason}; kept in the lake's log of rejected records"
+            self._add(key, kept, column=",".join(self._stream.key), occurrences=occurrences)
+        for one in rejected:
+            self._ctx.logs.add(
+                "rejected", stream=self._stream.name, record=one.text, reason=one.reason, seen_at=self._ctx.now()
+            )
+
+    def _add(
+        self, key: str | None, reason: str, *, column: str = "", expected: str = "", found_type: str = "",
+        occurrences: int,
+    ) -> None:  # fmt: skip
+        self._ctx.logs.add(
+            "quarantine", stream=self._stream.name, key=key, column=column, expected=expected, found_type=found_type,
+            reason=reason, seen_at=self._ctx.now(), occurrences=occurrences,
+        )  # fmt: skip

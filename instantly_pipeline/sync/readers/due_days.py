@@ -1,0 +1,116 @@
+"""Which campaign-days are due to be read by step, and which were read before.
+
+A campaign-day is due when its daily row is another one than when its steps were read: it has got figures, they were
+revised, it vanished. A day that is over is asked for at most once a day. Newest first, bounded per run; `--full` has no
+bound, and reads all days within the lookback again: meetings and wins are counted by the lead's present status, which
+moves without the daily row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import orjson
+
+from instantly_pipeline.lake.checkpoints import Checkpoints
+from instantly_pipeline.lake.index.sorted_files import IndexEntry
+from instantly_pipeline.streams.model import Stream
+from instantly_pipeline.sync.context import Context
+
+DAILY = "daily_analytics"
+OPEN_FOR = timedelta(hours=48)  # a date is open until 24 h after its UTC end
+NOT_READ = "?"  # instead of a daily row's hash: a listed campaign answered 404, or the day was refused
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The campaign-days to ask for in this run, newest first, and how many older ones are left for the next."""
+
+    days: list[Day]
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One campaign-day as its daily row is now; the hash is empty where that vanished."""
+
+    campaign: str
+    date: date
+    digest: str
+
+    @property
+    def key(self) -> str:
+        """The key of the daily row."""
+        return orjson.dumps([self.campaign, self.date.isoformat()]).decode()
+
+
+def choose_days(ctx: Context, stream: Stream) -> Due:
+    """What is due, from the daily rows the lake knows and from what was read before."""
+    done = StepDays(ctx.checkpoints, stream.name)
+    known = ctx.log(DAILY).index.entries()
+    days = [day for key, entry in known.items() if (day := _day(key, entry)) and _is_due(ctx, day, entry, done)]
+    days.sort(key=lambda day: (day.date, day.campaign), reverse=True)
+    bound = len(days) if ctx.request.full else ctx.step_requests
+    return Due(days[:bound], max(len(days) - bound, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class DayRead:
+    """From which daily row (its hash) the steps of a day were read, and on which day."""
+
+    digest: str
+    read_on: str
+
+
+class StepDays:
+    """Which campaign-days were read, from which daily row and when; one checkpoint a month, so each stays small."""
+
+    def __init__(self, checkpoints: Checkpoints, stream: str) -> None:
+        self._checkpoints = checkpoints
+        self._prefix = f"{stream}.days."
+        self._months = {name: self._checkpoints.read(name) for name in self._checkpoints.names(self._prefix)}
+        self._changed: set[str] = set()
+
+    def get(self, key: str) -> DayRead | None:
+        """The last reading of a day; None where it was never read."""
+        found = self._months.get(self._month(key), {}).get(key)
+        return DayRead(str(found[0]), str(found[1])) if isinstance(found, list) and len(found) == 2 else None
+
+    def put(self, key: str, digest: str, today: date) -> None:
+        """Note a reading; `save` makes it last."""
+        month = self._month(key)
+        self._months.setdefault(month, {})[key] = [digest, today.isoformat()]
+        self._changed.add(month)
+
+    def save(self) -> None:
+        """Write the months that changed."""
+        for month in self._changed:
+            self._checkpoints.write(month, self._months[month])
+        self._changed = set()
+
+    def _month(self, key: str) -> str:
+        return f"{self._prefix}{orjson.loads(key)[1][:7]}"
+
+
+def _day(key: str, entry: IndexEntry) -> Day | None:
+    """The campaign-day of a daily row; None where its key does not name one."""
+    try:
+        campaign, day = orjson.loads(key)
+        return Day(campaign, date.fromisoformat(day), (entry.hash or "") if entry.alive else "")
+    except (TypeError, ValueError):
+        return None
+
+
+def _is_due(ctx: Context, day: Day, entry: IndexEntry, done: StepDays) -> bool:
+    """A day changed since its steps were read; a closed day read today waits for tomorrow."""
+    windows, before = ctx.windows, done.get(day.key)
+    if before is None:
+        return entry.alive and entry.scope == "figures"  # of a day without figures there is nothing to divide
+    if entry.alive and ctx.request.full and day.date >= windows.today - timedelta(days=windows.lookback_days):
+        return True
+    return before.digest != day.digest and (_is_open(day, ctx.now()) or before.read_on != windows.today.isoformat())
+
+
+def _is_open(day: Day, now: datetime) -> bool:
+    return now < datetime(day.date.year, day.date.month, day.date.day, tzinfo=UTC) + OPEN_FOR

@@ -1,0 +1,42 @@
+"""The readers as one set: every way of reading has one, and none is left over."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from instantly_pipeline.streams.model import Read, Stream
+from instantly_pipeline.streams.registry import all_streams
+from instantly_pipeline.sync.readers.reader import Seen
+from instantly_pipeline.sync.readers.registry import READERS, reader_of
+from tests.sync.harness import Bench
+
+SEEN = Seen(date(2026, 6, 1), {"accounts": {"email": "a@example.com"}, "campaigns": {"id": "c1", "organization": "w1"}})
+
+
+def test_every_way_of_reading_has_its_reader_and_is_used() -> None:
+    assert READERS.keys() == set(Read) == {stream.read for stream in all_streams().values()}
+
+
+@pytest.mark.parametrize("stream", all_streams().values(), ids=lambda stream: stream.name)
+def test_a_probe_goes_by_the_method_of_its_stream(stream: Stream) -> None:
+    probe = reader_of(stream).probe(stream, SEEN)
+    while probe is not None:
+        assert (probe.body is not None) == (stream.method == "POST")
+        assert not (probe.body and probe.params)
+        probe = probe.otherwise
+
+
+def test_without_an_account_there_is_nothing_to_probe_its_figures_with() -> None:
+    streams = all_streams().values()
+    nothing = {stream.name for stream in streams if reader_of(stream).probe(stream, Seen(date(2026, 6, 1))) is None}
+    assert nothing == {"account_daily_analytics", "warmup_analytics", "warmup_summary"}
+
+
+def test_a_refused_day_of_a_campaign_is_noted_by_its_date_and_campaign(at: Bench) -> None:
+    campaign = min(row["id"] for row in at.state("campaigns"))
+    at.post("/switches", {"refused_days": ["2026-05-30"]})
+    at.sync("daily_analytics")
+    notices = [row["notice"] for row in at.log("notices") if row["stream"] == "daily_analytics"]
+    assert f"The API refuses 2026-05-30 of campaign {campaign} and answers others like it." in notices
