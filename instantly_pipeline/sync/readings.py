@@ -1,7 +1,7 @@
 """Which days were read of each campaign or account: a checkpoint of the last day, and of what is missing before it.
 
-Days are missing where a sync was interrupted, where a part of them could not be read, or where the API refused them. The
-next sync asks for what is missing; for what was refused it does so when that is a while ago.
+Days are missing where a sync was interrupted, where a part of them could not be read, or where the API refused them.
+The next sync asks for what is missing; for what was refused it does so when that is a while ago.
 """
 
 from __future__ import annotations
@@ -130,18 +130,18 @@ class Readings:
         self._asked[name] = Reading(today, {**dict.fromkeys(due), **refused})
         return due
 
-    def refused(self, name: str) -> int:
+    def refused_days(self, name: str) -> int:
         """How many days of it are left out for now."""
         return sum(len(span.days()) for span, on in self._of(name).missing.items() if on)
 
-    def read(self, name: str, span: Span) -> None:
+    def note_read(self, name: str, span: Span) -> None:
         """These days were read; `save` makes it last."""
         self._known[name] = self._asked.pop(name, self._of(name))
         self._known[name].take(span)
 
-    def refuse(self, name: str, span: Span) -> None:
+    def note_refused(self, name: str, span: Span) -> None:
         """These days were refused, others of it were not."""
-        self.read(name, span)
+        self.note_read(name, span)
         self._known[name].missing[span] = self._windows.today
 
     def save(self) -> None:

@@ -99,8 +99,8 @@ class StreamResult:
         values = [f"{self.misfits:,} values did not fit and are in extra"] if self.misfits else []
         return f"{', '.join([*records, *values])} (see meta.quarantine)" if records or values else ""
 
-    def is_partial(self, reason: str) -> None:
-        """Say that something is left for later; what ended worse stays so."""
+    def end_partial(self, reason: str) -> None:
+        """End as partial: something is left for later. What ended worse stays so."""
         if self.outcome is Outcome.OK:
             self.outcome = Outcome.PARTIAL
         self.reason = f"{self.reason}; {reason}" if self.reason else reason

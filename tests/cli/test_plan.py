@@ -37,7 +37,7 @@ def test_json_is_for_programs_and_holds_the_sums(synced: Synced) -> None:
     done = shell.here("plan", "--json", "--streams", "campaigns,leads")
     assert (done.returncode, done.stderr) == (0, "")
     [one] = json.loads(done.stdout)["workspaces"]
-    assert [cost["stream"] for cost in one["streams"][1:]] == ["campaigns", "leads"]
+    assert [cost["stream"] for cost in one["streams"]] == ["identify workspace", "campaigns", "leads"]
     assert one["requests"] == sum(cost["requests"] for cost in one["streams"])
     assert (one["estimate"], one["asked"], one["reason"]) == (False, 3, None)
 

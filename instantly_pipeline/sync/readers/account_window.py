@@ -112,7 +112,7 @@ class _Windows:
         self._sink.total = questions_about(self._ctx, self._sink.stream, batches)
         await fetch_all(self._sink, batches, self._ask, self._take, refuse=self._refuse, checkpoint=self._checkpoint)
         report_left_out(self._sink)
-        if days := sum(self._done.refused(email) for email in self._spelled):
+        if days := sum(self._done.refused_days(email) for email in self._spelled):
             end_partial(self._sink, f"{days:,} days of accounts")
 
     async def _ask(self, batch: list[Window]) -> AsyncGenerator[Answer[Window, list[Record]]]:
@@ -158,14 +158,14 @@ class _Windows:
     def _take(self, window: Window, rows: list[Record]) -> None:
         self._sink.put(rows, *(days_of((email,), *window.span.as_texts()) for email in window.emails))
         for email in window.emails:
-            self._done.read(email, window.span)
+            self._done.note_read(email, window.span)
             self._left_out.forget(email)
 
     def _refuse(self, window: Window) -> None:
         for email in window.emails:
             if window.refused:
                 note_refusal(self._sink, f"{window.span} of account {email}")
-                self._done.refuse(email, window.span)
+                self._done.note_refused(email, window.span)
             else:
                 note_refusal(self._sink, f"account {email}")
                 self._left_out.add([email])

@@ -79,7 +79,7 @@ class _Days:
             end_partial(sink, f"{self._refused:,} campaign-days", again="")
         if due.left:
             left = f"{due.left} older campaign-days are left for the next runs"
-            sink.result.is_partial(f"{left} (sync --full reads them all)")
+            sink.result.end_partial(f"{left} (sync --full reads them all)")
 
     async def _ask(self, day: Day) -> AsyncGenerator[Answer[Day, Rows]]:
         at, got = self._sink.ctx.now(), await attempt(self._rows_of(day))

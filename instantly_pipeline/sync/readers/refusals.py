@@ -16,4 +16,4 @@ def note_refusal(sink: Sink, what: str) -> None:
 def end_partial(sink: Sink, what: str, again: str = AGAIN) -> None:
     """The stream ends as partial: `what` was refused; `again` says when it is asked for again, where that is not
     at once."""
-    sink.result.is_partial(f"the API refuses {what} and answers the others (see meta.notices{again})")
+    sink.result.end_partial(f"the API refuses {what} and answers the others (see meta.notices{again})")

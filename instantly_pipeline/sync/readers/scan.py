@@ -36,7 +36,23 @@ class ScanReader:
         Where the API knows a record that the list does not show, or cannot be asked, the list is read again. What
         cannot be asked and two readings do not show is gone where it is a few, else held.
         """
-        await _read(sink)
+        ahead = sink.ctx.listed.get(sink.stream.name)
+        at = ahead.asked_at if ahead else sink.ctx.now()
+        shown, missing = await _scan_until_sure(sink)
+        held = _to_hold(sink, missing, shown)
+        sink.delete(missing.gone if shown.is_vague else missing.gone | (missing.unknown - held))
+        if not held and not missing.there:
+            sink.mark_verified(EVERYTHING)
+        await sink.flush(at=at)
+        if missing.there:
+            sink.fail(
+                f"The list ended early: it does not show {len(missing.there)} records that the API has by their id, so "
+                "new ones may be missing as well. What was read is kept; the next sync reads it again."
+            )
+        if held:
+            await hold(sink, held, "two readings of the list do not show them, and the API could not be asked by id")
+        else:
+            await release(sink)
 
     def estimate(self, ctx: Context, stream: Stream, known: Known) -> Cost:
         """As many pages as the last time, unless they were read ahead."""
@@ -62,9 +78,8 @@ def _senders(campaigns: Sequence[Record]) -> set[str]:
     return {str(email).lower() for emails in listed if isinstance(emails, list) for email in emails}
 
 
-async def _read(sink: Sink) -> None:
-    ahead = sink.ctx.listed.get(sink.stream.name)
-    at = ahead.asked_at if ahead else sink.ctx.now()
+async def _scan_until_sure(sink: Sink) -> tuple[_Shown, Missing]:
+    """Take the list, again where it may have ended early; what it showed, and what of the known records it did not."""
     shown = await _scan(sink)
     known = sink.ctx.log(sink.stream.name).index.alive()
     missing = await _missing(sink, {key: entry for key, entry in known.items() if key not in shown.ids}, shown)
@@ -73,20 +88,7 @@ async def _read(sink: Sink) -> None:
         sink.ctx.say(f"{count} of {len(known)} known records were not in the list: reading it again.", sink.stream.name)
         shown += await _scan(sink)
         missing = missing.without(shown.ids)
-    held = _to_hold(sink, missing, shown)
-    sink.delete(missing.gone if shown.is_vague else missing.gone | (missing.unknown - held))
-    if not held and not missing.there:
-        sink.mark_verified(EVERYTHING)
-    await sink.flush(at=at)
-    if missing.there:
-        sink.fail(
-            f"The list ended early: it does not show {len(missing.there)} records that the API has by their id, so new "
-            "ones may be missing as well. What was read is kept; the next sync reads it again."
-        )
-    if held:
-        await hold(sink, held, "two readings of the list do not show them, and the API could not be asked by id")
-    else:
-        await release(sink)
+    return shown, missing
 
 
 async def _missing(sink: Sink, missing: Mapping[str, IndexEntry], shown: _Shown) -> Missing:

@@ -129,7 +129,7 @@ class _Windows:
             sink, longest_first, self._ask, self._take, refuse=self._refuse, checkpoint=self._done.save,
             before=self._collapses.save,
         )  # fmt: skip
-        if days := sum(self._done.refused(name) for name in due):
+        if days := sum(self._done.refused_days(name) for name in due):
             end_partial(sink, f"{days:,} days")
 
     async def _ask(self, name: str) -> AsyncGenerator[Answer[Days, Rows]]:
@@ -157,10 +157,10 @@ class _Windows:
             given = {} if days.campaign is None else {"campaign_id": days.campaign}
             self._collapses.take([row | given for row in rows], days_of(days.parent, *days.span.as_texts()))
         if rows is not None or days.name not in self._listed:
-            self._done.read(days.name, days.span)
+            self._done.note_read(days.name, days.span)
 
     def _refuse(self, days: Days) -> None:
-        self._done.refuse(days.name, days.span)
+        self._done.note_refused(days.name, days.span)
         whose = "the workspace" if days.campaign is None else f"campaign {days.campaign}"
         note_refusal(self._sink, f"{days.span} of {whose}")
 
