@@ -162,11 +162,10 @@ class _Key:
                 unknown.append(name)
         self._note(Health.OK, f"{len(readable)} of {len(self._streams)} streams can be read", stream="all")
         if unknown:
-            why = (
-                "no account to ask for was found"
-                if "accounts" in self._streams
-                else "accounts is not one of the streams"
-            )
+            parents = {need for name in unknown for need in self._streams[name].needs}
+            left_out = ", ".join(sorted(parents - self._streams.keys()))
+            found_none = f"no record of {', '.join(sorted(parents))} was found"
+            why = f"{left_out} is not one of the streams" if left_out else found_none
             self._note(Health.INFO, f"{', '.join(unknown)}: not asked, as {why}", stream="all")
 
     def _note(self, health: Health, said: str, *, stream: str | None = None) -> None:

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from instantly_pipeline.lake.lock import writing
+from instantly_pipeline.streams.registry import all_streams
 from tests.cli.conftest import Shell
 from tests.orchestration.pipeline import Pipeline
 
@@ -56,7 +57,14 @@ def test_all_well_is_0_one_line_each_and_nothing_is_written(synced: Synced) -> N
     assert files(shell.data_dir) == before
     lines = done.stdout.splitlines()
     assert {line.split()[0] for line in lines} == {"ok"}
-    for expected in ("duckdb 2.", "19 of 19 streams can be read", "storage v1.2.0", "GB free", "opens the workspace"):
+    every = len(all_streams())
+    for expected in (
+        "duckdb 2.",
+        f"{every} of {every} streams can be read",
+        "storage v1.2.0",
+        "GB free",
+        "opens the workspace",
+    ):
         assert expected in done.stdout
     assert pipe.key not in done.stdout
 
@@ -67,7 +75,7 @@ def test_each_address_is_asked_once(synced: Synced) -> None:
     examined(shell, 0)
     asked = httpx.get(f"{pipe.url}/_sandbox/requests", verify=False).json()["by_path"]
     assert {one["count"] for one in asked.values()} == {1}
-    assert len(asked) == 15
+    assert len(asked) == len({(stream.method, stream.path) for stream in all_streams().values()}) == 15
 
 
 def test_a_rejected_key_is_2(synced: Synced) -> None:
@@ -85,6 +93,15 @@ def test_a_stream_that_may_not_be_read_is_3_and_named(synced: Synced) -> None:
     assert health == "warn"
     assert said.startswith("custom_tags: GET /api/v2/custom-tags answered 403")
     assert "lacks the scope" in said
+
+
+def test_a_stream_that_there_is_nothing_to_ask_for_is_named(synced: Synced) -> None:
+    pipe, shell = synced
+    [alone] = not_well(examined(shell, 0, INSTANTLY_STREAMS="account_daily_analytics"))
+    with switched(pipe, stream_status={"/api/v2/accounts": 403}):
+        _, without = not_well(examined(shell, 3, INSTANTLY_STREAMS="accounts,warmup_summary"))
+    assert [alone[0], alone[2]] == ["info", "account_daily_analytics: not asked, as accounts is not one of the streams"]
+    assert [without[0], without[2]] == ["info", "warmup_summary: not asked, as no record of accounts was found"]
 
 
 def test_without_the_scope_of_the_workspace_it_is_found_by_its_records(synced: Synced) -> None:
