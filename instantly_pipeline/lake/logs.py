@@ -55,7 +55,7 @@ LOGS: dict[str, pa.Schema] = {
         run_id=_TEXT, workspace_id=_TEXT, stream=_TEXT, key=_TEXT, date=_TEXT, kind=_TEXT, syncs=_INT,
         seen_at=UTC_MICROS,
     ),
-    # what a sync had to say about a stream
+    # what a sync had to say about a stream; without one, about the workspace
     "notices": _schema(run_id=_TEXT, workspace_id=_TEXT, stream=_TEXT, notice=_TEXT, seen_at=UTC_MICROS),
     "schema_drift": _schema(
         run_id=_TEXT, workspace_id=_TEXT, stream=_TEXT, field=_TEXT, kind=_TEXT, seen_at=UTC_MICROS, times=_INT
