@@ -74,7 +74,7 @@ class Absent(StrEnum):
 
 
 class Read(StrEnum):
-    """How a stream is read; each has one reader in `sync/readers`."""
+    """How a stream is read; `sync/readers/registry.py` has the reader of each."""
 
     OBJECT = "object"  # one request, one object
     ARRAY = "array"  # one request, a bare array

@@ -31,11 +31,11 @@ IDENTIFY = "identify workspace"  # its line in the plan
 
 
 async def make_plan(ctx: Context, streams: Mapping[str, Stream], *, identified: int, per_minute: float) -> Plan:
-    """The plan of a run that reads `streams`, of which `identified` requests were spent to identify the workspace."""
+    """The plan of a run that reads `streams`; `identified` requests were spent before to identify the workspace."""
     before = ctx.client.stats.requests
-    counters, _ = await asyncio.gather(_ask_counters(ctx, streams), _ask_campaigns(ctx, streams))
+    counters, campaigns = await asyncio.gather(_ask_counters(ctx, streams), _ask_campaigns(ctx, streams))
+    known = Known(streams, counters, campaigns)
     try:
-        known = Known(streams, counters, _listed(ctx))
         costs = [Cost(IDENTIFY, identified, "asked first by every run", identified, identified)]
         costs += [_cost(ctx, stream, known) for stream in streams.values()]
     finally:
@@ -44,7 +44,7 @@ async def make_plan(ctx: Context, streams: Mapping[str, Stream], *, identified: 
 
 
 async def _ask_counters(ctx: Context, streams: Mapping[str, Stream]) -> Counters | None:
-    """Instantly's counters, where somebody needs them. An error is the reader's to report."""
+    """Instantly's counters, where a stream needs them. An error is the reader's to report."""
     payer = next((s.name for s in streams.values() if s.name == COUNTERS or s.read is Read.SWEEP), None)
     if payer is None:
         return None
@@ -54,32 +54,26 @@ async def _ask_counters(ctx: Context, streams: Mapping[str, Stream]) -> Counters
         except PipelineError:
             counters = None
     ctx.ahead[payer] = stats
-    with suppress(StreamError):  # a damaged file of the lake is for the reader to report as well
-        _expect_counters(ctx, counters)
+    if counters is not None:
+        now = {orjson.dumps([campaign]).decode(): digest for campaign, digest in counters.hashes.items()}
+        with suppress(StreamError):  # a damaged file of the lake is for the reader to report as well
+            ctx.expected[COUNTERS] = {**ctx.hashes(COUNTERS), **now}
     return counters
 
 
-def _expect_counters(ctx: Context, counters: Counters | None) -> None:
-    if counters is not None:
-        now = {orjson.dumps([campaign]).decode(): digest for campaign, digest in counters.hashes.items()}
-        ctx.expected[COUNTERS] = {**ctx.hashes(COUNTERS), **now}
-
-
-async def _ask_campaigns(ctx: Context, streams: Mapping[str, Stream]) -> None:
+async def _ask_campaigns(ctx: Context, streams: Mapping[str, Stream]) -> list[Record]:
+    """The campaigns, where they are read in this run; as far as they could be listed."""
     if CAMPAIGNS not in streams:
-        return
+        return []
     with counted() as stats:
         listing = await read_ahead(ctx, streams[CAMPAIGNS])
     ctx.ahead[CAMPAIGNS] = stats
-    with suppress(StreamError):
-        if listing.error is None:
-            batch = ctx.log(CAMPAIGNS).normalize([record for page in listing.pages for record in page.items])
+    campaigns = [record for page in listing.pages for record in page.items]
+    if listing.error is None:
+        with suppress(StreamError):
+            batch = ctx.log(CAMPAIGNS).normalize(campaigns)
             ctx.expected[CAMPAIGNS] = dict(zip(batch.keys, batch.hashes, strict=True))
-
-
-def _listed(ctx: Context) -> list[Record]:
-    listing = ctx.listed.get(CAMPAIGNS)
-    return [record for page in listing.pages for record in page.items] if listing else []
+    return campaigns
 
 
 def _cost(ctx: Context, stream: Stream, known: Known) -> Cost:
