@@ -20,8 +20,9 @@ from typing import Any, cast
 from instantly_pipeline.api.bodies import Page
 from instantly_pipeline.api.limiter import Limiter
 from instantly_pipeline.errors import BadRequest
+from instantly_pipeline.sync.leads.key_range import KeyRange
 from instantly_pipeline.sync.leads.keyspace import id_of, key_at, timed
-from instantly_pipeline.sync.leads.parallel_scan import Crawl, Span
+from instantly_pipeline.sync.leads.parallel_scan import ParallelScan
 from instantly_pipeline.sync.sink import Sink
 from tests.api.simulated import VENDOR, Server, limits
 
@@ -141,21 +142,21 @@ class Outcome:
     seen: set[str]
 
 
-def crawled(ids: list[str], far: Far, *, spans: list[Span] | None = None) -> Outcome:
+def scanned(ids: list[str], far: Far, *, ranges: list[KeyRange] | None = None) -> Outcome:
     """Read the whole list: from its beginning, or in ranges known before."""
     with asyncio.Runner(loop_factory=_Loop) as runner:
-        return runner.run(_crawl(ids, far, spans))
+        return runner.run(_scan(ids, far, ranges))
 
 
-async def _crawl(ids: list[str], far: Far, spans: list[Span] | None) -> Outcome:
+async def _scan(ids: list[str], far: Far, ranges: list[KeyRange] | None) -> Outcome:
     client, clock, seen = _Client(ids, far), _Clock(), set[str]()
     log = SimpleNamespace(keys=lambda items: [f'["{one["id"]}"]' for one in items])
     context = SimpleNamespace(now=clock.now, clock=clock, log=lambda _: log)
     stream = SimpleNamespace(method="POST", path="/list", params=None, name="leads", cursor_of=None)
     sink = SimpleNamespace(client=client, stream=stream, ctx=context, total=len(ids) // PER_PAGE + 1)
-    crawl = Crawl(cast("Sink", sink), spans or [Span()], any_id=True if spans else None)
-    async with aclosing(crawl.batches()) as batches:
+    scan = ParallelScan(cast("Sink", sink), ranges or [KeyRange()], any_id=True if ranges else None)
+    async with aclosing(scan.batches()) as batches:
         async for batch in batches:
-            seen.update(record["id"] for piece in batch for page in piece.pages for record in cast("Any", page.items))
-            crawl.landed(batch)
+            seen.update(record["id"] for chunk in batch for page in chunk.pages for record in cast("Any", page.items))
+            scan.land(batch)
     return Outcome(client.requests - client.refused, clock.monotonic(), seen)

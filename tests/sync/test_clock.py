@@ -12,7 +12,7 @@ import pytest
 from instantly_pipeline.errors import WrongClock
 from instantly_pipeline.lake.checkpoints import Checkpoints
 from instantly_pipeline.sync.context import Sizes
-from instantly_pipeline.sync.leads.selector import SLICED, SWEEP, instant
+from instantly_pipeline.sync.leads.lead_state import SEGMENTS, SWEEP, instant
 from instantly_pipeline.sync.results import Event
 from tests.sync.harness import NOON, Bench, bench, stream_result
 
@@ -136,15 +136,15 @@ def test_parts_swept_by_a_clock_far_ahead_are_due_and_are_dated_rightly_then(at:
     at.clock.start = NOON
     at.sync("leads")
     [workspace] = at.layout.workspaces()
-    found = Checkpoints(at.layout, workspace).read(SLICED)
-    assert {row[2] for row in found["slices"]} | {found["rolled_at"]} == {NOON.isoformat()}
+    found = Checkpoints(at.layout, workspace).read(SEGMENTS)
+    assert {row[2] for row in found["segments"]} | {found["rolled_at"]} == {NOON.isoformat()}
 
 
 def test_a_sweep_begun_by_a_clock_far_ahead_begins_again(at: Bench) -> None:
     at.sync("leads")
     [workspace] = at.layout.workspaces()
-    begun = {"started_at": (NOON + 400 * DAYS).isoformat(), "spans": [], "rows": 0, "control": None}
-    Checkpoints(at.layout, workspace).write(SWEEP, {"sweep": begun})
+    begun = {"started_at": (NOON + 400 * DAYS).isoformat(), "ranges": [], "rows": 0, "control": None}
+    Checkpoints(at.layout, workspace).write(SWEEP, begun)
     at.said.clear()
     assert stream_result(at.sync("leads"), "leads").rows_read > 0
     assert not any("Going on with the sweep" in said for said in at.said)

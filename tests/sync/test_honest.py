@@ -228,6 +228,10 @@ def test_a_wrong_key_of_one_workspace_leaves_the_others_alone(tmp_path: Path) ->
     ("name", "content"),
     [
         ("leads", b'{"sweep": {"started_at": 3, "cursor": []}}'),
+        ("leads.sweep", b'{"started_at": 3, "ranges": [[]]}'),
+        ("leads.fingerprints", b'{"a": "b", "c": {"counters": 3}}'),
+        ("leads.scans", b'{"scans": [{"kind": "campaign"}, 3]}'),
+        ("leads.segments", b'{"rolled_at": 3, "segments": [[1]]}'),
         ("leads.held", b'{"keys": null}'),
         ("leads.missing.000000", b'{"confirmed": 5}'),
         ("step_analytics.days.2026-05", b'{"x": "y"}'),

@@ -17,8 +17,8 @@ _SLOWER = 2.0  # times as long as when it went best ...
 _REMEMBERED = 15.0  # ... within so many seconds: a server may have become slower by itself
 
 
-class Tempo:
-    """The pace of the pages of one list, whichever range they belong to."""
+class Concurrency:
+    """How long the pages of one list take, whichever range they belong to."""
 
     def __init__(self) -> None:
         self._recent: deque[tuple[float, float]] = deque(maxlen=_PAGES)

@@ -1,94 +1,130 @@
-"""Reading leads: the gate chooses, a sweep or touches read, and what is missing is judged at the end."""
+"""Reading leads: all of them, or what has changed; what is missing is resolved at the end."""
 
 from __future__ import annotations
 
 from instantly_pipeline.api.paging import is_about_the_page
 from instantly_pipeline.errors import BadRequest, Exhausted
-from instantly_pipeline.sync.held_deletions import hold, release, was_held
-from instantly_pipeline.sync.leads.campaign_scan import FilterIgnored, touch, touch_tail
-from instantly_pipeline.sync.leads.deletions import Absences
-from instantly_pipeline.sync.leads.parallel_scan import Span
-from instantly_pipeline.sync.leads.selector import CAMPAIGN, Choice, Gate
-from instantly_pipeline.sync.leads.sweep import confirm, forget_sweep, sweep, sweep_slices
-from instantly_pipeline.sync.leads.watch import Watch
+from instantly_pipeline.sync.counters import counters_now
+from instantly_pipeline.sync.held_deletions import was_held
+from instantly_pipeline.sync.leads.campaign_scan import FilterIgnored, scan_scopes, scan_tail
+from instantly_pipeline.sync.leads.deletions import Deletions
+from instantly_pipeline.sync.leads.lead_state import LeadState
+from instantly_pipeline.sync.leads.leads_run import LeadsRun
+from instantly_pipeline.sync.leads.missed_changes import MissedChanges
+from instantly_pipeline.sync.leads.selector import Choice, LeadSelector
+from instantly_pipeline.sync.leads.sweep import Swept, equal_parts, sweep, sweep_segments
 from instantly_pipeline.sync.sink import Sink
+
+SEGMENTS = 112  # parts of the whole, swept in turn
 
 
 async def read_leads(sink: Sink) -> None:
-    """Read what the gate lets through; everything under `--full`, the first time, and where the gate does not hold."""
-    gate = await Gate.of(sink.ctx, sink.stream.name)
-    choice = gate.choose(full=sink.ctx.request.full)
+    """Read what the selector chooses; everything under `--full`, the first time, and where it cannot choose."""
+    ctx, name = sink.ctx, sink.stream.name
+    state = LeadState(ctx.checkpoints, ctx.now)
+    if state.migrate():
+        ctx.say("What the version before remembered of the leads was taken over; nothing is read again for it.", name)
+    selector = LeadSelector(ctx, name, state, await counters_now(ctx))
+    run = LeadsRun(sink, state, selector, Deletions(sink, state))
+    choice = selector.choice(full=ctx.request.full)
     sink.total = choice.pages
-    absences = Absences(sink)
-    if not choice.sweep:
+    if not choice.is_sweep:
         try:
-            return await _in_part(sink, gate, choice, absences)
+            return await _read_part(run, choice)
         except FilterIgnored as ignored:
             sink.forget_batch()
             sink.on_version = None
-            gate.distrust(str(ignored).rstrip("."))
-    await _in_whole(sink, gate, absences)
-    return None
+            _distrust(run, str(ignored).rstrip("."))
+    return await _read_all(run)
 
 
-async def _in_whole(sink: Sink, gate: Gate, absences: Absences) -> None:
-    sink.total = gate.pages_of_all()
-    watch = Watch(gate)
-    sink.on_version = watch.see
-    tokens, left = await _everything(sink, gate, absences)
-    await _judge(sink, absences)
+async def _read_part(run: LeadsRun, choice: Choice) -> None:
+    """Read the tail, the scopes and the segments that were chosen."""
+    sink, state, deletions = run.sink, run.state, run.deletions
+    run.say(f"{choice.why}.")
+    if not state.scans():
+        deletions.forget()
+    if run.selector.has_tail():
+        await scan_tail(sink, run.selector)
+    await scan_scopes(run, choice.scopes)
+    await sink.flush()
+    changes = MissedChanges(sink, run.selector, state)
+    sink.on_version = changes.note
+    if choice.segments:
+        await sweep_segments(run, choice.segments)
+    await deletions.confirm(sorted(was_held(sink)))
+    if deletions.cannot_be_asked():
+        raise FilterIgnored(f"{sink.stream.path} does not say by id which leads there are.")
+    await deletions.resolve()
     sink.on_version = None
-    await watch.judge()
-    gate.swept(tokens, but=left)
-    forget_sweep(sink)
-    absences.forget()
+    state.commit_scans(run.selector.fingerprints.keys())
+    if why := await changes.judge():
+        _distrust(run, why)
+    deletions.forget()
 
 
-async def _everything(sink: Sink, gate: Gate, absences: Absences) -> tuple[dict[str, str], list[Span]]:
-    """Read every lead; the gate's tokens as they were before, and what could not be read."""
-    if not gate.is_by_parent() or await _lists_all(sink):
+async def _read_all(run: LeadsRun) -> None:
+    sink, selector = run.sink, run.selector
+    sink.total = selector.pages_of_all()
+    changes = MissedChanges(sink, selector, run.state)
+    sink.on_version = changes.note
+    swept = await _read_everything(run)
+    await run.deletions.resolve()
+    sink.on_version = None
+    if why := await changes.judge():
+        _distrust(run, why)
+    segments = equal_parts(run, max(sink.ctx.sizes.leads_per_slice, -(-selector.leads() // SEGMENTS)))
+    run.state.record_sweep(swept.fingerprints, segments, unread=swept.unread)
+
+
+async def _read_everything(run: LeadsRun) -> Swept:
+    """Read every lead: as one list, or by campaign and list where the API lists them so only."""
+    sink, state = run.sink, run.state
+    was_by_parent = state.is_by_parent()
+    if not was_by_parent or await _lists_all(sink):
         try:
-            found = await _swept(sink, gate, absences)
+            swept = await _sweep_around(run)
         except BadRequest:
             if await _lists_all(sink):
                 raise  # it was something else that the server refused
             sink.forget_batch()
         else:
-            if gate.is_by_parent():
-                gate.note_by_parent(is_so=False)
-            return found
-    if not gate.is_by_parent():
-        absences.forget()
-        gate.note_by_parent(is_so=True)
-        sink.ctx.say("The API lists leads by campaign or list only: reading them so.", sink.stream.name)
-    return await _by_parent(sink, gate, absences), []
+            if was_by_parent:
+                state.record_by_parent(is_so=False)
+            return swept
+    if not was_by_parent:
+        run.deletions.forget()
+        state.record_by_parent(is_so=True)
+        run.say("The API lists leads by campaign or list only: reading them so.")
+    return await _read_by_parent(run)
 
 
-async def _swept(sink: Sink, gate: Gate, absences: Absences) -> tuple[dict[str, str], list[Span]]:
+async def _sweep_around(run: LeadsRun) -> Swept:
     """A sweep. One that never came to its end, and cannot go on, may do so behind leads that their campaigns show."""
     try:
-        return await sweep(sink, gate, absences)
+        return await sweep(run)
     except Exhausted as error:
-        if gate.was_swept() or not is_about_the_page(error):
+        if run.state.swept_at() is not None or not is_about_the_page(error):
             raise
-        sink.ctx.say("Behind a page that fails no place is known: reading by campaign and list.", sink.stream.name)
-        if await touch(sink, gate.untouched(gate.parents()), gate, absences):
+        run.say("Behind a page that fails no place is known: reading by campaign and list.")
+        if await scan_scopes(run, run.selector.unscanned(run.selector.parents())):
             raise
-    return await sweep(sink, gate, absences)
+    return await sweep(run)
 
 
-async def _by_parent(sink: Sink, gate: Gate, absences: Absences) -> dict[str, str]:
-    """Read the leads of every campaign and list; the tokens of those that could be read whole."""
-    begun, parents = sink.ctx.now(), gate.parents()
-    if refused := await touch(sink, gate.untouched(parents), gate, absences):
-        gate.note_by_parent(is_so=False)  # it was something else that the server refused
+async def _read_by_parent(run: LeadsRun) -> Swept:
+    """Read the leads of every campaign and list; those that could not be read whole are not recorded as read."""
+    sink, selector = run.sink, run.selector
+    begun, parents = sink.ctx.now(), selector.parents()
+    if refused := await scan_scopes(run, selector.unscanned(parents)):
+        run.state.record_by_parent(is_so=False)  # it was something else that the server refused
         raise refused
-    await confirm(sink, _without_parent(sink), absences)
-    unread = {scope.removeprefix(CAMPAIGN) for scope in gate.untouched(parents)}
+    await run.deletions.confirm(selector.without_parent())
+    unread = {scope.campaign_id for scope in selector.unscanned(parents)}
     if not unread:
         sink.mark_verified((None, None))
     await sink.flush(at=begun)
-    return {campaign: token for campaign, token in gate.tokens.items() if campaign not in unread}
+    return Swept({campaign: one for campaign, one in selector.fingerprints.items() if campaign not in unread})
 
 
 async def _lists_all(sink: Sink) -> bool:
@@ -100,41 +136,12 @@ async def _lists_all(sink: Sink) -> bool:
     return True
 
 
-def _without_parent(sink: Sink) -> list[str]:
-    """The known leads that are in no campaign and no list."""
-    index = sink.ctx.log(sink.stream.name).index
-    if not index.alive_by_scope().get(None):
-        return []
-    return sorted(key for key, entry in index.alive().items() if entry.scope is None)
-
-
-async def _in_part(sink: Sink, gate: Gate, choice: Choice, absences: Absences) -> None:
-    if choice.why:
-        sink.ctx.say(f"{choice.why}.", sink.stream.name)
-    if not gate.has_touched():
-        absences.forget()
-    if gate.has_tail():
-        await touch_tail(sink)
-    await touch(sink, choice.touch, gate, absences)
-    await sink.flush()
-    watch = Watch(gate)
-    sink.on_version = watch.see
-    if choice.slices:
-        await sweep_slices(sink, choice.slices, gate, absences)
-    await confirm(sink, sorted(was_held(sink)), absences)
-    if absences.cannot_be_asked():
-        raise FilterIgnored(f"{sink.stream.path} does not say by id which leads there are.")
-    await _judge(sink, absences)
-    sink.on_version = None
-    gate.settled()
-    await watch.judge()
-    absences.forget()
-
-
-async def _judge(sink: Sink, absences: Absences) -> None:
-    """Tombstones for what is gone; what looks suspicious is held."""
-    held = await absences.judge()
-    if held:
-        await hold(sink, held, "the API, asked by id and by its counters, does not bear them out")
-    else:
-        await release(sink)
+def _distrust(run: LeadsRun, why: str) -> None:
+    """For a week everything is swept: the counters have shown that they do not show what changes."""
+    ctx, stream = run.sink.ctx, run.sink.stream.name
+    run.state.record_distrust(why)
+    run.say(f"{why}; for a week every sync sweeps all leads (reset leads to try again sooner).")
+    ctx.logs.add(
+        "quarantine", stream=stream, key=None, column="", expected="", found="", seen_at=ctx.now(),
+        reason=f"{why}; every sync sweeps all leads for a week", times=1,
+    )  # fmt: skip

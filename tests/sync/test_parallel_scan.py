@@ -6,9 +6,10 @@ from itertools import pairwise
 
 import pytest
 
+from instantly_pipeline.sync.leads.key_range import KeyRange
 from instantly_pipeline.sync.leads.keyspace import id_of
-from instantly_pipeline.sync.leads.parallel_scan import Span, StaleCursor
-from tests.sync.simulated import PER_PAGE, Far, crawled, lumpy_ids
+from instantly_pipeline.sync.leads.parallel_scan import StaleCursor
+from tests.sync.simulated import PER_PAGE, Far, lumpy_ids, scanned
 
 PAGES = 600
 
@@ -29,7 +30,7 @@ def ids() -> list[str]:
     ],
 )
 def test_few_pages_are_read_twice(ids: list[str], far: Far, requests: float, seconds: float) -> None:
-    found = crawled(ids, far)
+    found = scanned(ids, far)
     least = PAGES * max(far.serving, far.working)
     assert found.seen == set(ids)
     assert found.requests <= requests * PAGES
@@ -38,10 +39,10 @@ def test_few_pages_are_read_twice(ids: list[str], far: Far, requests: float, sec
 
 def test_ranges_that_a_fast_server_lets_wait_are_read_by_the_chain_before_them(ids: list[str]) -> None:
     cuts = [f'["{one}"]' for one in ids[250 :: 5 * PER_PAGE]]  # in the midst of pages, should they be read in one go
-    spans = [Span(low, high, id_of(low) if low else None) for low, high in pairwise([None, *cuts, None])]
-    found = crawled(ids, Far(), spans=spans)
+    ranges = [KeyRange(low, high, id_of(low) if low else None) for low, high in pairwise([None, *cuts, None])]
+    found = scanned(ids, Far(), ranges=ranges)
     assert found.seen == set(ids)
-    assert found.requests <= PAGES + len(spans) / 4
+    assert found.requests <= PAGES + len(ranges) / 4
 
 
 def test_a_server_that_takes_neither_the_place_of_a_range_nor_the_one_before_it_is_not_asked_for_ever(
@@ -49,6 +50,6 @@ def test_a_server_that_takes_neither_the_place_of_a_range_nor_the_one_before_it_
 ) -> None:
     starts = ids[250 :: 5 * PER_PAGE]
     keys = [f'["{one}"]' for one in starts]
-    spans = [Span(low, high, id_of(low) if low else None) for low, high in pairwise([None, *keys, None])]
+    ranges = [KeyRange(low, high, id_of(low) if low else None) for low, high in pairwise([None, *keys, None])]
     with pytest.raises(StaleCursor):
-        crawled(ids, Far(latency=0.2, gone=frozenset(starts)), spans=spans)
+        scanned(ids, Far(latency=0.2, gone=frozenset(starts)), ranges=ranges)

@@ -4,23 +4,23 @@ from datetime import UTC, datetime
 
 import pytest
 
-from instantly_pipeline.sync.leads.concurrency import Tempo
+from instantly_pipeline.sync.leads.concurrency import Concurrency
 from instantly_pipeline.sync.leads.keyspace import FIRST_TIMED, cuts, key_at, place, timed
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 
-def paced(*pages: tuple[float, float]) -> Tempo:
+def paced(*pages: tuple[float, float]) -> Concurrency:
     """After eight pages a second, each of which took so many seconds to be answered, of so many."""
-    tempo = Tempo()
+    concurrency = Concurrency()
     for second, (answering, whole) in enumerate(pages):
         for _ in range(8):
-            tempo.took(answering, of=whole, at=float(second))
-    return tempo
+            concurrency.took(answering, of=whole, at=float(second))
+    return concurrency
 
 
 def test_before_the_first_page_nothing_speaks_against_another_range() -> None:
-    assert not Tempo().is_crowded()
+    assert not Concurrency().is_crowded()
 
 
 def test_a_server_that_answers_as_quickly_as_at_first_has_room() -> None:
