@@ -10,21 +10,28 @@ from typing import Any
 
 Checkpoint = Mapping[str, Any]
 
+_NEVER = "0001-01-01T00:00:00+00:00"  # a slice was swept: a part of it could never be read
 _ORIGINS = {"KNOWN": "given", "TRIED": "guessed", "EARLIER": "earlier"}
 
 
-def _fingerprint(token: object) -> dict[str, str]:
+def _fingerprint(token: str) -> dict[str, str]:
     """From `counters|row`, which once had a third part."""
-    counters, _, rest = str(token).partition("|")
+    counters, _, rest = token.partition("|")
     return {"counters": counters, "row": rest.partition("|")[0]}
 
 
 def _fingerprints(old: Checkpoint) -> dict[str, Any]:
-    return {campaign: _fingerprint(token) for campaign, token in old.items()}
+    return {campaign: _fingerprint(token) for campaign, token in old.items() if isinstance(token, str)}
 
 
 def _segments(old: Checkpoint) -> dict[str, Any]:
-    return {"rolled_at": old.get("rolled_at"), "segments": old.get("slices")}
+    slices = old.get("slices")
+    rows = [
+        [None if part == _NEVER else part for part in row]
+        for row in (slices if isinstance(slices, list) else ())
+        if isinstance(row, list)
+    ]
+    return {"rolled_at": old.get("rolled_at"), "segments": rows}
 
 
 def _scans(old: Checkpoint) -> dict[str, Any]:
@@ -32,7 +39,7 @@ def _scans(old: Checkpoint) -> dict[str, Any]:
     rows = []
     for scope, token in old.items():
         kind, _, identity = scope.partition("=")
-        mark = _fingerprint(token) if "|" in str(token) else {"day": token}
+        mark = _fingerprint(token) if isinstance(token, str) and "|" in token else {"day": token}
         rows.append({"kind": kind, "id": identity} | mark)
     return {"scans": rows}
 
