@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from instantly_pipeline.lake.layout import Layout, reading
+from instantly_pipeline.lake.lake_files import reading
+from instantly_pipeline.lake.layout import Layout
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

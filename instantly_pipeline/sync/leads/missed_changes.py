@@ -15,7 +15,7 @@ from typing import Any
 
 from instantly_pipeline.errors import UnreadableFile
 from instantly_pipeline.lake.change_log import Values
-from instantly_pipeline.lake.index.sorted_files import Entry
+from instantly_pipeline.lake.index.sorted_files import IndexEntry
 from instantly_pipeline.lake.read_versions import read_versions
 from instantly_pipeline.sync.counters import counters_now
 from instantly_pipeline.sync.leads.keyspace import is_timed
@@ -63,7 +63,7 @@ class MissedChanges:
         self._has_missed_tail = False
         self._is_on = state.swept_at() is not None and state.distrust() is None and not selector.is_small()
 
-    def note(self, key: str, before: Entry | None, scope_text: str | None, values: Values | None) -> None:
+    def note(self, key: str, before: IndexEntry | None, scope_text: str | None, values: Values | None) -> None:
         """A version of `key` was written; `before` is the one before it."""
         if not self._is_on or any(segment.keys.contains(key) for segment in self._unread):
             return

@@ -141,7 +141,4 @@ def _distrust(run: LeadsRun, why: str) -> None:
     ctx, stream = run.sink.ctx, run.sink.stream.name
     run.state.record_distrust(why)
     run.say(f"{why}; for a week every sync sweeps all leads (reset leads to try again sooner).")
-    ctx.logs.add(
-        "quarantine", stream=stream, key=None, column="", expected="", found="", seen_at=ctx.now(),
-        reason=f"{why}; every sync sweeps all leads for a week", times=1,
-    )  # fmt: skip
+    ctx.logs.add("notices", stream=stream, notice=f"{why}; every sync sweeps all leads for a week", seen_at=ctx.now())
