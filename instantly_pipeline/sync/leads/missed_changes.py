@@ -74,7 +74,7 @@ class MissedChanges:
             for campaign in quiet:
                 self._edits += 1
                 edited = self._edited[campaign]
-                if len(edited) < MOST_COMPARED:
+                if len(edited) < MOST_COMPARED and key not in edited:
                     edited[key] = _Changed(before.at, {name: values(name) for name in (*COUNTED, *HAND_TIMES)})
         else:
             self._came_or_went |= quiet

@@ -48,15 +48,16 @@ async def sweep(run: LeadsRun) -> Swept:
     BadRequest where the server does not list leads without their campaign or list.
     """
     sink = run.sink
-    unfinished = run.state.unfinished_sweep()
-    is_fresh = unfinished is not None and sink.ctx.now() - unfinished.started_at < RESUME_WITHIN
+    begun = _resume(run) or _begin(run, _parts(run))
+    unread: list[KeyRange] = []
     try:
         try:
-            return await (_resume(run, unfinished) if unfinished and is_fresh else _begin(run, _parts(run)))
+            unread = await _read_ranges(run, begun.ranges, checkpoint=partial(_save, run, begun))
         except StaleCursor:
             run.say("The server does not know the place any more: sweeping from the beginning.")
             sink.forget_batch()
-            return await _begin(run, [KeyRange()])
+            begun = _begin(run, [KeyRange()])
+            unread = await _read_ranges(run, begun.ranges, checkpoint=partial(_save, run, begun))
     except StaleCursor as end:
         sink.forget_batch()
         raise StreamError(
@@ -68,10 +69,10 @@ async def sweep(run: LeadsRun) -> Swept:
         sink.forget_batch()
         run.deletions.forget()
         await _in_any_order(run)
-        return Swept(run.state.sweep_fingerprints())
     except StreamError:
         await sink.flush()  # what was taken is good; the checkpoint stays where it was
         raise
+    return Swept(run.state.sweep_fingerprints(), unread)
 
 
 async def sweep_segments(run: LeadsRun, segments: Sequence[Segment]) -> None:
@@ -110,19 +111,23 @@ def _name(key: str | None) -> str:
     return id_of(key) if key else "the end of the list"
 
 
-async def _resume(run: LeadsRun, unfinished: UnfinishedSweep) -> Swept:
-    """Go on with a sweep; nothing is left to read where it was interrupted before what is missing was resolved."""
+def _resume(run: LeadsRun) -> UnfinishedSweep | None:
+    """Go on with a sweep that was interrupted; None where there is none, or it is too old.
+
+    It has no ranges left where what is missing was yet to be resolved.
+    """
+    unfinished = run.state.unfinished_sweep()
+    if unfinished is None or run.sink.ctx.now() - unfinished.started_at >= RESUME_WITHIN:
+        return None
     run.say(f"Going on with the sweep of {unfinished.started_at:%Y-%m-%dT%H:%M} after {unfinished.rows} rows.")
     run.deletions.control = unfinished.control
-    fingerprints = run.state.sweep_fingerprints()
-    return Swept(fingerprints, await _read_ranges(run, unfinished.ranges, checkpoint=partial(_save, run, unfinished)))
+    return unfinished
 
 
-async def _begin(run: LeadsRun, ranges: Sequence[KeyRange]) -> Swept:
+def _begin(run: LeadsRun, ranges: Sequence[KeyRange]) -> UnfinishedSweep:
     run.deletions.forget()
     run.state.begin_sweep(run.selector.fingerprints)
-    begun = UnfinishedSweep(run.sink.ctx.now(), 0, (), None)
-    return Swept(run.selector.fingerprints, await _read_ranges(run, ranges, checkpoint=partial(_save, run, begun)))
+    return UnfinishedSweep(run.sink.ctx.now(), 0, tuple(ranges), None)
 
 
 def _parts(run: LeadsRun) -> list[KeyRange]:
