@@ -1,6 +1,6 @@
-"""Crawls of a list of leads on a clock that jumps from event to event: what they cost, whatever the machine does.
+"""Scans of a list of leads on a clock that jumps from event to event: what they cost, whatever the machine does.
 
-The crawl and the limiter are the real ones; the server is a sorted list of ids, and what a page costs a processor is a
+The scan and the limiter are the real ones; the server is a sorted list of ids, and what a page costs a processor is a
 lock that is held for so long.
 """
 
@@ -20,8 +20,7 @@ from typing import Any, cast
 from instantly_pipeline.api.bodies import Page
 from instantly_pipeline.api.limiter import Limiter
 from instantly_pipeline.errors import BadRequest
-from instantly_pipeline.sync.leads.key_range import KeyRange
-from instantly_pipeline.sync.leads.keyspace import id_of, key_at, timed
+from instantly_pipeline.sync.leads.keyspace import KeyRange, id_of, key_at, timed
 from instantly_pipeline.sync.leads.parallel_scan import ParallelScan
 from instantly_pipeline.sync.sink import Sink
 from tests.api.simulated import VENDOR, Server, limits
@@ -85,7 +84,7 @@ class Far:
 
 
 class _Client:
-    """What the crawl sees of `ApiClient`."""
+    """What the scan sees of `ApiClient`."""
 
     def __init__(self, ids: list[str], far: Far) -> None:
         self.requests = self.refused = 0

@@ -15,7 +15,7 @@ def paced(*pages: tuple[float, float]) -> Concurrency:
     concurrency = Concurrency()
     for second, (answering, whole) in enumerate(pages):
         for _ in range(8):
-            concurrency.took(answering, of=whole, at=float(second))
+            concurrency.note(answering, of=whole, at=float(second))
     return concurrency
 
 

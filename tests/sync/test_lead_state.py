@@ -10,7 +10,7 @@ import pytest
 
 from instantly_pipeline.lake.checkpoints import Checkpoints
 from instantly_pipeline.lake.layout import Layout
-from instantly_pipeline.sync.leads.key_range import CursorOrigin, KeyRange
+from instantly_pipeline.sync.leads.keyspace import CursorOrigin, KeyRange
 from instantly_pipeline.sync.leads.lead_state import (
     DISTRUST,
     FINGERPRINTS,

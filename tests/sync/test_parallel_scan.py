@@ -6,8 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from instantly_pipeline.sync.leads.key_range import KeyRange
-from instantly_pipeline.sync.leads.keyspace import id_of
+from instantly_pipeline.sync.leads.keyspace import KeyRange, id_of
 from instantly_pipeline.sync.leads.parallel_scan import StaleCursor
 from tests.sync.simulated import PER_PAGE, Far, lumpy_ids, scanned
 

@@ -1,1 +1,1 @@
-"""Reading leads: sweeps in ranges of ids side by side, touches of single campaigns, and what decides between them."""
+"""Reading leads: sweeps in ranges of ids side by side, scans of single campaigns, and what chooses between them."""

@@ -17,13 +17,12 @@ from instantly_pipeline.api.bodies import Page
 from instantly_pipeline.api.paging import is_about_the_page
 from instantly_pipeline.errors import BadRequest, Exhausted, NotFound, StreamError
 from instantly_pipeline.sync.leads.chain import OutOfOrder
-from instantly_pipeline.sync.leads.key_range import KeyRange
-from instantly_pipeline.sync.leads.keyspace import id_of, key_at, timed
+from instantly_pipeline.sync.leads.deletions import ENDED_EARLY
+from instantly_pipeline.sync.leads.keyspace import KeyRange, id_of, key_at, timed
 from instantly_pipeline.sync.leads.leads_run import LeadsRun
 from instantly_pipeline.sync.leads.parallel_scan import ParallelScan, StaleCursor
 from instantly_pipeline.sync.leads.scope import Kind, Scope, leads_in
 from instantly_pipeline.sync.leads.selector import LeadSelector
-from instantly_pipeline.sync.leads.sweep import ENDED_EARLY, report_unreadable
 from instantly_pipeline.sync.readers.fetch import MOST_FAILURES, together
 from instantly_pipeline.sync.sink import Sink
 
@@ -187,7 +186,7 @@ async def _read(run: LeadsRun, scope: Scope, seen: _Seen) -> None:
                 scan.land(batch)
                 if sink.is_full():
                     await sink.flush()
-        report_unreadable(sink, scan)
+        scan.report_unreadable()
         seen.left = scan.left()
     except (OutOfOrder, StaleCursor):
         async for page in sink.client.pages(stream.method, stream.path, body=body):
@@ -210,5 +209,5 @@ def _missing(sink: Sink, seen: Mapping[Scope, _Seen]) -> dict[str, Scope]:
     return {
         key: scope
         for key, scope in known
-        if key not in seen[scope].keys and not any(one.contains(key) for one in seen[scope].left)
+        if key not in seen[scope].keys and not any(one.has(key) for one in seen[scope].left)
     }

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from instantly_pipeline.api.bodies import Page
-from instantly_pipeline.sync.leads.key_range import CursorOrigin, KeyRange
-from instantly_pipeline.sync.leads.keyspace import pages_left
+from instantly_pipeline.sync.leads.keyspace import CursorOrigin, KeyRange, pages_left
 
 PACED = 8  # pages, the last ones of a chain, by which its pace is known
 

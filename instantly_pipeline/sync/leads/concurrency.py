@@ -25,7 +25,7 @@ class Concurrency:
         self._pages = 0
         self._means: deque[tuple[float, float]] = deque()  # when, and seconds an answer, of as many pages each
 
-    def took(self, answering: float, *, of: float, at: float) -> None:
+    def note(self, answering: float, *, of: float, at: float) -> None:
         """A page took `of` seconds from wanting to having it, `answering` of them from its request to its answer.
 
         `at` is when it came, in seconds of any clock.

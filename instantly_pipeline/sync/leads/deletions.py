@@ -25,6 +25,10 @@ from instantly_pipeline.sync.sink import Sink
 
 ASKED_AT_ONCE = 99  # and one that is known to be there: a request takes 100 ids
 DELETED_AT_ONCE = 5_000
+ENDED_EARLY = (
+    "The list of leads ended early: leads known to be behind its end are still there. What was read is kept; the next "
+    "sync goes on."
+)
 
 
 class Deletions:
@@ -89,7 +93,7 @@ class Deletions:
             self._state.add_missing(self._fresh)
             self._fresh = defaultdict(list)
 
-    def cannot_be_asked(self) -> bool:
+    def is_ignored(self) -> bool:
         """Whether the server has shown that it does not answer by id."""
         return bool(self._fresh[Answer.IGNORED] or self._state.missing()[Answer.IGNORED])
 
@@ -117,7 +121,7 @@ class Deletions:
                 self._sink.delete(gone[start : start + DELETED_AT_ONCE])
                 await self._sink.flush()
         if held:
-            await hold(self._sink, held, "the API, asked by id and by its counters, does not bear them out")
+            await hold(self._sink, held, "the API, asked by id and by its counters, has not confirmed them")
         else:
             await release(self._sink)
 

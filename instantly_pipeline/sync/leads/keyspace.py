@@ -1,4 +1,4 @@
-"""Lead ids as places on a line, so that the line can be cut.
+"""Lead keys as places on a line, so that the line can be cut, and the ranges it is cut into.
 
 Ids are UUIDs of version 4, spread evenly, and, since October 2025, of version 7, which begin with the time of their
 making and so lie close together (reference, section 1.2). Leads are listed by ascending id; a key of the lake is the
@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 
 import orjson
 
@@ -18,6 +20,50 @@ _VERSION_7 = re.compile(r'\["[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]
 _END = 1 << 128
 _CLOSEST = 1 << 72  # below a millisecond of version 7 (1 << 80): leads lie further apart
 FIRST_TIMED = datetime(2025, 10, 1, tzinfo=UTC)
+
+
+class CursorOrigin(StrEnum):
+    """Why a cursor should work."""
+
+    GIVEN = "given"  # the server gave it, or a lead has this id
+    GUESSED = "guessed"  # nobody has this id
+    EARLIER = "earlier"  # the server gave it in this scan; it lies before the range
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRange:
+    """The keys in (low, high]; None leaves a side open. `cursor` asks for what follows `low`."""
+
+    low: str | None = None
+    high: str | None = None
+    cursor: str | None = None
+    origin: CursorOrigin = CursorOrigin.GIVEN
+
+    @classmethod
+    def between(cls, low: str | None, high: str | None, origin: CursorOrigin = CursorOrigin.GIVEN) -> KeyRange:
+        """A range that is entered by the id at its low end."""
+        return cls(low, high, id_of(low) if low else None, origin)
+
+    @property
+    def bounds(self) -> tuple[str | None, str | None]:
+        """`low` and `high`."""
+        return self.low, self.high
+
+    def has(self, key: str) -> bool:
+        """Whether a key is in the range."""
+        return (self.low or "") < key and (self.high is None or key <= self.high)
+
+    def is_overlapping(self, other: KeyRange) -> bool:
+        """Whether some key may be in both."""
+        return (self.high is None or other.low is None or other.low < self.high) and (
+            other.high is None or self.low is None or self.low < other.high
+        )
+
+    def is_within(self, other: KeyRange) -> bool:
+        """Whether every key of the range is in the other one."""
+        return (other.low is None or (self.low is not None and self.low >= other.low)) and (
+            other.high is None or (self.high is not None and self.high <= other.high)
+        )
 
 
 def place(key: str | None) -> int | None:

@@ -22,7 +22,7 @@ from typing import Any
 
 from instantly_pipeline.api.clock import WRONG
 from instantly_pipeline.lake.checkpoints import Checkpoints
-from instantly_pipeline.sync.leads.key_range import CursorOrigin, KeyRange
+from instantly_pipeline.sync.leads.keyspace import CursorOrigin, KeyRange
 from instantly_pipeline.sync.leads.old_checkpoints import RENAMED
 from instantly_pipeline.sync.leads.scope import Kind, Scope
 
@@ -203,7 +203,7 @@ class LeadState:
         `fingerprints` are those from before the sweep began.
         """
         now = self._now()
-        swept = [Segment(keys, None if any(map(keys.overlaps, unread)) else now) for keys in segments]
+        swept = [Segment(keys, None if any(map(keys.is_overlapping, unread)) else now) for keys in segments]
         self._write_segments(Segments(tuple(swept), now))
         self._checkpoints.write(FINGERPRINTS, _written(fingerprints))
         self._checkpoints.write(SWEPT, {"at": now.isoformat()})
@@ -221,7 +221,7 @@ class LeadState:
         now, before = self._now(), self.segments()
         swept = tuple(
             replace(one, swept_at=now)
-            if any(map(one.keys.is_within, ranges)) and not any(map(one.keys.overlaps, unread))
+            if any(map(one.keys.is_within, ranges)) and not any(map(one.keys.is_overlapping, unread))
             else one
             for one in before.all
         )

@@ -65,7 +65,7 @@ class MissedChanges:
 
     def note(self, key: str, before: IndexEntry | None, scope_text: str | None, values: Values | None) -> None:
         """A version of `key` was written; `before` is the one before it."""
-        if not self._is_on or any(segment.keys.contains(key) for segment in self._unread):
+        if not self._is_on or any(segment.keys.has(key) for segment in self._unread):
             return
         scope = Scope.indexed(scope_text)
         scopes = {scope, Scope.indexed(before.scope) if before else None}
@@ -87,7 +87,7 @@ class MissedChanges:
 
         They are asked again: only campaigns whose counters still have not moved count.
         """
-        counted = await asyncio.to_thread(self._differ_in_what_is_counted)
+        counted = await asyncio.to_thread(self._counted_differences)
         by_hand = self._edits - sum(counted.values())
         if by_hand:
             self._sink.ctx.say(
@@ -105,7 +105,7 @@ class MissedChanges:
         still = sum(hashes.get(one, "") == fingerprints[one].counters for one in missed)
         return f"A sweep found changed leads in {still} campaigns whose counters had not moved" if still else None
 
-    def _differ_in_what_is_counted(self) -> Counter[str]:
+    def _counted_differences(self) -> Counter[str]:
         """How many of the edited leads differ, from the version before, in what counters speak of, by campaign."""
         ctx, stream = self._sink.ctx, self._sink.stream.name
         edited = {key: lead for leads in self._edited.values() for key, lead in leads.items()}

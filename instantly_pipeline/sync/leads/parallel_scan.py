@@ -24,8 +24,7 @@ from instantly_pipeline.api.paging import is_about_the_page
 from instantly_pipeline.errors import BadRequest, Exhausted, NotFound
 from instantly_pipeline.sync.leads.chain import Chain, Chunk, OutOfOrder
 from instantly_pipeline.sync.leads.concurrency import Concurrency
-from instantly_pipeline.sync.leads.key_range import CursorOrigin, KeyRange
-from instantly_pipeline.sync.leads.keyspace import cuts
+from instantly_pipeline.sync.leads.keyspace import CursorOrigin, KeyRange, cuts, id_of
 from instantly_pipeline.sync.leads.unreadable import CursorProbe, Detours
 from instantly_pipeline.sync.sink import PAGES_PER_BATCH, SECONDS_PER_BATCH, Sink
 
@@ -88,6 +87,16 @@ class ParallelScan:
     def finished(self) -> list[KeyRange]:
         """The ranges that have landed whole."""
         return [chain.range for chain in self._chains if chain.finished]
+
+    def report_unreadable(self) -> None:
+        """Let the stream end as failed where the server could not give some leads, whatever was asked; name them."""
+        if self.unreadable:
+            ends = [(id_of(end) if end else "the end of the list" for end in one.bounds) for one in self.left()]
+            parts = ", ".join(f"from {low} to {high}" for low, high in ends)
+            self._sink.fail(
+                f"The server could not give the leads with ids {parts}: {self.unreadable[0]} All others were read; the "
+                "next sync asks for these again."
+            )
 
     async def batches(self) -> AsyncGenerator[list[Chunk]]:
         """The pages as chunks, some dozens at a time. OutOfOrder, StaleCursor, and whatever the client raises."""
@@ -160,7 +169,7 @@ class ParallelScan:
                 async for page in listed:
                     if page.items or page.next_cursor is None:  # an empty page with a cursor says nothing yet
                         now = clock.monotonic()
-                        self._concurrency.took(page.seconds, of=now - since, at=now)
+                        self._concurrency.note(page.seconds, of=now - since, at=now)
                         chunk = self._chunk(chain, page, asked_at)
                         if chunk is None:
                             return
@@ -181,7 +190,7 @@ class ParallelScan:
 
     async def _read_around(self, chain: Chain, error: Exhausted) -> None:
         """End the chain before what cannot be read, and let another begin behind it; `error` where that cannot be."""
-        detour = await self._detours.around(chain)
+        detour = await self._detours.detour(chain)
         if detour is None:
             raise error
         chain.end_at(detour.ends_at)

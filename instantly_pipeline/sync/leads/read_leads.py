@@ -23,7 +23,7 @@ async def read_leads(sink: Sink) -> None:
     ctx, name = sink.ctx, sink.stream.name
     state = LeadState(ctx.checkpoints, ctx.now)
     if state.migrate():
-        ctx.say("What the version before remembered of the leads was taken over; nothing is read again for it.", name)
+        ctx.say("The checkpoints of version 0.1.0 go on under their new names.", name)
     selector = LeadSelector(ctx, name, state, await counters_now(ctx))
     run = LeadsRun(sink, state, selector, Deletions(sink, state))
     choice = selector.choice(full=ctx.request.full)
@@ -53,7 +53,7 @@ async def _read_part(run: LeadsRun, choice: Choice) -> None:
     if choice.segments:
         await sweep_segments(run, choice.segments)
     await deletions.confirm(sorted(was_held(sink)))
-    if deletions.cannot_be_asked():
+    if deletions.is_ignored():
         raise FilterIgnored(f"{sink.stream.path} does not say by id which leads there are.")
     await deletions.resolve()
     sink.on_version = None
@@ -81,11 +81,11 @@ async def _read_everything(run: LeadsRun) -> Swept:
     """Read every lead: as one list, or by campaign and list where the API lists them so only."""
     sink, state = run.sink, run.state
     was_by_parent = state.is_by_parent()
-    if not was_by_parent or await _lists_all(sink):
+    if not was_by_parent or await _is_listing_all(sink):
         try:
             swept = await _sweep_around(run)
         except BadRequest:
-            if await _lists_all(sink):
+            if await _is_listing_all(sink):
                 raise  # it was something else that the server refused
             sink.forget_batch()
         else:
@@ -127,7 +127,7 @@ async def _read_by_parent(run: LeadsRun) -> Swept:
     return Swept({campaign: one for campaign, one in selector.fingerprints.items() if campaign not in unread})
 
 
-async def _lists_all(sink: Sink) -> bool:
+async def _is_listing_all(sink: Sink) -> bool:
     """Whether the API lists leads without their campaign or list by now."""
     try:
         await sink.client.page(sink.stream.method, sink.stream.path, body={}, size=1)

@@ -18,19 +18,14 @@ from itertools import pairwise
 from instantly_pipeline.api.paging import PAGE_SIZE
 from instantly_pipeline.errors import BadRequest, StreamError
 from instantly_pipeline.sync.leads.chain import Chunk, OutOfOrder
-from instantly_pipeline.sync.leads.key_range import KeyRange
-from instantly_pipeline.sync.leads.keyspace import id_of
+from instantly_pipeline.sync.leads.deletions import ENDED_EARLY
+from instantly_pipeline.sync.leads.keyspace import KeyRange
 from instantly_pipeline.sync.leads.lead_state import Answer, CampaignFingerprint, Segment, UnfinishedSweep
 from instantly_pipeline.sync.leads.leads_run import LeadsRun
 from instantly_pipeline.sync.leads.parallel_scan import MOST_CHAINS, ParallelScan, StaleCursor
-from instantly_pipeline.sync.sink import Sink
 
 LEAST_PAGES = 2  # of a part
 RESUME_WITHIN = timedelta(hours=24)
-ENDED_EARLY = (
-    "The list of leads ended early: leads known to be behind its end are still there. What was read is kept; the next "
-    "sync goes on."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,20 +92,6 @@ def equal_parts(run: LeadsRun, leads: int) -> list[KeyRange]:
     return [KeyRange.between(low, high) for low, high in pairwise([None, *cuts, None])]
 
 
-def report_unreadable(sink: Sink, scan: ParallelScan) -> None:
-    """Say which leads the server could not give, whatever was asked; everything else was read."""
-    if scan.unreadable:
-        parts = ", ".join(f"from {_name(one.low)} to {_name(one.high)}" for one in scan.left())
-        sink.fail(
-            f"The server could not give the leads with ids {parts}: {scan.unreadable[0]} All others were read; the "
-            "next sync asks for these again."
-        )
-
-
-def _name(key: str | None) -> str:
-    return id_of(key) if key else "the end of the list"
-
-
 def _resume(run: LeadsRun) -> UnfinishedSweep | None:
     """Go on with a sweep that was interrupted; None where there is none, or it is too old.
 
@@ -157,7 +138,7 @@ async def _read_ranges(
             await sink.flush(checkpoint=partial(checkpoint, scan), at=min(chunk.asked_at for chunk in batch))
     if scan.any_id is not None and scan.any_id != any_id:
         run.state.record_any_id(is_so=scan.any_id)
-    report_unreadable(sink, scan)
+    scan.report_unreadable()
     return scan.left() if scan.unreadable else []
 
 

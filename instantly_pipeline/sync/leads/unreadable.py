@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from instantly_pipeline.api.retry import RetryPolicy
 from instantly_pipeline.errors import BadRequest, Exhausted, NotFound
 from instantly_pipeline.sync.leads.chain import Chain
-from instantly_pipeline.sync.leads.key_range import CursorOrigin, KeyRange
-from instantly_pipeline.sync.leads.keyspace import between, further, id_of, next_place
+from instantly_pipeline.sync.leads.keyspace import CursorOrigin, KeyRange, between, further, id_of, next_place
 from instantly_pipeline.sync.sink import Sink
 
 MOST_PLACES = 10  # of one list that are read around: each costs a minute of tries
@@ -24,7 +23,7 @@ class CursorProbe:
         self._sink = sink
         self._body = body
 
-    async def answers_behind(self, key: str) -> bool:
+    async def has_page_behind(self, key: str) -> bool:
         """Whether the server takes an id as a cursor, and can give what is behind it."""
         stream = self._sink.stream
         try:
@@ -60,7 +59,7 @@ class Detours:
         self._cursors = cursors
         self._places = 0
 
-    async def around(self, chain: Chain) -> Detour | None:
+    async def detour(self, chain: Chain) -> Detour | None:
         """The way around the page that a chain cannot get; None where there is none, or there were too many."""
         self._places += 1
         if self._places > MOST_PLACES:
@@ -69,7 +68,7 @@ class Detours:
         high = chain.range.high
         if self._cursors.any_id is not False:
             following = next_place(chain.at)
-            if following and await self._cursors.answers_behind(following):  # it was the cursor that was the trouble
+            if following and await self._cursors.has_page_behind(following):  # it was the cursor that was the trouble
                 return Detour(chain.at, KeyRange(chain.at, high, id_of(following), CursorOrigin.GUESSED), is_gap=False)
             behind = await self._nearest_place(chain.at, high)
             if behind is not None:
@@ -77,7 +76,7 @@ class Detours:
         known = await self._nearest_known(chain.at, high)
         if known is not None:
             return Detour(known, KeyRange.between(known, high))
-        if high is not None and await self._cursors.answers_behind(high):
+        if high is not None and await self._cursors.has_page_behind(high):
             return Detour(high, None)
         return None
 
@@ -86,26 +85,26 @@ class Detours:
         read = chain.places[0] if chain.places and chain.places[0] != chain.at else None
         near = next_place(read) if read else None
         if self._cursors.any_id is None and near is not None:
-            self._cursors.any_id = await self._cursors.answers_behind(near)
+            self._cursors.any_id = await self._cursors.has_page_behind(near)
 
     async def _nearest_known(self, failing: str | None, up_to: str | None) -> str | None:
         """The nearest known lead from which the server can give a page, where it takes no other ids."""
         known = self._sink.ctx.log(self._sink.stream.name).index.alive(failing, up_to)
         for key in sorted(known.keys() - {up_to})[:MOST_PLACES]:
-            if await self._cursors.answers_behind(key):
+            if await self._cursors.has_page_behind(key):
                 return key
         return None
 
     async def _nearest_place(self, failing: str | None, up_to: str | None) -> str | None:
         """The nearest place behind `failing` from which the server can give a page; None where there is none."""
         for behind in further(failing, up_to):
-            if await self._cursors.answers_behind(behind):
+            if await self._cursors.has_page_behind(behind):
                 break
             failing = behind
         else:
             return None
         while (middle := between(failing, behind)) is not None:
-            if await self._cursors.answers_behind(middle):
+            if await self._cursors.has_page_behind(middle):
                 behind = middle
             else:
                 failing = middle
