@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from functools import partial
 
 from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.results import Outcome
@@ -30,28 +31,26 @@ async def hold(sink: Sink, keys: Collection[str], why: str) -> None:
 
 
 async def release(sink: Sink, *, but: Collection[str] = ()) -> None:
-    """What was held is decided now, one way or the other. The notes land before the state that says so moves."""
+    """What was held is decided now, one way or the other. The notes land before the checkpoint moves."""
     ctx, stream = sink.ctx, sink.stream.name
-    for key in sorted(was_held(sink) - set(but)):
+    for key in sorted(held_keys(ctx, stream) - set(but)):
         ctx.logs.add("held_deletes", stream=stream, key=key, state="released", noted_at=ctx.now())
-    name = f"{stream}.held"
-    keep = (
-        (lambda: ctx.checkpoints.write(name, {"keys": sorted(but)})) if but else (lambda: ctx.checkpoints.forget(name))
-    )
-    await sink.flush(checkpoint=keep)
-
-
-def accepted(sink: Sink) -> set[str]:
-    """The keys whose deletion the user has decided to accept: those that were held when it was typed, no others."""
-    return was_held(sink) if sink.ctx.request.accept_deletes else set()
-
-
-def was_held(sink: Sink) -> set[str]:
-    """The keys an earlier run has held."""
-    return held_keys(sink.ctx, sink.stream.name)
+    await sink.flush(checkpoint=partial(_write, ctx, stream, sorted(but)))
 
 
 def held_keys(ctx: Context, stream: str) -> set[str]:
     """The keys of a stream whose deletion an earlier run has held."""
     keys = ctx.checkpoints.read(f"{stream}.held").get("keys")
     return {key for key in keys if isinstance(key, str)} if isinstance(keys, list) else set()
+
+
+def accepted_keys(sink: Sink) -> set[str]:
+    """The keys whose deletion the user has decided to accept: those that were held when it was typed, no others."""
+    return held_keys(sink.ctx, sink.stream.name) if sink.ctx.request.accept_deletes else set()
+
+
+def _write(ctx: Context, stream: str, keys: Sequence[str]) -> None:
+    if keys:
+        ctx.checkpoints.write(f"{stream}.held", {"keys": list(keys)})
+    else:
+        ctx.checkpoints.forget(f"{stream}.held")

@@ -18,7 +18,7 @@ import orjson
 from instantly_pipeline.errors import BadRequest, NotFound, TooLarge
 from instantly_pipeline.lake.records.canonical import Record
 from instantly_pipeline.sync.counters import counters_now
-from instantly_pipeline.sync.held_deletions import accepted, hold, release
+from instantly_pipeline.sync.held_deletions import accepted_keys, hold, release
 from instantly_pipeline.sync.leads.lead_state import Answer, LeadState
 from instantly_pipeline.sync.leads.scope import Scope, count_by_scope
 from instantly_pipeline.sync.sink import Sink
@@ -115,7 +115,7 @@ class Deletions:
             found = await counters_now(self._sink.ctx, fresh=True)
             counters = found.leads if found else {}
             held = self._contradicted(confirmed, counters) | self._unexplained(silent, counters)
-            held -= accepted(self._sink)
+            held -= accepted_keys(self._sink)
             gone = sorted((confirmed | silent) - held)
             for start in range(0, len(gone), DELETED_AT_ONCE):
                 self._sink.delete(gone[start : start + DELETED_AT_ONCE])

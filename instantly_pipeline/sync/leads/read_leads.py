@@ -1,41 +1,69 @@
-"""Reading leads: all of them, or what has changed; what is missing is resolved at the end."""
+"""Leads as a way of reading: all of them, or what has changed; what is missing is resolved at the end."""
 
 from __future__ import annotations
 
 from instantly_pipeline.api.paging import is_about_the_page
 from instantly_pipeline.errors import BadRequest, Exhausted
+from instantly_pipeline.streams.model import Stream
+from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.counters import counters_now
-from instantly_pipeline.sync.held_deletions import was_held
+from instantly_pipeline.sync.held_deletions import held_keys
 from instantly_pipeline.sync.leads.campaign_scan import FilterIgnored, scan_scopes, scan_tail
-from instantly_pipeline.sync.leads.deletions import Deletions
+from instantly_pipeline.sync.leads.deletions import ASKED_AT_ONCE, Deletions
 from instantly_pipeline.sync.leads.lead_state import LeadState
 from instantly_pipeline.sync.leads.leads_run import LeadsRun
 from instantly_pipeline.sync.leads.missed_changes import MissedChanges
 from instantly_pipeline.sync.leads.selector import Choice, LeadSelector
 from instantly_pipeline.sync.leads.sweep import Swept, equal_parts, sweep, sweep_segments
+from instantly_pipeline.sync.readers.reader import Known, Probe, Seen, exactly
+from instantly_pipeline.sync.results import Cost
 from instantly_pipeline.sync.sink import Sink
 
 SEGMENTS = 112  # parts of the whole, swept in turn
+OUTSIDE_CAMPAIGNS = 1.3  # as many leads at most, set against those the campaigns count
 
 
-async def read_leads(sink: Sink) -> None:
-    """Read what the selector chooses; everything under `--full`, the first time, and where it cannot choose."""
-    ctx, name = sink.ctx, sink.stream.name
-    state = LeadState(ctx.checkpoints, ctx.now)
-    if state.migrate():
-        ctx.say("The checkpoints of version 0.1.0 go on under their new names.", name)
-    selector = LeadSelector(ctx, name, state, await counters_now(ctx))
-    run = LeadsRun(sink, state, selector, Deletions(sink, state))
-    choice = selector.choice(full=ctx.request.full)
-    sink.total = choice.pages
-    if not choice.is_sweep:
-        try:
-            return await _read_part(run, choice)
-        except FilterIgnored as ignored:
-            sink.forget_batch()
-            sink.on_version = None
-            _distrust(run, str(ignored).rstrip("."))
-    return await _read_all(run)
+class LeadsReader:
+    """Pages by id: of all leads, or of what has changed."""
+
+    async def read(self, sink: Sink) -> None:
+        """Read what the selector chooses; everything under `--full`, the first time, and where it cannot choose."""
+        ctx, name = sink.ctx, sink.stream.name
+        state = LeadState(ctx.checkpoints, ctx.now)
+        if state.migrate():
+            ctx.say("The checkpoints of version 0.1.0 go on under their new names.", name)
+        selector = LeadSelector(ctx, name, state, await counters_now(ctx))
+        run = LeadsRun(sink, state, selector, Deletions(sink, state))
+        choice = selector.choice(full=ctx.request.full)
+        sink.total = choice.pages
+        if not choice.is_sweep:
+            try:
+                return await _read_part(run, choice)
+            except FilterIgnored as ignored:
+                sink.forget_batch()
+                sink.on_version = None
+                _distrust(run, str(ignored).rstrip("."))
+        return await _read_all(run)
+
+    def estimate(self, ctx: Context, stream: Stream, known: Known) -> Cost:
+        """What the selector chooses by the counters that the plan has asked for; never read, a range."""
+        state = LeadState(ctx.checkpoints, ctx.now)
+        selector = LeadSelector(ctx, stream.name, state, known.counters)
+        choice = selector.choice(full=ctx.request.full)
+        held = len(held_keys(ctx, stream.name))
+        requests = choice.pages + (-(-held // ASKED_AT_ONCE) + 1 if held else 0)
+        if not choice.is_sweep:
+            return exactly(stream, requests, f"{choice.why}; new ones at the tail")
+        why = f"all are read, {selector.leads():,} or so: {choice.why}"
+        if state.swept_at() is None:
+            return Cost(stream.name, requests, why, requests, round(OUTSIDE_CAMPAIGNS * requests) + 1)
+        return exactly(stream, requests, why)
+
+    def probe(self, stream: Stream, seen: Seen) -> Probe:
+        """One lead; of a campaign where the API lists leads by campaign only."""
+        campaign = seen.field_of("campaigns", "id")
+        by_campaign = Probe(body={"limit": 1, "campaign": campaign}) if campaign else None
+        return Probe(body={"limit": 1}, otherwise=by_campaign)
 
 
 async def _read_part(run: LeadsRun, choice: Choice) -> None:
@@ -52,7 +80,7 @@ async def _read_part(run: LeadsRun, choice: Choice) -> None:
     sink.on_version = changes.note
     if choice.segments:
         await sweep_segments(run, choice.segments)
-    await deletions.confirm(sorted(was_held(sink)))
+    await deletions.confirm(sorted(held_keys(sink.ctx, sink.stream.name)))
     if deletions.is_ignored():
         raise FilterIgnored(f"{sink.stream.path} does not say by id which leads there are.")
     await deletions.resolve()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from instantly_pipeline.streams.model import Read, Stream
-from instantly_pipeline.sync.leads.reader import LeadsReader
+from instantly_pipeline.sync.leads.read_leads import LeadsReader
 from instantly_pipeline.sync.readers.account_batch import AccountBatchReader
 from instantly_pipeline.sync.readers.account_window import AccountWindowReader
 from instantly_pipeline.sync.readers.campaign_days import CampaignDaysReader

@@ -14,7 +14,7 @@ from instantly_pipeline.lake.index.sorted_files import IndexEntry
 from instantly_pipeline.lake.records.canonical import Record
 from instantly_pipeline.streams.model import Absent, Stream
 from instantly_pipeline.sync.context import Context, Listing
-from instantly_pipeline.sync.held_deletions import accepted, hold, release, was_held
+from instantly_pipeline.sync.held_deletions import accepted_keys, held_keys, hold, release
 from instantly_pipeline.sync.last_reading import last_reading
 from instantly_pipeline.sync.readers.deletions import Missing, ask_for
 from instantly_pipeline.sync.readers.reader import Known, Probe, Seen, exactly
@@ -95,14 +95,14 @@ async def _missing(sink: Sink, missing: Mapping[str, IndexEntry], shown: _Shown)
     if not missing or sink.stream.absent is not Absent.DELETED:
         return Missing()
     witness = next(iter(shown.ids.items()), None)
-    return await ask_for(sink, missing, witness, each=bool(accepted(sink) & missing.keys()))
+    return await ask_for(sink, missing, witness, each=bool(accepted_keys(sink) & missing.keys()))
 
 
 def _to_hold(sink: Sink, missing: Missing, shown: _Shown) -> set[str]:
     """Those that could not be asked for and are not to be deleted; a few are, where the list may have been whole."""
     if shown.is_vague:
-        return missing.unknown & was_held(sink)
-    held = missing.unknown - accepted(sink)
+        return missing.unknown & held_keys(sink.ctx, sink.stream.name)
+    held = missing.unknown - accepted_keys(sink)
     return held if len(held) > FEW or missing.there else set()
 
 
