@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from itertools import pairwise
@@ -33,7 +33,7 @@ class Swept:
     """What was read: the campaigns as they were before, and the ranges that could not be read."""
 
     fingerprints: Mapping[str, CampaignFingerprint]
-    unread: Sequence[KeyRange] = field(default=())
+    unread: Sequence[KeyRange] = ()
 
 
 async def sweep(run: LeadsRun) -> Swept:
