@@ -25,7 +25,7 @@ setup: .venv/.ready ## make .venv from requirements.lock (done by the others whe
 	  || $(BIN)/pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m ensurepip -q 2> /dev/null || true
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@$(BIN)/python -c 'import instantly_pipeline.orchestration.run, instantly_pipeline.orchestration.instance.event_log'
+	@$(BIN)/python -c 'import instantly_pipeline.orchestration.sync_job, instantly_pipeline.orchestration.instance.event_log'
 	@touch $@
 
 demo: setup ## from nothing to marts: a local Instantly API, two syncs, models, a published file

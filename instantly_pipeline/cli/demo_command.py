@@ -35,7 +35,7 @@ from instantly_pipeline.warehouse.published.query import query
 from instantly_sandbox.server import RunningSandbox, SandboxConfig, spawned
 
 if TYPE_CHECKING:
-    from instantly_pipeline.orchestration.run import RunReport
+    from instantly_pipeline.run.results import RunReport
 
 DAYS_BETWEEN = 3  # never a weekend only
 _MARKER = "DEMO"
@@ -92,7 +92,7 @@ def demo_command(folder: Path = DEMO_DIR, *, days: int = 90, leads: int = 5000) 
     """The command; its exit code."""
     parts = _Parts()
     with _own_folder(folder), ExitStack() as open_box:
-        click.echo(f"The demo writes {shown(folder)}/ only, and starts anew each time.", err=True)
+        click.echo(f"The demo writes {shown(folder)}/ only, and begins from nothing each time.", err=True)
         with parts.part(f"A local Instantly API: 12 campaigns, {leads:,} leads, {days} days"):
             api = open_box.enter_context(spawned(demo_world(days=days, leads=leads)))
         reports = _two_syncs(api, folder, parts)
@@ -101,7 +101,7 @@ def demo_command(folder: Path = DEMO_DIR, *, days: int = 90, leads: int = 5000) 
     published = Layout(folder).published_file
     with parts.part("Report: one HTML page"):
         page = write_report(published, published.with_name(NAME))
-    _tell(reports, published, page, parts)
+    _show(reports, published, page, parts)
     return max(report.exit_code for report in reports)
 
 
@@ -171,7 +171,7 @@ def _failed(report: RunReport) -> int:
     return report.exit_code or 1
 
 
-def _tell(reports: list[RunReport], published: Path, page: str, parts: _Parts) -> None:
+def _show(reports: list[RunReport], published: Path, page: str, parts: _Parts) -> None:
     first, second = reports
     click.echo("\nWhat the two syncs found, per stream\n")
     click.echo(_changes(first.sync_report, second.sync_report))
@@ -191,8 +191,7 @@ def _tell(reports: list[RunReport], published: Path, page: str, parts: _Parts) -
 def _steps(first: RunReport, second: RunReport) -> list[tuple[str, str]]:
     """What the syncs' time went into."""
     reading = [_read_seconds(report.sync_report) for report in (first, second)]
-    names = ("load", "models", "checks", "publish")
-    rows = [(f"- {name}", [r.seconds.get(name, 0.0) for r in (first, second)]) for name in names]
+    rows = [(f"- {name}", [r.seconds.get(name, 0.0) for r in (first, second)]) for name in first.seconds]
     rows.insert(0, ("- reading the API", reading))
     return [(name, " and ".join(seconds(value) for value in values)) for name, values in rows]
 

@@ -39,7 +39,7 @@ class Commands(click.Group):
 
 def run_safely(command: click.Command, args: Sequence[str]) -> int:
     """Run `command`; its exit code. Nothing but SystemExit leaves here."""
-    _mend_streams()
+    _prepare_streams()
     try:
         code = command.main(args=list(args), prog_name="instantly-pipeline", standalone_mode=False)
         sys.stdout.flush()
@@ -47,11 +47,11 @@ def run_safely(command: click.Command, args: Sequence[str]) -> int:
         _abandon_stdout()
         return BROKEN_PIPE
     except BaseException as error:  # noqa: BLE001 - the one place where every error ends
-        return _told(error)
+        return _report_error(error)
     return code if isinstance(code, int) else 0
 
 
-def _told(error: BaseException) -> int:
+def _report_error(error: BaseException) -> int:
     """Say what happened on stderr; the exit code."""
     if isinstance(error, click.Abort) or is_interruption(error):
         click.echo(STOPPED, err=True)
@@ -78,13 +78,13 @@ def _told(error: BaseException) -> int:
     if (lack := lack_of_memory(error)) is not None:
         click.echo(f"Error: {lack}", err=True)
         return lack.exit_code
-    kept = keep("".join(traceback.format_exception(error)))
-    click.echo(f"Error: An unexpected {type(error).__name__}. {kept}", err=True)
+    saved = save_details("".join(traceback.format_exception(error)))
+    click.echo(f"Error: An unexpected {type(error).__name__}. {saved}", err=True)
     return 1
 
 
-def keep(details: str) -> str:
-    """Write down the details of an error, redacted; a sentence that says where."""
+def save_details(details: str) -> str:
+    """Save the details of an error, redacted; a sentence that says where."""
     from instantly_pipeline.api.redaction import redact
 
     note = f"{datetime.now(UTC).isoformat(timespec='seconds')}\n{redact(details)}\n"
@@ -117,7 +117,7 @@ def _to_new_file(note: str) -> Path:
     return Path(name)
 
 
-def _mend_streams() -> None:
+def _prepare_streams() -> None:
     """A closed stream becomes a silent one; a terminal is guarded, and shows what its encoding lacks in another way."""
     for name in ("stdout", "stderr"):
         stream: TextIOWrapper | None = getattr(sys, name)

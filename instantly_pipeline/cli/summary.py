@@ -1,4 +1,4 @@
-"""What a run came to, in words: what was read, what was not and why, where the file is, what to type next."""
+"""A run in words: what was read, what was not and why, where the file is, what to type next."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 
 from instantly_pipeline.cli.text import megabytes, seconds, table
 from instantly_pipeline.settings import PROJECT_ROOT
-from instantly_pipeline.sync.results import Outcome, StreamResult, SyncReport
+from instantly_pipeline.sync.results import FINE, StreamResult, SyncReport
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from instantly_pipeline.orchestration.run import RunReport
+    from instantly_pipeline.run.results import RunReport
 
 _COLUMNS = ["stream", "read", "new", "changed", "deleted", "requests", "seconds", "outcome"]
-_FINE = (Outcome.OK, Outcome.PARTIAL)
 _MOST_WARNINGS = 5
 
 
@@ -40,10 +39,10 @@ def problems(report: RunReport) -> Iterator[str]:
         for workspace in report.sync_report.workspaces:
             if workspace.clock is not None:
                 yield f"Warning: {workspace.clock}"
-            if workspace.outcome not in _FINE and not report.problem:
+            if workspace.outcome not in FINE and not report.problem:
                 yield f"{workspace.name}: {workspace.outcome}: {workspace.reason}"
             for result in workspace.streams:
-                if (result.outcome not in _FINE or result.aside) and result.reason != workspace.reason:
+                if (result.outcome not in FINE or result.aside) and result.reason != workspace.reason:
                     yield f"{workspace.name}, {result.stream}: {result.outcome}: {result.reason}"
     warned = [check for check in report.checks or [] if not check.passed and not check.blocking]
     for check in warned[:_MOST_WARNINGS]:
@@ -54,11 +53,11 @@ def problems(report: RunReport) -> Iterator[str]:
 
 def published_line(report: RunReport) -> str:
     """Where the file is."""
-    if report.publish is None:
+    if report.published is None:
         return ""
     passed = sum(1 for check in report.checks or [] if check.passed)
     took = seconds(sum(report.seconds.values()))
-    path, size, tables = report.publish.path, megabytes(report.publish.bytes), len(report.publish.tables)
+    path, size, tables = report.published.path, megabytes(report.published.bytes), len(report.published.tables)
     return f"Published {shown(path)} ({size}, {tables} tables, {passed} checks passed, {took})."
 
 
@@ -72,7 +71,7 @@ def next_steps(report: RunReport) -> str:
         "  make ui                      runs, tables and checks in Dagster",
     ]
     if report.exit_code:
-        lines.insert(1, "  instantly-pipeline sync      again, once what is said above is mended")
+        lines.insert(1, "  instantly-pipeline sync      again, once the problems above are fixed")
     return "\n".join(lines)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from instantly_pipeline.api.clock import SYSTEM, Clock
-from instantly_pipeline.cli.failures import keep
+from instantly_pipeline.cli.failures import save_details
 from instantly_pipeline.cli.logfile import log_to_file
 from instantly_pipeline.cli.progress import preparing, reporter
 from instantly_pipeline.cli.quick import loading
@@ -18,7 +18,7 @@ from instantly_pipeline.sync.results import Request
 from instantly_pipeline.visible import visible, visible_lines
 
 if TYPE_CHECKING:
-    from instantly_pipeline.orchestration.run import RunReport
+    from instantly_pipeline.run.results import RunReport
 
 
 def sync_command(
@@ -28,7 +28,7 @@ def sync_command(
     names = None if streams is None else tuple(chosen(streams.split(",")))
     request = Request(names, workspaces or None, full, accept_deletes)
     report = run(load(), request, wait=wait)
-    return tell(report)
+    return show_report(report)
 
 
 def run(settings: Settings, request: Request, *, wait: bool = False, clock: Clock = SYSTEM) -> RunReport:
@@ -37,23 +37,24 @@ def run(settings: Settings, request: Request, *, wait: bool = False, clock: Cloc
     log_to_file(settings.data_dir)
     with reporter(several=len(keys) > 1) as show, preparing(show) as on_event:
         with loading():
-            from instantly_pipeline.orchestration.run import run_sync  # dagster: a second, so only now
-            from instantly_pipeline.orchestration.state import Overrides
+            from instantly_pipeline.orchestration.sync_job import run_sync  # dagster: a second, so only now
+            from instantly_pipeline.run.run import Run
+            from instantly_pipeline.sync.engine import World
 
-        return run_sync(settings, request, on_event=on_event, wait=wait, overrides=Overrides(clock=clock))
+        return run_sync(Run(settings, on_event=on_event, world=World(clock=clock)), request, wait=wait)
 
 
-def tell(report: RunReport) -> int:
+def show_report(report: RunReport) -> int:
     """Sum a run up on stdout, and what stopped it on stderr; its exit code."""
-    if report.sync_report is not None and (told := sync_table(report.sync_report)):
-        click.echo(told)
+    if report.sync_report is not None and (read := sync_table(report.sync_report)):
+        click.echo(read)
     for line in problems(report):
         click.echo(visible(line))
-    if report.publish is not None:
+    if report.published is not None:
         click.echo(published_line(report))
     if report.problem is not None:
-        kept = f" {keep(report.details)}" if report.details else ""
-        click.echo(visible_lines(f"Error: {report.problem}{kept}"), err=True)
+        saved = f" {save_details(report.details)}" if report.details else ""
+        click.echo(visible_lines(f"Error: {report.problem}{saved}"), err=True)
     else:
         click.echo(next_steps(report))
     return report.exit_code

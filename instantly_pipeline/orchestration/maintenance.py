@@ -6,9 +6,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from instantly_pipeline.lake.compact import compact
-from instantly_pipeline.lake.format import open_lake
-from instantly_pipeline.lake.layout import Layout
-from instantly_pipeline.lake.lock import writing
+from instantly_pipeline.run.rebuild import locked_lake
 from instantly_pipeline.settings import Settings
 
 
@@ -17,10 +15,7 @@ def compaction(settings: Callable[[], Settings]) -> tuple[dg.JobDefinition, dg.S
 
     @dg.op(name="compact_lake", description="Joins the files of past days; no answer changes. It waits for a sync.")
     def compact_lake(context: dg.OpExecutionContext) -> None:
-        current = settings()
-        with writing(current.data_dir, command="compact", wait=True, say=context.log.info):
-            layout = Layout(current.data_dir)
-            open_lake(layout)
+        with locked_lake(settings(), command="compact", wait=True, say=context.log.info) as layout:
             done = compact(layout, now=datetime.now(UTC))
         context.log.info(f"{done.joined} files of {done.days} days joined, {done.removed} joined earlier removed.")
         context.add_output_metadata({"days": done.days, "files_joined": done.joined, "files_removed": done.removed})

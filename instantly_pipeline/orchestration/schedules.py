@@ -19,13 +19,13 @@ def schedules(job: dg.UnresolvedAssetJobDefinition, settings: Callable[[], Setti
     return [
         _schedule(
             "hourly_sync", job, settings, cron="7 * * * *", full=False,
-            about="Every hour at 7 past, as `instantly-pipeline sync`: what has moved since the last sync, and the "
+            about="Every hour at 7 past, as `instantly-pipeline sync`: what has changed since the last sync, and the "
             "daily figures that are still open. Skipped while another command writes.",
         ),
         _schedule(
             "nightly_full_sync", job, settings, cron="37 2 * * *", full=True,
-            about="Every night at 02:37 UTC, as `instantly-pipeline sync --full`: everything is read again, moved or "
-            "not. Skipped while another command writes.",
+            about="Every night at 02:37 UTC, as `instantly-pipeline sync --full`: everything is read again, changed "
+            "or not. Skipped while another command writes.",
         ),
     ]  # fmt: skip
 

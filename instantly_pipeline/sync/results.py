@@ -31,6 +31,9 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+FINE = (Outcome.OK, Outcome.PARTIAL)  # read as far as it should be
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
     """What one stream will ask for: `requests`, or about so many, within `low` and `high`; retries come on top."""
@@ -138,7 +141,7 @@ class SyncReport:
         if self.workspaces and all(w.outcome is Outcome.FAILED for w in self.workspaces):
             return 1
         ends = [w.outcome for w in self.workspaces] + [s.outcome for w in self.workspaces for s in w.streams]
-        return 0 if all(end in (Outcome.OK, Outcome.PARTIAL) for end in ends) else 3
+        return 0 if all(end in FINE for end in ends) else 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,7 +158,7 @@ def test_the_details_of_an_error_go_through_no_link(shell: Shell, tmp_path: Path
     (shell.data_dir / "work").mkdir(parents=True)
     (shell.data_dir / "work" / LOG_NAME).symlink_to(victim)
     (tmp_path / LOG_NAME).symlink_to(victim)  # where every user of a machine may put one
-    script = "from instantly_pipeline.cli.failures import keep; print(keep('what happened'))"
+    script = "from instantly_pipeline.cli.failures import save_details; print(save_details('what happened'))"
     env = shell.environment | {"TMPDIR": str(tmp_path)}
     said = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True).stdout
     assert victim.read_text() == "of somebody else"

@@ -11,9 +11,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from instantly_pipeline.cli.progress import Lines, Spent
-from instantly_pipeline.cli.sync_command import tell
+from instantly_pipeline.cli.sync_command import show_report
+from instantly_pipeline.errors import Fatal
 from instantly_pipeline.lake.change_log import Appended
-from instantly_pipeline.orchestration.run import RunReport
+from instantly_pipeline.run.results import RunReport
 from instantly_pipeline.sync.results import Event, Outcome, StreamResult, SyncReport, WorkspaceResult
 from instantly_pipeline.warehouse.checks.checks import CheckResult
 
@@ -91,7 +92,7 @@ def test_the_end_of_a_sync_names_what_was_skipped_and_held(capsys: pytest.Captur
         stream("accounts", Outcome.SKIPPED, reason="The key lacks accounts:read"),
         stream("leads", Outcome.HELD, reason="40 deletions are held: half is gone", held=40),
     ], requests=12)  # fmt: skip
-    assert tell(report(result, exit_code=3)) == 3
+    assert show_report(report(result, exit_code=3)) == 3
     said = capsys.readouterr().out
     assert said.splitlines()[1].split() == [
         "stream",
@@ -114,14 +115,16 @@ def test_the_end_of_a_sync_names_what_was_skipped_and_held(capsys: pytest.Captur
 def test_the_end_of_a_sync_names_what_was_put_aside(capsys: pytest.CaptureFixture[str]) -> None:
     leads = stream("leads", Outcome.OK, reason="2 put aside: no key (see meta.quarantine)")
     leads.put_aside["no key"] = 2
-    assert tell(report(WorkspaceResult("ac\nme", "w1", Outcome.OK, streams=[leads]), exit_code=0)) == 0
+    assert show_report(report(WorkspaceResult("ac\nme", "w1", Outcome.OK, streams=[leads]), exit_code=0)) == 0
     said = capsys.readouterr().out
     assert "ac\ufffdme, leads: ok: 2 put aside: no key (see meta.quarantine)\n" in said
 
 
 def test_what_kept_a_run_from_publishing_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     result = WorkspaceResult("acme", None, Outcome.FAILED, "401: the key was rejected")
-    assert tell(report(result, exit_code=1, problem="Nothing could be read.\nacme: 401: the key was rejected")) == 1
+    assert (
+        show_report(report(result, exit_code=1, problem="Nothing could be read.\nacme: 401: the key was rejected")) == 1
+    )
     captured = capsys.readouterr()
     assert captured.err == "Error: Nothing could be read.\nacme: 401: the key was rejected\n"
     assert "Next:" not in captured.out
@@ -130,7 +133,7 @@ def test_what_kept_a_run_from_publishing_is_an_error(capsys: pytest.CaptureFixtu
 def test_failed_warnings_are_told_and_do_not_change_the_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
     warned = [CheckResult(f"check {n}", "marts.x", False, False, 3, "as promised", "select 1") for n in range(7)]
     result = WorkspaceResult("acme", "w1", Outcome.OK, streams=[stream("campaigns", Outcome.OK)])
-    assert tell(report(result, exit_code=0, checks=warned)) == 0
+    assert show_report(report(result, exit_code=0, checks=warned)) == 0
     said = capsys.readouterr().out
     assert "Warning: check 0: 3 rows (as promised)" in said
     assert "Warning: and 2 more checks" in said
@@ -148,7 +151,9 @@ def report(
     workspace: WorkspaceResult, *, exit_code: int, problem: str | None = None, checks: list[CheckResult] | None = None
 ) -> RunReport:
     whole = SyncReport("r1", NOON, NOON + timedelta(seconds=90), [workspace])
-    return RunReport(exit_code, "run", whole, checks, None, problem)
+    made = RunReport(whole, checks, error=None if problem is None else Fatal(problem))
+    assert made.exit_code == exit_code
+    return made
 
 
 def _read(handle: int) -> bytes:

@@ -49,16 +49,18 @@ def watch(lake: Path) -> None:
 
 
 def show(event: Event) -> None:
-    """Say that pages are being fetched."""
-    if event.kind in ("start", "progress"):
+    """Say that pages are being fetched, or which step after them begins."""
+    if event.workspace and event.kind in ("start", "progress"):
         say("fetch")
+    elif event.kind == "start":
+        say(event.stream or "")
 
 
 def main(url: str, key: str, data_dir: str) -> int:
     """Its exit code."""
     given = settings.load(base_url=url, api_key=key, data_dir=Path(data_dir))
     watch(Layout(given.data_dir).lake)
-    report = whole_run(given, Request(full=True), on_event=show, world=World(clock=Hurried()), begins=say)
+    report = whole_run(given, Request(full=True), on_event=show, world=World(clock=Hurried()))
     say("end")
     return report.exit_code
 

@@ -19,8 +19,10 @@ import httpx
 from pydantic import SecretStr
 
 from instantly_pipeline.orchestration.instance.home import open_instance
-from instantly_pipeline.orchestration.run import RunReport, run_sync
-from instantly_pipeline.orchestration.state import Overrides
+from instantly_pipeline.orchestration.sync_job import run_sync
+from instantly_pipeline.run.results import RunReport
+from instantly_pipeline.run.run import Run
+from instantly_pipeline.run.sql_models import SQL_DIR
 from instantly_pipeline.settings import PROJECT_ROOT, Settings
 from instantly_pipeline.sync.results import Event, Request
 from instantly_sandbox.server import SandboxConfig, running
@@ -58,12 +60,10 @@ class Pipeline:
     def published(self) -> Path:
         return self.root / "data" / "publish" / "warehouse.duckdb"
 
-    def sync(self, request: Request | None = None, *, sql_dir: Path | None = None, wait: bool = False) -> RunReport:
+    def sync(self, request: Request | None = None, *, sql_dir: Path = SQL_DIR, wait: bool = False) -> RunReport:
         self.events: list[Event] = []
-        overrides = Overrides(sql_dir=sql_dir) if sql_dir else Overrides()
-        return run_sync(
-            self.settings, request or Request(), on_event=self.events.append, wait=wait, overrides=overrides
-        )
+        run = Run(self.settings, on_event=self.events.append, sql_dir=sql_dir)
+        return run_sync(run, request or Request(), wait=wait)
 
     def switch(self, **values: Any) -> None:
         httpx.post(f"{self.url}/_sandbox/switches", json=values, verify=False).raise_for_status()

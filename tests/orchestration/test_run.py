@@ -12,9 +12,10 @@ import pytest
 from instantly_pipeline.errors import UsageError
 from instantly_pipeline.orchestration.assets import asset_keys
 from instantly_pipeline.orchestration.instance.home import open_instance
-from instantly_pipeline.orchestration.run import RunReport, run_sync
-from instantly_pipeline.orchestration.sql import SQL_DIR
-from instantly_pipeline.orchestration.state import Overrides
+from instantly_pipeline.orchestration.sync_job import run_sync
+from instantly_pipeline.run.results import RunReport
+from instantly_pipeline.run.run import Run
+from instantly_pipeline.run.sql_models import SQL_DIR
 from instantly_pipeline.sync.results import Request
 from instantly_pipeline.warehouse.published.query import query
 from tests.orchestration.pipeline import (
@@ -79,7 +80,7 @@ def test_a_run_by_hand_is_one_of_the_code_locations_as_a_scheduled_one_is(synced
 
 def test_the_log_of_a_run_tells_the_whole_story(synced: tuple[Pipeline, RunReport]) -> None:
     _, report = synced
-    told = "\n".join(sentences(report.dagster_run_id))
+    log = "\n".join(sentences(report.dagster_run_id))
     for expected in (
         "default, leads: ok, 120 rows read",
         "of them were new, changed or gone.",
@@ -88,7 +89,7 @@ def test_the_log_of_a_run_tells_the_whole_story(synced: tuple[Pipeline, RunRepor
         "checks passed.",
         "Published ",
     ):
-        assert expected in told
+        assert expected in log
 
 
 def test_the_published_file_shows_how_every_stream_stands(synced: tuple[Pipeline, RunReport]) -> None:
@@ -151,7 +152,7 @@ def test_a_failed_blocking_check_keeps_the_last_file(synced: tuple[Pipeline, Run
     before = pipe.published.read_bytes()
     report = pipe.sync(Request(streams=("campaigns",)), sql_dir=sql_dir)
     assert report.exit_code == 1
-    assert report.publish is None
+    assert report.published is None
     assert report.problem is not None
     assert "never_true" in report.problem
     assert pipe.published.read_bytes() == before
@@ -181,7 +182,7 @@ def test_when_every_key_is_rejected_nothing_is_published(synced: tuple[Pipeline,
 def test_without_a_key_nothing_is_begun(tmp_path: Path) -> None:
     settings = settings_for(tmp_path / "data").model_copy(update={"api_key": None})
     with pytest.raises(UsageError, match="No API key is set"):
-        run_sync(settings, Request())
+        run_sync(Run(settings), Request())
     assert not settings.data_dir.exists()
 
 
@@ -191,7 +192,7 @@ def test_an_unexpected_error_shows_its_place_and_not_its_text(tmp_path: Path, mo
     async def broken(*_: object, **__: object) -> None:
         raise RuntimeError("jane@private.example")
 
-    report = run_sync(settings_for(tmp_path / "data"), Request(), overrides=Overrides(sync=broken))  # type: ignore[arg-type]
+    report = run_sync(Run(settings_for(tmp_path / "data"), sync=broken), Request())  # type: ignore[arg-type]
     assert report.exit_code == 1
     assert "RuntimeError" in (report.details or "")
     assert "private" not in (report.details or "")
@@ -204,9 +205,9 @@ def test_ctrl_c_while_duckdb_works_cancels_the_run(tmp_path: Path, monkeypatch: 
     async def stopped(*_: object, **__: object) -> None:
         interrupted_query()
 
-    overrides = Overrides(sync=stopped)  # type: ignore[arg-type]  # it never comes to a report
+    run = Run(settings_for(tmp_path / "data"), sync=stopped)  # type: ignore[arg-type]  # it never comes to a report
     with pytest.raises(KeyboardInterrupt):
-        run_sync(settings_for(tmp_path / "data"), Request(), overrides=overrides)
+        run_sync(run, Request())
     with open_instance() as instance:
         assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.CANCELED]
 
@@ -214,7 +215,7 @@ def test_ctrl_c_while_duckdb_works_cancels_the_run(tmp_path: Path, monkeypatch: 
 def test_a_stream_left_out_by_the_settings_is_not_touched(synced: tuple[Pipeline, RunReport]) -> None:
     pipe, _ = synced
     settings = pipe.settings.model_copy(update={"streams": "campaigns, custom_tags"})
-    report = run_sync(settings, Request())
+    report = run_sync(Run(settings), Request())
     assert report.exit_code == 0
     lake = {name for name in materialized(report.dagster_run_id) if name.startswith("lake/")}
     assert lake == {"lake/campaigns", "lake/custom_tags"}

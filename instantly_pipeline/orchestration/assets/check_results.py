@@ -9,8 +9,8 @@ from typing import Any
 import dagster as dg
 
 from instantly_pipeline.orchestration.assets import asset_keys
-from instantly_pipeline.orchestration.assets.specs import LATE
-from instantly_pipeline.orchestration.assets.stream_results import FINE
+from instantly_pipeline.run import freshness
+from instantly_pipeline.sync.results import FINE
 from instantly_pipeline.visible import visible
 from instantly_pipeline.warehouse.checks.checks import CheckResult
 from instantly_pipeline.warehouse.published.status import StreamStatus
@@ -33,12 +33,12 @@ def outcome_sentence(results: Sequence[CheckResult]) -> str:
 
 
 def check_result(key: dg.AssetCheckKey, results: Iterable[CheckResult]) -> dg.AssetCheckResult:
-    """The check `key` of a table, from the answers to its questions. No row's values are in it."""
-    asked = list(results)
-    failed = [result for result in asked if not result.passed]
+    """The check `key` of a table, from the results of all that is promised of it. No row's values are in it."""
+    promises = list(results)
+    failed = [result for result in promises if not result.passed]
     blocking = key.name == asset_keys.CONTRACT_CHECK
-    metadata: dict[str, Any] = {"asked": len(asked), "failed": len(failed)}
-    metadata["promises"] = dg.MetadataValue.md("\n".join(f"- {r.name.removeprefix(f'{r.model}: ')}" for r in asked))
+    metadata: dict[str, Any] = {"asked": len(promises), "failed": len(failed)}
+    metadata["promises"] = dg.MetadataValue.md("\n".join(f"- {r.name.removeprefix(f'{r.model}: ')}" for r in promises))
     if failed:
         metadata["failing_rows"] = sum(result.failing_rows for result in failed)
         metadata["what"] = dg.MetadataValue.md("\n".join(f"- {r.name}: {r.failing_rows} rows" for r in failed))
@@ -49,7 +49,7 @@ def check_result(key: dg.AssetCheckKey, results: Iterable[CheckResult]) -> dg.As
         check_name=key.name,
         severity=dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN,
         description="; ".join(f"{one.name}: {one.failing_rows} rows ({one.description})" for one in failed)
-        or f"All {len(asked)} hold.",
+        or f"All {len(promises)} hold.",
         metadata=metadata,
     )
 
@@ -82,7 +82,7 @@ def streams_table(streams: Sequence[StreamStatus]) -> dg.TableMetadataValue:
 
 def complete_result(streams: Sequence[StreamStatus]) -> dg.AssetCheckResult:
     """Whether each stream ended well when it was last read."""
-    lacking = [one for one in streams if one.outcome not in FINE]
+    lacking = freshness.incomplete(streams)
     lines = [visible(f"{one.workspace_name}, {one.stream}: {one.outcome}: {one.reason or ''}") for one in lacking]
     metadata: dict[str, Any] = {"streams": len(streams), "not_well": len(lacking)}
     if lacking:
@@ -96,9 +96,8 @@ def complete_result(streams: Sequence[StreamStatus]) -> dg.AssetCheckResult:
 
 
 def fresh_result(streams: Sequence[StreamStatus], *, now: datetime) -> dg.AssetCheckResult:
-    """Judged by what the published file itself says about its streams."""
-    oldest = now - LATE
-    late = [one for one in streams if one.last_success_at is None or one.last_success_at < oldest]
+    """Whether each stream was read in full in time, by what the published file says."""
+    late = freshness.late(streams, now=now)
     metadata: dict[str, Any] = {"streams": len(streams), "late": len(late)}
     if late:
         metadata["which"] = streams_table(late)

@@ -8,7 +8,7 @@ import dagster as dg
 
 from instantly_pipeline.errors import UsageError
 from instantly_pipeline.orchestration.assets import asset_keys
-from instantly_pipeline.orchestration.sql import SQL_DIR, models_in
+from instantly_pipeline.run.sql_models import SQL_DIR, models_in
 from instantly_pipeline.settings import Settings
 from instantly_pipeline.streams.registry import chosen
 from instantly_pipeline.sync.results import Request

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
 
 from instantly_pipeline.orchestration.assets import asset_keys
+from instantly_pipeline.run.freshness import LATE, TOO_LATE
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.warehouse.db.tables import TableColumn, raw_table
 from instantly_pipeline.warehouse.models.catalog import Model
 from instantly_pipeline.warehouse.models.contracts import read_contracts
-
-LATE, TOO_LATE = timedelta(hours=26), timedelta(hours=50)  # the shipped schedules publish at least daily
 
 
 def lake_specs(streams: Mapping[str, Stream]) -> list[dg.AssetSpec]:
@@ -97,19 +95,19 @@ def lake_checks(streams: Mapping[str, Stream]) -> list[dg.AssetCheckSpec]:
 
 def model_checks(streams: Mapping[str, Stream], models: Mapping[str, Model], sql_dir: Path) -> list[dg.AssetCheckSpec]:
     """For each table one check that blocks publication and, where there is something to warn of, one that does not."""
-    told = read_contracts(sql_dir / "checks").values()
-    warned = {str(entry.more.get("of")) for entry in told if entry.more.get("warn")}
-    asked = {str(entry.more.get("of")) for entry in told if not entry.more.get("warn")}
-    asked |= {f"raw.{name}" for name in streams}
+    written = read_contracts(sql_dir / "checks").values()
+    warning = {str(entry.more.get("of")) for entry in written if entry.more.get("warn")}
+    blocking = {str(entry.more.get("of")) for entry in written if not entry.more.get("warn")}
+    blocking |= {f"raw.{name}" for name in streams}
     for model in models.values():
         if model.schema == "marts" or model.key or (model.path and model.columns):
-            asked.add(model.full_name)
+            blocking.add(model.full_name)
         for check in model.checks:
-            (asked if check.blocking else warned).add(model.full_name)
+            (blocking if check.blocking else warning).add(model.full_name)
     known = {f"raw.{name}" for name in streams} | {model.full_name for model in models.values()}
     return [
-        *(_check(asset_keys.CONTRACT_CHECK, name, blocking=True) for name in sorted(asked & known)),
-        *(_check(asset_keys.WARNING_CHECK, name, blocking=False) for name in sorted(warned & known)),
+        *(_check(asset_keys.CONTRACT_CHECK, name, blocking=True) for name in sorted(blocking & known)),
+        *(_check(asset_keys.WARNING_CHECK, name, blocking=False) for name in sorted(warning & known)),
     ]
 
 

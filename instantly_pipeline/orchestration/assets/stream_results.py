@@ -10,10 +10,9 @@ from typing import Any
 import dagster as dg
 
 from instantly_pipeline.orchestration.assets import asset_keys
-from instantly_pipeline.sync.results import Outcome, StreamResult, SyncReport
+from instantly_pipeline.sync.results import FINE, Outcome, StreamResult, SyncReport
 from instantly_pipeline.visible import visible
 
-FINE = (Outcome.OK, Outcome.PARTIAL)
 _MOST_NAMED = 3
 _WORSE = list(Outcome)  # declared from good to bad
 _COUNTS = ("requests", "retries", "rows_read", "rows_inserted", "rows_updated", "rows_deleted", "rows_unchanged",
@@ -25,7 +24,7 @@ class StreamSummary:
     """One stream of one run: the worst outcome of all workspaces, sums, and the reasons."""
 
     stream: str
-    outcome: Outcome | None = None  # None: nobody asked for it
+    outcome: Outcome | None = None  # None: it was not selected
     reasons: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTS, 0))
     seconds: float = 0.0
@@ -33,13 +32,13 @@ class StreamSummary:
     parts: Sequence[StreamResult] = ()
 
     @property
-    def good(self) -> bool:
-        """Read as far as it could be, or not asked for."""
+    def is_fine(self) -> bool:
+        """Read as far as it should be, or not selected."""
         return self.outcome is None or self.outcome in FINE
 
 
 def summary(report: SyncReport, stream: str) -> StreamSummary:
-    """What became of `stream` in a run."""
+    """The results of `stream` in all workspaces of a run, as one."""
     found = StreamSummary(stream, parts=[s for w in report.workspaces for s in w.streams if s.stream == stream])
     ends = [part.outcome for part in found.parts]
     for part in found.parts:
@@ -52,7 +51,7 @@ def summary(report: SyncReport, stream: str) -> StreamSummary:
     return found
 
 
-def incomplete(report: SyncReport) -> str:
+def incomplete_tag(report: SyncReport) -> str:
     """What was not read as it should be, short enough for the list of runs; empty where all is well."""
     ends = [(visible(w.name), w.outcome) for w in report.workspaces]
     ends += [(s.stream, s.outcome) for w in report.workspaces for s in w.streams]
@@ -68,7 +67,7 @@ def read_sentence(report: SyncReport) -> str:
     read = sum(part.rows_read for part in parts)
     written = sum(part.changes.inserted + part.changes.updated + part.changes.deleted for part in parts)
     took = (report.ended_at - report.started_at).total_seconds()
-    lacking = f" Not all of it: {found}." if (found := incomplete(report)) else ""
+    lacking = f" Not all of it: {found}." if (found := incomplete_tag(report)) else ""
     return (
         f"Read {read:,} rows with {requests:,} requests in {took:,.1f} s; "
         f"{written:,} of them were new, changed or gone.{lacking}"
@@ -80,7 +79,7 @@ def read_check(report: SyncReport, stream: str) -> dg.AssetCheckResult:
     found = summary(report, stream)
     failed = found.outcome is Outcome.FAILED
     return dg.AssetCheckResult(
-        passed=found.good,
+        passed=found.is_fine,
         asset_key=asset_keys.lake(stream),
         check_name=asset_keys.READ_CHECK,
         severity=dg.AssetCheckSeverity.ERROR if failed else dg.AssetCheckSeverity.WARN,

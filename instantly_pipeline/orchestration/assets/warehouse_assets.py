@@ -1,19 +1,16 @@
 """Building the tables and publishing them: two steps on one connection.
 
-Whatever is selected, the whole lake is loaded, all models are made and all checks asked: the published file is one
-consistent whole, and a build file made anew has every table. The selection decides what Dagster records.
+Whatever is selected, the run builds and checks all tables; the selection decides what Dagster records of it.
 
 Annotations are evaluated here, since dagster looks at them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from instantly_pipeline.lake.logs import append_log
-from instantly_pipeline.lake.run_ids import new_run_id
 from instantly_pipeline.orchestration.assets import asset_keys
 from instantly_pipeline.orchestration.assets.check_results import (
     check_result,
@@ -23,6 +20,7 @@ from instantly_pipeline.orchestration.assets.check_results import (
     streams_table,
 )
 from instantly_pipeline.orchestration.assets.lineage import lineage_of
+from instantly_pipeline.orchestration.assets.run_resource import RESOURCE, WRITER_POOL, step_of_run
 from instantly_pipeline.orchestration.assets.specs import (
     model_checks,
     model_specs,
@@ -30,16 +28,17 @@ from instantly_pipeline.orchestration.assets.specs import (
     published_spec,
     raw_specs,
 )
-from instantly_pipeline.orchestration.state import RunState
-from instantly_pipeline.orchestration.steps import RESOURCE, WRITER_POOL, may_write, state_of, told
+from instantly_pipeline.run.freshness import still_synced
+from instantly_pipeline.run.results import Checked, Loaded, ModelsBuilt
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.warehouse.checks.checks import CheckResult
+from instantly_pipeline.warehouse.load.load_stream import LoadResult
 from instantly_pipeline.warehouse.models.catalog import Model
 from instantly_pipeline.warehouse.models.runner import ModelResult
 from instantly_pipeline.warehouse.publish.publish import PublishResult, refuse_if_failed
 from instantly_pipeline.warehouse.published.status import status
 
-Made = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
+Shown = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
 
 
 def warehouse_assets(
@@ -49,21 +48,26 @@ def warehouse_assets(
 
     @dg.multi_asset(
         name="build_tables",
-        description="Loads the lake into DuckDB, makes the SQL models, asks the checks.",
+        description="Loads the lake into DuckDB, runs the SQL models, runs the checks.",
         specs=[*raw_specs(streams), *model_specs(models, streams)],
         check_specs=model_checks(streams, models, sql_dir),
         can_subset=True,
         pool=WRITER_POOL,
         required_resource_keys={RESOURCE},
     )
-    def build_tables(context: dg.AssetExecutionContext) -> Made:
-        state = state_of(context)
-        with told(context, state):
-            if not may_write(context, state):
+    def build_tables(context: dg.AssetExecutionContext) -> Shown:
+        with step_of_run(context) as run:
+            if run is None:
                 return
-            yield from _raw(context, state, streams)
-            yield from _models(context, state, models, streams)
-            yield from _checks(context, state)
+            for done in run.build_steps():
+                match done:
+                    case Loaded(loaded):
+                        yield from _raw(context, loaded)
+                    case ModelsBuilt(built):
+                        lineage = lineage_of(models, streams, kept=run.layout.work / "lineage.json")
+                        yield from _models(context, models, built, lineage)
+                    case Checked(results):
+                        yield from _checks(context, results)
 
     @dg.multi_asset(
         name="publish",
@@ -74,80 +78,63 @@ def warehouse_assets(
         pool=WRITER_POOL,
         required_resource_keys={RESOURCE},
     )
-    def publish(context: dg.AssetExecutionContext) -> Made:
-        state = state_of(context)
-        with told(context, state):
-            if not may_write(context, state):
+    def publish(context: dg.AssetExecutionContext) -> Shown:
+        with step_of_run(context) as run:
+            if run is None:
                 return
-            published = _publish(context, state)
-            found = status(state.layout.published_file).streams
+            published = run.publish()
+            size = published.bytes / 1e6
+            context.log.info(f"Published {published.path} ({size:,.1f} MB, {len(published.tables)} tables).")
+            found = status(published.path).streams
             metadata = _published_metadata(published) | {"streams": streams_table(found)}
             yield dg.MaterializeResult(asset_key=asset_keys.PUBLISHED, metadata=metadata)
-            asked_for = state.settings.stream_names()
-            judged = [one for one in found if asked_for is None or one.stream in asked_for]
-            yield fresh_result(judged, now=state.overrides.clock.now())
-            yield complete_result(judged)
+            synced = still_synced(found, run.settings)
+            yield fresh_result(synced, now=run.clock.now())
+            yield complete_result(synced)
 
     return [build_tables, publish]
 
 
-def _raw(context: dg.AssetExecutionContext, state: RunState, streams: Mapping[str, Stream]) -> Made:
-    with state.step("load"):
-        loaded = state.warehouse(context.log.info).load()
+def _raw(context: dg.AssetExecutionContext, loaded: Mapping[str, LoadResult]) -> Shown:
     added, rows = (sum(getattr(one, name) for one in loaded.values()) for name in ("versions_added", "rows"))
     context.log.info(f"Loaded {added:,} new versions from the lake; {rows:,} rows are live.")
-    for name in streams:
+    for name, found in loaded.items():
         if asset_keys.raw(name) in context.selected_asset_keys:
-            found = loaded[name]
             metadata = {"dagster/row_count": found.rows, "rows_deleted": found.deleted,
                         "versions_added": found.versions_added, "files": found.files}  # fmt: skip
             yield dg.MaterializeResult(asset_key=asset_keys.raw(name), metadata=metadata)
 
 
 def _models(
-    context: dg.AssetExecutionContext, state: RunState, models: Mapping[str, Model], streams: Mapping[str, Stream]
-) -> Made:
-    begun: list[str] = []
-
-    def on_model(name: str) -> None:
-        begun.append(name)
-        state.show("progress", "models", text=name, done=len(begun), total=len(models))
-
-    with state.step("models"):
-        made = state.warehouse(context.log.info).run_models(on_model=on_model)
-    anew = sum(one.made for one in made.values())
-    rest = "; the others read nothing that has changed" if anew < len(made) else ""
-    context.log.info(f"Made {anew} of {len(made)} models{rest}.")
-    lineage = lineage_of(models, streams, kept=state.layout.work / "lineage.json")
-    for name, result in made.items():
+    context: dg.AssetExecutionContext,
+    models: Mapping[str, Model],
+    built: Mapping[str, ModelResult],
+    lineage: Mapping[str, dg.TableColumnLineage],
+) -> Shown:
+    rebuilt = sum(one.made for one in built.values())
+    rest = "; the others read nothing that has changed" if rebuilt < len(built) else ""
+    context.log.info(f"Built {rebuilt} of {len(built)} models{rest}.")
+    for name, result in built.items():
         key = asset_keys.model(models[name])
         if key in context.selected_asset_keys:
             # in the result it would be written twice, since Dagster copies that into the step's output too
             context.add_asset_metadata(_columns_metadata(models[name], result, lineage.get(name)), asset_key=key)
-            yield dg.MaterializeResult(asset_key=key, metadata=_made_metadata(result))
+            yield dg.MaterializeResult(asset_key=key, metadata=_built_metadata(result))
 
 
-def _made_metadata(made: ModelResult) -> dict[str, Any]:
-    rows = {} if made.rows is None else {"dagster/row_count": made.rows}
-    return {"seconds": round(made.seconds, 3), **rows}
+def _built_metadata(built: ModelResult) -> dict[str, Any]:
+    rows = {} if built.rows is None else {"dagster/row_count": built.rows}
+    return {"seconds": round(built.seconds, 3), **rows}
 
 
-def _columns_metadata(model: Model, made: ModelResult, lineage: dg.TableColumnLineage | None) -> dict[str, Any]:
+def _columns_metadata(model: Model, built: ModelResult, lineage: dg.TableColumnLineage | None) -> dict[str, Any]:
     metadata: dict[str, Any] = {} if lineage is None else {"dagster/column_lineage": lineage}
     if not model.columns:
-        metadata["dagster/column_schema"] = dg.TableSchema([dg.TableColumn(name, kind) for name, kind in made.columns])
+        metadata["dagster/column_schema"] = dg.TableSchema([dg.TableColumn(name, kind) for name, kind in built.columns])
     return metadata
 
 
-def _checks(context: dg.AssetExecutionContext, state: RunState) -> Made:
-    with state.step("checks"):
-        if state.results.sync is not None:  # compared with the counters of this run, no older ones
-            this_run, clock = state.results.sync.run_id, state.overrides.clock
-            compared = state.warehouse(context.log.info).reconcile(run_id=this_run, now=clock.now())
-            append_log(state.layout, this_run, "reconciliation", compared, now=clock.now)
-        accepted = state.results.sync.accepted if state.results.sync is not None else ()
-        results = state.warehouse(context.log.info).run_checks(accepted=accepted)
-    state.results.checks = results
+def _checks(context: dg.AssetExecutionContext, results: Sequence[CheckResult]) -> Shown:
     by_check: dict[dg.AssetCheckKey, list[CheckResult]] = {}
     for result in results:
         name = asset_keys.CONTRACT_CHECK if result.blocking else asset_keys.WARNING_CHECK
@@ -160,19 +147,6 @@ def _checks(context: dg.AssetExecutionContext, state: RunState) -> Made:
         yield check_result(key, by_check.get(key, []))
     # Dagster would end the step too, naming the check alone; this says which promise was broken and by how many rows
     refuse_if_failed([one for key in context.selected_asset_check_keys for one in by_check.get(key, [])])
-
-
-def _publish(context: dg.AssetExecutionContext, state: RunState) -> PublishResult:
-    clock = state.overrides.clock
-    now = clock.now()
-    this_run = state.results.sync.run_id if state.results.sync else new_run_id(state.layout, now)
-    with state.step("publish"):
-        published = state.warehouse(context.log.info).publish(run_id=this_run, now=now)
-        append_log(state.layout, this_run, "published", [published.published_row], now=clock.now)
-    state.results.published = published
-    size = published.bytes / 1e6
-    context.log.info(f"Published {published.path} ({size:,.1f} MB, {len(published.tables)} tables).")
-    return published
 
 
 def _published_metadata(published: PublishResult) -> dict[str, Any]:

@@ -1,14 +1,17 @@
-"""The SQL models, read once a process: the definitions and every run look at the same ones."""
+"""The SQL models of the project, read once a process: Dagster's definitions and every run look at the same ones."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from instantly_pipeline.settings import PROJECT_ROOT
 from instantly_pipeline.streams.registry import all_streams
-from instantly_pipeline.warehouse.models.catalog import Model, load_models
+
+if TYPE_CHECKING:
+    from instantly_pipeline.warehouse.models.catalog import Model
 
 SQL_DIR = PROJECT_ROOT / "sql"
 
@@ -16,4 +19,6 @@ SQL_DIR = PROJECT_ROOT / "sql"
 @cache
 def models_in(sql_dir: Path) -> Mapping[str, Model]:
     """The models by name, each after those it reads."""
+    from instantly_pipeline.warehouse.models.catalog import load_models
+
     return load_models(sql_dir, all_streams())

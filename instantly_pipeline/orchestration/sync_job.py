@@ -1,0 +1,66 @@
+"""Running a sync by hand: the same Dagster job as a scheduled one, in this process, on the same records.
+
+So both show in Dagster's UI. The data directory's lock is held from before the Dagster run begins until it has ended.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import dagster as dg
+
+from instantly_pipeline.errors import Fatal
+from instantly_pipeline.orchestration.assets import asset_keys
+from instantly_pipeline.orchestration.assets.selection import wanted
+from instantly_pipeline.orchestration.definitions import build_defs
+from instantly_pipeline.orchestration.instance import process
+from instantly_pipeline.orchestration.instance.home import dagster_records, open_instance
+from instantly_pipeline.orchestration.instance.housekeeping import close_orphans
+from instantly_pipeline.orchestration.instance.in_process import run_here
+from instantly_pipeline.orchestration.schedules import run_config
+from instantly_pipeline.run.results import RunReport
+from instantly_pipeline.run.run import Run
+from instantly_pipeline.sync.results import Request
+from instantly_pipeline.warehouse.models.parsed import recall, remember
+
+_FAILURE_REASON_TAG = "dagster/failure_reason"
+_QUIET = {
+    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}
+}  # the terminal is the caller's; the event log has all
+
+
+def run_sync(run: Run, request: Request, *, wait: bool = False) -> RunReport:
+    """Take `run` through the Dagster job: read, build, check and publish.
+
+    Raises what stopped it before anything was read (UsageError, LockedError, StorageError), and KeyboardInterrupt
+    where it was interrupted; everything else is in the report.
+    """
+    settings = run.settings
+    settings.keys()  # UsageError before anything is written
+    tables = run.layout.work / "tables.json"
+    recall(tables)
+    selection = wanted(settings, request)
+    config = run_config(full=request.full, accept_deletes=request.accept_deletes, workspaces=request.workspaces or ())
+    with run:
+        run.lock(wait=wait)
+        with open_instance() as instance, dagster_records():
+            for run_id in close_orphans(instance, own=None, held=settings.data_dir):
+                run.say(f"An earlier run did not end by itself and was closed ({run_id}).")
+            defs = build_defs(lambda: settings, sql_dir=run.sql_dir, new_run=lambda _: nullcontext(run))
+            job = defs.resolve_job_def(asset_keys.JOB)
+            tags = process.tags(settings.data_dir)
+            ended = run_here(instance, job, run_config=_QUIET | config, selection=selection, tags=tags)
+            remember(tables)
+    return _completed(run.report, ended)
+
+
+def _completed(report: RunReport, ended: dg.DagsterRun) -> RunReport:
+    """The report with what only Dagster knows: an end that no step has noticed."""
+    report.dagster_run_id = ended.run_id
+    if report.interrupted or ended.tags.get(_FAILURE_REASON_TAG) == "UNEXPECTED_TERMINATION":
+        raise KeyboardInterrupt
+    if report.error is not None and report.sync_report is None:
+        raise report.error
+    if report.error is None and not ended.is_success:
+        report.error = Fatal("The run failed for an unexpected reason; what was published before stays.")
+    return report
