@@ -3,7 +3,8 @@
 `SqliteEventLogStorage` of dagster 1.13 makes an SQLAlchemy engine and a connection for every statement, about four an
 event, looks up for each event whether the tables have been migrated, and reads each materialization back to note what
 the next asset was made from. A sync has about 650 events; that costs it more than ten seconds. The files are the same,
-so either class can read what the other wrote. This one can go when dagster keeps its engines.
+so either class can read what the other wrote. This one can go when dagster keeps its connections open
+(`test_workarounds.py` tells).
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class CachedSqliteEventLogStorage(SqliteEventLogStorage):
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
         """Made from `dagster.yaml`; `base_dir` is Dagster's home.
 
-        This is where the project's code is first asked in every process of Dagster's: before it starts another.
+        The first call of the project's code in every process of Dagster's, before that starts another.
         """
         leave_to_file()
         keep_home(Path(config_value["base_dir"]))
@@ -61,7 +62,7 @@ class CachedSqliteEventLogStorage(SqliteEventLogStorage):
                 yield connection
 
     def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
-        """Store events of one run in one transaction; `inprocess.py` has dagster hand over what it plans in a batch."""
+        """Store events of one run in one transaction; `in_process` has dagster hand over what it plans in a batch."""
         with self.run_connection(events[0].run_id), self.index_connection():
             super().store_event_batch(events)
 

@@ -1,4 +1,8 @@
-"""Dagster's home, and the instance that lives in it."""
+"""Dagster's home, and the instance that lives in it.
+
+`InstanceRef` is private to dagster 1.13, and only with it can an instance be opened with settings that go before those
+of `dagster.yaml`. It can go when `DagsterInstance.from_config` takes them (`test_workarounds.py` tells).
+"""
 
 from __future__ import annotations
 
@@ -69,7 +73,7 @@ def _readable(config: Path) -> Iterator[None]:
     except (dg.DagsterInvalidConfigError, YAMLError) as error:
         said = " ".join(str(error).split()).partition(". Expected: ")[0]
         raise UsageError(
-            f"{config} cannot be used: {said[:300]}. Nothing was read or written. Mend it, or set DAGSTER_HOME to a "
+            f"{config} cannot be used: {said[:300]}. Nothing was read or written. Correct it, or set DAGSTER_HOME to a "
             "folder that holds a copy of the project's dagster_home/dagster.yaml."
         ) from error
 

@@ -1,8 +1,9 @@
 """Dagster's own records: closing runs whose process is gone, forgetting old ones, giving their bytes back.
 
-A process that was killed cannot say so, and Dagster would show its run as going on for ever. Dagster itself keeps every
-run for ever too (1.13 can only purge ticks); an hourly sync would fill the disk with one to two megabytes each. Where
-it is told to forget a run it empties the run's file and keeps it, with the results of its checks and what it said.
+A process that was killed cannot say so, and Dagster would show its run as going on for ever. dagster 1.13 keeps every
+run for ever too (its retention knows ticks only); an hourly sync would fill the disk with one to two megabytes each. A
+run that is deleted leaves its emptied file, the results of its checks and its log. This can go when dagster has a
+retention for runs and removes all of a run (`test_workarounds.py` tells).
 """
 
 from __future__ import annotations

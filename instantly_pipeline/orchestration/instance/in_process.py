@@ -1,7 +1,7 @@
 """Running a job in this process, on record as a run of the project's code location.
 
 `JobDefinition.execute_in_process` of dagster 1.13 records no code location, and Dagster's UI then leaves the run out of
-its timeline, its list of jobs and the job's own page. This can go when it takes one.
+its timeline, its list of jobs and the job's own page. This can go when it takes one (`test_workarounds.py` tells).
 """
 
 from __future__ import annotations

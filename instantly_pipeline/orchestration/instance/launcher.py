@@ -1,7 +1,7 @@
 """Dagster's launcher of runs on this machine, able to say whether a run's process is still there.
 
 `DefaultRunLauncher` of dagster 1.13 cannot, so that its run monitoring leaves a killed run open, and one open run
-fills the queue of one. This one can go when the default launcher supports health checks.
+fills the queue of one. This one can go when the default launcher supports health checks (`test_workarounds.py` tells).
 """
 
 from __future__ import annotations
