@@ -22,7 +22,7 @@ _STEPS = {
     "prepare": "getting ready",
     "load": "loading the tables",
     "models": "building the models",
-    "checks": "asking the checks",
+    "checks": "running checks",
     "publish": "publishing",
 }
 _EVERY = 5.0  # seconds between two signs of life

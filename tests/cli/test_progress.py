@@ -170,5 +170,5 @@ def test_requests_of_the_plan_that_were_not_needed_are_not_left_once_the_reading
     assert "2 of 3 requests" in show.sign_of_life()
     show(Event("end", "acme", "leads", outcome=Outcome.OK))
     show(Event("start", "", "checks"))
-    assert show.sign_of_life().startswith("asking the checks (")
+    assert show.sign_of_life().startswith("running checks (")
     assert "requests" not in show.sign_of_life()
