@@ -33,7 +33,7 @@ def _nothing() -> None:
     """Do nothing."""
 
 
-@dg.job
+@dg.job(executor_def=dg.in_process_executor)
 def _idle() -> None:
     _nothing()
 
