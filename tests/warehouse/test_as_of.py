@@ -12,12 +12,12 @@ import duckdb
 import pytest
 
 from instantly_pipeline.lake.compact import compact
+from instantly_pipeline.run.rebuild import rebuild_as_of
 from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.sync.results import Request, SyncReport
-from instantly_pipeline.warehouse.warehouse import Warehouse
 from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, bench
-from tests.warehouse.lakehelp import SQL, begin_with_tables, shipped_models
+from tests.warehouse.lakehelp import begin_with_tables
 from tests.whole import whole_run
 
 WORLD = SandboxConfig(leads=150, campaigns=3, accounts=3, days=12, workspaces=2, rate_limited=False, now=NOON)
@@ -41,16 +41,6 @@ def dated(at: Bench, off: timedelta, **request: Any) -> None:
     synced(at, **request)
     at.clock.start = right
     at.control.request("DELETE", "/switches")
-
-
-def as_of(at: Bench, moment: Any, to: Path) -> Path:
-    """What `rebuild --as-of` does."""
-    layout = at.layout
-    layout.build_file = layout.work / "then.duckdb"
-    with Warehouse(layout, all_streams(), sql_dir=SQL, models=shipped_models()) as warehouse:
-        warehouse.load(as_of=moment)
-        warehouse.run_models()
-        return warehouse.publish(run_id="9", now=moment, to=to).path
 
 
 def contents(path: Path) -> dict[str, list[tuple[Any, ...]]]:
@@ -82,7 +72,7 @@ def test_a_rebuild_as_of_a_time_equals_what_was_published_then(tmp_path: Path, e
             synced(at, full=step == 1)
         compact(at.layout, now=at.clock.now())
         compact(at.layout, now=at.clock.now() + 26 * HOURS)
-        published, rebuilt = contents(copy), contents(as_of(at, then, tmp_path / "then.duckdb"))
+        published, rebuilt = contents(copy), contents(rebuild_as_of(at.settings(), then, tmp_path / "then.duckdb"))
         assert published.keys() == rebuilt.keys()
         assert [name for name in published if published[name] != rebuilt[name]] == []
 
@@ -103,9 +93,10 @@ def test_a_clock_that_was_wrong_once_is_healed_by_the_next_sync(
         now = at.clock.now()
         synced(at)
         assert_healed(at.layout.published_file, now)
-        live, anew = contents(at.layout.published_file), contents(as_of(at, now + DAYS, tmp_path / "now.duckdb"))
-        assert [name for name in live if live[name] != anew[name]] == []
-        published, rebuilt = contents(copy), contents(as_of(at, then, tmp_path / "then.duckdb"))
+        live = contents(at.layout.published_file)
+        rebuilt = contents(rebuild_as_of(at.settings(), now + DAYS, tmp_path / "now.duckdb"))
+        assert [name for name in live if live[name] != rebuilt[name]] == []
+        published, rebuilt = contents(copy), contents(rebuild_as_of(at.settings(), then, tmp_path / "then.duckdb"))
         assert [name for name in published if published[name] != rebuilt[name]] == []
 
 
