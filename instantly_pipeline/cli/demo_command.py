@@ -92,7 +92,7 @@ def demo_command(folder: Path = DEMO_DIR, *, days: int = 90, leads: int = 5000) 
     """The command; its exit code."""
     parts = _Parts()
     with _own_folder(folder), ExitStack() as open_box:
-        click.echo(f"The demo writes {shown(folder)}/ only, and begins from nothing each time.", err=True)
+        click.echo(f"The demo writes {shown(folder)}/ only, and starts over each time.", err=True)
         with parts.part(f"A local Instantly API: 12 campaigns, {leads:,} leads, {days} days"):
             api = open_box.enter_context(spawned(demo_world(days=days, leads=leads)))
         reports = _two_syncs(api, folder, parts)

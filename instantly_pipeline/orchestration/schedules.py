@@ -1,4 +1,4 @@
-"""The shipped schedules, both stopped until somebody starts them: a gated sync every hour, a full one every night."""
+"""The shipped schedules, all stopped until somebody starts them: a sync every hour, a full one every night."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class Data:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory, empty_build: Path) -> Iterator[Data]:
-    root = tmp_path_factory.mktemp("upkeep")
+    root = tmp_path_factory.mktemp("maintenance")
     with bench(root / "data", CONFIG) as at:
         made = Data(at, root)
         begin_with_tables(at.layout, empty_build)
@@ -111,7 +111,7 @@ def test_a_rebuild_from_the_lake_alone_equals_what_was_published(rebuilt: Rebuil
         assert after[name] == before[name], name
 
 
-def test_a_disk_that_takes_no_more_is_told_in_a_sentence(rebuilt: Rebuilt) -> None:
+def test_a_disk_that_takes_no_more_is_reported_in_a_sentence(rebuilt: Rebuilt) -> None:
     for done in rebuilt.refused:
         assert done.returncode == 1
         assert re.search("free (some space|space of the disk)", done.stderr), done.stderr
@@ -160,7 +160,7 @@ def test_a_rebuild_as_of_takes_the_place_of_no_file(data: Data, place: str) -> N
     assert there.read_bytes() == before
 
 
-def test_every_check_can_be_asked_without_publishing(data: Data) -> None:
+def test_every_check_can_be_run_without_publishing(data: Data) -> None:
     before = data.file.stat().st_mtime_ns
     assert "checks passed" in data.run("check")
     assert data.file.stat().st_mtime_ns == before

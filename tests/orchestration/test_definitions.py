@@ -105,7 +105,7 @@ def test_an_unknown_stream_is_named() -> None:
         chosen_assets(["lead"])
 
 
-def test_dagster_lives_in_the_project_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dagster_lives_in_the_project_unless_set_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     assert dagster_home() == PROJECT_ROOT / "dagster_home"
     monkeypatch.setenv("DAGSTER_HOME", "elsewhere")

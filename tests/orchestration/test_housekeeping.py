@@ -276,7 +276,7 @@ def _log_of(run_id: str) -> str:
         return "\n".join(event.user_message for event in instance.all_logs(run_id))
 
 
-def test_records_that_cannot_be_written_are_told_in_a_sentence(home: Path) -> None:
+def test_records_that_cannot_be_written_are_reported_in_a_sentence(home: Path) -> None:
     folder = home / "dagster_home" / "history" / "runs.db"
     folder.mkdir(parents=True)  # where SQLite wants its file
     with pytest.raises(StorageError, match=r"Dagster's records in .* cannot be written"):
