@@ -5,6 +5,7 @@
     |  |- UsageError         a wrong command, option or setting          exit code 2
     |  |- LockedError        another command is writing                  exit code 2
     |  |- WrongClock         the machine's clock is not the API's        exit code 2
+    |  |- NothingRead        no workspace could be read                  exit code 1
     |  |- StorageError       the disk, a file or its format              exit code 1
     |  |- OverdueError       a query took longer than it may            exit code 124
     |  |- ModelError         a model or a contract in `sql/` is wrong   exit code 1
@@ -60,6 +61,10 @@ class WrongClock(Fatal):
     """The machine's clock is so wrong that what it dates would mislead; nothing was written."""
 
     exit_code = 2
+
+
+class NothingRead(Fatal):
+    """No workspace could be read; what was published before stays."""
 
 
 class StorageError(Fatal):

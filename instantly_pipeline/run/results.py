@@ -55,7 +55,9 @@ class RunReport:
         """0 all well, 1 nothing published, 3 published with something skipped, failed or held."""
         if self.error is not None:
             return self.error.exit_code
-        return self.sync_report.exit_code if self.sync_report is not None else 1
+        if self.sync_report is not None:
+            return self.sync_report.exit_code
+        return 1 if self.published is None else 0
 
     @property
     def problem(self) -> str | None:

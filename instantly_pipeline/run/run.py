@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from instantly_pipeline.errors import Fatal
+from instantly_pipeline.errors import NothingRead
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.lock import writing
 from instantly_pipeline.lake.logs import append_log
@@ -28,10 +28,6 @@ if TYPE_CHECKING:  # DuckDB: a run that only reads does without it
     from instantly_pipeline.warehouse.checks.checks import CheckResult
     from instantly_pipeline.warehouse.publish.publish import PublishResult
     from instantly_pipeline.warehouse.warehouse import Warehouse
-
-
-class NothingRead(Fatal):
-    """No workspace could be read; what was published before stays."""
 
 
 class Sync(Protocol):

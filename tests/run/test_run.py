@@ -9,11 +9,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from instantly_pipeline.errors import PublishRefused, UsageError
+from instantly_pipeline.errors import NothingRead, PublishRefused, UsageError
 from instantly_pipeline.lake.lock import held_by
 from instantly_pipeline.run.rebuild import check, rebuild, rebuild_as_of
 from instantly_pipeline.run.results import Checked, Loaded, ModelsBuilt
-from instantly_pipeline.run.run import NothingRead, Run
+from instantly_pipeline.run.run import Run
 from instantly_pipeline.run.sql_models import SQL_DIR
 from instantly_pipeline.sync.results import Event, Request
 from instantly_sandbox.config import SandboxConfig
