@@ -234,7 +234,7 @@ def test_every_file_of_a_data_directory_is_on_the_page(made: Bench) -> None:
 
 
 def test_every_checkpoint_of_a_data_directory_is_on_the_page(made: Bench) -> None:
-    known = [*_checkpoint_names(0), *_checkpoint_names(1)]  # until no module writes those of version 0.1.0
+    known = _checkpoint_names(0)
     names = sorted(path.stem for path in (made.layout.lake / "state").glob("ws=*/*.json"))
     assert len(names) > 20
     assert [name for name in names if not any(re.fullmatch(one, name) for one in known)] == []
@@ -265,3 +265,10 @@ def test_every_checkpoint_of_version_0_1_0_is_on_the_page_by_its_name_of_then(ol
     names = {path.stem for path in (old / "lake" / "state").glob("ws=*/*.json")}
     assert [name for name in sorted(names) if not any(re.fullmatch(one, name) for one in known)] == []
     assert [name for name in renamed if not any(re.fullmatch(name, one) for one in names)] == []
+
+
+def test_the_owner_of_each_checkpoint_is_there() -> None:
+    section = PAGE[PAGE.index("<!-- test: checkpoints -->") :].partition("\n## ")[0]
+    sync = Path(__file__).resolve().parents[2] / "instantly_pipeline" / "sync"
+    owners = {cells[2].strip("`") for cells in list(tables(section))[1:]}
+    assert [owner for owner in sorted(owners) if not (sync / owner).is_file()] == []
