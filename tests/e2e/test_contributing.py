@@ -1,0 +1,118 @@
+"""The examples of `docs/contributing`, followed as a contributor would: in a copy of the project, with a sync.
+
+A block whose first line names a file is that file; `(at its end)` adds to it; a `diff` is applied.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from instantly_sandbox.config import SandboxConfig
+from instantly_sandbox.server import RunningSandbox, running
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ROOT / "docs" / "contributing"
+BLOCK = re.compile(
+    r"^```(?P<language>\w+) (?P<file>[\w./]+)(?P<more> \(at its end\))?\n(?P<text>.*?)^```$", re.M | re.S
+)
+COPIED = ("instantly_pipeline", "sql", "workspace.yaml", "dagster_home/dagster.yaml")
+
+pytestmark = pytest.mark.whole
+
+
+def follow(page: Path, project: Path) -> list[str]:
+    """Do what the page's blocks say; the files they name."""
+    named = []
+    for block in BLOCK.finditer(page.read_text(encoding="utf-8")):
+        target = project / block["file"]
+        named.append(block["file"])
+        if block["language"] == "diff":
+            subprocess.run(["git", "apply", "-"], input=block["text"], cwd=project, text=True, check=True)
+        elif block["more"]:
+            target.write_text(target.read_text(encoding="utf-8") + block["text"], encoding="utf-8")
+        else:
+            assert not target.exists(), f"{page.name} adds {block['file']}, which is there already"
+            target.write_text(block["text"], encoding="utf-8")
+    return named
+
+
+@dataclass(frozen=True)
+class Project:
+    """A copy of the project in which all pages were followed, with one sync from the sandbox."""
+
+    root: Path
+    environment: dict[str, str]
+
+    def run(self, *args: str) -> str:
+        """What a command says; it must end well."""
+        command = [sys.executable, "-c", "from instantly_pipeline.cli.main import main; main()", *args]
+        done = subprocess.run(
+            command, cwd=self.root, env=self.environment, capture_output=True, text=True, timeout=300, check=False
+        )
+        assert done.returncode == 0, f"{args}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
+        return done.stdout
+
+    def value(self, sql: str) -> str:
+        """The one value that a query of the published file answers."""
+        return self.run("query", sql, "--format", "csv").splitlines()[1]
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[RunningSandbox]:
+    config = SandboxConfig(now=datetime(2026, 6, 1, 12, tzinfo=UTC), campaigns=3, leads=200, accounts=6, days=20)
+    with running(config) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def project(api: RunningSandbox, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    root = tmp_path_factory.mktemp("project")
+    for name in COPIED:
+        source, target = ROOT / name, root / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    for page in sorted(PAGES.glob("*.md")):
+        assert follow(page, root), f"{page.name} has no example"
+    environment = {
+        "PATH": "/usr/bin:/bin", "PYTHONPATH": str(root), "INSTANTLY_ENV_FILE": str(root / "none.env"),
+        "INSTANTLY_BASE_URL": api.url, "INSTANTLY_API_KEY": api.key, "INSTANTLY_DATA_DIR": str(root / "data"),
+        "DAGSTER_HOME": str(root / "dagster_home"),
+    }  # fmt: skip
+    made = Project(root, environment)
+    made.run("sync")
+    return made
+
+
+def test_the_stream_arrives_with_its_staging_view(project: Project) -> None:
+    assert int(project.value("select count(*) from raw.custom_tag_mappings")) > 0
+    assert project.value("select distinct resource_type_label from staging.stg_custom_tag_mappings order by 1 limit 1")
+
+
+def test_the_mart_counts_what_the_stream_brought(project: Project) -> None:
+    sums = "select (select sum(things) from marts.rpt_tag_usage) = (select count(*) from raw.custom_tag_mappings)"
+    assert project.value(sums) == "True"
+    about = "select comment from duckdb_tables() where schema_name = 'marts' and table_name = 'rpt_tag_usage'"
+    assert "How many accounts and campaigns carry each tag" in project.value(about)
+
+
+def test_the_command_lists_the_tags(project: Project) -> None:
+    assert "tag" in project.run("tags").splitlines()[0]
+    assert "instantly-pipeline tags" in project.run("tags", "--help")
+
+
+def test_every_page_is_linked_from_contributing() -> None:
+    index = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert [page.name for page in PAGES.glob("*.md") if f"docs/contributing/{page.name}" not in index] == []
