@@ -5,6 +5,7 @@ A block whose first line names a file is that file; `(at its end)` adds to it; a
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -22,27 +23,27 @@ from instantly_sandbox.server import RunningSandbox, running
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ROOT / "docs" / "contributing"
 BLOCK = re.compile(
-    r"^```(?P<language>\w+) (?P<file>[\w./]+)(?P<more> \(at its end\))?\n(?P<text>.*?)^```$", re.M | re.S
+    r"^```(?:diff|\w+ (?P<file>[\w./]+)(?P<more> \(at its end\))?)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 COPIED = ("instantly_pipeline", "sql", "workspace.yaml", "dagster_home/dagster.yaml")
 
 pytestmark = pytest.mark.whole
 
 
-def follow(page: Path, project: Path) -> list[str]:
-    """Do what the page's blocks say; the files they name."""
-    named = []
-    for block in BLOCK.finditer(page.read_text(encoding="utf-8")):
-        target = project / block["file"]
-        named.append(block["file"])
-        if block["language"] == "diff":
+def follow(page: Path, project: Path) -> int:
+    """Do what the page's blocks say; how many there are."""
+    blocks = list(BLOCK.finditer(page.read_text(encoding="utf-8")))
+    for block in blocks:
+        if not block["file"]:
             subprocess.run(["git", "apply", "-"], input=block["text"], cwd=project, text=True, check=True)
-        elif block["more"]:
+            continue
+        target = project / block["file"]
+        if block["more"]:
             target.write_text(target.read_text(encoding="utf-8") + block["text"], encoding="utf-8")
         else:
             assert not target.exists(), f"{page.name} adds {block['file']}, which is there already"
             target.write_text(block["text"], encoding="utf-8")
-    return named
+    return len(blocks)
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,14 @@ def test_the_mart_counts_what_the_stream_brought(project: Project) -> None:
 def test_the_command_lists_the_tags(project: Project) -> None:
     assert "tag" in project.run("tags").splitlines()[0]
     assert "instantly-pipeline tags" in project.run("tags", "--help")
+
+
+def test_the_way_of_reading_asks_for_every_list_as_it_is_planned(project: Project) -> None:
+    lists = "select count(*) from raw.lead_lists where _deleted_at is null"
+    assert project.value("select count(*) from raw.lead_list_verification") == project.value(lists) != "0"
+    planned = json.loads(project.run("plan", "--json", "--streams", "lead_list_verification"))
+    assert "lead lists" in json.dumps(planned)
+    project.run("doctor")
 
 
 def test_every_page_is_linked_from_contributing() -> None:
