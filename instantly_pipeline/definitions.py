@@ -1,7 +1,7 @@
 """The Dagster entry point: `dagster dev` and the scheduler load this module."""
 
 from instantly_pipeline.orchestration.definitions import build_defs
-from instantly_pipeline.settings import leave_to_file, load
+from instantly_pipeline.settings import load, unload_dotenv
 
-leave_to_file()
+unload_dotenv()
 defs = build_defs(load)

@@ -1,7 +1,7 @@
-"""JSON text to values and back without losing digits.
+"""Parses and writes JSON without losing digits of numbers.
 
-A whole number is an `int` however long it is, a number with a fraction a `float` where a double says the same number,
-else a `Decimal`. A value is kept, its notation is not: 1E5 comes back as 100000.0, 12345678901234567890.0 as a whole
+A whole number is an `int` of any length; a number with a fraction is a `float` if a double is exactly that number, else
+a `Decimal`. A value is kept, its notation is not: 1E5 comes back as 100000.0, 12345678901234567890.0 as a whole
 number. A fraction closer to 0 than any double (1e-400) is 0.
 """
 
@@ -23,15 +23,15 @@ _DIGITS = bytes.maketrans(b"0123456789", b"." * 10)
 # Digits that `int` converts whatever the process's limit is (PYTHONINTMAXSTRDIGITS).
 _LONGEST_INT = sys.int_info.str_digits_check_threshold
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-DEEPEST = 250  # levels; deeper nesting is refused, since few JSON readers take it
+MAX_DEPTH = 250  # levels; deeper nesting is refused, since few JSON readers accept it
 
 
 def loads(body: bytes) -> Any:
-    """The values in a JSON text. ValueError or RecursionError where it is none, or holds NaN or Infinity.
+    """Parse JSON text. ValueError or RecursionError if it is not JSON, is nested too deeply, or has NaN or Infinity.
 
-    Half a surrogate pair, which JSON can spell and some senders do, becomes U+FFFD. A
-    page of a hundred leads (114 kB) takes orjson 0.37 ms and the search for long numbers 0.13 ms; where there is one,
-    the standard library reads it, in two to three times the time.
+    Half a surrogate pair, which JSON can spell and some senders do, becomes U+FFFD. For a page of a hundred leads
+    (114 kB) orjson takes 0.37 ms and the search for long numbers 0.13 ms; a text with long numbers is parsed by the
+    standard library, in two to three times the time.
     """
     if _LONG not in body.translate(_DIGITS):
         with suppress(orjson.JSONDecodeError):
@@ -42,7 +42,7 @@ def loads(body: bytes) -> Any:
 
 
 def dumps(value: Any, *, sort_keys: bool = False) -> bytes:
-    """Compact JSON text, in the order of the keys or sorted. RecursionError where it is nested too deeply."""
+    """Compact JSON text, keys in their order or sorted. RecursionError if it is nested too deeply."""
     option = orjson.OPT_SORT_KEYS if sort_keys else 0
     try:
         return orjson.dumps(value, option=option)
@@ -51,8 +51,8 @@ def dumps(value: Any, *, sort_keys: bool = False) -> bytes:
         return orjson.dumps(_with_numbers_as_text(value), option=option)
 
 
-def check_depth(value: Any, levels: int = DEEPEST) -> None:
-    """RecursionError where a value has more than so many levels, wherever it is called from."""
+def check_depth(value: Any, levels: int = MAX_DEPTH) -> None:
+    """RecursionError if a value has more than `levels` levels, however deep the caller's own stack is."""
     if isinstance(value, (dict, list)):
         if levels == 0:
             raise RecursionError("nested too deeply")

@@ -1,1 +1,1 @@
-"""HTTP to the Instantly API: client, rate control, retry, pagination, redaction. Knows no tables."""
+"""HTTP to the Instantly API: client, rate control, retry, pagination, redaction. It knows nothing about tables."""

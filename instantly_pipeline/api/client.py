@@ -1,7 +1,6 @@
 """The HTTP client of one workspace: requests, retries and pages.
 
-One client per key. Chains of pages run side by side on it and share its limiter and its connections. It knows paths and
-JSON, no tables.
+One client per key. Concurrent scans share its limiter and its connections. It knows paths and JSON, not tables.
 """
 
 from __future__ import annotations
@@ -23,22 +22,22 @@ import httpx
 import orjson
 
 from instantly_pipeline.api import faults
-from instantly_pipeline.api.bodies import Page, decode, page_of
-from instantly_pipeline.api.clock import SYSTEM, Ahead, Clock
-from instantly_pipeline.api.connection import Timeouts, checked, open_http, origin
+from instantly_pipeline.api.bodies import Page, decode, parse_page
+from instantly_pipeline.api.clock import SYSTEM, Clock, ClockSkew
+from instantly_pipeline.api.connection import Timeouts, open_http, parse_origin, validated_key
 from instantly_pipeline.api.limiter import Limiter
 from instantly_pipeline.api.pace import Turn
 from instantly_pipeline.api.paging import PAGE_SIZE, CursorOf, walk
-from instantly_pipeline.api.receive import Receiver, start_of
-from instantly_pipeline.api.redaction import guard_logs, protect, redact
+from instantly_pipeline.api.receive import Receiver, error_body
+from instantly_pipeline.api.redaction import redact, redact_logs, register_secret
 from instantly_pipeline.api.retry import DEFAULT_RETRY, Attempts, RetryPolicy
 from instantly_pipeline.errors import BadBody, Exhausted, RateLimited, Retriable
 
-__all__ = ["ApiClient", "ClientStats", "Page", "Params", "Timeouts", "counted"]
+__all__ = ["ApiClient", "ClientStats", "Page", "Params", "Timeouts", "count_requests"]
 
 Params = Mapping[str, str | Sequence[str]]
 
-# requests under way: at the vendor's 100 a second and 0.4 s an answer 40 fill the limit; slower answers need more
+# requests in flight: at the vendor's 100 a second and 0.4 s per response, 40 reach the limit; slower ones need more
 CONCURRENCY = 64
 
 _log = logging.getLogger(__name__)
@@ -47,7 +46,7 @@ _T = TypeVar("_T")
 
 @dataclass(slots=True)
 class ClientStats:
-    """What the client has done so far. `requests` counts every try, `bytes_received` what came over the wire."""
+    """Counters of a client. `requests` counts every try, `bytes_received` the bytes on the wire (compressed)."""
 
     requests: int = 0
     retries: int = 0
@@ -58,23 +57,23 @@ class ClientStats:
 
 DEFAULT_TIMEOUTS = Timeouts()
 
-_counting: ContextVar[ClientStats | None] = ContextVar("counting", default=None)
+_task_stats: ContextVar[ClientStats | None] = ContextVar("task_stats", default=None)
 
 
 @contextmanager
-def counted() -> Iterator[ClientStats]:
-    """Count apart what the current task, and tasks it starts, ask of any client meanwhile. The innermost one counts."""
+def count_requests() -> Iterator[ClientStats]:
+    """Count the requests of the current task and the tasks it starts, on any client. Nested: the innermost counts."""
     stats = ClientStats()
-    token = _counting.set(stats)
+    token = _task_stats.set(stats)
     try:
         yield stats
     finally:
-        _counting.reset(token)
+        _task_stats.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """One request as it is put to the server, on every try alike."""
+    """One request, the same on every try."""
 
     method: str
     path: str
@@ -91,7 +90,7 @@ class _Call:
 
     @property
     def target(self) -> str:
-        """Path and query; everything but letters, digits and `-._~` is percent-encoded, as cursors hold `&` and `@`."""
+        """Path and query; all but letters, digits and `-._~` is percent-encoded, since cursors contain `&` and `@`."""
         query = urlencode(dict(self.params or {}), doseq=True, quote_via=quote, safe="")
         return f"{self.path}?{query}" if query else self.path
 
@@ -100,8 +99,8 @@ class ApiClient:
     """A client for the workspace of one key; an async context manager.
 
     `base_url` is the API's origin without `/api/v2`; paths start with `/api/v2/`. At most `concurrency` requests are
-    under way at a time. Errors are those of `instantly_pipeline.errors`, by what the caller can do; whatever is worth
-    another try was tried within the budget of `retry` and comes out as `Exhausted`. `ahead` compares the clocks.
+    in flight at a time. Raises the errors of `instantly_pipeline.errors`; a retriable error is raised as `Exhausted`
+    once the budget of `retry` is spent.
     """
 
     def __init__(
@@ -110,7 +109,6 @@ class ApiClient:
         base_url: str,
         key: str,
         limiter: Limiter,
-        apart: Mapping[str, Limiter] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Clock = SYSTEM,
         rng: random.Random | None = None,
@@ -118,13 +116,12 @@ class ApiClient:
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         concurrency: int = CONCURRENCY,
     ) -> None:
-        protect(checked(key))
-        guard_logs(__name__)
+        register_secret(validated_key(key))
+        redact_logs(__name__)
         self.stats = ClientStats()
-        self.ahead = Ahead()
+        self.clock_skew = ClockSkew()
         self._base_url = base_url.rstrip("/")
         self._limiter = limiter
-        self._apart = apart or {}
         self._clock = clock
         self._rng = rng or random.Random()
         self._retry = retry
@@ -132,7 +129,7 @@ class ApiClient:
         self._slots = asyncio.Semaphore(concurrency)
         self._receiver = Receiver()
         self._reached = False
-        url = origin(self._base_url)
+        url = parse_origin(self._base_url)
         self._host = url.netloc.decode("ascii")
         self._http = open_http(url, key, transport=transport, timeouts=timeouts, concurrency=concurrency)
 
@@ -150,11 +147,11 @@ class ApiClient:
 
     async def get(self, path: str, params: Params | None = None) -> object:
         """The decoded JSON of a 200. A parameter with several values is repeated (`ids=a&ids=b`)."""
-        return (await self._answer(_Call("GET", path, params), _as_it_is))[0]
+        return (await self._request(_Call("GET", path, params), lambda answer: answer))[0]
 
     async def post(self, path: str, body: Mapping[str, object]) -> object:
         """The decoded JSON of a 200; the body is sent as JSON."""
-        return (await self._answer(_Call("POST", path, body=dict(body)), _as_it_is))[0]
+        return (await self._request(_Call("POST", path, body=dict(body)), lambda answer: answer))[0]
 
     def pages(
         self,
@@ -166,16 +163,16 @@ class ApiClient:
         start: str | None = None,
         cursor_of: CursorOf | None = None,
     ) -> AsyncGenerator[Page]:
-        """The pages of a list, as `paging.walk` has it.
+        """The pages of a list; see `paging.walk`.
 
         The cursor goes into the query of a GET and into the body of a POST: in the query of `POST /leads/list` it would
         be ignored like any unknown parameter.
         """
 
-        async def ask(cursor: str | None, size: int) -> Page:
+        async def fetch(cursor: str | None, size: int) -> Page:
             return await self.page(method, path, params=params, body=body, cursor=cursor, size=size)
 
-        return walk(ask, where=_Call(method, path).where, start=start, cursor_of=cursor_of)
+        return walk(fetch, where=_Call(method, path).where, start=start, cursor_of=cursor_of)
 
     async def page(
         self,
@@ -188,34 +185,33 @@ class ApiClient:
         size: int = PAGE_SIZE,
         retry: RetryPolicy | None = None,
     ) -> Page:
-        """One page of a list, of at most `size` records; with `retry` it is tried otherwise than usual."""
+        """One page of a list, at most `size` records. `retry` replaces the client's retry policy."""
         call = _page_call(_Call(method, path, params, body), cursor, size)
-        page, seconds = await self._answer(call, partial(page_of, cursor=cursor, where=call.where), retry)
+        page, seconds = await self._request(call, partial(parse_page, cursor=cursor, where=call.where), retry)
         return replace(page, seconds=seconds)
 
-    async def _answer(
-        self, call: _Call, read: Callable[[object], _T], retry: RetryPolicy | None = None
+    async def _request(
+        self, call: _Call, parse: Callable[[object], _T], retry: RetryPolicy | None = None
     ) -> tuple[_T, float]:
-        """Try until there is an answer that can be read, an error that another try would not change, or no budget.
-
-        What was read, and how many seconds the try took that brought it.
-        """
+        """Send with retries. Returns the parsed answer and the seconds that the successful try took."""
         attempts = Attempts(retry or self._retry, self._rng)
         while True:
             async with self._slots:
-                limiter = self._apart.get(call.path, self._limiter)
-                turn = await self._turn(limiter, call)
+                turn = await self._acquire(call)
                 started = self._clock.monotonic()
                 try:
-                    answer = read(await self._exchange(call, limiter, turn))
+                    answer = parse(await self._exchange(call, turn))
                     return answer, self._clock.monotonic() - started
                 except Retriable as fault:
-                    failed = fault.with_traceback(None)  # its frames hold the body
+                    failed = fault.with_traceback(None)  # its frames would keep the body in memory
                 except MemoryError:
-                    failed = BadBody(f"{call.where}: there is not enough memory for its answer")
+                    failed = BadBody(f"{call.where}: not enough memory for its answer")
             wait = attempts.wait_after(failed, took=self._clock.monotonic() - started, reached=self._reached)
             if wait is None:
-                raise Exhausted(_given_up(call, attempts, failed)) from failed
+                raise Exhausted(
+                    f"{call.where} was given up after {attempts.count} tries in {attempts.seconds:.0f} s. The last "
+                    f"error: {_sentence(failed)}. It changed nothing that is stored; run again later."
+                ) from failed
             _log.info("%s. Trying again in %.1f s.", _sentence(failed), wait)
             for stats in self._all_stats():
                 stats.retries += 1
@@ -223,36 +219,36 @@ class ApiClient:
             await self._clock.sleep(wait)
 
     def _all_stats(self) -> list[ClientStats]:
-        apart = _counting.get()
-        return [self.stats] if apart is None else [self.stats, apart]
+        task_stats = _task_stats.get()
+        return [self.stats] if task_stats is None else [self.stats, task_stats]
 
-    async def _turn(self, limiter: Limiter, call: _Call) -> Turn:
+    async def _acquire(self, call: _Call) -> Turn:
         before = self._clock.monotonic()
         try:
-            turn = await limiter.acquire(self._retry.rate_budget)
+            turn = await self._limiter.acquire(self._retry.rate_budget)
         except RateLimited as refusal:
             raise Exhausted(
-                f"{call.where} was not asked: {refusal}. Nothing stored was changed by it; run again later."
+                f"{call.where} was not sent: {refusal}. It changed nothing that is stored; run again later."
             ) from refusal
         waited = self._clock.monotonic() - before
         for stats in self._all_stats():
             stats.seconds_waiting += waited
         return turn
 
-    async def _exchange(self, call: _Call, limiter: Limiter, turn: Turn) -> object:
-        """One try: the JSON of a success, or the error that fits."""
+    async def _exchange(self, call: _Call, turn: Turn) -> object:
+        """One try: returns the decoded JSON of a success, else raises the matching error."""
         sent = self._clock.monotonic()
         try:
             response, body = await self._send(call)
         except BaseException:
-            limiter.unanswered(turn)
+            self._limiter.unanswered(turn)
             raise
         self._reached = True
         took = timedelta(seconds=self._clock.monotonic() - sent)
-        self.ahead.note(response.headers, received=self._clock.now(), took=took)
+        self.clock_skew.observe(response.headers, received=self._clock.now(), took=took)
         error = None
         if not response.is_success:
-            error = faults.of_status(
+            error = faults.status_error(
                 response.status_code, response.headers, body, where=call.where, now=self._clock.now()
             )
         refused = isinstance(error, RateLimited)
@@ -260,9 +256,9 @@ class ApiClient:
             stats.bytes_received += response.num_bytes_downloaded
             stats.responses_429 += refused
         if isinstance(error, RateLimited):
-            limiter.refused(turn, error.retry_after)
+            self._limiter.refused(turn, error.retry_after)
         else:
-            limiter.accepted(turn)
+            self._limiter.accepted(turn)
         if error is not None:
             raise error
         return decode(body, call.where)
@@ -279,22 +275,18 @@ class ApiClient:
                 response = await self._http.send(request, stream=True)
                 async with aclosing(response):
                     whole = response.is_success
-                    body = await (self._receiver.body(response, call.where) if whole else start_of(response))
+                    body = await (self._receiver.body(response, call.where) if whole else error_body(response))
                 return response, body
         except (httpx.HTTPError, OSError) as error:
-            fault = faults.of_transport(error, where=call.where, host=self._host)
-        # raised out here, so that the library's error, which holds the request, is no context of ours
+            fault = faults.transport_error(error, where=call.where, host=self._host)
+        # raised outside of `except`, so that httpx's error, which holds the request and its key, is not its context
         raise fault
 
 
 @lru_cache(maxsize=256)
 def _url(address: str) -> httpx.URL:
-    """Taken apart once: the pages of a list have one address."""
+    """Parsed once per address: all pages of a POST list have the same."""
     return httpx.URL(address)
-
-
-def _as_it_is(answer: object) -> object:
-    return answer
 
 
 def _page_call(call: _Call, cursor: str | None, size: int) -> _Call:
@@ -302,13 +294,6 @@ def _page_call(call: _Call, cursor: str | None, size: int) -> _Call:
     if call.method == "GET":
         return _Call("GET", call.path, {**(call.params or {}), "limit": str(size), **at})
     return _Call(call.method, call.path, call.params, {**(call.body or {}), "limit": size, **at})
-
-
-def _given_up(call: _Call, attempts: Attempts, failed: Retriable) -> str:
-    return (
-        f"{call.where} was given up after {attempts.count} tries in {attempts.seconds:.0f} s. The last one: "
-        f"{_sentence(failed)}. Nothing stored was changed by it; run again later."
-    )
 
 
 def _sentence(error: Exception) -> str:

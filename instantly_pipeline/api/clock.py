@@ -1,6 +1,6 @@
-"""Time as something that is passed in, so that waiting can be tested without waiting; and whether it is right.
+"""The clock, passed in so that tests do not wait, and its skew against the API.
 
-Every answer of the API says in its `Date` header (RFC 9110, section 6.6.1) what time it is there.
+Every response has the API's time in its `Date` header (RFC 9110, section 6.6.1).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Protocol
 
-NOTABLE = timedelta(minutes=5)  # the skew that Kerberos allows (RFC 4120); clocks that are set by NTP differ by less
-WRONG = timedelta(hours=1)  # instants so far off would be taken for true: days would be closed that are open
-_A_SECOND = timedelta(seconds=1)  # what `Date` leaves out
+NOTABLE_SKEW = timedelta(minutes=5)  # the skew that Kerberos allows (RFC 4120); NTP keeps clocks well within it
+MAX_SKEW = timedelta(hours=1)  # with timestamps this far off, open days would count as closed
+_A_SECOND = timedelta(seconds=1)  # the resolution of `Date`
 HOW_TO_SET = (
     "Set the clock (Linux: `sudo timedatectl set-ntp true`; macOS: `sudo sntp -sS time.apple.com`; in a container or "
     "a virtual machine, that of its host)"
@@ -22,18 +22,18 @@ HOW_TO_SET = (
 
 
 class Clock(Protocol):
-    """What the client needs to know about time."""
+    """Time as the client uses it."""
 
     def monotonic(self) -> float:
         """Seconds since some fixed point; never goes back."""
         ...
 
     def now(self) -> datetime:
-        """The wall clock, aware, in UTC."""
+        """The wall clock, timezone-aware, in UTC."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Return after that many seconds."""
+        """Return after that many seconds; other tasks run meanwhile."""
         ...
 
 
@@ -41,62 +41,62 @@ class SystemClock:
     """The machine's own clock."""
 
     def monotonic(self) -> float:
-        """Seconds since some fixed point; never goes back."""
+        """See `Clock`."""
         return time.monotonic()
 
     def now(self) -> datetime:
-        """The wall clock, aware, in UTC."""
+        """See `Clock`."""
         return datetime.now(UTC)
 
     async def sleep(self, seconds: float) -> None:
-        """Return after that many seconds; other tasks run meanwhile."""
+        """See `Clock`."""
         await asyncio.sleep(seconds)
 
 
 SYSTEM: Clock = SystemClock()
 
 
-class Ahead:
-    """How far this machine's clock is ahead of the API's, as far as its answers tell; behind is negative.
+class ClockSkew:
+    """How far this machine's clock is ahead of the API's, estimated from responses; negative means behind.
 
-    Each answer allows a range, as wide as its request took. Of the values that answers allow the one nearest to none
-    counts: an old answer out of a cache must not make a clock wrong that a later one shows to be right.
+    Each response allows a range as wide as its request took. The estimate is the smallest skew that any response
+    allows, so one stale response from a cache does not outweigh a later fresh one.
     """
 
     def __init__(self) -> None:
-        self.by: timedelta | None = None  # None: no answer has told
-        self._last: timedelta | None = None  # what the last answer told
+        self.ahead_by: timedelta | None = None  # None: no response had a usable date
+        self._last: timedelta | None = None  # from the latest response
 
-    def note(self, headers: Mapping[str, str], *, received: datetime, took: timedelta) -> None:
-        """Take an answer into account. One without a date, or out of a cache (`Age`), tells nothing."""
+    def observe(self, headers: Mapping[str, str], *, received: datetime, took: timedelta) -> None:
+        """Update the estimate. A response without a date, or from a cache (`Age`), is ignored."""
         there = _date(headers)
         if there is None:
             return
         least, most = received - took - there - _A_SECOND, received - there
         by = self._last = max(least, min(most, timedelta(0)))
-        if self.by is None or abs(by) < abs(self.by):
-            self.by = by
+        if self.ahead_by is None or abs(by) < abs(self.ahead_by):
+            self.ahead_by = by
 
     @property
     def is_notable(self) -> bool:
-        """Whether the difference is worth telling."""
-        return self.by is not None and abs(self.by) > NOTABLE
+        """Whether the skew is worth a message."""
+        return self.ahead_by is not None and abs(self.ahead_by) > NOTABLE_SKEW
 
     @property
-    def change(self) -> str | None:
-        """What is to be said where the clock went wrong between two answers."""
-        if self.by is None or self._last is None or abs(self._last - self.by) <= WRONG:
+    def jump(self) -> str | None:
+        """A message if this machine's clock jumped during the run, else None."""
+        if self.ahead_by is None or self._last is None or abs(self._last - self.ahead_by) <= MAX_SKEW:
             return None
-        way = "back" if self._last < self.by else "forward"
-        return f"The clock of this machine went {way} by {_rough(abs(self._last - self.by))} during the run"
+        way = "back" if self._last < self.ahead_by else "forward"
+        return f"The clock of this machine went {way} by {_rough(abs(self._last - self.ahead_by))} during the run"
 
     @property
     def is_wrong(self) -> bool:
-        """Whether nothing should be written with this clock."""
-        return self.by is not None and abs(self.by) > WRONG
+        """Whether the clock is too wrong to write with."""
+        return self.ahead_by is not None and abs(self.ahead_by) > MAX_SKEW
 
     def __str__(self) -> str:
-        by = self.by or timedelta(0)
+        by = self.ahead_by or timedelta(0)
         return (
             f"The clock of this machine is {_rough(abs(by))} {'behind' if by < timedelta(0) else 'ahead of'} the API's"
         )
@@ -113,7 +113,7 @@ def _date(headers: Mapping[str, str]) -> datetime | None:
 
 
 def _rough(span: timedelta) -> str:
-    """To the nearest minute; from two days on without minutes."""
+    """Rounded to the minute; to the hour from two days on."""
     span += timedelta(seconds=30)
     days, hours, minutes = span.days, span.seconds // 3600, span.seconds % 3600 // 60
     if days >= 2:

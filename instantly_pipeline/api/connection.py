@@ -1,7 +1,7 @@
-"""The httpx client underneath: where it may go, whom it says it is, how long it waits.
+"""Sets up the httpx client: origin, headers, proxy, timeouts.
 
-The key goes to its own origin only: redirects are not followed, netrc is not read, and an address with a user name in
-it does not replace the key.
+The key is sent to its own origin only: redirects are not followed, netrc is not read, and a user name in the address
+does not replace the key.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from urllib.request import getproxies
 import httpx
 
 from instantly_pipeline import __version__
-from instantly_pipeline.api.receive import ACCEPTED
+from instantly_pipeline.api.receive import ACCEPT_ENCODING
 from instantly_pipeline.api.redaction import excerpt
 from instantly_pipeline.api.transport import AiohttpTransport
 from instantly_pipeline.errors import UsageError
@@ -22,9 +22,9 @@ from instantly_pipeline.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Limits of one try, in seconds: `read` between two pieces of an answer, `total` for all of it, headers included.
+    """Timeouts of one try, in seconds: `read` between two chunks of the response, `total` for the whole response.
 
-    30 s to read has been seen to be too short for large workspaces.
+    30 s of `read` were too short for some large workspaces (reference, section 20).
     """
 
     connect: float = 10.0
@@ -35,7 +35,7 @@ class Timeouts:
 
 
 class _Bearer(httpx.Auth):
-    """Sends the key. An explicit auth also keeps httpx from taking another from the address."""
+    """Sends the key. An explicit auth also keeps httpx from using credentials in the address."""
 
     def __init__(self, key: str) -> None:
         self._header = f"Bearer {key}"
@@ -45,22 +45,22 @@ class _Bearer(httpx.Auth):
         yield request
 
 
-def origin(base_url: str) -> httpx.URL:
-    """The address as a URL; UsageError if it is none."""
+def parse_origin(base_url: str) -> httpx.URL:
+    """Parse the address of the API; UsageError if it is not an http(s) URL."""
     try:
         url = httpx.URL(base_url)
     except httpx.InvalidURL:
         url = httpx.URL("")
     if url.scheme not in ("http", "https") or not url.host:
-        raise UsageError("The address of the API is not one. Set INSTANTLY_BASE_URL to https://api.instantly.ai.")
+        raise UsageError("The address of the API is not valid. Set INSTANTLY_BASE_URL to https://api.instantly.ai.")
     return url
 
 
-def checked(key: str) -> str:
-    """The key, if it can be sent in a header; UsageError if not (a library's own complaint would show it)."""
+def validated_key(key: str) -> str:
+    """The key if it can be sent in a header, else UsageError (the HTTP library's own error would show the key)."""
     if not key or not key.isascii() or not key.isprintable() or " " in key:
         raise UsageError(
-            "The API key is empty or holds characters no key has. Check INSTANTLY_API_KEY (or INSTANTLY_API_KEYS)."
+            "The API key is empty or has invalid characters. Check INSTANTLY_API_KEY (or INSTANTLY_API_KEYS)."
         )
     return key
 
@@ -75,9 +75,9 @@ def open_http(
 ) -> httpx.AsyncClient:
     """An httpx client that sends the key; UsageError if the environment's proxy or certificates cannot be used.
 
-    The own User-Agent is needed: the CDN in front answers 403 to the defaults of HTTP libraries.
+    It sets a User-Agent because the CDN answers 403 to the defaults of HTTP libraries.
     """
-    trust_env = not _is_loopback(url.host)  # a proxy has no business between two ends of one machine
+    trust_env = not _is_loopback(url.host)  # no proxy for this machine itself
     try:
         if transport is None and not (trust_env and getproxies().keys() - {"no"}):
             tls = httpx.create_ssl_context() if url.scheme == "https" else None
@@ -88,7 +88,7 @@ def open_http(
             headers={
                 "User-Agent": f"instantly-pipeline/{__version__}",
                 "Accept": "application/json",
-                "Accept-Encoding": ACCEPTED,
+                "Accept-Encoding": ACCEPT_ENCODING,
             },
             timeout=httpx.Timeout(
                 connect=timeouts.connect, read=timeouts.read, write=timeouts.write, pool=timeouts.pool

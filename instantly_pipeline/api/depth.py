@@ -1,16 +1,16 @@
-"""JSON that is nested more deeply than any decoder reads: one such record must not cost the others of its page."""
+"""Shortens JSON that is nested too deeply for any decoder, so that one such record does not fail its whole page."""
 
 from __future__ import annotations
 
 import re
 
-LEVELS = 400  # kept; orjson reads 1,024, the standard library's decoder some 900, and the lake stores 250
-# A text, or levels that begin or end. `+` alone would note each step so as to go back: 100 bytes for one of a text.
+LEVELS = 400  # orjson reads 1,024, the standard library's decoder about 900, and the lake stores 250
+# A string, or a run of brackets. Possessive quantifiers: backtracking would take 100 bytes of memory per character.
 _TOKEN = re.compile(rb'(?s)"(?:[^"\\]++|\\.?)*+"?+|[\[{]++|[\]}]++')
 
 
-def without_depths(body: bytes) -> bytes:
-    """The body with `"..."` in place of what lies more than LEVELS deep; itself where nothing does."""
+def truncate_nesting(body: bytes) -> bytes:
+    """Replace values nested deeper than LEVELS with `"..."`; returns the same object if there are none."""
     level, begun, upto, kept = 0, 0, 0, list[bytes]()
     for token in _TOKEN.finditer(body):
         before, many = level, token.end() - token.start()

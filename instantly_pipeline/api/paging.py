@@ -1,7 +1,7 @@
-"""Walking a list page by page: what the next page is asked with, how large it is, and when the list is over.
+"""Reads a list page by page: the next cursor, the page size, and the end of the list.
 
-A list goes on as long as there is a cursor, behind an empty page too, and is over where none is given. Whether it was
-whole is not decided here: a list that ends early looks like one that is over (reference, sections 20 and 21).
+A list continues as long as a page has a cursor, even an empty page. Whether a list was complete is not decided here: a
+list that was cut off looks like one that ended (reference, sections 20 and 21).
 """
 
 from __future__ import annotations
@@ -13,32 +13,32 @@ from instantly_pipeline.api.bodies import Page
 from instantly_pipeline.api.retry import CannotConnect
 from instantly_pipeline.errors import BadRequest, EdgeBlocked, Exhausted, LoopingCursor, NotFound, RateLimited
 
-PAGE_SIZE = 100  # the most every list takes; the default is 10, above 100 is 400 or an empty answer
-SIZES = (PAGE_SIZE, 10, 1)  # a page that cannot be read is read in parts, then record by record
-MOST_EMPTY = 20  # pages without a record in a row, each with another cursor: no source tells of more than one
+PAGE_SIZE = 100  # the maximum of every list; the default is 10, above 100 is a 400 or an empty answer
+SIZES = (PAGE_SIZE, 10, 1)  # a page that fails is read in smaller pages, then record by record
+MAX_EMPTY_PAGES = 20  # in a row, each with a new cursor; no source reports more than one
 
-# The cursor that leads on behind a record (reference, section 1.3); None where the record lacks a part of it.
+# The cursor for what follows a record (reference, section 1.3); None if the record lacks a part of it.
 CursorOf = Callable[[Mapping[str, object]], str | None]
-Ask = Callable[[str | None, int], Awaitable[Page]]
+Fetch = Callable[[str | None, int], Awaitable[Page]]
 
 
 async def walk(
-    ask: Ask, *, where: str, start: str | None = None, cursor_of: CursorOf | None = None
+    fetch: Fetch, *, where: str, start: str | None = None, cursor_of: CursorOf | None = None
 ) -> AsyncGenerator[Page]:
-    """The pages of a list from the cursor `start` on; `ask` answers a cursor and a size. `where` names it in errors.
+    """The pages of a list from the cursor `start` on; `fetch` reads one, given a cursor and a size.
 
-    A page without a cursor that is full, or says things nobody knows, may be the last one, or its cursor has another
-    name by now: with `cursor_of` it is asked on behind its last record. Where the server refuses that, or has nothing,
-    the list was over.
+    `where` names the list in errors. A page without a cursor that is full, or has unknown fields, may be the last one,
+    or its cursor may have been renamed. With `cursor_of` the list is then continued after its last record; if the
+    server refuses that or has no more records, the list has ended.
 
-    A page that cannot be read is read in smaller ones, up to the record it fails for; then its error is raised.
-    LoopingCursor where a cursor comes again, or where too many pages in a row are empty.
+    A page that fails is read in smaller pages, down to the one record that fails; its error is raised. Raises
+    LoopingCursor if a cursor comes twice, or after too many empty pages in a row.
     """
-    pages = _Sized(ask)
-    asked, cursor, empty, guessed = {start}, start, 0, False
+    pages = _ShrinkingPages(fetch)
+    seen, cursor, empty, guessed = {start}, start, 0, False
     while True:
         try:
-            page, size = await pages.ask(cursor)
+            page, size = await pages.fetch(cursor)
         except (BadRequest, NotFound, Exhausted) as error:
             if not guessed or not is_about_the_page(error):
                 raise
@@ -46,52 +46,49 @@ async def walk(
         count = len(page.items) + page.dropped
         empty = 0 if count else empty + 1
         if not count and page.next_cursor == cursor:
-            page = replace(page, next_cursor=None)  # the place behind which there is nothing, named once more
-        if page.next_cursor is not None and (page.next_cursor in asked or empty > MOST_EMPTY):
-            again = "a cursor for the second time" if page.next_cursor in asked else f"{empty} empty pages in a row"
+            page = replace(page, next_cursor=None)  # an empty page that repeats its own cursor is the end
+        if page.next_cursor is not None and (page.next_cursor in seen or empty > MAX_EMPTY_PAGES):
+            problem = "the same cursor twice" if page.next_cursor in seen else f"{empty} empty pages in a row"
             raise LoopingCursor(
-                f"{where} gave {again} after {len(asked)} pages; the list was left unfinished and nothing is taken for "
-                "deleted. Run the sync again."
+                f"{where} returned {problem} after {len(seen)} pages. The list was not read to its end, so nothing is "
+                "marked as deleted. Run the sync again."
             )
-        is_doubtful = count >= size or page.is_odd
+        is_doubtful = count >= size or page.has_unknown_fields
         guess = cursor_of(page.items[-1]) if cursor_of and page.items and is_doubtful else None
-        guessed = page.next_cursor is None and guess not in (None, *asked)
+        guessed = page.next_cursor is None and guess not in (None, *seen)
         page = replace(page, next_cursor=guess) if guessed else page
         yield page
         if page.next_cursor is None:
             return
         cursor = page.next_cursor
-        asked.add(cursor)
+        seen.add(cursor)
 
 
 def is_about_the_page(error: Exception) -> bool:
-    """Whether another page might be read: the server was reached, and did not refuse us altogether."""
+    """Whether another page might succeed: the server was reached and does not refuse every request."""
     return not isinstance(error.__cause__, RateLimited | EdgeBlocked | CannotConnect)
 
 
-class _Sized:
-    """Asks for pages as large as can be read."""
+class _ShrinkingPages:
+    """Fetches each page at the largest size that succeeds."""
 
-    def __init__(self, ask: Ask) -> None:
-        self._ask = ask
-        self._left: list[int] = []  # for each size below the largest: how many records of the one above it are left
+    def __init__(self, fetch: Fetch) -> None:
+        self._fetch = fetch
+        self._left: list[int] = []  # per size below the largest: records left of the larger page that failed
 
-    async def ask(self, cursor: str | None) -> tuple[Page, int]:
-        """The page and the size it was asked with."""
+    async def fetch(self, cursor: str | None) -> tuple[Page, int]:
+        """The page and the size it was requested with."""
         while True:
             size = SIZES[len(self._left)]
             try:
-                page = await self._ask(cursor, size)
+                page = await self._fetch(cursor, size)
             except Exhausted as error:
                 if size == SIZES[-1] or not is_about_the_page(error):
                     raise
                 self._left.append(size)
                 continue
-            self._took(len(page.items) + page.dropped)
+            records = len(page.items) + page.dropped
+            self._left = [left - records for left in self._left]
+            while self._left and self._left[-1] <= 0:  # the larger page is read: back to its size
+                self._left.pop()
             return page, size
-
-    def _took(self, records: int) -> None:
-        """Where a larger page was read in parts, the next one is asked for whole."""
-        self._left = [left - records for left in self._left]
-        while self._left and self._left[-1] <= 0:
-            self._left.pop()

@@ -1,7 +1,7 @@
-"""Taking secrets and personal data out of text before anyone sees it.
+"""Redacts secrets and personal data in messages and logs.
 
-Every message and every log record of this room goes through `redact`. It knows the keys in use (`protect`) and, beyond
-them, the look of keys, bearer tokens, e-mail addresses and query strings. It prefers to take out too much.
+Every message and log record of this package goes through `redact`. It replaces the keys in use (`register_secret`) and
+anything that looks like a key, bearer token, e-mail address or query string. When in doubt, it redacts.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from urllib.parse import quote, unquote
 from instantly_pipeline.visible import CONTROLS
 
 _KNOWN: set[str] = set()
-_SHORTEST_SECRET = 4  # anything shorter would take letters out of ordinary words
-_LONGEST_INPUT = 4000  # keeps the patterns fast on a whole HTML page
+_MIN_SECRET = 4  # characters; shorter ones would match inside ordinary words
+_MAX_INPUT = 4000  # characters; keeps the patterns fast on a whole HTML page
 
 _BEARER = re.compile(r"(?i)\bbearer(\s+|%20)[^\s\"',;]+")
 _LABELLED = re.compile(
@@ -30,7 +30,9 @@ _UUID = re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LONG_WORD = re.compile(r"[A-Za-z0-9_+/=-]{24,}")
 _LONG_HEX = re.compile(r"[0-9a-fA-F]{32,}")
 
-_UNSEEN = re.compile(f"\x1b\\[[0-9;?]*[A-Za-z]|[{CONTROLS}\u200c\u200d]")  # a terminal's colours, then what is not seen
+_INVISIBLE = re.compile(
+    f"\x1b\\[[0-9;?]*[A-Za-z]|[{CONTROLS}\u200c\u200d]"
+)  # terminal colours, then invisible characters
 
 _LOGGERS = (
     "httpx", "aiohttp.client", "aiohttp.internal",
@@ -38,29 +40,29 @@ _LOGGERS = (
 )  # fmt: skip
 
 
-def protect(secret: str) -> None:
-    """Make `redact` take out this very text from now on, percent-encoded or not."""
-    if len(secret) >= _SHORTEST_SECRET:
-        _KNOWN.update(form for form in (secret, quote(secret, safe=""), _plain(secret)) if form)
+def register_secret(secret: str) -> None:
+    """Make `redact` replace this text from now on, percent-encoded or not."""
+    if len(secret) >= _MIN_SECRET:
+        _KNOWN.update(form for form in (secret, quote(secret, safe=""), _decode(secret)) if form)
 
 
 def redact(text: str) -> str:
-    """The text without keys, bearer tokens, e-mail addresses and query strings; ids (UUID) stay.
+    """Replace keys, bearer tokens, e-mail addresses and query strings; ids (UUIDs) stay.
 
-    What is encoded (HTML, percent, full-width letters) is decoded, and looked through before and after: decoding may
-    bring a secret to light, or break one that was whole.
+    Encoded text (HTML entities, percent-encoding, full-width letters) is decoded and searched both before and after:
+    decoding may reveal a secret, or break up one that was complete.
     """
-    return _taken_out(_plain(_taken_out(text)))
+    return _replace_secrets(_decode(_replace_secrets(text)))
 
 
-def _plain(text: str) -> str:
+def _decode(text: str) -> str:
     for _ in range(2):
         text = unquote(html.unescape(text))
-    return _UNSEEN.sub("", unicodedata.normalize("NFKC", text))
+    return _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
 
 
-def _taken_out(text: str) -> str:
-    text = _QUERY.sub("?[query]", text)  # first: what the others put in place would end a query early
+def _replace_secrets(text: str) -> str:
+    text = _QUERY.sub("?[query]", text)  # first: the other replacements would end a query early
     for secret in sorted(_KNOWN, key=len, reverse=True):
         text = text.replace(secret, "[key]")
     text = _BEARER.sub("Bearer [key]", text)
@@ -71,13 +73,13 @@ def _taken_out(text: str) -> str:
 
 
 def excerpt(text: str, limit: int = 200) -> str:
-    """The redacted beginning of a text, on one line, at most `limit` characters."""
-    line = " ".join(redact(whole_words(text, _LONGEST_INPUT)).split())
+    """The start of a text, redacted, on one line, at most `limit` characters."""
+    line = " ".join(redact(truncate_at_word(text, _MAX_INPUT)).split())
     return line if len(line) <= limit else line[: limit - 3] + "..."
 
 
-def whole_words(text: str, limit: int) -> str:
-    """The beginning of a text, cut between words: half an address or key would go unnoticed."""
+def truncate_at_word(text: str, limit: int) -> str:
+    """The start of a text, cut between words, since half an address or key would not be recognised."""
     if len(text) <= limit:
         return text
     words = text[:limit].rsplit(None, 1)
@@ -93,10 +95,10 @@ def _is_key_like(word: str) -> bool:
 
 
 class RedactingFilter(logging.Filter):
-    """Rewrites a log record in place: its message and its traceback, if it carries one."""
+    """Redacts the message and the traceback of a log record, in place."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Redact the record and let it pass."""
+        """Redact the record; always True, so every record passes."""
         record.msg, record.args = redact(record.getMessage()), ()
         if record.exc_info:
             record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
@@ -106,7 +108,7 @@ class RedactingFilter(logging.Filter):
 _FILTER = RedactingFilter()
 
 
-def guard_logs(*names: str) -> None:
-    """Redact what the HTTP libraries log (httpx logs whole addresses with their query), and the named loggers."""
+def redact_logs(*names: str) -> None:
+    """Redact the logs of the HTTP libraries (httpx logs addresses with their query) and of the named loggers."""
     for name in (*_LOGGERS, *names):
         logging.getLogger(name).addFilter(_FILTER)  # adding it twice has no effect

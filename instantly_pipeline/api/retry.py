@@ -1,8 +1,7 @@
-"""When to try again: waiting times and budgets of one request.
+"""When to retry a request: waits and budgets.
 
-Refusals for speed (429) can last minutes, so they get a budget of time; the limiter lets only one request probe
-meanwhile, whatever is waited here. Everything else gets a budget of tries and time. Decisions go by the type of the
-error alone.
+429s can last minutes, so they have a budget of time; meanwhile the limiter lets only one request probe, whatever the
+waits here. All other errors have a budget of tries and time. Decisions depend on the type of the error alone.
 """
 
 from __future__ import annotations
@@ -14,34 +13,35 @@ from instantly_pipeline.errors import ConnectionFault, EdgeBlocked, RateLimited,
 
 
 class CannotConnect(ConnectionFault):
-    """Not even a connection: no network, no such host, refused, or a certificate that does not fit."""
+    """No connection was made: no network, unknown host, refused, or a certificate that is not valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """How long and how often one request is tried. All times are in seconds.
 
-    The wait after a fault is random between 0 and `base`, which doubles with each, up to `cap`; after a 429 it is
-    `rate_base`, which doubles with each, up to `rate_cap`, and up to a quarter more, unless the server names a time.
+    Exponential backoff with full jitter: the wait after a fault is random between 0 and `base`, doubled with each fault
+    up to `cap`. After a 429 it is `rate_base`, doubled with each up to `rate_cap`, plus up to 25 % jitter, unless the
+    server says how long to wait.
     """
 
     base: float = 0.5
     cap: float = 60.0
     tries: int = 8
     budget: float = 300.0
-    edge_tries: int = 4  # a block by user agent or address rarely lifts by itself
-    unreached_tries: int = 3  # as long as the client never had an answer: no network should be a quick, clear error
+    edge_tries: int = 4  # a block by user agent or IP address rarely goes away by itself
+    unreached_tries: int = 3  # while the client has had no response at all: fail fast where there is no network
     rate_base: float = 1.0
-    rate_cap: float = 30.0  # no longer than the limiter's own pauses: who waits here does not see that it lifted
+    rate_cap: float = 30.0  # no longer than the limiter's own pauses, so that requests resume when it does
     rate_budget: float = 900.0
-    rate_doubt: float = 60.0  # before a server is believed that names a longer wait than `rate_budget`
+    rate_doubt: float = 60.0  # of 429s, before a requested wait longer than `rate_budget` is believed
 
 
 DEFAULT_RETRY = RetryPolicy()
 
 
 class Attempts:
-    """The tries of one request so far; `count` of them failed, over `seconds` including the waits."""
+    """The failed tries of one request so far."""
 
     def __init__(self, policy: RetryPolicy, rng: random.Random) -> None:
         self._policy = policy
@@ -53,18 +53,18 @@ class Attempts:
 
     @property
     def count(self) -> int:
-        """How many tries failed."""
+        """Number of failed tries."""
         return self._faults + self._refusals
 
     @property
     def seconds(self) -> float:
-        """What the failed tries and the waits between them cost; waiting for one's turn is not in it."""
+        """Seconds spent in failed tries and the waits between them, without waits for the rate limiter."""
         return self._fault_seconds + self._refusal_seconds
 
     def wait_after(self, fault: Retriable, *, took: float, reached: bool) -> float | None:
         """Seconds to wait before the next try, or None when the budget is spent.
 
-        `took` is what the failed try cost in seconds, `reached` whether the client ever had an answer from the server.
+        `took` is the duration of the failed try in seconds, `reached` whether the client ever had a response.
         """
         if isinstance(fault, RateLimited):
             return self._after_refusal(fault, took)
@@ -74,10 +74,10 @@ class Attempts:
         policy = self._policy
         wait = min(policy.rate_cap, policy.rate_base * 2.0 ** min(self._refusals, 30))
         wait *= self._rng.uniform(1.0, 1.25)
-        named = fault.retry_after
-        # hours may be milliseconds: they are believed when a minute was not enough
-        if named is not None and (named <= policy.rate_budget or self._refusal_seconds > policy.rate_doubt):
-            wait = named + self._rng.uniform(0.0, 1.0)
+        requested = fault.retry_after
+        # a very long wait may be in milliseconds: it is believed only after `rate_doubt` seconds of 429s
+        if requested is not None and (requested <= policy.rate_budget or self._refusal_seconds > policy.rate_doubt):
+            wait = requested + self._rng.uniform(0.0, 1.0)
         self._refusals += 1
         self._refusal_seconds += took
         if self._refusal_seconds + wait > policy.rate_budget:
@@ -91,14 +91,14 @@ class Attempts:
         wait = max(wait, fault.retry_after or 0.0)
         self._faults += 1
         self._fault_seconds += took
-        if self._faults >= self._tries(fault, reached=reached):
+        if self._faults >= self._max_tries(fault, reached=reached):
             return None
         if self._fault_seconds + wait > policy.budget:
             return None
         self._fault_seconds += wait
         return wait
 
-    def _tries(self, fault: Retriable, *, reached: bool) -> int:
+    def _max_tries(self, fault: Retriable, *, reached: bool) -> int:
         if isinstance(fault, EdgeBlocked):
             return min(self._policy.edge_tries, self._policy.tries)
         if isinstance(fault, CannotConnect) and not reached:

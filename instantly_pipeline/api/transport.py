@@ -1,8 +1,8 @@
-"""httpx on aiohttp: the same client, with the wire read by aiohttp's compiled parser.
+"""An httpx transport on aiohttp, for aiohttp's compiled HTTP parser.
 
-httpx's own transport costs several times the processor time per answer, and more the more connections are open
-(docs/decisions/0006-throughput.md). Only what this client asks for is here: bodies that are in memory, no redirects,
-no cookies, no proxy; where the environment names a proxy, httpx's own transport is used (`connection.py`).
+httpx's own transport takes several times the CPU time per response, and more with more open connections
+(docs/decisions/0006-throughput.md). Only what this client needs is here: request bodies in memory, no redirects, no
+cookies, no proxy. If the environment sets a proxy, httpx's own transport is used (`connection.py`).
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import aiohttp
 import httpx
 from yarl import URL
 
-_BUFFER = 2**18  # bytes: a page of a hundred leads fits, so that its reading is not paused
+_BUFFER = 2**18  # bytes: fits a page of a hundred leads, so that reading it is not paused
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):
-    """Bodies come in pieces, still compressed where the server compressed them; errors are httpx's."""
+    """Response bodies are streamed as received, not decompressed; errors are httpx's."""
 
     def __init__(self, *, connections: int, tls: ssl.SSLContext | None) -> None:
         self._connections = connections
@@ -27,14 +27,14 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request and read the head of its answer."""
+        """Send one request and read the status and headers of its response."""
         limits = request.extensions.get("timeout", {})
         timeout = aiohttp.ClientTimeout(
             total=None, connect=limits.get("pool"), sock_connect=limits.get("connect"), sock_read=limits.get("read")
         )
         address = request.url.copy_with(userinfo=b"") if request.url.userinfo else request.url  # the key is in a header
-        with _told_as_httpx_does(request):
-            answer = await self._opened().request(
+        with _as_httpx_errors(request):
+            answer = await self._open_session().request(
                 request.method, URL(str(address), encoded=True), data=request.content or None,
                 headers=request.headers.multi_items(), timeout=timeout, allow_redirects=False,
             )  # fmt: skip
@@ -47,7 +47,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             await self._session.close()
             self._session = None
 
-    def _opened(self) -> aiohttp.ClientSession:
+    def _open_session(self) -> aiohttp.ClientSession:
         """The session, opened with the first request: it belongs to the event loop that runs then."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
@@ -55,19 +55,19 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, read_bufsize=_BUFFER,
                 skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
             )  # fmt: skip
-            self._session._retry_connection = False  # there is no other way to say that every try is ours to count
+            self._session._retry_connection = False  # no public option; the client counts every try
         return self._session
 
 
 class _Body(httpx.AsyncByteStream):
-    """The body as it arrives. A connection whose body was not read to its end is not used again."""
+    """The body as it arrives. A connection is not reused unless its body was read to the end."""
 
     def __init__(self, answer: aiohttp.ClientResponse, request: httpx.Request) -> None:
         self._answer = answer
         self._request = request
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        with _told_as_httpx_does(self._request):
+        with _as_httpx_errors(self._request):
             while part := await self._answer.content.readany():
                 yield part
 
@@ -77,8 +77,8 @@ class _Body(httpx.AsyncByteStream):
 
 
 @contextmanager
-def _told_as_httpx_does(request: httpx.Request) -> Iterator[None]:
-    """Turns aiohttp's errors into httpx's: a connection that was never made is told apart from one that broke."""
+def _as_httpx_errors(request: httpx.Request) -> Iterator[None]:
+    """Translate aiohttp's errors into httpx's; a failed connect and a broken connection stay distinct."""
     try:
         yield
     except aiohttp.ConnectionTimeoutError as error:

@@ -15,7 +15,7 @@ from instantly_pipeline.lake.compact import compact
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.run.rebuild import check, locked_lake, rebuild, rebuild_as_of
 from instantly_pipeline.settings import Settings, load
-from instantly_pipeline.streams.registry import chosen
+from instantly_pipeline.streams.registry import select_streams
 from instantly_pipeline.sync.reset import reset
 
 
@@ -68,7 +68,7 @@ def compact_command(*, wait: bool) -> int:
 def reset_command(*, streams: str, wait: bool) -> int:
     """The command; its exit code."""
     settings = _synced_settings()
-    names = tuple(chosen(streams.split(",")))
+    names = tuple(select_streams(streams.split(",")))
     with _locked(settings, "reset", wait=wait) as layout:
         count = reset(layout, names)
     click.echo(

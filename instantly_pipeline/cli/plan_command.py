@@ -10,7 +10,7 @@ import click
 
 from instantly_pipeline.cli.text import seconds, table, write_json
 from instantly_pipeline.settings import load
-from instantly_pipeline.streams.registry import chosen
+from instantly_pipeline.streams.registry import select_streams
 from instantly_pipeline.sync.engine import plan
 from instantly_pipeline.sync.results import Cost, Plan, Request, WorkspaceResult
 from instantly_pipeline.visible import visible
@@ -18,7 +18,7 @@ from instantly_pipeline.visible import visible
 
 def plan_command(*, streams: str | None, workspaces: tuple[str, ...], full: bool, as_json: bool) -> int:
     """The command; its exit code."""
-    names = None if streams is None else tuple(chosen(streams.split(",")))
+    names = None if streams is None else tuple(select_streams(streams.split(",")))
     report = asyncio.run(plan(load(), Request(names, workspaces or None, full)))
     if as_json:
         whole = {"exit_code": report.exit_code, "workspaces": [_as_json(one) for one in report.workspaces]}

@@ -13,7 +13,7 @@ from instantly_pipeline.cli.progress import preparing, reporter
 from instantly_pipeline.cli.quick import loading
 from instantly_pipeline.cli.summary import next_steps, problems, published_line, sync_table
 from instantly_pipeline.settings import Settings, load
-from instantly_pipeline.streams.registry import chosen
+from instantly_pipeline.streams.registry import select_streams
 from instantly_pipeline.sync.results import Request
 from instantly_pipeline.visible import visible, visible_lines
 
@@ -25,7 +25,7 @@ def sync_command(
     *, streams: str | None, workspaces: tuple[str, ...], full: bool, accept_deletes: bool, wait: bool
 ) -> int:
     """The command; its exit code."""
-    names = None if streams is None else tuple(chosen(streams.split(",")))
+    names = None if streams is None else tuple(select_streams(streams.split(",")))
     request = Request(names, workspaces or None, full, accept_deletes)
     report = run(load(), request, wait=wait)
     return show_report(report)

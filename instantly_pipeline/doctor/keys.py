@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from instantly_pipeline.api.client import ApiClient
-from instantly_pipeline.api.clock import HOW_TO_SET, SYSTEM, Ahead, Clock
+from instantly_pipeline.api.clock import HOW_TO_SET, SYSTEM, ClockSkew, Clock
 from instantly_pipeline.api.limiter import Limiter
 from instantly_pipeline.api.retry import RetryPolicy
 from instantly_pipeline.doctor.findings import Finding, Health
@@ -22,7 +22,7 @@ from instantly_pipeline.errors import BadRequest, Exhausted, Forbidden, Pipeline
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.settings import Settings
 from instantly_pipeline.streams.model import Stream
-from instantly_pipeline.streams.registry import chosen
+from instantly_pipeline.streams.registry import select_streams
 from instantly_pipeline.sync.identity import WORKSPACE_PATH, Names, workspace_in, workspace_of
 from instantly_pipeline.sync.readers.reader import Seen
 from instantly_pipeline.sync.readers.registry import reader_of
@@ -39,7 +39,7 @@ def examine_settings(settings: Settings) -> list[Finding]:
     except UsageError as error:
         found.append(Finding("settings", Health.FAIL, str(error)))
     try:
-        chosen(settings.stream_names())
+        select_streams(settings.stream_names())
     except UsageError as error:
         found.append(Finding("settings", Health.FAIL, f"INSTANTLY_STREAMS: {error}"))
     return found
@@ -47,26 +47,26 @@ def examine_settings(settings: Settings) -> list[Finding]:
 
 async def examine_keys(settings: Settings, *, time: Clock = SYSTEM) -> list[Finding]:
     """What each key opens and which of the chosen streams it may read; needs settings without faults."""
-    streams = chosen(settings.stream_names())
+    streams = select_streams(settings.stream_names())
     names = Names(Layout(settings.data_dir))
     found = []
     taken: dict[str, str] = {}
-    clocks: list[Ahead] = []
+    clocks: list[ClockSkew] = []
     for name, key in settings.keys().items():
         examination = _Key(name, names, streams, taken, time)
         await examination.go(settings, key)
         found += examination.found
-        if examination.ahead is not None and examination.ahead.by is not None:
-            clocks.append(examination.ahead)
-    return [*found, *([_clock(min(clocks, key=lambda one: abs(one.by or timedelta(0))))] if clocks else [])]
+        if examination.clock_skew is not None and examination.clock_skew.ahead_by is not None:
+            clocks.append(examination.clock_skew)
+    return [*found, *([_clock(min(clocks, key=lambda one: abs(one.ahead_by or timedelta(0))))] if clocks else [])]
 
 
-def _clock(ahead: Ahead) -> Finding:
+def _clock(skew: ClockSkew) -> Finding:
     """How the machine's clock stands against the API's."""
-    if ahead.is_wrong:
-        return Finding("clock", Health.FAIL, f"{ahead}: a sync refuses to write. {HOW_TO_SET}.")
-    if ahead.is_notable:
-        return Finding("clock", Health.INFO, f"{ahead}. {HOW_TO_SET}.")
+    if skew.is_wrong:
+        return Finding("clock", Health.FAIL, f"{skew}: a sync refuses to write. {HOW_TO_SET}.")
+    if skew.is_notable:
+        return Finding("clock", Health.INFO, f"{skew}. {HOW_TO_SET}.")
     return Finding("clock", Health.OK, "agrees with the API's")
 
 
@@ -78,7 +78,7 @@ class _Key:
     ) -> None:
         self.name = name
         self.found: list[Finding] = []
-        self.ahead: Ahead | None = None  # as far as the answers tell
+        self.clock_skew: ClockSkew | None = None  # as far as the answers tell
         self._names = names
         self._streams = streams
         self._taken = taken
@@ -93,7 +93,7 @@ class _Key:
                                clock=self._time, retry=ONCE)  # fmt: skip
         except UsageError as error:
             return self._note(Health.FAIL, str(error))
-        self.ahead = client.ahead
+        self.clock_skew = client.clock_skew
         async with client:
             me = self._answers[WORKSPACE_PATH] = await _asked(client.get(WORKSPACE_PATH))
             if isinstance(me, PipelineError) and not isinstance(me, Forbidden):

@@ -17,7 +17,7 @@ import httpx
 from pydantic import SecretStr
 
 from instantly_pipeline.api.client import ApiClient
-from instantly_pipeline.api.clock import HOW_TO_SET, SYSTEM, Ahead, Clock
+from instantly_pipeline.api.clock import HOW_TO_SET, SYSTEM, ClockSkew, Clock
 from instantly_pipeline.api.limiter import Limiter
 from instantly_pipeline.errors import Fatal, PipelineError, UsageError, WrongClock
 from instantly_pipeline.lake.checkpoints import Checkpoints
@@ -27,7 +27,7 @@ from instantly_pipeline.lake.logs import append_log
 from instantly_pipeline.lake.read_only import open_read_only
 from instantly_pipeline.lake.run_ids import new_run_id
 from instantly_pipeline.settings import Settings
-from instantly_pipeline.streams.registry import chosen
+from instantly_pipeline.streams.registry import select_streams
 from instantly_pipeline.sync.context import DEFAULT_SIZES, Sizes
 from instantly_pipeline.sync.identity import Names, resolve
 from instantly_pipeline.sync.learned_rate import keeping_rate, recall_rate
@@ -94,7 +94,7 @@ class _Run:
         self._only_plan = only_plan is not None
         self._layout = only_plan or Layout(settings.data_dir)
         self._started = world.clock.now()
-        self._streams = chosen(request.streams or settings.stream_names())
+        self._streams = select_streams(request.streams or settings.stream_names())
         self._keys = _selected(settings.keys(), request.workspaces)
         check_lake(self._layout, origin=settings.base_url)
         self._run_id = new_run_id(self._layout, self._started)
@@ -143,7 +143,7 @@ class _Run:
         try:
             workspace_id, answer = await resolve(client)
         finally:
-            self._check_clock(client.ahead, result)
+            self._check_clock(client.clock_skew, result)
         result.workspace_id = workspace_id
         if workspace_id in self._taken:
             other = self._taken[workspace_id]
@@ -172,16 +172,16 @@ class _Run:
             open_lake(self._layout, origin=self._settings.base_url)
             self._is_open = True
 
-    def _check_clock(self, ahead: Ahead, result: WorkspaceResult) -> None:
+    def _check_clock(self, skew: ClockSkew, result: WorkspaceResult) -> None:
         """WrongClock before anything is written with a clock that would mislead; a plan only reports it."""
-        if ahead.is_wrong and not self._only_plan:
+        if skew.is_wrong and not self._only_plan:
             raise WrongClock(
-                f"{ahead}, so what it dates would mislead. Nothing was written. {HOW_TO_SET}; then again. If it is "
+                f"{skew}, so what it dates would mislead. Nothing was written. {HOW_TO_SET}; then again. If it is "
                 f"right, the clock of what answers at {self._settings.base_url} is wrong: look for a proxy in between."
             )
-        if ahead.is_notable:
-            refused = "; a sync would refuse to write" if ahead.is_wrong else ""
-            result.clock = f"{ahead}{refused}. {HOW_TO_SET}."
+        if skew.is_notable:
+            refused = "; a sync would refuse to write" if skew.is_wrong else ""
+            result.clock = f"{skew}{refused}. {HOW_TO_SET}."
             self._on_event(Event("say", result.name, text=result.clock))
 
     def _fail(self, result: WorkspaceResult, error: PipelineError) -> None:

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import orjson
 
-from instantly_pipeline.api.client import counted
+from instantly_pipeline.api.client import count_requests
 from instantly_pipeline.errors import PipelineError, StreamError
 from instantly_pipeline.lake.records.canonical import Record
 from instantly_pipeline.streams.model import Read, Stream
@@ -48,7 +48,7 @@ async def _ask_counters(ctx: Context, streams: Mapping[str, Stream]) -> Counters
     payer = next((s.name for s in streams.values() if s.name == COUNTERS or s.read is Read.SWEEP), None)
     if payer is None:
         return None
-    with counted() as stats:
+    with count_requests() as stats:
         try:
             counters = await counters_now(ctx)
         except PipelineError:
@@ -65,7 +65,7 @@ async def _ask_campaigns(ctx: Context, streams: Mapping[str, Stream]) -> list[Re
     """The campaigns, where they are read in this run; as far as they could be listed."""
     if CAMPAIGNS not in streams:
         return []
-    with counted() as stats:
+    with count_requests() as stats:
         listing = await read_ahead(ctx, streams[CAMPAIGNS])
     ctx.ahead[CAMPAIGNS] = stats
     campaigns = [record for page in listing.pages for record in page.items]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from instantly_pipeline.api.client import ApiClient, ClientStats, counted
+from instantly_pipeline.api.client import ApiClient, ClientStats, count_requests
 from instantly_pipeline.api.clock import HOW_TO_SET, Clock
 from instantly_pipeline.api.limiter import Limiter
 from instantly_pipeline.errors import Fatal, Forbidden, KeyRejected, PipelineError, PlanRequired, lack_of_memory
@@ -19,7 +19,7 @@ from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.logs import LogWriter
 from instantly_pipeline.settings import Settings
 from instantly_pipeline.streams.model import Stream
-from instantly_pipeline.streams.registry import all_streams, in_order
+from instantly_pipeline.streams.registry import all_streams, sort_by_needs
 from instantly_pipeline.sync.context import Context, Sizes, Windows
 from instantly_pipeline.sync.identity import WORKSPACE_PATH
 from instantly_pipeline.sync.last_reading import last_reading, note_reading, note_refusal
@@ -133,7 +133,7 @@ class WorkspaceRun:
                 if need not in wanted:
                     self.ctx.say(f"{stream.name} needs {need}, which was not read before: reading it first.", need)
                     wanted[need] = self.ctx.streams[need]
-        return in_order(wanted.values())
+        return sort_by_needs(wanted.values())
 
     def _missing_parents(self, stream: Stream) -> list[str]:
         missing = [need for need in stream.needs if last_reading(self.ctx.checkpoints, need) is None]
@@ -150,7 +150,7 @@ class WorkspaceRun:
         result = StreamResult(ctx.workspace_id, ctx.workspace, stream.name, ctx.now())
         self.result.streams.append(result)
         ctx.on_event(Event("start", ctx.workspace, stream.name))
-        with counted() as stats:
+        with count_requests() as stats:
             try:
                 await reader_of(stream).read(Sink(ctx, stream, result, self.client))
                 requests = stats.requests - stats.retries + ctx.requests_ahead(stream.name)
@@ -203,8 +203,8 @@ class WorkspaceRun:
 
     def _report_clock_change(self) -> None:
         """Where the machine's clock went wrong during the run."""
-        if (change := self.client.ahead.change) is not None:
-            self.result.clock = f"{change}; the next sync corrects what it dated. {HOW_TO_SET}."
+        if (jump := self.client.clock_skew.jump) is not None:
+            self.result.clock = f"{jump}; the next sync corrects what it dated. {HOW_TO_SET}."
             self.ctx.say(self.result.clock)
             self.ctx.note(self.result.clock)
 

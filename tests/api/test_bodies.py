@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instantly_pipeline.api.bodies import decode, page_of
-from instantly_pipeline.api.depth import without_depths
+from instantly_pipeline.api.bodies import decode, parse_page
+from instantly_pipeline.api.depth import truncate_nesting
 from instantly_pipeline.errors import BadBody
 
 TEXT = st.text(st.characters(codec="utf-8"))
@@ -90,7 +90,7 @@ def test_a_page_with_a_long_number_is_mended_like_others() -> None:
 
 def test_a_cursor_that_is_a_long_number_is_handed_back_digit_by_digit() -> None:
     answer = decode(b'{"items": [{}], "next_starting_after": 123456789012345678901234567890}', "here")
-    assert page_of(answer, None, "here").next_cursor == "123456789012345678901234567890"
+    assert parse_page(answer, None, "here").next_cursor == "123456789012345678901234567890"
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_cursor_that_is_a_long_number_is_handed_back_digit_by_digit() -> None:
     ],
 )
 def test_anything_else_is_a_bad_body(body: bytes, what: str) -> None:
-    with pytest.raises(BadBody, match=f"here: {what} came where JSON was expected"):
+    with pytest.raises(BadBody, match=f"here: expected JSON, got {what}"):
         decode(body, "here")
 
 
@@ -135,6 +135,6 @@ def test_only_what_lies_too_deep_is_left_out(levels: int) -> None:
     inner = b"[" * levels + b"1" + b"]" * levels
     kept = inner if levels <= 400 else b"[" * 400 + b'"..."' + b"]" * 400
     assert (
-        without_depths(b'{"a]":' + inner[1:-1] + b',"b":[2]}')
+        truncate_nesting(b'{"a]":' + inner[1:-1] + b',"b":[2]}')
         == b'{"a]":' + (inner[1:-1] if levels <= 400 else kept[1:-1]) + b',"b":[2]}'
     )

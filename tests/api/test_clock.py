@@ -8,7 +8,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from instantly_pipeline.api.clock import SYSTEM, Ahead
+from instantly_pipeline.api.clock import SYSTEM, ClockSkew
 
 from .fakes import START, FakeClock, client_of, run
 from .server import Reply, Server, refusal
@@ -34,10 +34,10 @@ def date(at: datetime) -> str:
 
 def told(*answers: Mapping[str, str], took: timedelta = timedelta(0)) -> timedelta | None:
     """What answers with these headers, all received at the start of the test's time, tell of the clock."""
-    ahead = Ahead()
+    skew = ClockSkew()
     for headers in answers:
-        ahead.note({name.title(): value for name, value in headers.items()}, received=START, took=took)
-    return ahead.by
+        skew.observe({name.title(): value for name, value in headers.items()}, received=START, took=took)
+    return skew.ahead_by
 
 
 @pytest.mark.parametrize(
@@ -86,9 +86,9 @@ def test_any_answer_of_the_server_tells_also_a_refusal() -> None:
         async with Server(reply) as server, client_of(server, FakeClock()) as client:
             with pytest.raises(Exception, match="rejected"):
                 await client.get("/x")
-            assert client.ahead.is_notable
-            assert not client.ahead.is_wrong
-            return str(client.ahead)
+            assert client.clock_skew.is_notable
+            assert not client.clock_skew.is_wrong
+            return str(client.clock_skew)
 
     assert run(main()) == "The clock of this machine is 20 min behind the API's"
 
@@ -97,6 +97,6 @@ def test_a_server_that_does_not_say_leaves_it_open() -> None:
     async def main() -> timedelta | None:
         async with Server(Reply({})) as server, client_of(server) as client:
             await client.get("/x")
-            return client.ahead.by
+            return client.clock_skew.ahead_by
 
     assert run(main()) is None

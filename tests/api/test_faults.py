@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from instantly_pipeline.api.faults import of_status, of_transport, wait_named
+from instantly_pipeline.api.faults import requested_wait, status_error, transport_error
 from instantly_pipeline.api.retry import CannotConnect
 from instantly_pipeline.errors import (
     BadRequest,
@@ -49,7 +49,7 @@ def asked(reply: Reply) -> tuple[PipelineError, int]:
 
 def fault(status: int, body: bytes = b"", **headers: str) -> PipelineError:
     named = httpx.Headers({name.replace("_", "-"): value for name, value in headers.items()})
-    return of_status(status, named, body, where="GET /api/v2/x", now=NOW)
+    return status_error(status, named, body, where="GET /api/v2/x", now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_the_errors_say_what_to_do_next() -> None:
     ],
 )
 def test_the_time_a_server_asks_to_wait_is_understood(headers: dict[str, str], seconds: float | None) -> None:
-    assert wait_named(httpx.Headers(headers), now=NOW) == seconds
+    assert requested_wait(httpx.Headers(headers), now=NOW) == seconds
 
 
 def test_a_refusal_and_a_busy_server_carry_the_time_asked_for() -> None:
@@ -209,11 +209,11 @@ def test_a_refusal_and_a_busy_server_carry_the_time_asked_for() -> None:
 )
 def test_a_broken_connection_is_told_in_a_sentence(error: Exception, kind: type[Any], text: str) -> None:
     with pytest.raises(ConnectionFault, match=text) as caught:
-        raise of_transport(error, where="GET /x", host="api.example")
+        raise transport_error(error, where="GET /x", host="api.example")
     assert type(caught.value) is kind
 
 
 def test_the_innermost_reason_is_the_one_that_is_told() -> None:
     outer = httpx.ConnectError("All connection attempts failed")
     outer.__cause__ = OSError(111, "Connection refused")
-    assert "Connection refused" in str(of_transport(outer, where="GET /x", host="api.example"))
+    assert "Connection refused" in str(transport_error(outer, where="GET /x", host="api.example"))

@@ -202,7 +202,7 @@ def test_a_cursor_that_comes_again_is_an_error_and_its_page_is_not_given(replies
             async for p in client.pages("GET", "/api/v2/list"):
                 given.append(p)
 
-    with pytest.raises(LoopingCursor, match="second time"):
+    with pytest.raises(LoopingCursor, match="the same cursor twice"):
         run(main())
     assert len(given) == len(replies) - 1
 

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 import httpx
 import pytest
 
-from instantly_pipeline.api.connection import Timeouts, open_http, origin
+from instantly_pipeline.api.connection import Timeouts, open_http, parse_origin
 
 from .fakes import KEY, run
 from .server import Reply, Server
@@ -63,7 +63,7 @@ async def socks_before(server: Server) -> AsyncIterator[tuple[str, Socks]]:
 
 
 async def status_of(address: str) -> int:
-    url = origin(address)
+    url = parse_origin(address)
     async with open_http(url, KEY, transport=None, timeouts=Timeouts(), concurrency=1) as http:
         return (await http.get(f"{url}/api/v2/x")).status_code
 
@@ -105,10 +105,10 @@ def test_what_no_proxy_names_is_reached_without_one(monkeypatch: pytest.MonkeyPa
 WITHOUT = """
 import sys
 sys.modules["socksio"] = None
-from instantly_pipeline.api.connection import Timeouts, open_http, origin
+from instantly_pipeline.api.connection import Timeouts, open_http, parse_origin
 from instantly_pipeline.errors import UsageError
 try:
-    open_http(origin("https://api.example"), "key", transport=None, timeouts=Timeouts(), concurrency=1)
+    open_http(parse_origin("https://api.example"), "key", transport=None, timeouts=Timeouts(), concurrency=1)
 except UsageError as error:
     print(error)
 """

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instantly_pipeline.api.redaction import excerpt, guard_logs, protect, redact
+from instantly_pipeline.api.redaction import excerpt, redact, redact_logs, register_secret
 from instantly_pipeline.errors import PipelineError
 
 from .fakes import KEY, client_of, run
@@ -118,8 +118,8 @@ def test_a_task_that_nobody_asked_for_its_error_leaks_nothing(everything: pytest
 
 
 def test_a_traceback_in_a_library_log_is_redacted_too(everything: pytest.LogCaptureFixture) -> None:
-    guard_logs()
-    protect(KEY)
+    redact_logs()
+    register_secret(KEY)
     try:
         raise httpx.ReadError(LEAK)
     except httpx.ReadError:
@@ -155,12 +155,12 @@ def test_values_that_are_called_secret_are_taken_out(text: str) -> None:
 
 def test_a_key_in_use_is_taken_out_whatever_it_looks_like() -> None:
     assert "plain-words" in redact("plain-words")
-    protect("plain-words")
+    register_secret("plain-words")
     assert redact("with plain-words inside") == "with [key] inside"
 
 
 def test_a_secret_of_a_letter_or_two_does_not_garble_everything() -> None:
-    protect("a")
+    register_secret("a")
     assert redact("a banana") == "a banana"
 
 
@@ -223,7 +223,7 @@ def test_an_address_in_disguise_is_taken_out(text: str) -> None:
 
 def test_a_key_in_disguise_is_taken_out() -> None:
     key = "pl+in/w&rds%41="
-    protect(key)
+    register_secret(key)
     for text in (key, quote(key, safe=""), quote(quote(key, safe=""), safe=""), html.escape(key)):
         assert "w&rds" not in redact(f"with {text} inside")
         assert "[key]" in redact(f"with {text} inside")

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from instantly_pipeline import __version__
-from instantly_pipeline.api.client import Timeouts, counted
-from instantly_pipeline.api.connection import open_http, origin
+from instantly_pipeline.api.client import Timeouts, count_requests
+from instantly_pipeline.api.connection import open_http, parse_origin
 from instantly_pipeline.errors import BadRequest, UsageError
 
 from .fakes import KEY, client_of, run
@@ -109,7 +109,7 @@ def test_the_real_api_is_reached_through_the_proxy_of_the_environment(monkeypatc
     async def main() -> list[Request]:
         async with Server(Reply(b"", 502)) as proxy:
             monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-            url = origin("https://api.example")
+            url = parse_origin("https://api.example")
             http = open_http(url, KEY, transport=None, timeouts=Timeouts(), concurrency=1)
             async with http:
                 with pytest.raises(httpx.ProxyError):
@@ -124,7 +124,7 @@ def test_the_real_api_is_reached_through_the_proxy_of_the_environment(monkeypatc
 def test_a_proxy_setting_that_cannot_be_used_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "nonsense://user:secret-word@proxy")
     with pytest.raises(UsageError, match="HTTPS_PROXY") as caught:
-        open_http(origin("https://api.example"), KEY, transport=None, timeouts=Timeouts(), concurrency=1)
+        open_http(parse_origin("https://api.example"), KEY, transport=None, timeouts=Timeouts(), concurrency=1)
     assert "secret-word" not in str(caught.value)
 
 
@@ -203,7 +203,7 @@ def test_a_task_can_have_its_share_counted_apart() -> None:
         async with Server(Reply(b"", 429), Reply({})) as server, client_of(server) as client:
 
             async def stream(calls: int) -> tuple[int, int, int, float]:
-                with counted() as mine:
+                with count_requests() as mine:
                     for _ in range(calls):
                         await client.get("/api/v2/x")
                 return mine.requests, mine.retries, mine.responses_429, mine.seconds_waiting

@@ -10,7 +10,7 @@ import pytest
 from dotenv import dotenv_values
 
 from instantly_pipeline.errors import UsageError
-from instantly_pipeline.settings import PROJECT_ROOT, Settings, dagster_home, leave_to_file, load, other_dagster_home
+from instantly_pipeline.settings import PROJECT_ROOT, Settings, dagster_home, load, other_dagster_home, unload_dotenv
 
 Found = Callable[[Settings], str | None]
 
@@ -111,7 +111,7 @@ def test_what_dagster_took_from_the_file_at_its_start_does_not_outlive_a_change_
     monkeypatch.setenv("HOME", "/home/me")
     dagster_here.write_text(f"INSTANTLY_{name}={old}\n")
     monkeypatch.setenv(f"INSTANTLY_{name}", str(dotenv_values(dagster_here)[f"INSTANTLY_{name}"]))
-    leave_to_file()
+    unload_dotenv()
     dagster_here.write_text(f"INSTANTLY_{name}={new}\n")
     assert found(load()) == new
 
@@ -119,7 +119,7 @@ def test_what_dagster_took_from_the_file_at_its_start_does_not_outlive_a_change_
 def test_a_name_written_small_in_the_file_is_no_other(dagster_here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dagster_here.write_text("instantly_api_key=old\n")
     monkeypatch.setenv("instantly_api_key", "old")
-    leave_to_file()
+    unload_dotenv()
     dagster_here.write_text("instantly_api_key=new\n")
     assert keys() == {"default": "new"}
 
@@ -127,7 +127,7 @@ def test_a_name_written_small_in_the_file_is_no_other(dagster_here: Path, monkey
 def test_a_setting_taken_out_of_the_file_is_gone(dagster_here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dagster_here.write_text("INSTANTLY_STREAMS=leads\n")
     monkeypatch.setenv("INSTANTLY_STREAMS", "leads")
-    leave_to_file()
+    unload_dotenv()
     dagster_here.write_text("")
     assert load().streams is None
 
@@ -138,7 +138,7 @@ def test_the_users_own_environment_still_wins_over_the_file(
     dagster_here.write_text("INSTANTLY_API_KEY=file\n")
     monkeypatch.setenv("INSTANTLY_API_KEY", "environment")
     monkeypatch.setenv("INSTANTLY_STREAMS", "leads")
-    leave_to_file()
+    unload_dotenv()
     assert keys() == {"default": "environment"}
     assert load().streams == "leads"
 
@@ -149,7 +149,7 @@ def test_under_dagster_dev_a_file_that_was_changed_before_the_definitions_are_lo
     dagster_here.write_text("INSTANTLY_API_KEY=new\n")
     monkeypatch.setenv("INSTANTLY_API_KEY", "old")
     monkeypatch.setenv("DAGSTER_IS_DEV_CLI", "1")
-    leave_to_file()
+    unload_dotenv()
     assert keys() == {"default": "new"}
 
 
@@ -159,13 +159,13 @@ def test_a_file_that_dagster_does_not_read_takes_nothing_out_of_the_environment(
     env_file.write_text("INSTANTLY_STREAMS=leads\n")
     monkeypatch.setenv("INSTANTLY_STREAMS", "leads")
     monkeypatch.setenv("DAGSTER_IS_DEV_CLI", "1")
-    leave_to_file()
+    unload_dotenv()
     assert os.environ["INSTANTLY_STREAMS"] == "leads"
 
 
 def test_a_file_that_cannot_be_read_is_told_when_a_run_begins(dagster_here: Path) -> None:
     dagster_here.write_bytes(b"\xff")
-    leave_to_file()
+    unload_dotenv()
     with pytest.raises(UsageError, match="not UTF-8"):
         load()
 

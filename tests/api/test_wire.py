@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from instantly_pipeline.api.client import Timeouts
-from instantly_pipeline.api.receive import LARGEST, MOST_VALUES
+from instantly_pipeline.api.receive import MAX_BYTES, MAX_VALUES
 from instantly_pipeline.api.retry import CannotConnect, RetryPolicy
 from instantly_pipeline.errors import BadBody, ConnectionFault, Exhausted, KeyRejected, NotFound
 
@@ -54,7 +54,7 @@ def test_a_fault_that_stays_is_given_up_as_a_broken_connection(wire: Wire) -> No
 def packed(kind: str) -> bytes:
     """A hundred megabytes of zeros in a hundredth of that."""
     packer = zlib.compressobj(1, wbits=31 if kind == "gzip" else 15)
-    return packer.compress(bytes(3 * LARGEST)) + packer.flush()
+    return packer.compress(bytes(3 * MAX_BYTES)) + packer.flush()
 
 
 @pytest.mark.parametrize("kind", ["gzip", "deflate"])
@@ -69,18 +69,18 @@ def test_a_small_body_that_unpacks_to_a_large_one_is_refused_with_the_limit(kind
 
     error = run(main())
     assert type(error.__cause__) is BadBody
-    assert "more than 32 MB, the most that is read of one" in str(error)
+    assert "larger than 32 MB, the limit for one answer" in str(error)
 
 
 def test_a_small_body_of_more_values_than_memory_should_hold_64_times_is_refused() -> None:
     async def main() -> Exhausted:
-        bomb = Reply(gzip.compress(b"[" + b"{}," * MOST_VALUES + b"{}]"), headers={"content-encoding": "gzip"})
+        bomb = Reply(gzip.compress(b"[" + b"{}," * MAX_VALUES + b"{}]"), headers={"content-encoding": "gzip"})
         async with Server(bomb) as server, client_of(server, retry=RetryPolicy(tries=1)) as client:
             with pytest.raises(Exhausted) as caught:
                 await client.get("/api/v2/x")
             return caught.value
 
-    assert "more than 1,048,576 values, the most that is read of one" in str(run(main()))
+    assert "more than 1,048,576 values, the limit for one answer" in str(run(main()))
 
 
 def bare(body: bytes) -> bytes:
@@ -108,7 +108,7 @@ def test_parts_that_unpack_to_too_much_together_are_refused() -> None:
     async def main() -> BaseException | None:
         bomb = Reply(gzip.compress(b"{}") + packed("gzip"), headers={"content-encoding": "gzip"})
         async with Server(bomb) as server, client_of(server, retry=RetryPolicy(tries=1)) as client:
-            with pytest.raises(Exhausted, match="more than 32 MB") as caught:
+            with pytest.raises(Exhausted, match="larger than 32 MB") as caught:
                 await client.get("/api/v2/x")
             return caught.value.__cause__
 

@@ -92,7 +92,7 @@ def test_a_stream_that_may_not_be_read_is_3_and_named(synced: Synced) -> None:
         [(health, _, said)] = not_well(examined(shell, 3))
     assert health == "warn"
     assert said.startswith("custom_tags: GET /api/v2/custom-tags answered 403")
-    assert "lacks the scope" in said
+    assert "lacks the required scope" in said
 
 
 def test_a_stream_that_there_is_nothing_to_ask_for_is_named(synced: Synced) -> None:
@@ -118,7 +118,7 @@ def test_a_block_in_front_of_the_api_is_no_matter_of_scopes(synced: Synced) -> N
     httpx.post(f"{pipe.url}/_sandbox/faults", json=fault, verify=False).raise_for_status()
     [(health, _, said)] = not_well(examined(shell, 2))
     assert health == "fail"
-    assert "blocked in front of the API" in said
+    assert "blocked by the CDN in front of the API" in said
 
 
 def test_a_key_of_another_workspace_is_refused(synced: Synced, tmp_path: Path) -> None:

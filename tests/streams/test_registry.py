@@ -6,7 +6,7 @@ import pytest
 
 from instantly_pipeline.errors import UsageError
 from instantly_pipeline.streams.model import Absent, Column, Read, Stream, Type
-from instantly_pipeline.streams.registry import all_streams, chosen, in_order
+from instantly_pipeline.streams.registry import all_streams, select_streams, sort_by_needs
 
 
 def _stream(name: str, *needs: str) -> Stream:
@@ -46,33 +46,33 @@ def test_parents_come_before_children() -> None:
 
 
 def test_a_selection_is_in_order_too_and_leaves_out_what_was_not_asked_for() -> None:
-    assert list(chosen(["leads", "campaigns", "leads"])) == ["campaigns", "leads"]
-    assert list(chosen([" daily_analytics "])) == ["daily_analytics"]
+    assert list(select_streams(["leads", "campaigns", "leads"])) == ["campaigns", "leads"]
+    assert list(select_streams([" daily_analytics "])) == ["daily_analytics"]
 
 
 def test_no_selection_means_all() -> None:
-    assert chosen(None) == all_streams()
+    assert select_streams(None) == all_streams()
 
 
 def test_a_caller_cannot_change_the_registry_through_a_selection() -> None:
-    chosen(None).clear()
+    select_streams(None).clear()
     assert all_streams()
 
 
 def test_an_unknown_name_is_refused_and_the_known_ones_are_listed() -> None:
     with pytest.raises(UsageError, match=r"no stream 'lead'.*campaigns.*leads"):
-        chosen(["leads", "lead"])
+        select_streams(["leads", "lead"])
 
 
 @pytest.mark.parametrize("names", [[], ["", " "]])
 def test_an_empty_selection_is_refused(names: list[str]) -> None:
     with pytest.raises(UsageError, match="No stream was named"):
-        chosen(names)
+        select_streams(names)
 
 
 def test_streams_that_need_each_other_are_refused() -> None:
     with pytest.raises(ValueError, match="circle: a, b"):
-        in_order([_stream("a", "b"), _stream("b", "a")])
+        sort_by_needs([_stream("a", "b"), _stream("b", "a")])
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from instantly_pipeline.errors import UsageError
 from instantly_pipeline.orchestration.assets import asset_keys
 from instantly_pipeline.run.sql_models import SQL_DIR, models_in
 from instantly_pipeline.settings import Settings
-from instantly_pipeline.streams.registry import chosen
+from instantly_pipeline.streams.registry import select_streams
 from instantly_pipeline.sync.results import Request
 from instantly_pipeline.warehouse.models.catalog import Model
 
@@ -33,7 +33,7 @@ def chosen_assets(names: Iterable[str]) -> list[dg.AssetKey]:
 
     Models about the syncs themselves (they read `meta`) belong to every choice. UsageError names an unknown stream.
     """
-    streams = list(chosen(names))
+    streams = list(select_streams(names))
     models = models_in(SQL_DIR)
     wanted = {full_name: None for name in streams for full_name in (f"raw.{name}", f"history.{name}")}
     found = [asset_keys.lake(name) for name in streams] + [asset_keys.raw(name) for name in streams]

@@ -25,7 +25,7 @@ from sqlalchemy.pool import StaticPool
 
 from instantly_pipeline.lake.permissions import private_umask
 from instantly_pipeline.orchestration.instance.home import keep_home
-from instantly_pipeline.settings import leave_to_file
+from instantly_pipeline.settings import unload_dotenv
 
 _OPEN_RUNS = 4  # event logs of so many runs stay open; the web server looks at many
 
@@ -46,7 +46,7 @@ class CachedSqliteEventLogStorage(SqliteEventLogStorage):
 
         The first call of the project's code in every process of Dagster's, before that starts another.
         """
-        leave_to_file()
+        unload_dotenv()
         keep_home(Path(config_value["base_dir"]))
         with private_umask():
             return cls(inst_data=inst_data, **config_value)

@@ -20,7 +20,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from instantly_pipeline.api.clock import WRONG
+from instantly_pipeline.api.clock import MAX_SKEW
 from instantly_pipeline.lake.checkpoints import Checkpoints
 from instantly_pipeline.sync.leads.keyspace import CursorOrigin, KeyRange
 from instantly_pipeline.sync.leads.old_checkpoints import RENAMED
@@ -299,7 +299,7 @@ def instant(text: object, now: datetime) -> datetime | None:
         at = datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:
         return None
-    return min(at, now) if at is not None and at.tzinfo is not None and at - now <= WRONG else None
+    return min(at, now) if at is not None and at.tzinfo is not None and at - now <= MAX_SKEW else None
 
 
 def _fingerprint(found: object) -> CampaignFingerprint | None:
