@@ -30,9 +30,8 @@ _UUID = re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LONG_WORD = re.compile(r"[A-Za-z0-9_+/=-]{24,}")
 _LONG_HEX = re.compile(r"[0-9a-fA-F]{32,}")
 
-_INVISIBLE = re.compile(
-    f"\x1b\\[[0-9;?]*[A-Za-z]|[{CONTROLS}\u200c\u200d]"
-)  # terminal colours, then invisible characters
+# terminal colours, then invisible characters
+_INVISIBLE = re.compile(f"\x1b\\[[0-9;?]*[A-Za-z]|[{CONTROLS}\u200c\u200d]")
 
 _LOGGERS = (
     "httpx", "aiohttp.client", "aiohttp.internal",

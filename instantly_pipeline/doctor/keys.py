@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from instantly_pipeline.api.client import ApiClient
-from instantly_pipeline.api.clock import HOW_TO_SET, SYSTEM, ClockSkew, Clock
+from instantly_pipeline.api.clock import HOW_TO_SET, SYSTEM, Clock, ClockSkew
 from instantly_pipeline.api.limiter import Limiter
 from instantly_pipeline.api.retry import RetryPolicy
 from instantly_pipeline.doctor.findings import Finding, Health

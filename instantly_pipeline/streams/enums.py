@@ -1,8 +1,7 @@
-"""What the API's enum numbers mean, in lower case and fit to be read in a report.
+"""Labels of the API's enum numbers, in lower case, as reports show them.
 
-The API sends numbers only; the meanings stand in a vendor extension of its schema. The lists are open: a number that is
-not here is kept as it is and noted as drift. Interest values outside the list are the workspace's own labels and stand
-in `lead_labels`.
+The API sends numbers only; the labels are from a vendor extension of its OpenAPI schema. The enums are open: a number
+that is not here is kept as it is and recorded as drift. Other interest values are custom labels, in `lead_labels`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The vocabulary in which a stream is declared.
+"""The types that declare a stream: `Stream`, `Column` and their enums.
 
-A stream says what it is: its columns, its key, where it is read and what an absent record means. How paging, diffing
-and loading work is said once, in `sync`, `lake` and `warehouse`. Nothing here does I/O.
+A stream declares its columns, its key, its endpoint and what an absent record means. Paging, diffing and loading are
+implemented once, in `sync`, `lake` and `warehouse`. Nothing here does I/O.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from enum import StrEnum
 
 
 class Type(StrEnum):
-    """The type of a column, in the lake and in the warehouse alike."""
+    """The type of a column, in the lake and in the warehouse."""
 
     TEXT = "text"
     INT = "int"
@@ -44,13 +44,12 @@ _SQL = {
 class Column:
     """One field of the API.
 
-    `name` is the live API's; `aliases` are other names for the same thing, the first non-null one counts after the
-    name itself. `also_in` are places that say the same, other columns or fields inside JSON columns
-    (`column.field.field`): staging takes the first that is there where the column itself is null, `raw` stays as the
-    API said it. `always` marks fields the reference lists as never absent (their absence is drift); flags are not among
-    them, since some answers leave out those that are false. `labels` decode an integer enum; a number that is not in it
-    is kept and noted as drift, unless `custom` says that users add numbers of their own. `personal` marks a contact's
-    personal data.
+    `name` is the live API's name; `aliases` are other names for the same field: the value is the first that is not
+    null, `name` first. `also_in` lists other places of the same value, columns or fields inside JSON columns
+    (`column.field.field`): where the column is null, staging uses the first that is not; `raw` stays as the API sent
+    it. `always` marks fields that the reference lists as never absent (their absence is drift); flags are not marked,
+    since some answers omit false ones. `labels` decodes an integer enum; other numbers are kept and recorded as drift,
+    unless `custom` says that users can add numbers. `personal` marks personal data of a contact.
     """
 
     name: str
@@ -65,12 +64,12 @@ class Column:
 
 
 class Absent(StrEnum):
-    """What it means that a record known before is not in a complete answer."""
+    """What it means if a stored record is not in a complete answer."""
 
     DELETED = "deleted"  # a tombstone is written
-    CONFIRM = "confirm"  # a tombstone is written once the API has said so by id
-    KEEP = "keep"  # the window rolled on, or the answer never was complete
-    FLAGGED = "flagged"  # kept, noted, and believed only when it was so in three syncs
+    CONFIRM = "confirm"  # a tombstone is written once a request by id has confirmed it
+    KEEP = "keep"  # kept: the window has moved on, or answers are never complete
+    FLAGGED = "flagged"  # kept and flagged; accepted as gone after three syncs in a row
 
 
 class Read(StrEnum):
@@ -79,27 +78,33 @@ class Read(StrEnum):
     OBJECT = "object"  # one request, one object
     ARRAY = "array"  # one request, a bare array
     SCAN = "scan"  # pages by cursor
-    SWEEP = "sweep"  # pages by id, in id order, each page owning its range of ids
-    PER_CAMPAIGN = "per campaign"  # lifetime figures, one request a campaign whose counters moved
+    SWEEP = "sweep"  # pages in id order, each page covering its range of ids
+    PER_CAMPAIGN = "per campaign"  # lifetime figures, one request per campaign whose counters changed
     CAMPAIGN_WINDOW = "campaign window"  # daily figures of one campaign over the lookback
     WORKSPACE_WINDOW = "workspace window"  # daily figures of the workspace over the lookback
-    CAMPAIGN_DAYS = "campaign days"  # one request a campaign and day whose daily row changed
-    ACCOUNT_WINDOW = "account window"  # daily figures of batches of accounts
-    ACCOUNT_BATCH = "account batch"  # figures of batches of accounts, window chosen by the server
+    CAMPAIGN_DAYS = "campaign days"  # one request per campaign and day whose daily row changed
+    ACCOUNT_WINDOW = "account window"  # daily figures of batches of accounts over the lookback
+    ACCOUNT_BATCH = "account batch"  # figures of batches of accounts, over a period that the server decides
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
     """One stream, which is one table.
 
-    `key` names the columns that identify a record within a workspace (empty: the stream has one row). `given` are key
-    columns the API leaves out of the row and the request supplies. `path` is below the API's origin. `needs` are
-    streams read before. `scope` names the columns whose first non-null value says which part of the stream a record
-    belongs to (a deletion that empties a part is suspicious). `secrets` are fields dropped before anything is written.
-    `params` are sent with every request, `parent_param` is the query parameter that names the campaign, `full_instants`
-    says that date parameters are sent as full timestamps. `rows` turns an answer that is not simply a list of records
-    into records; it returns only what it recognises and never raises on a shape it does not know. `cursor` names the
-    fields of a record whose values, joined by `&`, ask a list for what follows it (reference, section 1.3).
+    - `key`: the columns that identify a record within a workspace; empty if the stream has one row.
+    - `given`: key columns that the API's rows do not have; their values are those of the request.
+    - `path`: relative to the API's origin.
+    - `absent`: what it means if a stored record is not in a complete answer.
+    - `needs`: streams that must be read first.
+    - `scope`: columns; the first that is not null is the part of the stream that a record belongs to. A deletion that
+      empties a part is suspicious.
+    - `secrets`: fields that are dropped before anything is written.
+    - `api_scope`: the scope that a key needs to read the stream.
+    - `params`: sent with every request.
+    - `parent_param`: the query parameter for the campaign.
+    - `full_instants`: date parameters are sent as full timestamps.
+    - `rows`: turns an answer that is not a plain list into records. It skips shapes it does not know and never raises.
+    - `cursor`: fields of a record that, joined by `&`, are the cursor for what follows it (reference, section 1.3).
     """
 
     name: str
@@ -122,16 +127,13 @@ class Stream:
     cursor: tuple[str, ...] = ()
 
     def cursor_of(self, record: Mapping[str, object]) -> str | None:
-        """The cursor behind a record; None where the record lacks a part of it, or the stream is no list."""
+        """The cursor for what follows a record; None if the record lacks a part of it, or the stream has no cursor."""
         parts = [record.get(name) for name in self.cursor]
         return "&".join(map(str, parts)) if parts and all(isinstance(part, str) and part for part in parts) else None
 
     def column(self, name: str) -> Column:
-        """The column called `name`; KeyError if there is none."""
-        return self._by_name()[name]
-
-    def _by_name(self) -> dict[str, Column]:
-        return {column.name: column for column in self.columns}
+        """The column named `name`; KeyError if there is none."""
+        return {column.name: column for column in self.columns}[name]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -151,13 +153,13 @@ RESERVED = ("extra", "workspace_id", "ws", "synced")
 def _problem(stream: Stream) -> str | None:
     names = [column.name for column in stream.columns]
     if not _NAME.match(stream.name):
-        return "a name is lower case with underscores"
+        return "the name must be lower case letters, digits and underscores"
     bad = [n for n in names if not _NAME.match(n) or n in RESERVED]
     if bad:
-        return f"{bad[0]!r} cannot be a column's name"
+        return f"{bad[0]!r} cannot be the name of a column"
     if len(set(names)) != len(names):
         return "two columns have the same name"
     missing = [k for k in (*stream.key, *stream.given, *stream.scope) if k not in names]
     if missing:
-        return f"{missing[0]!r} is not one of its columns"
+        return f"{missing[0]!r} is not a column of the stream"
     return None

@@ -17,7 +17,7 @@ import httpx
 from pydantic import SecretStr
 
 from instantly_pipeline.api.client import ApiClient
-from instantly_pipeline.api.clock import HOW_TO_SET, SYSTEM, ClockSkew, Clock
+from instantly_pipeline.api.clock import HOW_TO_SET, SYSTEM, Clock, ClockSkew
 from instantly_pipeline.api.limiter import Limiter
 from instantly_pipeline.errors import Fatal, PipelineError, UsageError, WrongClock
 from instantly_pipeline.lake.checkpoints import Checkpoints

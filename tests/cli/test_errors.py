@@ -39,9 +39,9 @@ def noted(error: BaseException, note: str) -> BaseException:
         (StorageError("the disk is full"), 1, "Error: the disk is full\n"),
         (PermissionError(13, "Permission denied", "/data/x"), 1, "Error: /data/x: Permission denied. Where it is"),
         (OSError(28, "No space left on device"), 1, "Error: The disk is full. Free some space and run the same"),
-        (noted(MemoryError(), "the stream leads"), 1, "Error: Memory did not suffice for the stream leads. What was"),
-        (pa.ArrowMemoryError("malloc of size 9 failed"), 1, "Error: Memory did not suffice (malloc of size 9 failed)."),
-        (duckdb.OutOfMemoryException("no"), 1, "Error: Memory did not suffice (no). What was synced and published"),
+        (noted(MemoryError(), "the stream leads"), 1, "Error: Out of memory in the stream leads. Synced and"),
+        (pa.ArrowMemoryError("malloc of size 9 failed"), 1, "Error: Out of memory (malloc of size 9 failed)."),
+        (duckdb.OutOfMemoryException("no"), 1, "Error: Out of memory (no). Synced and published data"),
         (KeyboardInterrupt(), INTERRUPTED, "\nStopped; nothing is lost. Run the same command to go on.\n"),
     ],
 )
@@ -81,7 +81,7 @@ def test_a_wrong_option_is_explained_by_its_command(capsys: pytest.CaptureFixtur
 def test_without_a_key_sync_says_how_to_get_one(shell: Shell) -> None:
     done = shell.run("sync")
     assert done.returncode == 2
-    assert done.stderr.startswith("Error: No API key is set. Put INSTANTLY_API_KEY=<key> into a file called .env")
+    assert done.stderr.startswith("Error: No API key is set. Put INSTANTLY_API_KEY=<key> into a file named .env")
     assert not shell.data_dir.exists()
 
 

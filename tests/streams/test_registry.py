@@ -71,7 +71,7 @@ def test_an_empty_selection_is_refused(names: list[str]) -> None:
 
 
 def test_streams_that_need_each_other_are_refused() -> None:
-    with pytest.raises(ValueError, match="circle: a, b"):
+    with pytest.raises(ValueError, match="cycle: a, b"):
         sort_by_needs([_stream("a", "b"), _stream("b", "a")])
 
 
@@ -82,7 +82,7 @@ def test_streams_that_need_each_other_are_refused() -> None:
         ("leads", "extra", "extra", "'extra' cannot be"),
         ("leads", "workspace_id", "workspace_id", "'workspace_id' cannot be"),
         ("leads", "_row_hash", "_row_hash", "'_row_hash' cannot be"),
-        ("leads", "id", "email", "'email' is not one of its columns"),
+        ("leads", "id", "email", "'email' is not a column of the stream"),
     ],
 )
 def test_a_faulty_declaration_is_refused_when_it_is_made(name: str, column: str, key: str, problem: str) -> None:

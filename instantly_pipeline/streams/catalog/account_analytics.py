@@ -6,19 +6,19 @@ from instantly_pipeline.streams.model import Absent, Column, Read, Stream, Type
 
 
 def _count(name: str, about: str) -> Column:
-    """A counter that every row carries."""
+    """A counter that every row has."""
     return Column(name, Type.INT, about, always=True)
 
 
 def named_rows(answer: object) -> list[dict[str, object]]:
-    """The rows, less those whose address is empty text: live answers have held such rows, and they name nobody."""
+    """The rows without those whose address is an empty string: live answers have had such rows."""
     rows = answer if isinstance(answer, list) else []
     return [row for row in rows if isinstance(row, dict) and row.get("email_account", row.get("email")) != ""]
 
 
 STREAM = Stream(
     name="account_daily_analytics",
-    about="Figures of a sending account on a day with activity",
+    about="Daily figures of each sending account; days without activity have no row",
     path="/api/v2/accounts/analytics/daily",
     read=Read.ACCOUNT_WINDOW,
     key=("email", "date"),
@@ -28,7 +28,7 @@ STREAM = Stream(
     rows=named_rows,
     columns=(
         Column("email", Type.TEXT, "E-mail address of the account", aliases=("email_account",), always=True),
-        Column("date", Type.DATE, "Day, presumed UTC", always=True),
+        Column("date", Type.DATE, "Day, assumed to be UTC", always=True),
         _count("sent", "E-mails sent by campaigns and subsequences"),
         _count("bounced", "Bounces"),
         _count("contacted", "Leads contacted"),

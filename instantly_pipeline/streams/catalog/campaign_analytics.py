@@ -1,6 +1,6 @@
 """Lifetime figures: per campaign, and the overview of a campaign and of the workspace.
 
-The overview's rows name no campaign; the request does.
+Overview rows have no campaign id; it is added from the request.
 """
 
 from __future__ import annotations
@@ -10,24 +10,28 @@ from instantly_pipeline.streams.model import Absent, Column, Read, Stream, Type
 
 
 def _reactions(*, always: bool) -> tuple[Column, ...]:
-    """The counters of opens, replies and clicks; `always` for the three that never were optional."""
+    """The counters of opens, replies and clicks; `always` for the three that were never optional."""
     return (
         Column("open_count", Type.INT, "Opens", always=always),
         Column("open_count_unique", Type.INT, "Leads that opened"),
-        Column("open_count_unique_by_step", Type.INT, "Leads that opened, per step, summed"),
+        Column("open_count_unique_by_step", Type.INT, "Leads that opened, counted per step and summed"),
         Column("reply_count", Type.INT, "Replies", always=always),
-        Column("reply_count_unique", Type.INT, "Leads that replied, automatic replies left out"),
+        Column("reply_count_unique", Type.INT, "Leads that replied, without automatic replies"),
         Column(
             "reply_count_unique_by_step",
             Type.INT,
-            "Leads that replied, per step, summed, automatic replies left out",
+            "Leads that replied, counted per step and summed, without automatic replies",
         ),
         Column("reply_count_automatic", Type.INT, "Automatic replies"),
         Column("reply_count_automatic_unique", Type.INT, "Leads with an automatic reply"),
-        Column("reply_count_automatic_unique_by_step", Type.INT, "Leads with an automatic reply, per step, summed"),
+        Column(
+            "reply_count_automatic_unique_by_step",
+            Type.INT,
+            "Leads with an automatic reply, counted per step and summed",
+        ),
         Column("link_click_count", Type.INT, "Clicks", always=always),
         Column("link_click_count_unique", Type.INT, "Leads that clicked"),
-        Column("link_click_count_unique_by_step", Type.INT, "Leads that clicked, per step, summed"),
+        Column("link_click_count_unique_by_step", Type.INT, "Leads that clicked, counted per step and summed"),
     )
 
 
@@ -40,7 +44,7 @@ def _outcomes(*, always: bool) -> tuple[Column, ...]:
         Column(
             "total_opportunity_value",
             Type.FLOAT,
-            "Value of the opportunities; no currency",
+            "Value of the opportunities; the API sends no currency",
             always=always,
         ),
     )
@@ -56,7 +60,7 @@ _OVERVIEW = (
     *_outcomes(always=False),
     Column("total_interested", Type.INT, "Leads marked interested"),
     Column("total_meeting_booked", Type.INT, "Leads with a meeting booked"),
-    Column("total_meeting_completed", Type.INT, "Leads with a meeting held"),
+    Column("total_meeting_completed", Type.INT, "Leads with a completed meeting"),
     Column("total_closed", Type.INT, "Leads won"),
 )
 
@@ -72,9 +76,9 @@ STREAMS = (
         columns=(
             Column("campaign_id", Type.TEXT, "Campaign id", always=True),
             Column("campaign_name", Type.TEXT, "Name of the campaign", always=True),
-            Column("campaign_status", Type.INT, "State of the campaign", always=True, labels=CAMPAIGN_STATUS),
-            Column("campaign_is_evergreen", Type.BOOL, "Whether the campaign never ends"),
-            Column("leads_count", Type.INT, "Leads in it now; falls when leads are deleted or moved"),
+            Column("campaign_status", Type.INT, "Status code of the campaign", always=True, labels=CAMPAIGN_STATUS),
+            Column("campaign_is_evergreen", Type.BOOL, "Whether the campaign is evergreen (never ends)"),
+            Column("leads_count", Type.INT, "Leads in the campaign now; falls when leads are deleted or moved"),
             Column("contacted_count", Type.INT, "Leads contacted", always=True),
             Column("new_leads_contacted_count", Type.INT, "Leads contacted for the first time", always=True),
             Column("emails_sent_count", Type.INT, "E-mails sent", always=True),
@@ -84,7 +88,7 @@ STREAMS = (
     ),
     Stream(
         name="campaign_analytics_overview",
-        about="Lifetime figures of a campaign with its CRM totals",
+        about="Lifetime figures and CRM totals of each campaign",
         path="/api/v2/campaigns/analytics/overview",
         read=Read.PER_CAMPAIGN,
         key=("campaign_id",),
@@ -98,7 +102,7 @@ STREAMS = (
     ),
     Stream(
         name="workspace_analytics_overview",
-        about="Lifetime figures of the whole workspace, deleted campaigns included",
+        about="Lifetime figures and CRM totals of the workspace, deleted campaigns included",
         path="/api/v2/campaigns/analytics/overview",
         read=Read.OBJECT,
         key=(),

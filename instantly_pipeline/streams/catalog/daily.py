@@ -1,14 +1,14 @@
 """Daily figures, per campaign and for the workspace.
 
-The rows name no campaign. Days without activity are left out, past days are restated, and a day can vanish; unique
-figures are distinct within the day and must not be summed over days. The workspace's rows include deleted campaigns.
+The rows have no campaign id. Days without activity are missing, past days are restated, and a day can disappear. Unique
+figures are distinct within a day and must not be summed over days. The workspace's rows include deleted campaigns.
 """
 
 from __future__ import annotations
 
 from instantly_pipeline.streams.model import Absent, Column, Read, Stream, Type
 
-_DATE = Column("date", Type.DATE, "Day, presumed UTC", always=True)  # without it a row says nothing
+_DATE = Column("date", Type.DATE, "Day, assumed to be UTC", always=True)  # a row without it is useless
 
 _FIGURES = (
     Column("sent", Type.INT, "E-mails sent"),
@@ -29,19 +29,19 @@ _FIGURES = (
 STREAMS = (
     Stream(
         name="daily_analytics",
-        about="Figures of a campaign on a day with activity",
+        about="Daily figures of each campaign; days without activity have no row",
         path="/api/v2/campaigns/analytics/daily",
         read=Read.CAMPAIGN_WINDOW,
         key=("campaign_id", "date"),
         given=("campaign_id",),
         absent=Absent.FLAGGED,
-        needs=("campaigns", "campaign_analytics"),  # which may name campaigns that are in no list
+        needs=("campaigns", "campaign_analytics"),  # analytics may have campaigns that the list does not
         api_scope="campaigns:read",
         columns=(Column("campaign_id", Type.TEXT, "Campaign id"), _DATE, *_FIGURES),
     ),
     Stream(
         name="workspace_daily_analytics",
-        about="Figures of the whole workspace on a day with activity, deleted campaigns included",
+        about="Daily figures of the workspace, deleted campaigns included; days without activity have no row",
         path="/api/v2/campaigns/analytics/daily",
         read=Read.WORKSPACE_WINDOW,
         key=("date",),

@@ -1,7 +1,7 @@
 """Leads: one row per contact and campaign, or contact and list.
 
-The same e-mail address in two campaigns is two leads. `timestamp_updated` does not move with sends, opens, replies or
-status changes, so it is no change cursor.
+The same e-mail address in two campaigns is two leads. `timestamp_updated` does not change with sends, opens, replies or
+status changes, so it cannot be used as a cursor for changes.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from instantly_pipeline.streams.model import Absent, Column, Read, Stream, Type
 
 
 def _last_step(field: str) -> tuple[str, str]:
-    """Where a lead's summary has a field of its last step: under `lastStep`, before 2025-10-14 at its top.
+    """Where `status_summary` has a field of the last step: under `lastStep`, before 2025-10-14 at the top level.
 
-    In recorded live answers (2025-09, 2025-11, 2026-08) it stands there alone.
+    Recorded live answers (2025-09, 2025-11, 2026-08) have these fields only there.
     """
     return f"status_summary.lastStep.{field}", f"status_summary.{field}"
 
@@ -28,11 +28,11 @@ def _last_step(field: str) -> tuple[str, str]:
 _KEYS = (
     Column("id", Type.TEXT, "Lead id", always=True),
     Column("organization", Type.TEXT, "Workspace id", always=True),
-    Column("campaign", Type.TEXT, "Campaign the lead is in"),
-    Column("list_id", Type.TEXT, "Lead list the lead is in or came from"),
-    Column("subsequence_id", Type.TEXT, "Subsequence the lead is in"),
-    Column("assigned_to", Type.TEXT, "User id the lead is assigned to"),
-    Column("uploaded_by_user", Type.TEXT, "User id of the uploader", aliases=("uploaded_by",)),
+    Column("campaign", Type.TEXT, "Id of the lead's campaign"),
+    Column("list_id", Type.TEXT, "Id of the lead list that the lead is in or came from"),
+    Column("subsequence_id", Type.TEXT, "Id of the lead's subsequence"),
+    Column("assigned_to", Type.TEXT, "Id of the user the lead is assigned to"),
+    Column("uploaded_by_user", Type.TEXT, "Id of the user who uploaded it", aliases=("uploaded_by",)),
 )
 
 _CONTACT = (
@@ -41,52 +41,54 @@ _CONTACT = (
     Column("last_name", Type.TEXT, "Last name", personal=True),
     Column("job_title", Type.TEXT, "Job title", personal=True),
     Column("phone", Type.TEXT, "Phone number", personal=True),
-    Column("personalization", Type.TEXT, "Opening line written for the contact", personal=True),
+    Column("personalization", Type.TEXT, "Personalized text for the contact, such as an opening line", personal=True),
     Column("payload", Type.JSON, "Custom variables of the lead", aliases=("custom_variables",), personal=True),
-    Column("company_name", Type.TEXT, "Company"),
+    Column("company_name", Type.TEXT, "Company name"),
     Column("company_domain", Type.TEXT, "Domain of the company; may be empty", always=True),
-    Column("website", Type.TEXT, "Website"),
+    Column("website", Type.TEXT, "Website of the company"),
 )
 
 _STATE = (
-    Column("status", Type.INT, "State of the lead", always=True, labels=LEAD_STATUS),
+    Column("status", Type.INT, "Status code of the lead", always=True, labels=LEAD_STATUS),
     Column(
         "lt_interest_status",
         Type.INT,
-        "Interest of the lead; other numbers are the workspace's own labels, see lead_labels",
+        "Interest status code; other numbers are custom labels, see lead_labels",
         aliases=("interest_status",),
         custom=True,
         labels=INTEREST_STATUS,
     ),
-    Column("verification_status", Type.INT, "Is the address valid", labels=VERIFICATION_STATUS),
-    Column("enrichment_status", Type.INT, "State of the enrichment", labels=ENRICHMENT_STATUS),
-    Column("esp_code", Type.INT, "Mail provider of the contact", labels=ESP_CODE),
-    Column("esg_code", Type.INT, "Mail security gateway of the contact", labels=ESG_CODE),
-    Column("upload_method", Type.TEXT, "How it was added: manual, api or website-visitor"),
-    Column("is_website_visitor", Type.BOOL, "Found as a visitor of the website"),
-    Column("pl_value_lead", Type.TEXT, "Value of the lead as entered; text, no currency"),
-    Column("status_summary", Type.JSON, "Last step executed, in the shape of its time"),
-    Column("status_summary_subseq", Type.JSON, "Last step executed in the subsequence"),
+    Column(
+        "verification_status", Type.INT, "Code of the result of the address verification", labels=VERIFICATION_STATUS
+    ),
+    Column("enrichment_status", Type.INT, "Status code of the enrichment", labels=ENRICHMENT_STATUS),
+    Column("esp_code", Type.INT, "Code of the contact's mail provider", labels=ESP_CODE),
+    Column("esg_code", Type.INT, "Code of the contact's e-mail security gateway", labels=ESG_CODE),
+    Column("upload_method", Type.TEXT, "How the lead was added: manual, api or website-visitor"),
+    Column("is_website_visitor", Type.BOOL, "Whether the lead was found as a website visitor"),
+    Column("pl_value_lead", Type.TEXT, "Value of the lead as entered; text without a currency"),
+    Column("status_summary", Type.JSON, "Last step sent; the shape changed on 2025-10-14"),
+    Column("status_summary_subseq", Type.JSON, "Last step sent in the subsequence"),
     Column(
         "last_contacted_from",
         Type.TEXT,
-        "Own mailbox that last wrote to the lead",
+        "Sending account of the last e-mail to the lead",
         # a subsequence writes after the campaign
         also_in=("status_summary_subseq.from", "last_step_from", *_last_step("from")),
     ),
-    Column("last_step_from", Type.TEXT, "Own mailbox that sent the last step", also_in=_last_step("from")),
+    Column("last_step_from", Type.TEXT, "Sending account of the last step", also_in=_last_step("from")),
     Column(
         "last_step_id",
         Type.TEXT,
-        "Last step as sequence_step_variant, counted from 0",
+        "Last step sent, as sequence_step_variant, each counted from 0",
         also_in=_last_step("stepID"),
     ),
 )
 
 _NUMBERS = (
-    Column("email_open_count", Type.INT, "Opens in its lifetime", always=True),
-    Column("email_reply_count", Type.INT, "Replies in its lifetime", always=True),
-    Column("email_click_count", Type.INT, "Clicks in its lifetime", always=True),
+    Column("email_open_count", Type.INT, "Opens over the lead's lifetime", always=True),
+    Column("email_reply_count", Type.INT, "Replies over the lead's lifetime", always=True),
+    Column("email_click_count", Type.INT, "Clicks over the lead's lifetime", always=True),
     Column("email_opened_step", Type.INT, "Step last opened, counted from 0"),
     Column("email_opened_variant", Type.INT, "Variant last opened, counted from 0"),
     Column("email_replied_step", Type.INT, "Step last replied to, counted from 0"),
@@ -97,11 +99,16 @@ _NUMBERS = (
 
 _TIMES = (
     Column("timestamp_created", Type.INSTANT, "When the lead was added", always=True),
-    Column("timestamp_updated", Type.INSTANT, "When the lead was edited; does not move on activity", always=True),
+    Column(
+        "timestamp_updated",
+        Type.INSTANT,
+        "When the lead was last edited; not changed by sends, opens or replies",
+        always=True,
+    ),
     Column(
         "timestamp_added_subsequence",
         Type.INSTANT,
-        "When it entered the subsequence",
+        "When the lead entered the subsequence",
         aliases=("subsequence_added_timestamp",),
     ),
     Column(
@@ -114,7 +121,7 @@ _TIMES = (
     Column(
         "timestamp_last_contact",
         Type.INSTANT,
-        "Last e-mail sent",
+        "When the last e-mail was sent",
         aliases=("last_contacted_timestamp",),
         also_in=(
             "status_summary_subseq.timestampExecuted",
@@ -122,16 +129,21 @@ _TIMES = (
             *_last_step("timestamp_executed"),
         ),
     ),
-    Column("timestamp_last_open", Type.INSTANT, "Last open", aliases=("last_opened_timestamp",)),
-    Column("timestamp_last_reply", Type.INSTANT, "Last reply", aliases=("last_replied_timestamp",)),
-    Column("timestamp_last_click", Type.INSTANT, "Last click", aliases=("last_clicked_timestamp",)),
+    Column("timestamp_last_open", Type.INSTANT, "When the lead last opened", aliases=("last_opened_timestamp",)),
+    Column("timestamp_last_reply", Type.INSTANT, "When the lead last replied", aliases=("last_replied_timestamp",)),
+    Column("timestamp_last_click", Type.INSTANT, "When the lead last clicked", aliases=("last_clicked_timestamp",)),
     Column(
         "timestamp_last_interest_change",
         Type.INSTANT,
-        "Last change of interest",
+        "When the interest status last changed",
         aliases=("last_interest_status_change_timestamp",),
     ),
-    Column("timestamp_last_touch", Type.INSTANT, "Last activity of any kind", aliases=("last_touch_timestamp",)),
+    Column(
+        "timestamp_last_touch",
+        Type.INSTANT,
+        "When the last activity of any kind took place",
+        aliases=("last_touch_timestamp",),
+    ),
 )
 
 STREAM = Stream(

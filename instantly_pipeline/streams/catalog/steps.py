@@ -1,8 +1,8 @@
 """Figures per step and variant, by day and for a campaign's lifetime.
 
-Step and variant are text counted from 0 and can be null: replies and opens that match no step are kept as their own
-row, or the sums would fall short of the campaign's. Without a campaign the API adds all campaigns together by number
-of step, so each request names one. The two counters at the end go by the present status of a lead and can fall.
+Step and variant are text, counted from 0, and can be null: replies and opens that match no step have a row of their
+own, so that sums agree with the campaign's. Without a campaign the API sums all campaigns by step number, so each
+request has one. The last two counters depend on the current status of a lead and can fall.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from instantly_pipeline.streams.model import Absent, Column, Read, Stream, Type
 _CAMPAIGN_ID = Column("campaign_id", Type.TEXT, "Campaign id")
 
 _STEP = (
-    Column("step", Type.TEXT, "Step counted from 0; null for what matches no step"),
-    Column("variant", Type.TEXT, "Variant counted from 0 (0 is A); null for what matches no step"),
+    Column("step", Type.TEXT, "Step, counted from 0; null for activity that matches no step"),
+    Column("variant", Type.TEXT, "Variant, counted from 0 (0 is A); null for activity that matches no step"),
 )
 
 _FIGURES = (
@@ -28,8 +28,8 @@ _FIGURES = (
     Column("unique_clicks", Type.INT, "Leads that clicked", always=True),
     Column("opportunities", Type.INT, "Opportunities"),
     Column("unique_opportunities", Type.INT, "Leads that became an opportunity"),
-    Column("meetings_booked", Type.INT, "Leads that now have a meeting booked"),
-    Column("won", Type.INT, "Leads that are now won"),
+    Column("meetings_booked", Type.INT, "Leads that have a meeting booked now"),
+    Column("won", Type.INT, "Leads that are won now"),
 )
 
 _PARAMS = {"include_opportunities_count": "true"}
@@ -37,7 +37,7 @@ _PARAMS = {"include_opportunities_count": "true"}
 STREAMS = (
     Stream(
         name="step_analytics",
-        about="Figures of a campaign's step and variant on a day",
+        about="Daily figures of each step and variant of a campaign",
         path="/api/v2/campaigns/analytics/steps",
         read=Read.CAMPAIGN_DAYS,
         key=("campaign_id", "date", "step", "variant"),
@@ -51,7 +51,7 @@ STREAMS = (
     ),
     Stream(
         name="step_analytics_lifetime",
-        about="Lifetime figures of a campaign's step and variant",
+        about="Lifetime figures of each step and variant of a campaign",
         path="/api/v2/campaigns/analytics/steps",
         read=Read.PER_CAMPAIGN,
         key=("campaign_id", "step", "variant"),
