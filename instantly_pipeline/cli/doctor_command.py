@@ -1,4 +1,4 @@
-"""`doctor`: whether a sync would work, one line each; nothing is written."""
+"""`doctor`: checks whether a sync would work, one line per finding; writes nothing."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from instantly_pipeline.warehouse.published.status import status
 
 
 def doctor_command(*, as_json: bool) -> int:
-    """The command; its exit code."""
-    findings = _all()
+    """Run the command; returns its exit code."""
+    findings = _findings()
     code = exit_code(findings)
     if as_json:
         write_json({"exit_code": code, "findings": [asdict(one) for one in findings]})
@@ -36,7 +36,7 @@ def doctor_command(*, as_json: bool) -> int:
     return code
 
 
-def _all() -> list[Finding]:
+def _findings() -> list[Finding]:
     found = [_versions()]
     try:
         found += examine_dagster_home(dagster_home(), other_dagster_home())

@@ -1,4 +1,4 @@
-"""`export`: one mart of the published file as a file for people."""
+"""`export`: writes one mart of the published file as CSV, Parquet or xlsx."""
 
 from __future__ import annotations
 
@@ -14,21 +14,23 @@ from instantly_pipeline.warehouse.published.export import export, find_mart
 
 
 def export_command(name: str, *, form: str, out: Path | None) -> int:
-    """The command; its exit code."""
+    """Run the command; returns its exit code."""
     published = published_file()
     mart = find_mart(published, name)
-    place = (out or Path(f"{mart}.{form}")).expanduser().resolve()  # a link is followed, not replaced
-    _refuse_harm(place)
-    done = export(published, mart, form, place)
-    click.echo(f"{place}: {done.rows:,} rows of marts.{mart}, {megabytes(place.stat().st_size)}")
+    target = (out or Path(f"{mart}.{form}")).expanduser().resolve()  # a link is followed, not replaced
+    _check_target(target)
+    done = export(published, mart, form, target)
+    click.echo(f"{target}: {done.rows:,} rows of marts.{mart}, {megabytes(target.stat().st_size)}")
     if done.cut:
-        click.echo(f"{done.cut:,} texts were cut to the 32,767 characters a cell holds; csv has them whole.", err=True)
+        click.echo(f"{done.cut:,} texts were cut to 32,767 characters, the limit of a cell. csv keeps them.", err=True)
     return 0
 
 
-def _refuse_harm(place: Path) -> None:
-    if place.exists() and not place.is_file():
-        raise UsageError(f"{place} is not a file, so it is not replaced. --out takes the name of a file.")
+def _check_target(target: Path) -> None:
+    if target.exists() and not target.is_file():
+        raise UsageError(f"{target} is not a file, so it was not replaced. Give --out the name of a file.")
     data_dir = load().data_dir.resolve()
-    if any(place.is_relative_to(data_dir / name) for name in ("lake", "work", "publish")):
-        raise UsageError(f"{place} lies in a folder that the pipeline keeps for itself. Nothing was written.")
+    if any(target.is_relative_to(data_dir / name) for name in ("lake", "work", "publish")):
+        raise UsageError(
+            f"{target} is in a folder reserved for the pipeline. Nothing was written. Choose another --out."
+        )

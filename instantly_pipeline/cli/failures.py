@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from instantly_pipeline.cli.signals import STOPPED, exit_code
-from instantly_pipeline.cli.terminal import guard_terminals
+from instantly_pipeline.cli.terminal import sanitize_terminals
 from instantly_pipeline.errors import PipelineError, is_interruption, lack_of_memory
 from instantly_pipeline.visible import visible_lines
 
@@ -125,7 +125,7 @@ def _prepare_streams() -> None:
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - it lives as long as the process
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    guard_terminals()
+    sanitize_terminals()
 
 
 def _abandon_stdout() -> None:

@@ -1,4 +1,4 @@
-"""Where the warnings of all libraries go instead of the terminal."""
+"""The log file for warnings of all libraries, which would disturb the terminal."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from instantly_pipeline.lake.permissions import append_to, make_folder, refuse_l
 
 
 class _PrivateLog(RotatingFileHandler):
-    """A log that its user alone may read, begun through no link."""
+    """A log file that only its user can read and that is not opened through a link."""
 
     def _open(self) -> TextIOWrapper:
         return append_to(Path(self.baseFilename))
 
 
 def log_to_file(data_dir: Path) -> None:
-    """Log warnings to a file beside the data, redacted; StorageError where its folder cannot be made, or is a link."""
+    """Log warnings to `work/` of the data directory, redacted; StorageError if the folder is a link or not writable."""
     folder = data_dir / "work"
     with storing(folder):
         data_dir.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """`instantly-pipeline`: the commands and their options.
 
-Only click is imported here. What a command does is in a module of its own, imported when it is called.
+Only click is imported here. Each command is implemented in its own module, imported when the command is called.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import click
 
 from instantly_pipeline import __version__
 from instantly_pipeline.cli.failures import Commands, run_safely
-from instantly_pipeline.cli.quick import leave, loading
-from instantly_pipeline.cli.signals import listen
+from instantly_pipeline.cli.process import exit_process, fast_imports
+from instantly_pipeline.cli.signals import install_handlers
 from instantly_pipeline.errors import UsageError
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 def main() -> None:
-    """The entry point of the command `instantly-pipeline`. SIGTERM stops it as Ctrl-C does."""
-    listen()
-    leave(run_safely(cli, sys.argv[1:]))
+    """The entry point of the command `instantly-pipeline`."""
+    install_handlers()
+    exit_process(run_safely(cli, sys.argv[1:]))
 
 
 @click.group(cls=Commands, context_settings=_CONTEXT)
@@ -57,7 +57,7 @@ def sync(streams: str | None, workspaces: tuple[str, ...], full: bool, accept_de
       instantly-pipeline sync
       instantly-pipeline sync --streams campaigns,leads --wait
     """
-    with loading():
+    with fast_imports():
         from instantly_pipeline.cli.sync_command import sync_command
 
     return sync_command(
@@ -65,7 +65,7 @@ def sync(streams: str | None, workspaces: tuple[str, ...], full: bool, accept_de
     )  # fmt: skip
 
 
-@cli.command(short_help="How many requests a sync needs, how long that takes, and why.")
+@cli.command(short_help="Show how many requests a sync needs, how long they take, and why.")
 @click.option("--streams", metavar="A,B", help="Only these streams, and the streams they need.")
 @click.option("--workspace", "workspaces", metavar="NAME", multiple=True, help="Only this workspace; may be repeated.")
 @click.option("--full", is_flag=True, help="As `sync --full`, which reads everything again.")
@@ -73,8 +73,8 @@ def sync(streams: str | None, workspaces: tuple[str, ...], full: bool, accept_de
 def plan(streams: str | None, workspaces: tuple[str, ...], full: bool, as_json: bool) -> int:
     """Show how many requests a sync with the same options needs: requests and minutes by stream, and why.
 
-    It sends at most five requests besides the list of campaigns, and writes nothing. The cost of what was never read is
-    an estimate, shown as a range. Exit code 0: all well. 1: no key is accepted. 2: wrong command or setting.
+    It sends at most five requests besides the list of campaigns, and writes nothing. For streams that were never read,
+    it shows an estimate as a range. Exit code 0: all well. 1: no key is accepted. 2: wrong command or setting.
     3: some workspaces cannot be read.
 
     \b
@@ -87,10 +87,10 @@ def plan(streams: str | None, workspaces: tuple[str, ...], full: bool, as_json: 
     return plan_command(streams=streams, workspaces=workspaces, full=full, as_json=as_json)
 
 
-@cli.command(short_help="Whether a sync would work: settings, keys, disk.")
+@cli.command(short_help="Check whether a sync would work: settings, keys, disk.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 def doctor(as_json: bool) -> int:
-    """Check the settings, what each key opens and may read, the data directory and the published file.
+    """Check the settings, the workspace and scopes of each key, the data directory and the published file.
 
     Each line says what to do if something is wrong. It calls every endpoint once and writes nothing. Exit
     code 0: all well. 2: a setting, a key or the data directory is wrong. 3: some streams cannot be read, or the
@@ -105,7 +105,7 @@ def doctor(as_json: bool) -> int:
     return doctor_command(as_json=as_json)
 
 
-@cli.command(short_help="What is published, how fresh it is, the last runs.")
+@cli.command(short_help="Show what is published, how fresh it is, the last runs.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 def status(as_json: bool) -> int:
     """Show what is published, how fresh each stream is, and the last runs.
@@ -143,14 +143,14 @@ def query(sql: str, form: str, limit: int | None, timeout: float | None, build: 
     return query_command(sql, form=form, limit=limit, timeout=timeout, build=build)
 
 
-@cli.command(short_help="Write one HTML page of what is published.")
+@cli.command(short_help="Write one HTML page of the published data.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="Default: publish/report.html of the data directory.")  # fmt: skip
 def report(out: Path | None) -> int:
-    """Write one HTML page of what is published: targets, trend, campaigns, funnel, steps, senders, runway, freshness.
+    """Write one HTML page: targets, trend, campaigns, funnel, steps, senders, runway, freshness.
 
-    The page is one file that loads nothing from elsewhere; it can be mailed or printed. It contains sums, never a
-    contact's data. The published file is only read.
+    The page is one file that loads nothing from elsewhere; it can be mailed or printed. It contains totals, never data
+    of a contact. The published file is only read.
 
     \b
     Example:
@@ -171,8 +171,8 @@ def report(out: Path | None) -> int:
 def export(mart: str, form: str, out: Path | None) -> int:
     """Write all rows of one mart of the published file, such as rpt_campaign_summary. Times are UTC.
 
-    csv and parquet keep every text as it is. In xlsx, which has room for 1,048,575 rows, a text is never a formula; a
-    spreadsheet that opens the CSV may read a text that begins with = + - or @ as one.
+    csv and parquet keep every text as it is. xlsx holds at most 1,048,575 rows, and a text in it is never a formula. A
+    spreadsheet that opens the CSV may read a text that begins with = + - or @ as a formula.
 
     \b
     Example:
@@ -189,17 +189,17 @@ def export(mart: str, form: str, out: Path | None) -> int:
 @click.option("--key", default="sandbox-key", show_default=True, help="The key it accepts.")
 @click.option("--profile", type=click.Choice(["live", "seed"]), default="live", show_default=True,
               help="Answer as the live API does, or as an older description of it.")  # fmt: skip
-@click.option("--seed", type=int, default=7, show_default=True, help="The same seed gives the same world.")
+@click.option("--seed", type=int, default=7, show_default=True, help="The same seed generates the same data.")
 @click.option("--days", type=click.IntRange(min=1), default=90, show_default=True, help="Days of history.")
 @click.option("--now", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"]), metavar="T",
-              help="When the world ends, in UTC. Default: now.")  # fmt: skip
+              help="The time at which the data ends, in UTC. Default: now.")  # fmt: skip
 @click.option("--campaigns", type=click.IntRange(min=0), default=12, show_default=True)
 @click.option("--leads", type=click.IntRange(min=0), default=5000, show_default=True)
 @click.option("--accounts", type=click.IntRange(min=0), default=24, show_default=True, help="Sending accounts.")
 @click.option("--workspaces", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--unlimited", is_flag=True, help="Without a rate limit.")
 def sandbox(port: int, now: datetime | None, unlimited: bool, **world: object) -> int:
-    """Serve a local Instantly API with a small, made-up business behind it, until Ctrl-C.
+    """Serve a local Instantly API with generated data, until Ctrl-C.
 
     \b
     Example:
@@ -282,9 +282,9 @@ def reset(streams: str, wait: bool) -> int:
     return reset_command(streams=streams, wait=wait)
 
 
-@cli.command(short_help="Two syncs of a local sandbox, from nothing to marts.")
+@cli.command(short_help="Sync a local sandbox twice, from nothing to marts.")
 def demo() -> int:
-    """Two syncs of a local sandbox with 12 campaigns and 5,000 leads, and their tables and report.
+    """Sync a local sandbox with 12 campaigns and 5,000 leads twice, with tables and report.
 
     Needs no key and no network. It writes demo-data/ (never data/) and starts over each time.
 

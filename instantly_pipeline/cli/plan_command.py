@@ -1,4 +1,4 @@
-"""`plan`: what a sync would ask for, and how long that takes; nothing is written."""
+"""`plan`: shows how many requests a sync would make and how long they take; writes nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from instantly_pipeline.visible import visible
 
 
 def plan_command(*, streams: str | None, workspaces: tuple[str, ...], full: bool, as_json: bool) -> int:
-    """The command; its exit code."""
+    """Run the command; returns its exit code."""
     names = None if streams is None else tuple(select_streams(streams.split(",")))
     report = asyncio.run(plan(load(), Request(names, workspaces or None, full)))
     if as_json:
@@ -40,7 +40,7 @@ def _lines(workspace: WorkspaceResult) -> Iterator[str]:
     total = found.total
     yield (
         f"{workspace.name}: {_requests(total)} requests, {_minutes(found, total)} at {found.per_minute:,.0f} a minute"
-        f"{'; what was never read, or has moved, is an estimate' if total.is_estimate else ''}"
+        f"{'; streams that were never read, or have changed, are estimated' if total.is_estimate else ''}"
     )
     yield ""
     costs = [*found.costs, total]
@@ -48,7 +48,7 @@ def _lines(workspace: WorkspaceResult) -> Iterator[str]:
     for line, why in zip(columns.splitlines(), ["why", "---", *(cost.why for cost in costs)], strict=True):
         yield f"{line:<{max(map(len, columns.splitlines()))}}  {why}".rstrip()
     yield ""
-    yield f"This plan itself took {found.asked:,} requests; retries come on top of what it says."
+    yield f"This plan itself made {found.asked:,} requests. Retries are not included."
 
 
 def _requests(cost: Cost) -> str:

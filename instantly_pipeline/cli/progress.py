@@ -1,4 +1,4 @@
-"""Showing a run while it goes on: bars on a terminal, plain lines elsewhere. Both write to stderr only."""
+"""Shows the progress of a run on stderr: bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -19,17 +19,17 @@ from instantly_pipeline.sync.results import Event, OnEvent, Outcome
 from instantly_pipeline.visible import visible
 
 _STEPS = {
-    "prepare": "getting ready",
+    "prepare": "preparing",
     "load": "loading the tables",
     "models": "building the models",
     "checks": "running checks",
     "publish": "publishing",
 }
-_EVERY = 5.0  # seconds between two signs of life
+_EVERY = 5.0  # seconds between two status lines
 
 
 class Reporter(Protocol):
-    """Takes the events of a run; a context manager."""
+    """Shows the events of a run; a context manager."""
 
     def __call__(self, event: Event) -> None: ...
     def __enter__(self) -> Self: ...
@@ -39,7 +39,7 @@ class Reporter(Protocol):
 
 
 def reporter(*, several: bool) -> Reporter:
-    """Bars if stderr is a terminal, else lines. `several`: name the workspace on every line."""
+    """Bars if stderr is a terminal, else lines. `several`: put the workspace on every line."""
     if sys.stderr.isatty():
         from instantly_pipeline.cli.bars import Bars
 
@@ -49,7 +49,7 @@ def reporter(*, several: bool) -> Reporter:
 
 @contextmanager
 def preparing(show: OnEvent) -> Iterator[OnEvent]:
-    """Show that something goes on until the first stream or step begins."""
+    """Show a `preparing` step until the first stream or step starts."""
     waiting = True
 
     def on_event(event: Event) -> None:
@@ -64,7 +64,7 @@ def preparing(show: OnEvent) -> Iterator[OnEvent]:
 
 
 def label(event: Event, *, several: bool) -> str:
-    """What an event is about."""
+    """The stream, workspace or step of an event, for a line or bar."""
     if not event.workspace:
         return _STEPS.get(event.stream or "", event.stream or "")
     if event.stream is None:
@@ -72,8 +72,8 @@ def label(event: Event, *, several: bool) -> str:
     return visible(f"{event.workspace}: {event.stream}") if several else event.stream
 
 
-def ended(event: Event, took: float) -> str:
-    """How something ended, in a few words."""
+def result_text(event: Event, took: float) -> str:
+    """The outcome of a stream or step in a few words; `took` is in seconds."""
     if not event.workspace:
         return f"done in {seconds(took)}"
     outcome = "" if event.outcome is Outcome.OK else f"{event.outcome}, "
@@ -82,27 +82,26 @@ def ended(event: Event, took: float) -> str:
 
 
 @dataclass(slots=True)
-class _Open:
-    """Something that has begun and not ended."""
+class _Running:
+    """A stream or step that has started and not ended."""
 
     since: float
     last: Event
-    shown: float = field(default_factory=time.monotonic)
 
 
-class Spent:
-    """How far the requests of one workspace are, set against its plan, and how long the rest takes at that pace."""
+class RequestProgress:
+    """Requests of one workspace, made and planned, and the time left at that rate."""
 
     def __init__(self, event: Event, now: float) -> None:
         self._first, self._since = event.done, now
         self.last = event
 
-    def is_going(self) -> bool:
-        """Whether requests are left."""
+    def has_more(self) -> bool:
+        """Whether planned requests are left."""
         return self.last.done < (self.last.total or 0)
 
     def text(self, now: float) -> str:
-        """What to show."""
+        """Made and planned requests, and the estimated time left; `now` is in monotonic seconds."""
         made, left = self.last.done - self._first, (self.last.total or 0) - self.last.done
         took = now - self._since
         rest = f", {seconds(left * took / made)} left" if made > 0 and left > 0 and took > 1 else ""
@@ -110,13 +109,13 @@ class Spent:
 
 
 class Lines:
-    """One line when a step begins and when anything ends, and a sign of life every few seconds."""
+    """One line when a step starts and when anything ends, and a status line every few seconds."""
 
     def __init__(self, *, several: bool) -> None:
         self._several = several
-        self._open: dict[str, _Open] = {}
-        self._spent: dict[str, Spent] = {}
-        self._guard = threading.Lock()
+        self._running: dict[str, _Running] = {}
+        self._requests: dict[str, RequestProgress] = {}
+        self._lock = threading.Lock()
         self._done = threading.Event()
         self._ticker = threading.Thread(target=self._tick, name="progress", daemon=True)
 
@@ -131,36 +130,36 @@ class Lines:
     def __call__(self, event: Event) -> None:
         """Show an event."""
         name = label(event, several=self._several)
-        with self._guard:
+        with self._lock:
             if event.kind == "start":
-                self._open[name] = _Open(time.monotonic(), event)
+                self._running[name] = _Running(time.monotonic(), event)
                 if not event.workspace:
-                    self._spent.clear()  # a step after the reading: no request is left, whatever was planned
+                    self._requests.clear()  # a step after reading: no requests follow, even if more were planned
                     _line(f"{name} ...")
-            elif event.kind == "progress" and name in self._open:
-                self._open[name].last = event
+            elif event.kind == "progress" and name in self._running:
+                self._running[name].last = event
             elif event.kind == "end":
-                began = self._open.pop(name, None)
-                took = time.monotonic() - began.since if began else 0.0
-                _line(f"{name}: {ended(event, took)}")
+                running = self._running.pop(name, None)
+                took = time.monotonic() - running.since if running else 0.0
+                _line(f"{name}: {result_text(event, took)}")
             elif event.kind == "spent":
-                self._spent.setdefault(name, Spent(event, time.monotonic())).last = event
+                self._requests.setdefault(name, RequestProgress(event, time.monotonic())).last = event
             elif event.kind == "say":
                 _line(visible(f"{name}: {event.text}" if name else event.text))
 
-    def sign_of_life(self) -> str:
-        """What goes on now, and for how long; empty where nothing does."""
-        with self._guard:
-            going = [f"{name} ({_so_far(one.last)}{seconds(time.monotonic() - one.since)})"
-                     for name, one in self._open.items()]  # fmt: skip
-            spent = [f"{f'{name}: ' if self._several else ''}{one.text(time.monotonic())}"
-                     for name, one in self._spent.items() if one.is_going()]  # fmt: skip
-        return ", ".join([*going, *spent]) if going else ""
+    def status_line(self) -> str:
+        """What is running and for how long; empty if nothing is."""
+        with self._lock:
+            running = [f"{name} ({_so_far(one.last)}{seconds(time.monotonic() - one.since)})"
+                       for name, one in self._running.items()]  # fmt: skip
+            requests = [f"{f'{name}: ' if self._several else ''}{one.text(time.monotonic())}"
+                        for name, one in self._requests.items() if one.has_more()]  # fmt: skip
+        return ", ".join([*running, *requests]) if running else ""
 
     def _tick(self) -> None:
         while not self._done.wait(_EVERY):
-            if now := self.sign_of_life():
-                _line(f"... {now}")
+            if line := self.status_line():
+                _line(f"... {line}")
 
 
 def _so_far(event: Event) -> str:
@@ -171,5 +170,5 @@ def _so_far(event: Event) -> str:
 def _line(text: str) -> None:
     try:
         click.echo(text, err=True)
-    except BrokenPipeError:  # whoever looked on has gone (`2>&1 | head`); the run goes on
+    except BrokenPipeError:  # the reader has gone (`2>&1 | head`); the run continues
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())

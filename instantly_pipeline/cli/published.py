@@ -1,4 +1,4 @@
-"""Finding the published file, or saying where there is one."""
+"""Finds the published file."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ DEMO_DIR = PROJECT_ROOT / "demo-data"
 
 
 def published_file() -> Path:
-    """The published file of the settings' data directory. UsageError says what to type where there is none."""
+    """The published file of the data directory; UsageError if there is none."""
     layout = Layout(load().data_dir)
     if layout.published_file.exists():
         return layout.published_file
     if Layout(DEMO_DIR).published_file.exists():
         raise UsageError(
             f"There is no {layout.published_file} yet: run `instantly-pipeline sync` first. "
-            "For the demo's data put INSTANTLY_DATA_DIR=demo-data before the command."
+            "For the data of the demo, put INSTANTLY_DATA_DIR=demo-data before the command."
         )
     raise UsageError(
         f"There is no {layout.published_file} yet: run `instantly-pipeline sync` first, or `instantly-pipeline demo`."
@@ -27,9 +27,9 @@ def published_file() -> Path:
 
 
 def published_or_demo() -> Path:
-    """The published file; the demo's where no data directory is set and nothing was synced. UsageError as above."""
+    """The published file; the demo's if no data directory is set and none was published. UsageError if neither is."""
     settings, demo = load(), Layout(DEMO_DIR).published_file
-    chosen = "data_dir" in settings.model_fields_set
-    if chosen or Layout(settings.data_dir).published_file.exists() or not demo.exists():
+    is_set = "data_dir" in settings.model_fields_set
+    if is_set or Layout(settings.data_dir).published_file.exists() or not demo.exists():
         return published_file()
     return demo

@@ -1,4 +1,4 @@
-"""`query`: one statement, answered as a table, CSV or JSON on stdout."""
+"""`query`: runs one SQL statement and prints a table, CSV or JSON."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from instantly_pipeline.visible import visible_json
 from instantly_pipeline.warehouse.published.query import QueryResult, asked, query
 
 Row = tuple[Any, ...]
-TABLE_ROWS = 100  # a longer one is no longer read
+TABLE_ROWS = 100  # the default limit of a table
 
 
 def query_command(sql: str, *, form: str, limit: int | None, timeout: float | None, build: bool) -> int:
-    """The command; its exit code."""
-    # in a locale without UTF-8, Python has not decoded what was typed
+    """Run the command; returns its exit code."""
+    # in a locale without UTF-8, Python has not decoded the argument
     statement = sys.stdin.read() if sql == "-" else os.fsencode(sql).decode("utf-8", "replace")
     with _built_file() if build else nullcontext(published_file()) as path:
         return _answer(path, statement, form=form, limit=limit, timeout=timeout)
@@ -41,40 +41,39 @@ def query_command(sql: str, *, form: str, limit: int | None, timeout: float | No
 
 @contextmanager
 def _built_file() -> Iterator[Path]:
-    """The build file, which only one process may open. UsageError where there is none, LockedError where it is used."""
+    """The build file, locked. UsageError if there is none, LockedError if another command is writing."""
     data_dir = load().data_dir
     layout = Layout(data_dir)
     if not layout.build_file.exists():
-        raise UsageError(f"There is no {layout.build_file}: run `instantly-pipeline check`, which makes it.")
+        raise UsageError(f"There is no {layout.build_file}: run `instantly-pipeline check`, which builds it.")
     with writing(data_dir, command="query --build"):
         yield layout.build_file
 
 
 def _answer(path: Path, statement: str, *, form: str, limit: int | None, timeout: float | None) -> int:
     if form == "table":
-        most = limit or TABLE_ROWS
-        result = query(path, statement, limit=most + 1, timeout=timeout)
-        _table(result, most, said=limit is not None)
+        result = query(path, statement, limit=(limit or TABLE_ROWS) + 1, timeout=timeout)
+        _write_table(result, limit)
         return 0
     with asked(path, statement, timeout=timeout) as answer:
         rows = islice(chain.from_iterable(answer.batches), limit)
-        (_csv if form == "csv" else _json)(answer.columns, rows)
+        (_write_csv if form == "csv" else _write_json)(answer.columns, rows)
     return 0
 
 
-def _table(result: QueryResult, most: int, *, said: bool) -> None:
-    shown = table(result.columns, result.rows[:most])
+def _write_table(result: QueryResult, limit: int | None) -> None:
+    rows = result.rows[: limit or TABLE_ROWS]
+    shown = table(result.columns, rows)
     width = shutil.get_terminal_size().columns
     if sys.stdout.isatty() and max(map(len, shown.splitlines())) > width:
-        shown = records(result.columns, result.rows[:most])
+        shown = records(result.columns, rows)
     click.echo(shown)
-    more = len(result.rows) > most
-    if more and not said:
-        click.echo(f"The first {most} rows; --limit shows more, --format csv all.", err=True)
+    if limit is None and len(result.rows) > len(rows):
+        click.echo(f"The first {len(rows)} rows; --limit shows more, --format csv all.", err=True)
 
 
-def _csv(columns: Sequence[str], rows: Iterator[Row]) -> None:
-    first = next(rows, None)  # what fails at once leaves no header behind
+def _write_csv(columns: Sequence[str], rows: Iterator[Row]) -> None:
+    first = next(rows, None)  # before the header, so that a statement that fails prints no header
     writer = csv.writer(CsvLines(), lineterminator="\r\n")
     writer.writerow(columns)
     if first is not None:
@@ -88,8 +87,8 @@ def _cell(value: Any) -> Any:
     return dumps(value).decode() if isinstance(value, list | dict) else value
 
 
-def _json(columns: Sequence[str], rows: Iterator[Row]) -> None:
-    """An array of objects, one a line; names that come twice get a number."""
+def _write_json(columns: Sequence[str], rows: Iterator[Row]) -> None:
+    """An array of objects, one per line; repeated column names get a number."""
     names: list[str] = []
     for name in columns:
         again = sum(1 for known in names if known == name or known.startswith(f"{name}:"))
@@ -103,7 +102,7 @@ def _json(columns: Sequence[str], rows: Iterator[Row]) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """The value as JSON can hold it; numbers with all their digits."""
+    """The value in types that JSON has; numbers keep all their digits."""
     if isinstance(value, list):
         return [_plain(one) for one in value]
     if isinstance(value, dict):
@@ -111,7 +110,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime | date):
         return value.isoformat()
     if isinstance(value, float) and not math.isfinite(value):
-        return None  # JSON has no word for it
+        return None  # JSON has no infinity or NaN
     if isinstance(value, bytes):
         return value.hex()
     return value if value is None or isinstance(value, str | int | float | Decimal) else str(value)

@@ -1,4 +1,4 @@
-"""`report`: one HTML page of what is published."""
+"""`report`: writes one HTML page of the published data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAME = "report.html"
 
 
 def report_command(out: Path | None) -> int:
-    """The command; its exit code."""
+    """Run the command; returns its exit code."""
     published = published_file()
     to = published.with_name(NAME) if out is None else Path.cwd() / out
     click.echo(write_report(published, to))
@@ -24,7 +24,7 @@ def report_command(out: Path | None) -> int:
 
 
 def write_report(published: Path, to: Path) -> str:
-    """Write the page; where it is, how large, and how old its figures are, in a sentence."""
+    """Write the page; returns a sentence with its path, its size and the age of its figures."""
     now = datetime.now(UTC)
     page = make_page(published, now=now)
     size = write_page(page, to, like=published if to == published.with_name(NAME) else None)

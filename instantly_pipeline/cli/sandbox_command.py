@@ -1,4 +1,4 @@
-"""`sandbox`: serve a local Instantly API until Ctrl-C."""
+"""`sandbox`: serves a local Instantly API until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from instantly_sandbox.server import SandboxConfig, serve
 
 
 def sandbox_command(*, port: int, now: datetime | None, unlimited: bool, world: Mapping[str, Any]) -> int:
-    """The command; its exit code."""
+    """Run the command; returns its exit code."""
     moment = now.replace(tzinfo=UTC) if now else None
     try:
         config = SandboxConfig(port=port, now=moment, rate_limited=not unlimited, **world)
     except ValueError as error:
         raise UsageError(f"{error}.") from None
-    click.echo("Making the world ...", err=True)
+    click.echo("Generating the data ...", err=True)
     ready = False
 
     def announce(url: str, key: str) -> None:
@@ -28,11 +28,11 @@ def sandbox_command(*, port: int, now: datetime | None, unlimited: bool, world: 
         ready = True
         click.echo(f"{url} {key}")
         click.echo(
-            f"Point the pipeline at it, from another terminal:\n"
+            f"To sync from it, in another terminal:\n"
             f"  INSTANTLY_BASE_URL={url} INSTANTLY_API_KEY={shlex.quote(key)} INSTANTLY_DATA_DIR=sandbox-data "
             f"instantly-pipeline sync\n"
-            f"Its controls are below {url}/_sandbox/ (state, advance, mutate, faults, switches, requests). "
-            "Ctrl-C ends it.",
+            f"Its control API is {url}/_sandbox/ (state, advance, mutate, faults, switches, requests). "
+            "Ctrl-C stops it.",
             err=True,
         )
 
@@ -41,5 +41,5 @@ def sandbox_command(*, port: int, now: datetime | None, unlimited: bool, world: 
     except SystemExit:
         if ready:
             raise
-        raise UsageError(f"Port {port} is taken. Choose another one: --port 0 takes any that is free.") from None
+        raise UsageError(f"Port {port} is in use. Choose another one; --port 0 picks a free one.") from None
     return 0

@@ -1,4 +1,4 @@
-"""`status`: what is published, how fresh it is, and the last runs."""
+"""`status`: shows what is published, how fresh it is, and the last runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from instantly_pipeline.warehouse.published.status import Compared, RunStatus, S
 
 
 def status_command(*, as_json: bool) -> int:
-    """The command; its exit code."""
+    """Run the command; returns its exit code."""
     path = published_file()
     found = status(path)
     if as_json:
@@ -30,7 +30,11 @@ def status_command(*, as_json: bool) -> int:
     click.echo("\nLast runs")
     columns = ["started", "workspace", "outcome", "full", "planned", "requests", "written", "deleted"]
     click.echo(table(columns, [_run(one) for one in found.runs]))
-    for part in (_reasons(found, several=several), _counters(found.reconciliation, now, several=several), _odd(found)):
+    for part in (
+        _reasons(found, several=several),
+        _counters(found.reconciliation, now, several=several),
+        _warnings(found),
+    ):
         click.echo("\n".join(["", *map(visible, part)]) if part else "", nl=bool(part))
     return 0
 
@@ -47,7 +51,7 @@ def _run(one: RunStatus) -> list[object]:
 
 
 def _reasons(found: Status, *, several: bool) -> list[str]:
-    """Why streams, and the last run of a workspace, are not what they should be; too long for a table."""
+    """The reasons of streams and last runs that are not ok; too long for a table."""
     last = {one.workspace_id: one for one in reversed(found.runs)}
     lines = [f"{one.workspace_name}: {one.outcome}: {one.reason}" for one in last.values() if one.reason]
     for stream in found.streams:
@@ -58,9 +62,9 @@ def _reasons(found: Status, *, several: bool) -> list[str]:
 
 
 def _counters(found: Compared, now: datetime, *, several: bool) -> list[str]:
-    """How our counts stand against Instantly's own."""
+    """How our counts compare with Instantly's own counters."""
     if not found.counters:
-        return ["Nothing was compared with Instantly's own counters yet; a sync of campaigns and leads does."]
+        return ["No counts were compared with Instantly's own counters yet; a sync of campaigns and leads does that."]
     near = f", {found.near:,} within 2 % or 5" if found.near else ""
     apart = found.counters - found.equal - found.near
     lines = [
@@ -78,21 +82,21 @@ def _counters(found: Compared, now: datetime, *, several: bool) -> list[str]:
     return lines
 
 
-def _odd(found: Status) -> list[str]:
-    """Lines for what should be looked at."""
+def _warnings(found: Status) -> list[str]:
     lines = []
     if found.held_deletes:
         lines.append(
-            f"{found.held_deletes:,} deletions are held: `instantly-pipeline sync --accept-deletes` asks again."
+            f"{found.held_deletes:,} deletions are held: `instantly-pipeline sync --accept-deletes` checks them again "
+            "and carries them out."
         )
     if found.quarantined:
-        lines.append(f"{found.quarantined:,} records or values were put aside or were odd: see meta.quarantine.")
+        lines.append(f"{found.quarantined:,} records or values have unexpected types or values: see meta.quarantine.")
     if found.collapsed_days:
-        lines.append(f"{found.collapsed_days:,} days of figures vanished or fell to zero: see meta.collapsed_days.")
+        lines.append(f"{found.collapsed_days:,} days of figures disappeared or fell to zero: see meta.collapsed_days.")
     if found.notices:
-        lines.append(f"{found.notices:,} notices of syncs: see meta.notices.")
+        lines.append(f"{found.notices:,} notices from syncs: see meta.notices.")
     if found.drifted:
-        lines.append(f"{found.drifted:,} changes of the API's shape were seen: see meta.schema_drift.")
+        lines.append(f"{found.drifted:,} schema changes of the API were found: see meta.schema_drift.")
     return lines
 
 

@@ -9,8 +9,8 @@ import click
 from instantly_pipeline.api.clock import SYSTEM, Clock
 from instantly_pipeline.cli.failures import save_details
 from instantly_pipeline.cli.logfile import log_to_file
+from instantly_pipeline.cli.process import fast_imports
 from instantly_pipeline.cli.progress import preparing, reporter
-from instantly_pipeline.cli.quick import loading
 from instantly_pipeline.cli.summary import next_steps, problems, published_line, sync_table
 from instantly_pipeline.settings import Settings, load
 from instantly_pipeline.streams.registry import select_streams
@@ -36,7 +36,7 @@ def run(settings: Settings, request: Request, *, wait: bool = False, clock: Cloc
     keys = settings.keys()
     log_to_file(settings.data_dir)
     with reporter(several=len(keys) > 1) as show, preparing(show) as on_event:
-        with loading():
+        with fast_imports():
             from instantly_pipeline.orchestration.sync_job import run_sync  # dagster: a second, so only now
             from instantly_pipeline.run.run import Run
             from instantly_pipeline.sync.engine import World

@@ -1,4 +1,4 @@
-"""A terminal that shows what is written to it and obeys none of it. A pipe or a file gets the exact characters."""
+"""Removes control characters from everything written to a terminal. A pipe or a file gets the exact text."""
 
 from __future__ import annotations
 
@@ -10,49 +10,49 @@ from instantly_pipeline.visible import visible_lines
 
 
 class Terminal(io.TextIOBase):
-    """Takes the place of `sys.stdout` or `sys.stderr`: whoever writes (click, csv, a library's warning) is covered.
+    """Replaces `sys.stdout` or `sys.stderr`, so that every writer (click, csv, a library's warning) goes through it.
 
-    It has no `buffer`: that would lead click around it where the terminal's encoding is ASCII.
+    It has no `buffer`: click would write to that directly if the terminal's encoding is ASCII.
     """
 
-    def __init__(self, beneath: TextIO) -> None:
-        self.beneath = beneath
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
 
     @property
     def encoding(self) -> str:  # type: ignore[override]  # a settable attribute there
-        """That of the terminal."""
-        return self.beneath.encoding
+        """Encoding of the terminal."""
+        return self.stream.encoding
 
     def write(self, text: str) -> int:
-        """Write what may be shown of `text`."""
-        self.beneath.write(visible_lines(text))
+        """Write `text` without its control characters; returns the length of `text`."""
+        self.stream.write(visible_lines(text))
         return len(text)
 
     def flush(self) -> None:
-        """Write what is buffered."""
-        self.beneath.flush()
+        """Flush the terminal."""
+        self.stream.flush()
 
     def fileno(self) -> int:
-        """That of the terminal."""
-        return self.beneath.fileno()
+        """File descriptor of the terminal."""
+        return self.stream.fileno()
 
     def isatty(self) -> bool:
-        """It is one."""
+        """Always True."""
         return True
 
     def writable(self) -> bool:
-        """It is written to."""
+        """Always True."""
         return True
 
 
-def guard_terminals() -> None:
-    """Put a Terminal in the place of each standard stream that is a terminal."""
+def sanitize_terminals() -> None:
+    """Replace each standard stream that is a terminal with a `Terminal`."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream.isatty() and not isinstance(stream, Terminal):
             setattr(sys, name, Terminal(stream))
 
 
-def to_draw_on(stream: TextIO) -> TextIO:
-    """The terminal beneath, for bars, which steer it. What is drawn there must be made visible first."""
-    return stream.beneath if isinstance(stream, Terminal) else stream
+def raw_terminal(stream: TextIO) -> TextIO:
+    """The original stream, for progress bars, which need control codes. Sanitize text before writing it there."""
+    return stream.stream if isinstance(stream, Terminal) else stream

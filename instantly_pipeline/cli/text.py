@@ -1,4 +1,4 @@
-"""Tables and figures as plain text, readable in any terminal and any encoding."""
+"""Formats tables and values as plain text, for any terminal and encoding."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 from instantly_pipeline.visible import visible, visible_json
 
-WIDEST = 60  # of one cell
+MAX_CELL = 60  # characters
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, indent: str = "") -> str:
-    """Aligned columns: numbers to the right, everything else to the left."""
+    """A table with aligned columns: numbers to the right, everything else to the left."""
     columns, cells = [visible(name) for name in columns], [[cell(value) for value in row] for row in rows]
     widths = [max([len(name), *(len(row[i]) for row in cells)]) for i, name in enumerate(columns)]
     right = [bool(rows) and all(_is_number(row[i]) for row in rows) for i in range(len(columns))]
@@ -27,7 +27,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, indent: str 
 
 
 def records(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """One line a value, for rows too wide for a table."""
+    """One line per value, for rows too wide for a table."""
     columns = [visible(name) for name in columns]
     width = max(map(len, columns), default=0)
     shown = ["\n".join(f"{n.ljust(width)}  {cell(v)}" for n, v in zip(columns, row, strict=True)) for row in rows]
@@ -35,13 +35,14 @@ def records(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 
 class CsvLines:
-    """Where a `csv.writer` with the line ending CRLF puts its rows, for stdout with LF alone.
+    """The output of a `csv.writer` with the line ending CRLF, written to stdout with LF.
 
-    Python 3.11 quotes a text for what is in the line ending only; a lone carriage return would end a row to a reader.
+    Python 3.11's writer quotes a text only for characters of its line ending. With LF alone, it would leave a lone
+    carriage return unquoted, which readers take as the end of a row.
     """
 
     def write(self, row: str) -> int:
-        """One whole row."""
+        """Write one whole row."""
         return sys.stdout.write(row.removesuffix("\r\n") + "\n")
 
 
@@ -58,17 +59,17 @@ def cell(value: Any) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if value.tzinfo else str(value)[:19]
     shown = visible(" ".join(str(value).split()))
-    return shown if len(shown) <= WIDEST else f"{shown[: WIDEST - 3]}..."
+    return shown if len(shown) <= MAX_CELL else f"{shown[: MAX_CELL - 3]}..."
 
 
 def write_json(value: Any, *, indent: int | None = 2, default: Callable[[Any], object] | None = None) -> None:
-    """One JSON value and a line feed on stdout. ValueError for numbers that JSON has no word for."""
+    """Write one JSON value and a line feed to stdout. ValueError for NaN and infinity."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent, default=default)
     sys.stdout.write(f"{visible_json(text)}\n")
 
 
 def seconds(value: float) -> str:
-    """A duration as people say it."""
+    """A duration in seconds as text: 4.2 s, 3 min 20 s, 2 h 5 min."""
     if value < 60:
         return f"{value:.1f} s"
     minutes, rest = divmod(round(value), 60)
@@ -76,7 +77,7 @@ def seconds(value: float) -> str:
 
 
 def age(then: datetime | None, now: datetime) -> str:
-    """How long ago something was."""
+    """How long ago `then` was: just now, 5 min ago, 3 h ago, 4 days ago; never for None."""
     if then is None:
         return "never"
     passed = (now - then).total_seconds()
@@ -88,7 +89,7 @@ def age(then: datetime | None, now: datetime) -> str:
 
 
 def megabytes(size: int) -> str:
-    """A file's size."""
+    """A size in bytes as text: 12.3 MB."""
     return f"{size / 1e6:,.1f} MB"
 
 

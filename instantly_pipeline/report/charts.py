@@ -1,7 +1,8 @@
-"""Charts as SVG, drawn by Vega-Lite in this process: `vl_convert` needs no browser and no network.
+"""Charts as SVG, rendered by Vega-Lite in this process: `vl_convert` needs no browser and no network.
 
-Only dates and figures get in here, never a name. Colours are variables of the page's style sheet, so that one drawing
-serves light, dark and print. Every chart is drawn twice, for a wide screen and for a phone: scaled text is unreadable.
+Charts contain only dates and figures, never a name. Colours are variables of the page's style sheet, so that one chart
+works in light mode, dark mode and print. Each chart is rendered for a wide screen and for a phone, since scaled text is
+unreadable.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ import vl_convert
 
 Row = Mapping[str, Any]
 Spec = dict[str, Any]
-WIDE, NARROW = 860, 296  # of the plot in pixels, without the axis beside it
+WIDE, NARROW = 860, 296  # width of the plot in pixels, without the axis
 NARROW_DAYS = 35
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
-_NONE: list[str] = []  # no address may be read
+_NONE: list[str] = []  # no URL may be loaded
 _CONFIG: Spec = {
     "aria": False,
     "background": None,
@@ -42,20 +43,20 @@ _CONFIG: Spec = {
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A drawing in two widths."""
+    """The SVG of a chart in two widths."""
 
     wide: str
     narrow: str
 
 
 def trend(days: Sequence[Row], bounce_limit: float | None) -> Chart:
-    """E-mails, replies and bounces day by day; days that are still open are hollow. `bounce_limit` is a share."""
+    """E-mails, replies and bounces per day; open days are hollow. `bounce_limit` is a share from 0 to 1."""
     limit = None if bounce_limit is None else 100 * bounce_limit
     return Chart(_svg(_trend(days, WIDE, limit)), _svg(_trend(_last(days, NARROW_DAYS), NARROW, limit)))
 
 
 def capacity(days: Sequence[Row]) -> Chart:
-    """Follow-ups that fall due on the days to come, against what the mailboxes may send."""
+    """Follow-ups due on the coming days, and the daily limit of the mailboxes."""
     return Chart(_svg(_capacity(days, WIDE)), _svg(_capacity(days, NARROW)))
 
 
@@ -92,7 +93,7 @@ def _capacity(days: Sequence[Row], width: int) -> Spec:
 
 @dataclass(frozen=True, slots=True)
 class _Time:
-    """The axis of days, in UTC so that no zone of this machine counts; a day is a tick with its bar around it."""
+    """The time axis, in UTC whatever the machine's time zone; a day's bar is centred on its tick."""
 
     first: date
     last: date
@@ -100,7 +101,7 @@ class _Time:
 
     @classmethod
     def of(cls, days: Sequence[date], width: int, *, least: int = 14) -> _Time:
-        """From the first day to the last, and at least so many: a single day is not one broad bar."""
+        """From the first day to the last, at least `least` days, so that one day is not one wide bar."""
         return cls(min(days[0], days[-1] - timedelta(days=least - 1)), days[-1], width)
 
     @property
@@ -109,7 +110,7 @@ class _Time:
         return round(min(0.72 * self.width / ((self.last - self.first).days + 1), 26), 1)
 
     def placed(self, row: Row) -> Spec:
-        """The row as JSON, at its day."""
+        """The row as JSON, with its position on the axis."""
         shown = {name: float(value) for name, value in row.items() if type(value) in (int, float)}
         return {**shown, "at": f"{row['date']}T00:00:00Z", "open": bool(row.get("is_partial"))}
 
@@ -128,7 +129,7 @@ def _y(field: str) -> Spec:
 
 
 def _bars(field: str, x: _Time) -> Spec:
-    """Filled where the day is closed, hollow where it is still open."""
+    """Filled bars for closed days, hollow ones for open days."""
     hollow = {"condition": {"test": "datum.open", "value": "var(--surface)"}, "value": "var(--bar)"}
     edge = {"condition": {"test": "datum.open", "value": 1.2}, "value": 0}
     return {
@@ -138,7 +139,7 @@ def _bars(field: str, x: _Time) -> Spec:
 
 
 def _line(field: str) -> Spec:
-    """Up to the last closed day: an open one would bend it down."""
+    """A line up to the last closed day; open days would pull it down."""
     return {
         "transform": [{"filter": "!datum.open"}],
         "mark": {"type": "line", "color": "var(--accent)", "strokeWidth": 2, "interpolate": "monotone"},
@@ -163,4 +164,4 @@ def _limit(value: float | None) -> list[Spec]:
     return [] if value is None else [_level(value, color="var(--target)", strokeDash=[5, 4], strokeWidth=1.5)]
 
 
-_AT_LEAST_1 = _level(1, opacity=0)  # or an axis of nothing but zeros would have its 0 in the middle
+_AT_LEAST_1 = _level(1, opacity=0)  # else an axis of only zeros would have 0 in the middle

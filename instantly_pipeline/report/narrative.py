@@ -1,4 +1,4 @@
-"""What the page says about a workspace beside its tables: the tiles, what needs attention, a sentence for each section.
+"""The text of the page about a workspace: its tiles and what needs attention.
 
 Plain text that the templates escape. Every sentence follows from figures and verdicts of the marts.
 """
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from instantly_pipeline.report.formatting import change, counted, day, listed, number, passed, percent, quoted
 from instantly_pipeline.report.read import Facts, Row
-from instantly_pipeline.report.words import change, counted, day, listed, number, passed, percent, quoted
 
 BAD, WATCH, GOOD = "bad", "watch", "good"
 RED, AMBER, GREEN = "red", "amber", "green"
-SOON_DAYS = 14  # what runs dry within so many days is shown
+SOON_DAYS = 14  # campaigns that run out of leads within so many days are shown
 READ_BY_THE_MARTS = (
     "campaigns", "leads", "accounts", "campaign_analytics", "daily_analytics", "step_analytics_lifetime",
     "account_daily_analytics", "warmup_analytics",
@@ -23,7 +23,7 @@ READ_BY_THE_MARTS = (
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One headline figure. `health` is red, amber, green or empty, where there is nothing to hold it against."""
+    """One headline figure. `health` is red, amber, green, or empty if there is no target or threshold."""
 
     title: str
     figure: str
@@ -33,7 +33,7 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something that needs attention, bad, to watch or good, with the section that shows it."""
+    """Something that needs attention: `mark` is bad, watch or good, `section` the part of the page that shows it."""
 
     mark: str
     text: str
@@ -41,21 +41,21 @@ class Note:
 
 
 def tiles(facts: Facts, workspace_id: str) -> list[Tile]:
-    """The last seven closed days against their targets, or against the seven days before where there is no target."""
+    """The last seven closed days against their targets, or against the seven days before if there is no target."""
     week, sums = facts.row("totals", workspace_id), facts.row("campaign_sums", workspace_id)
     if week is None:
         return []
     return [
-        _moving("E-mails sent", week, "sent"),
-        _moving("New leads reached", week, "new_leads"),
-        _moving("Replies", week, "replies"),
-        _moving("Opportunities", week, "opportunities"),
+        _weekly("E-mails sent", week, "sent"),
+        _weekly("New leads reached", week, "new_leads"),
+        _weekly("Replies", week, "replies"),
+        _weekly("Opportunities", week, "opportunities"),
         _bounces(week, facts.thresholds.get("bounce_rate")),
         *([_positive(sums)] if sums else []),
     ]
 
 
-def _moving(title: str, week: Row, field: str) -> Tile:
+def _weekly(title: str, week: Row, field: str) -> Tile:
     now, target = week[field], week.get(f"{field}_target")
     if now is None:
         return Tile(title, number(None), "not reported for every day")
@@ -69,9 +69,9 @@ def _moving(title: str, week: Row, field: str) -> Tile:
 def _bounces(week: Row, limits: Row | None) -> Tile:
     sent, bounced = week["sent_by_accounts"], week["bounced"]
     if sent is None or bounced is None:
-        return Tile("Bounce rate", percent(None), "the figures of the mailboxes are not known")
+        return Tile("Bounce rate", percent(None), "the figures of the mailboxes are unknown")
     if not sent:
-        return Tile("Bounce rate", percent(None), "nothing sent by the mailboxes in these days")
+        return Tile("Bounce rate", percent(None), "the mailboxes sent nothing on these days")
     rate = bounced / sent
     if limits is None:
         return Tile("Bounce rate", percent(rate), f"{number(bounced)} of {number(sent)}")
@@ -90,13 +90,13 @@ def _positive(sums: Row) -> Tile:
     if positive is None:
         return Tile("Positive leads", number(None), "leads are not synced")
     if sent is None or (sent and sums["positive_per_1000"] is None):
-        return Tile("Positive leads, in all", number(positive), "of a number of e-mails that is not known")
+        return Tile("Positive leads, total", number(positive), "of an unknown number of e-mails")
     per_1000 = f"{number(sums['positive_per_1000'], 1)} per 1,000 e-mails" if sent else "nothing sent yet"
-    return Tile("Positive leads, in all", number(positive), per_1000)
+    return Tile("Positive leads, total", number(positive), per_1000)
 
 
 def attention(facts: Facts, workspace_id: str) -> list[Note]:
-    """What somebody should look at, the bad before what is to be watched; empty where all is well."""
+    """The notes of a workspace, bad ones first; empty if all is well."""
     notes = [
         *_reading(facts, workspace_id),
         *_senders(facts, workspace_id),
@@ -114,18 +114,18 @@ def _reading(facts: Facts, workspace_id: str) -> list[Note]:
     streams = facts.rows("freshness", workspace_id)
     stale = [row["stream"] for row in streams if row["state"] not in ("fresh", "partial", "deletes held")]
     if stale:
-        text = f"{counted(len(stale), 'stream')} not read lately, so figures may be old: {listed(_some(stale))}."
+        text = f"{counted(len(stale), 'stream')} not read recently, so figures may be old: {listed(_some(stale))}."
         notes.append(Note(BAD, text, "freshness"))
     unread = [stream for stream in READ_BY_THE_MARTS if stream not in {row["stream"] for row in streams}]
     if unread:
-        text = f"{counted(len(unread), 'stream')} never asked for, so this page is silent about: {listed(unread)}."
+        text = f"{counted(len(unread), 'stream')} never synced, so this page has no figures of: {listed(unread)}."
         notes.append(Note(WATCH, text, "freshness"))
     held = sum(row["held_deletes"] or 0 for row in streams)
     if held:
-        text = f"{counted(held, 'deletion')} held back as suspicious; these rows still count as there."
+        text = f"{counted(held, 'deletion')} held as suspicious; these rows still count as existing."
         notes.append(Note(WATCH, text, "freshness"))
     if any(row["state"] == "partial" for row in streams):
-        text = "Part of the past is still being read in; older figures may be too low."
+        text = "Part of the history has not been read yet; older figures may be too low."
         notes.append(Note(WATCH, text, "freshness"))
     return notes
 
@@ -135,7 +135,7 @@ def _counters(facts: Facts, workspace_id: str) -> list[Note]:
     apart = compared["counters"] - compared["agreeing"] if compared else 0
     if not compared or not apart:
         return []
-    text = f"{number(apart)} of {number(compared['counters'])} of Instantly's own counters not equal to ours."
+    text = f"{number(apart)} of {number(compared['counters'])} of Instantly's own counters differ from ours."
     return [Note(WATCH, text, "freshness")]
 
 
@@ -144,7 +144,7 @@ def _senders(facts: Facts, workspace_id: str) -> list[Note]:
     red_rows = [row for row in facts.rows("domains", workspace_id) if row["health"] == "red"]
     red_domains = [row["domain"] for row in red_rows]
     if sums and sums["red"]:
-        text = f"{number(sums['red'])} of {counted(sums['mailboxes'], 'mailbox', 'mailboxes')} red, to be rested"
+        text = f"{number(sums['red'])} of {counted(sums['mailboxes'], 'mailbox', 'mailboxes')} red, should stop sending"
         notes.append(Note(BAD, f"{text}{_sent_by_red(sums)}.", "senders"))
     if red_domains:
         noun = "Sending domain" if len(red_domains) == 1 else "Sending domains"
@@ -180,15 +180,15 @@ def _outlook(facts: Facts, workspace_id: str) -> list[Note]:
     if soon:
         first = f"{quoted(soon[0]['campaign_name'], 50)} first, on {day(soon[0]['runs_dry_on'])}"
         of_all = (facts.row("runway_sums", workspace_id) or {}).get("dry_soon") or len(soon)
-        text = f"{counted(of_all, 'campaign')} out of new leads within {SOON_DAYS} days; {first}."
+        text = f"{counted(of_all, 'campaign')} will run out of new leads within {SOON_DAYS} days: {first}."
         notes.append(Note(WATCH, text, "runway"))
     over = [row for row in facts.rows("capacity", workspace_id) if row["is_over_limit"]]
     if over:
-        text = f"More follow-ups fall due than may be sent on {counted(len(over), 'day')}, from {day(over[0]['date'])}."
+        text = f"More follow-ups due than the daily limit on {counted(len(over), 'day')}, from {day(over[0]['date'])}."
         notes.append(Note(WATCH, text, "runway"))
     most = max((row["mailboxes_over"] for row in facts.rows("capacity", workspace_id)), default=0)
     if most and not over:
-        text = f"Up to {counted(most, 'mailbox', 'mailboxes')} a day with more follow-ups due than they may send."
+        text = f"Up to {counted(most, 'mailbox', 'mailboxes')} per day have more follow-ups due than their daily limit."
         notes.append(Note(WATCH, text, "runway"))
     return notes
 
@@ -208,26 +208,24 @@ def _copy(facts: Facts, workspace_id: str) -> list[Note]:
     notes = []
     sums = facts.row("variant_sums", workspace_id)
     if sums and sums["winner"]:
-        rest = f"; {counted(sums['worse'], 'worse one')} still sent, to be switched off" if sums["worse"] else ""
+        rest = f"; switch off {counted(sums['worse'], 'worse one')} still being sent" if sums["worse"] else ""
         text = f"{counted(sums['winner'], 'variant')} won{rest}."
         notes.append(Note(GOOD, text, "steps"))
     idle = sum(row["not_worth_it"] for row in facts.rows("step_sums", workspace_id))
     if idle:
-        notes.append(
-            Note(WATCH, f"{counted(idle, 'step')} of sequences bring too few replies to be worth it.", "steps")
-        )
+        notes.append(Note(WATCH, f"{counted(idle, 'step')} of sequences with too few replies to be worth it.", "steps"))
     return notes
 
 
 def _some(names: list[str], most: int = 3, of_all: int | None = None) -> list[str]:
-    """The first of them and how many more there are; `of_all` where the list itself was cut."""
+    """The first names and the number of others; `of_all` is the total if the list itself was cut."""
     shown = [quoted(one, 50) for one in names[:most]]
     left = max(of_all or 0, len(names)) - len(shown)
     return [*shown, f"{number(left)} more"] if left else shown
 
 
 def funnel(sums: Row | None) -> list[Row]:
-    """The stages, each with its count, its share of the leads and of the stage it follows from."""
+    """The stages of the funnel, each with its count, its share of all leads and of the stage before."""
     if sums is None or not sums["leads"]:
         return []
     reached, opened = sums["leads_reached"], sums["unique_opens"]
@@ -251,9 +249,10 @@ def _share(count: int | None, base: int | None) -> float | None:
     return None if not base or count is None else count / base
 
 
-def scale_of(rows: list[Row], rate: str, high: str) -> float:
-    """Where the axis of intervals ends: the widest, but no more than thrice the best rate, so that few figures on
-    a small campaign do not squeeze all others.
+def axis_end(rows: list[Row], rate: str, high: str) -> float:
+    """Where the axis of intervals ends: at the widest, but at most three times the best rate.
+
+    Otherwise the wide interval of one small campaign would squeeze all others.
     """
     highest = max((row[high] or 0 for row in rows), default=0)
     best = max((row[rate] or 0 for row in rows), default=0)
@@ -261,7 +260,7 @@ def scale_of(rows: list[Row], rate: str, high: str) -> float:
 
 
 def age(now: datetime, as_of: datetime | None, max_lag_hours: float | None) -> tuple[str, bool]:
-    """How old the figures are, and whether that is older than the rule of the marts allows."""
+    """The age of the figures as text, and whether it is above `max_lag_hours` (26 if None)."""
     if as_of is None:
         return "nothing was read yet", True
     old = now - as_of
@@ -270,7 +269,7 @@ def age(now: datetime, as_of: datetime | None, max_lag_hours: float | None) -> t
 
 
 def overview(facts: Facts) -> list[dict[str, Any]]:
-    """One line a workspace, for a page with several."""
+    """One row per workspace, for a page with several."""
     lines = []
     for workspace in facts.workspaces:
         key = workspace["workspace_id"]

@@ -1,4 +1,4 @@
-"""The page: facts, sentences and charts put into the templates, and the file written in one rename."""
+"""Renders the page from facts, sentences, charts and templates, and writes the file atomically."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from markupsafe import Markup
 from instantly_pipeline.errors import UsageError
 from instantly_pipeline.lake.durable import storage_error
 from instantly_pipeline.lake.permissions import refuse_links
-from instantly_pipeline.report import charts, narrative, words
+from instantly_pipeline.report import charts, formatting, narrative
 from instantly_pipeline.report.read import Facts, Row, read_facts
 
 TEMPLATES = Path(__file__).with_name("templates")
-MOST_WORKSPACES = 12  # with a section of their own; the summary has all
+MOST_WORKSPACES = 12  # that have a section of their own; the overview has all
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The page's HTML, how many workspaces are in it, and since when its figures stand."""
+    """The rendered page. `workspaces` is their number, `as_of` the oldest read of a workspace in it."""
 
     html: str
     workspaces: int
@@ -33,7 +33,7 @@ class Page:
 
 
 def make_page(published_file: Path, *, now: datetime) -> Page:
-    """The page of what is published. UsageError where nothing is, StorageError where it cannot be read."""
+    """Render the page. UsageError if nothing is published, StorageError if the file cannot be read."""
     facts = read_facts(published_file)
     as_of = min((row["as_of"].replace(tzinfo=UTC) for row in facts.workspaces if row["as_of"]), default=None)
     lag = facts.workspaces[0]["max_lag_hours"] if facts.workspaces else None
@@ -46,15 +46,15 @@ def make_page(published_file: Path, *, now: datetime) -> Page:
 
 
 def write_page(page: Page, to: Path, *, like: Path | None = None) -> int:
-    """Write the page in one rename; its size in bytes. UsageError for a name that is not HTML, StorageError on a disk
-    that does not take it.
+    """Write the page atomically; returns its size in bytes.
 
-    `like` is the published file where the page lies beside it: then who may read that may read the page.
+    `like` is the published file if the page is next to it: the page then gets its permissions. UsageError if the name
+    does not end in .html, StorageError if the file cannot be written.
     """
     if like is not None:
         refuse_links(to.parent, to)
     if to.suffix.lower() not in {".html", ".htm"}:
-        raise UsageError(f"{to} is not the name of an HTML page. Give one that ends in .html; nothing was written.")
+        raise UsageError(f"{to} is not the name of an HTML page. Use one that ends in .html; nothing was written.")
     beside = to.with_name(f".{to.name}.{secrets.token_hex(4)}.part")
     content = page.html.encode("utf-8")
     try:
@@ -71,7 +71,7 @@ def write_page(page: Page, to: Path, *, like: Path | None = None) -> int:
 
 
 def _shown(facts: Facts) -> list[Row]:
-    """The workspaces with a section: those that sent most, in the order of their names."""
+    """The workspaces with a section: those that sent most, sorted by name."""
     sent = {row["workspace_id"]: (facts.row("campaign_sums", row["workspace_id"]) or {}) for row in facts.workspaces}
     by_size = sorted(facts.workspaces, key=lambda row: -(sent[row["workspace_id"]].get("sent") or 0))
     chosen = {row["workspace_id"] for row in by_size[:MOST_WORKSPACES]}
@@ -79,7 +79,7 @@ def _shown(facts: Facts) -> list[Row]:
 
 
 def _workspace(facts: Facts, workspace: Row, place: int) -> Row:
-    """Everything a section shows; the rows of each question by its name."""
+    """The variables of a workspace's section; `rows` and `sums` are by the name of the query."""
     key = workspace["workspace_id"]
     rows = {question: facts.rows(question, key) for question in facts.answers}
     sums = {question: facts.row(question, key) for question in facts.answers}
@@ -94,33 +94,39 @@ def _workspace(facts: Facts, workspace: Row, place: int) -> Row:
         "sums": sums,
         "tiles": narrative.tiles(facts, key),
         "notes": narrative.attention(facts, key),
-        # the streams that were read; in a file that says nothing of any, what has no rows is taken for nothing
+        # the streams that were read; empty if the file has no stream status, then no rows means there are none
         "read": {row["stream"] for row in rows["freshness"] if row["last_success_at"]},
         "funnel": narrative.funnel(sums["funnel"]),
         "trend": charts.trend(days, bounce_limit) if days else None,
         "bounce_limit": bounce_limit,
         "capacity": charts.capacity(to_come) if any(row["daily_limit"] for row in to_come) else None,
-        "reply_scale": narrative.scale_of(rows["campaigns"], "reply_rate", "reply_rate_high"),
-        "step_scale": narrative.scale_of(rows["steps"], "replies_per_1000", "replies_per_1000_high"),
-        "variant_scale": narrative.scale_of(rows["variants"], "posterior_mean", "posterior_high"),
-        "bounce_scale": narrative.scale_of(rows["senders"], "bounce_rate", "bounce_rate_high"),
+        "reply_scale": narrative.axis_end(rows["campaigns"], "reply_rate", "reply_rate_high"),
+        "step_scale": narrative.axis_end(rows["steps"], "replies_per_1000", "replies_per_1000_high"),
+        "variant_scale": narrative.axis_end(rows["variants"], "posterior_mean", "posterior_high"),
+        "bounce_scale": narrative.axis_end(rows["senders"], "bounce_rate", "bounce_rate_high"),
         "runway_scale": max((row["days_left_high"] or 0 for row in rows["runway"]), default=0) or 1,
     }
 
 
-def _known(value: object) -> object:
-    """Whatever a template puts out, before it is escaped: a dash where nothing is known."""
-    return words.NONE if value is None else value
+def _dash_for_none(value: object) -> object:
+    """Jinja's `finalize`: shows None as a dash."""
+    return formatting.NONE if value is None else value
 
 
 def _templates() -> Environment:
-    made = Environment(
+    environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True, finalize=_known,
+        lstrip_blocks=True, finalize=_dash_for_none,
     )  # fmt: skip
-    made.filters |= {
-        "n": words.number, "pct": words.percent, "day": words.day, "weekday": words.weekday, "moment": words.moment,
-        "name": words.name, "quoted": words.quoted, "drawn": Markup,
-    }  # fmt: skip
-    made.globals |= {"counted": words.counted, "listed": words.listed}
-    return made
+    environment.filters |= {
+        "n": formatting.number,
+        "pct": formatting.percent,
+        "day": formatting.day,
+        "weekday": formatting.weekday,
+        "moment": formatting.moment,
+        "name": formatting.name,
+        "quoted": formatting.quoted,
+        "drawn": Markup,
+    }
+    environment.globals |= {"counted": formatting.counted, "listed": formatting.listed}
+    return environment

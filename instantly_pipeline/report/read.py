@@ -1,6 +1,6 @@
-"""Asks the published file, read-only, what the report shows: each file of `sql/` once, for all workspaces together.
+"""Runs the queries of the report, one per file of `sql/`, on the published file, read-only.
 
-The rows of one question belong to workspaces by their column `workspace_id`; a question bounds its rows by itself.
+A query reads all workspaces at once; its rows are split by their column `workspace_id`. It limits its own rows.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything the report knows. `answers` maps a question to the rows of each workspace, by its id."""
+    """The results of all queries. `answers` maps a query's name to workspace id to rows."""
 
     published_at: datetime | None
     workspaces: list[Row]
@@ -30,19 +30,19 @@ class Facts:
     answers: dict[str, dict[str, list[Row]]] = field(default_factory=dict)
 
     def rows(self, question: str, workspace_id: str) -> list[Row]:
-        """The rows of a question for one workspace."""
+        """The rows of a query for one workspace."""
         return self.answers[question].get(workspace_id, [])
 
     def row(self, question: str, workspace_id: str) -> Row | None:
-        """The one row of a question that has one row a workspace; None where there is none."""
+        """The row of a query with one row per workspace; None if it has none for this one."""
         found = self.rows(question, workspace_id)
         return found[0] if found else None
 
 
 def read_facts(published_file: Path) -> Facts:
-    """Everything the report shows, from one state of the published file.
+    """Run all queries on one state of the published file.
 
-    UsageError where nothing was published, StorageError where the file is not one this version can read.
+    UsageError if nothing was published, StorageError if this version cannot read the file.
     """
     con = open_published(published_file)
     try:
@@ -51,8 +51,8 @@ def read_facts(published_file: Path) -> Facts:
             [[at]] = con.execute("select max(published_at)::varchar from meta.published").fetchall()
     except duckdb.Error as error:
         raise StorageError(
-            f"{published_file} is not a file this version can report on ({str(error).splitlines()[0]}). "
-            "`instantly-pipeline rebuild` makes it again."
+            f"{published_file} cannot be read by this version ({str(error).splitlines()[0]}). "
+            "`instantly-pipeline rebuild` builds it again."
         ) from error
     finally:
         con.close()
@@ -72,7 +72,7 @@ def _rows(con: duckdb.DuckDBPyConnection, sql: str) -> list[Row]:
 
 
 def _shown(name: str, value: Any) -> Any:
-    """A text as the page may show it, on one line; a workspace's id is never shown, and stays what it is."""
+    """The value without control characters, on one line; workspace ids are never shown and stay unchanged."""
     return visible(value, " ") if isinstance(value, str) and name != "workspace_id" else value
 
 

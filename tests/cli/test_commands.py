@@ -213,7 +213,7 @@ def test_a_sync_can_be_stopped_or_killed_and_the_next_goes_on(stopped: tuple[Don
     assert "is being written by `sync`" in busy.stderr
     assert_no_traceback(busy)
     assert interrupted.returncode == INTERRUPTED
-    assert "Stopped; nothing is lost. Run the same command to go on." in interrupted.stderr
+    assert "Stopped; nothing is lost. Run the same command to continue." in interrupted.stderr
     assert "Traceback" not in interrupted.stdout + interrupted.stderr
     assert "was closed" not in began  # the stopped run ended as canceled, by itself
     assert after.returncode == 0
@@ -250,7 +250,7 @@ def test_the_sandbox_says_when_it_is_ready_and_ends_on_ctrl_c(shell: Shell) -> N
 
 def assert_no_traceback(done: Done) -> None:
     assert "Traceback" not in done.stdout + done.stderr
-    assert done.stderr.startswith(("Error: ", "getting ready", "Usage: "))
+    assert done.stderr.startswith(("Error: ", "preparing", "Usage: "))
 
 
 def _reading_leads(shell: Shell) -> subprocess.Popen[str]:

@@ -42,7 +42,7 @@ def noted(error: BaseException, note: str) -> BaseException:
         (noted(MemoryError(), "the stream leads"), 1, "Error: Out of memory in the stream leads. Synced and"),
         (pa.ArrowMemoryError("malloc of size 9 failed"), 1, "Error: Out of memory (malloc of size 9 failed)."),
         (duckdb.OutOfMemoryException("no"), 1, "Error: Out of memory (no). Synced and published data"),
-        (KeyboardInterrupt(), INTERRUPTED, "\nStopped; nothing is lost. Run the same command to go on.\n"),
+        (KeyboardInterrupt(), INTERRUPTED, "\nStopped; nothing is lost. Run the same command to continue.\n"),
     ],
 )
 def test_an_error_is_told_in_a_sentence(

@@ -99,7 +99,7 @@ def test_a_query_is_stopped_at_once_and_leaves_nothing(
         child.send_signal(sent)
         _, said = child.communicate()
         assert time.monotonic() - began < SOON + LOADED
-    assert (child.returncode, said.strip()) == (code, "Stopped; nothing is lost. Run the same command to go on.")
+    assert (child.returncode, said.strip()) == (code, "Stopped; nothing is lost. Run the same command to continue.")
     assert spilled(shell) == []
 
 
@@ -245,7 +245,7 @@ import sys
 from pathlib import Path
 import click
 from instantly_pipeline.cli.failures import run_safely
-from instantly_pipeline.cli.quick import leave
+from instantly_pipeline.cli.process import exit_process
 from instantly_pipeline.cli.signals import listen
 from instantly_pipeline.warehouse.db.build_file import open_build
 from instantly_pipeline.warehouse.db.parallel import run_parallel
@@ -261,7 +261,7 @@ def work():
         run_parallel(con, {"a": (), "b": ()}, lambda hand, _: hand.execute(sql))
 
 listen()
-leave(run_safely(work, []))
+exit_process(run_safely(work, []))
 """
 
 
@@ -276,4 +276,4 @@ def test_work_on_the_build_file_is_stopped_at_once(tmp_path: Path, how: str, sen
         child.send_signal(sent)
         _, said = child.communicate()
         assert time.monotonic() - began < SOON + LOADED
-    assert (child.returncode, said.strip()) == (code, "Stopped; nothing is lost. Run the same command to go on.")
+    assert (child.returncode, said.strip()) == (code, "Stopped; nothing is lost. Run the same command to continue.")

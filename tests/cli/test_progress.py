@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from instantly_pipeline.cli.progress import Lines, Spent
+from instantly_pipeline.cli.progress import Lines, RequestProgress
 from instantly_pipeline.cli.sync_command import show_report
 from instantly_pipeline.errors import Fatal
 from instantly_pipeline.lake.change_log import Appended
@@ -78,12 +78,12 @@ def test_lines_name_the_workspace_where_there_are_several(capsys: pytest.Capture
 
 
 def test_requests_are_set_against_the_plan_and_the_rest_is_timed_by_the_pace() -> None:
-    spent = Spent(Event("spent", "acme", done=10, total=1_000), 0.0)
+    spent = RequestProgress(Event("spent", "acme", done=10, total=1_000), 0.0)
     assert spent.text(0.0) == "10 of 1,000 requests"
     spent.last = Event("spent", "acme", done=210, total=1_000)
     assert spent.text(2.0) == "210 of 1,000 requests, 7.9 s left"
     spent.last = Event("spent", "acme", done=1_000, total=1_000)
-    assert (spent.is_going(), spent.text(9.0)) == (False, "1,000 of 1,000 requests")
+    assert (spent.has_more(), spent.text(9.0)) == (False, "1,000 of 1,000 requests")
 
 
 def test_the_end_of_a_sync_names_what_was_skipped_and_held(capsys: pytest.CaptureFixture[str]) -> None:
@@ -167,8 +167,8 @@ def test_requests_of_the_plan_that_were_not_needed_are_not_left_once_the_reading
     show = Lines(several=False)
     show(Event("start", "acme", "leads"))
     show(Event("spent", "acme", done=2, total=3))
-    assert "2 of 3 requests" in show.sign_of_life()
+    assert "2 of 3 requests" in show.status_line()
     show(Event("end", "acme", "leads", outcome=Outcome.OK))
     show(Event("start", "", "checks"))
-    assert show.sign_of_life().startswith("running checks (")
-    assert "requests" not in show.sign_of_life()
+    assert show.status_line().startswith("running checks (")
+    assert "requests" not in show.status_line()

@@ -93,19 +93,19 @@ def test_the_notebook_runs_every_cell(world: Desk) -> None:
 
 def test_mailboxes_that_cannot_send_are_red_whatever_they_sent(desk: Give) -> None:
     text = desk("no account works").page().text
-    assert "3 of 3 mailboxes red, to be rested." in text
+    assert "3 of 3 mailboxes red, should stop sending." in text
 
 
 def test_without_figures_the_page_says_that_they_were_not_read_and_no_zero(desk: Give) -> None:
     text = desk("no analytics").page().text
-    assert "not read lately, so figures may be old" in text
+    assert "not read recently, so figures may be old" in text
     assert "No day with figures is known yet" in text
     assert " 0.0 %" not in text.replace("\u202f", " ")
 
 
 def test_a_sync_of_one_stream_does_not_look_like_an_empty_workspace(desk: Give) -> None:
     text = desk("only campaigns").page().text
-    assert "streams never asked for, so this page is silent about: leads, accounts," in text
+    assert "streams never synced, so this page has no figures of: leads, accounts," in text
     assert "There are no leads yet" not in text
     assert "No campaign has leads that were not contacted yet" not in text
     assert "How many leads are left is not known of 2 campaigns" in text

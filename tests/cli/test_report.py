@@ -199,8 +199,8 @@ def test_several_workspaces_stand_side_by_side_and_each_has_its_section(odd: Par
 
 
 def test_held_deletions_and_streams_that_were_not_read_need_attention(odd: Parsed) -> None:
-    assert "1 stream not read lately, so figures may be old: accounts." in odd.text
-    assert "1,234 deletions held back as suspicious" in odd.text
+    assert "1 stream not read recently, so figures may be old: accounts." in odd.text
+    assert "1,234 deletions held as suspicious" in odd.text
     assert "instantly-pipeline sync --accept-deletes" in odd.text
     assert "no scope" in odd.text
 

@@ -1,4 +1,4 @@
-"""Figures, dates and names as the page shows them: 1,234 and 12.3 %, 23 Nov, a dash for what is not known.
+"""Formats figures, dates and names for the page: 1,234 and 12.3 %, 23 Nov, a dash for unknown values.
 
 Everything returns plain text; the templates escape it.
 """
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 NONE = "\u2013"  # a dash
-_THIN = "\u202f"  # narrow, and no line ends at it
+_THIN = "\u202f"  # narrow no-break space
 _LONGEST_NAME = 90
 
 
@@ -24,11 +24,11 @@ def percent(share: float | None, digits: int = 1) -> str:
 
 
 def change(now: float, before: float | None) -> str:
-    """How a figure moved against the one before, in words and with its sign."""
+    """The relative change against the week before, as text with an arrow."""
     if before is None:
         return "no week before"
     if now == before:
-        return "as in the week before"
+        return "same as the week before"
     if not before:
         return "0 in the week before"
     moved = (now - before) / before
@@ -37,7 +37,7 @@ def change(now: float, before: float | None) -> str:
 
 
 def day(value: date | None) -> str:
-    """A day of a year that is clear: 23 Nov."""
+    """A day without its year: 23 Nov."""
     return NONE if value is None else f"{value.day}\u00a0{value:%b}"
 
 
@@ -52,7 +52,7 @@ def moment(value: datetime | None) -> str:
 
 
 def passed(span: timedelta) -> str:
-    """How much time: 3 hours, 12 days."""
+    """A duration: 45 minutes, 3 hours, 12 days."""
     minutes = max(span.total_seconds() / 60, 0)
     if minutes < 90:
         return counted(round(minutes), "minute")
@@ -65,17 +65,17 @@ def counted(count: int, one: str, many: str | None = None) -> str:
 
 
 def name(value: str | None, longest: int = _LONGEST_NAME) -> str:
-    """A name of any length, short enough for a cell."""
+    """A name on one line, cut to `longest` characters."""
     shown = " ".join((value or "").split())
     return shown if len(shown) <= longest else f"{shown[: longest - 1].rstrip()}…"
 
 
 def quoted(value: str | None, longest: int = _LONGEST_NAME) -> str:
-    """A name within a sentence: whichever way it is written, the words around it stay in their order."""
+    """A name within a sentence, isolated so that right-to-left text does not reorder the words around it."""
     shown = name(value, longest)
-    return shown if shown.isascii() else f"\u2068{shown}\u2069"  # what <bdi> is in HTML
+    return shown if shown.isascii() else f"\u2068{shown}\u2069"  # the same as <bdi> in HTML
 
 
 def listed(parts: Sequence[str]) -> str:
-    """Parts of a sentence: a, b and c."""
+    """A list in a sentence: a, b and c."""
     return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
