@@ -16,15 +16,15 @@ from instantly_sandbox.server import serve
 def _parser() -> argparse.ArgumentParser:
     known = SandboxConfig()
     parser = argparse.ArgumentParser(prog="python -m instantly_sandbox", description=__doc__)
-    parser.add_argument("--port", type=int, default=known.port, help="0 takes a free one")
+    parser.add_argument("--port", type=int, default=known.port, help="0 picks a free one")
     parser.add_argument("--key", default=known.key)
     parser.add_argument("--profile", choices=("live", "seed"), default=known.profile)
-    parser.add_argument("--now", type=_instant, default=None, help="where the world ends, ISO 8601; default: now")
+    parser.add_argument("--now", type=_instant, default=None, help="end of the data, ISO 8601; default: now")
     for name in ("seed", "days", "campaigns", "leads", "accounts", "workspaces"):
         parser.add_argument(f"--{name}", type=int, default=getattr(known, name))
     parser.add_argument("--unlimited", action="store_true", help="no rate limits")
     parser.add_argument("--warm", action="store_true", help="render every lead before being ready")
-    parser.add_argument("--config", help="a whole SandboxConfig as JSON; ends when standard input does")
+    parser.add_argument("--config", help="a SandboxConfig as JSON; the sandbox stops when standard input is closed")
     return parser
 
 
@@ -42,8 +42,8 @@ def _from_json(text: str) -> SandboxConfig:
     return SandboxConfig(**values)
 
 
-def _end_with_parent() -> None:
-    """The parent holds our standard input open for as long as it lives."""
+def _stop_with_parent() -> None:
+    """Stop when standard input is closed, which the parent process holds open while it lives."""
 
     def watch() -> None:
         sys.stdin.buffer.read()
@@ -58,10 +58,10 @@ def _announce(url: str, key: str) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Parse, serve, end on Ctrl-C, SIGTERM or (with --config) the end of standard input."""
+    """Serve until Ctrl-C, SIGTERM or (with --config) the end of standard input."""
     options = _parser().parse_args(argv)
     if options.config:
-        _end_with_parent()
+        _stop_with_parent()
         config = _from_json(options.config)
     else:
         values = {k: v for k, v in vars(options).items() if k not in ("unlimited", "config")}

@@ -15,7 +15,7 @@ from instantly_sandbox.faults import Faults
 from instantly_sandbox.http import ApiError, Request, Response, error, no_route, text
 from instantly_sandbox.request_log import RequestLog
 from instantly_sandbox.routes import ROUTES, Route, Router
-from instantly_sandbox.switches import applies, of_profile
+from instantly_sandbox.switches import applies, default_switches
 from instantly_sandbox.tenants import Tenant, Tenants
 
 Scope = dict[str, Any]
@@ -25,28 +25,29 @@ LIBRARY_AGENTS = (b"python-httpx", b"python-requests", b"python-urllib")
 
 
 class App:
-    """One sandbox. Everything it answers comes from `tenants`; everything odd from `switches` and `faults`."""
+    """One sandbox. Its data is in `tenants`; its deviations are set in `switches` and `faults`."""
 
     def __init__(self, config: SandboxConfig) -> None:
         self.config = config
-        self.switches = of_profile(config.profile, rate_limited=config.rate_limited)
+        self.switches = default_switches(config.profile, rate_limited=config.rate_limited)
         self.switches.patch(config.switches, time.monotonic())
         self.tenants = Tenants(config, self.switches)
         self.faults = Faults(config.seed)
         self.log = RequestLog()
         self.router = Router(ROUTES)
         self.turn = 0
-        self.ahead = 0.0 if config.now is None else None  # seconds; of the clock that dates answers, None: they are not
-        self.shaped_as: tuple[Any, ...] = self._shape()
+        # seconds added to the clock of the `Date` header; None: no such header
+        self.clock_offset = 0.0 if config.now is None else None
+        self.rendered_shape: tuple[Any, ...] = self._shape()
 
     def _shape(self) -> tuple[Any, ...]:
         s = self.switches
         return (s.omit_nulls, s.last_step_in_summary, str(s.omit_false), str(s.unknown_field), str(s.unknown_enum))
 
     def reshape(self) -> None:
-        """Drop rendered leads when a switch changed how they read."""
-        if self._shape() != self.shaped_as:
-            self.shaped_as = self._shape()
+        """Drop rendered leads if a switch changed how they are rendered."""
+        if self._shape() != self.rendered_shape:
+            self.rendered_shape = self._shape()
             for tenant in self.tenants.all:
                 tenant.world.leads.forget()
 
@@ -54,7 +55,7 @@ class App:
         if scope["type"] != "http":
             return
         request = await _read(scope, receive)
-        send = self._dated(send)
+        send = self._with_date(send)
         if request.path.startswith(control.PREFIX):
             await respond(send, control.handle(self, request))
             return
@@ -71,9 +72,9 @@ class App:
             await asyncio.sleep(delay)
         await respond(send, answer)
 
-    def _dated(self, send: Send) -> Send:
-        """Puts the sandbox's clock on every answer that does not bring a date of its own."""
-        if self.ahead is None or not self.switches.date_header:
+    def _with_date(self, send: Send) -> Send:
+        """Adds a `Date` header from the sandbox's clock to every answer that has none."""
+        if self.clock_offset is None or not self.switches.date_header:
             return send
         date = (b"date", formatdate(self.now(), usegmt=True).encode())
 
@@ -86,14 +87,16 @@ class App:
         return dated
 
     def now(self) -> float:
-        """The clock by which answers are dated, in seconds since 1970.
+        """The clock of the `Date` header, in Unix seconds: the world's if `config.now` is set, else the real one.
 
-        That of the world where it was said where that ends, else the real one; and as far ahead as it was set.
+        `clock_offset` is added.
         """
-        return (self.ahead or 0.0) + (time.time() if self.config.now is None else self.tenants.all[0].world.now / 1000)
+        return (self.clock_offset or 0.0) + (
+            time.time() if self.config.now is None else self.tenants.all[0].world.now / 1000
+        )
 
     def _answer(self, request: Request, now: float) -> tuple[str, Tenant | None, Response]:
-        """(name of the route, workspace, answer)."""
+        """Returns (name of the route, workspace, answer)."""
         profile = self.config.profile
         found = self.router.find(request.method, request.path)
         name = found[0].name if found else f"{request.method} {request.path}"
@@ -138,10 +141,10 @@ class App:
         worlds = [t.world for t in self.tenants.all]
         call = Call(request, tenant.world, self.switches, self.config.profile, value, worlds)
         answer = route.handler(call)
-        self._crawled(tenant, route)
+        self._mutate_during_scan(tenant, route)
         return answer
 
-    def _crawled(self, tenant: Tenant, route: Route) -> None:
+    def _mutate_during_scan(self, tenant: Tenant, route: Route) -> None:
         s = self.switches
         if s.insert_during_crawl is False and s.delete_during_crawl is False:
             return
@@ -153,7 +156,7 @@ class App:
         self.turn += 1
         for kind, switch in (("insert", s.insert_during_crawl), ("delete", s.delete_during_crawl)):
             if applies(switch, collection):
-                mutations.during_crawl(tenant.world, collection, kind=kind, turn=self.turn)
+                mutations.mutate_during_scan(tenant.world, collection, kind=kind, turn=self.turn)
 
 
 async def _read(scope: Scope, receive: Receive) -> Request:

@@ -1,4 +1,4 @@
-"""Carries out a fault: wrong answers, broken connections, silence."""
+"""Carries out faults: wrong answers, broken connections, no answer."""
 
 import asyncio
 import socket
@@ -31,7 +31,7 @@ async def break_answer(
     scope: dict[str, Any],
     send: Send,
 ) -> None:
-    """Answer `request` the way the fault says; the log has the status the client saw, 0 for none."""
+    """Answer `request` as the fault says. The log gets the status that the client saw, 0 for none."""
     from instantly_sandbox.app import respond
 
     if fault.kind == "sustained_429":
@@ -55,7 +55,7 @@ async def break_answer(
 
 
 def _answer(app: "App", fault: Fault, answer: Response) -> Response | None:
-    """The whole answer of the kinds that give one."""
+    """The answer for kinds of fault that send a complete one, else None."""
     if fault.kind == "status":
         if fault.body is None:
             return error(app.config.profile, fault.status, "Injected fault")
@@ -73,7 +73,7 @@ def _answer(app: "App", fault: Fault, answer: Response) -> Response | None:
 
 
 async def _truncate(fault: Fault, answer: Response, scope: dict[str, Any], send: Send) -> None:
-    """All headers, a part of the body, then the end of the connection."""
+    """Send all headers and a part of the body, then close the connection."""
     length = b"%d" % len(answer.body)
     headers = [(b"content-type", answer.content_type), (b"content-length", length)]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
@@ -84,7 +84,7 @@ async def _truncate(fault: Fault, answer: Response, scope: dict[str, Any], send:
 
 
 def _cut(scope: dict[str, Any], *, reset: bool) -> None:
-    """End the connection, with RST if asked; without a real transport the client sees an exception."""
+    """Close the connection, with RST if `reset`; without a real transport the client sees an exception."""
     transport = scope.get(TRANSPORT)
     if transport is None:
         raise ConnectionResetError("connection cut by a fault")

@@ -1,4 +1,4 @@
-"""What a sandbox is started with. Nothing here can change while it runs; what can is in `switches`."""
+"""The configuration of a sandbox. It is fixed while the sandbox runs; `switches` has what can change."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,14 +10,14 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 @dataclass(frozen=True)
 class SandboxConfig:
-    """One sandbox: where it listens, whose world it is and how large.
+    """One sandbox: its address, its keys and the size of its world.
 
-    `now` None is the real now; the world ends there and moves on by `/_sandbox/advance` only. Answers are dated by
-    the real clock; where `now` is given they are not, unless `/_sandbox/clock` says how. `leads` is the number of leads
-    the first workspace's API lists at the start; further workspaces have a quarter of the campaigns, leads and
-    accounts. `scopes` are those of the main key. `extra_keys` are further keys of the first workspace.
-    `warm` renders every lead before the sandbox is ready, so that a benchmark measures its client.
-    `switches` are patched over the defaults of `switches.Switches`.
+    `now` is the time at which the world's data ends (None: the real time); only `/_sandbox/advance` moves it. Answers
+    have a `Date` header from the real clock; if `now` is set, they have none unless `/_sandbox/clock` sets it. `leads`
+    is the number of leads that the first workspace lists at the start; further workspaces have a quarter of the
+    campaigns, leads and accounts. `scopes` are those of the main key, `extra_keys` further keys of the first workspace.
+    `warm` renders every lead before the sandbox is ready, so that a benchmark measures only its client. `switches`
+    override the defaults of `switches.Switches`.
     """
 
     port: int = 0
@@ -53,6 +53,6 @@ class SandboxConfig:
         return tuple(self.key if i == 0 else f"{self.key}-{i + 1}" for i in range(self.workspaces))
 
     def start(self) -> datetime:
-        """The instant at which the world stands when it is made, to the millisecond."""
+        """The time at which the world's data ends at the start, to the millisecond."""
         now = (self.now or datetime.now(UTC)).astimezone(UTC)
         return now.replace(microsecond=now.microsecond // 1000 * 1000)

@@ -1,4 +1,4 @@
-"""`/_sandbox/...`: clock, state, hand changes, switches, faults, request log. No key, no limits, no faults."""
+"""`/_sandbox/...`: clock, state, mutations, switches, faults, request log. No key, no limits, no faults."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -12,9 +12,9 @@ from instantly_sandbox import faults, mutations
 from instantly_sandbox.endpoints import figures, lists
 from instantly_sandbox.endpoints.call import Call
 from instantly_sandbox.http import Request, Response, ok
-from instantly_sandbox.switches import of_profile
+from instantly_sandbox.switches import default_switches
 from instantly_sandbox.tenants import Tenant
-from instantly_sandbox.world.chance import DAY, HOUR, iso
+from instantly_sandbox.world.seeded import DAY, HOUR, iso
 
 if TYPE_CHECKING:
     from instantly_sandbox.app import App
@@ -36,7 +36,7 @@ COLLECTIONS = (
 
 
 def handle(app: "App", request: Request) -> Response:
-    """Answer a control request; what is wrong with it comes back as 400 with a reason."""
+    """Answer a control request; a wrong one is a 400 with the reason."""
     path = request.path.removeprefix(PREFIX).rstrip("/")
     handler = HANDLERS.get((request.method, path))
     try:
@@ -71,7 +71,7 @@ def _set_clock(app: "App", request: Request) -> Response:
     ahead = body.get("ahead_seconds") if isinstance(body, dict) else None
     if isinstance(ahead, bool) or not isinstance(ahead, int | float):
         raise ValueError("needs ahead_seconds, a number")
-    app.ahead = float(ahead)
+    app.clock_offset = float(ahead)
     return ok({"date": iso(round(app.now() * 1000))})
 
 
@@ -130,7 +130,7 @@ def _state_of(app: "App", request: Request, collection: str) -> Response:
 
 
 def _daily_rows(call: Call, campaign_id: str | None) -> list[dict[str, Any]]:
-    """Rows of one campaign, or of all with their `campaign_id`."""
+    """Daily rows with `campaign_id`, of one campaign or of all."""
     world = call.world
     world.book_on = call.switches.book_on
     ids = [campaign_id] if campaign_id else world.leads.names.campaign_ids
@@ -172,7 +172,7 @@ def _patch_switches(app: "App", request: Request) -> Response:
 
 
 def _reset_switches(app: "App", request: Request) -> Response:
-    fresh = of_profile(app.config.profile, rate_limited=app.config.rate_limited)
+    fresh = default_switches(app.config.profile, rate_limited=app.config.rate_limited)
     app.switches.__dict__.update(fresh.__dict__)
     app.reshape()
     return ok(app.switches.as_json())

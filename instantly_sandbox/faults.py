@@ -1,4 +1,4 @@
-"""Answers that go wrong on purpose, matched by method and path, so many times, so often or so long."""
+"""Injected faults, matched by method and path, limited by number, rate or time."""
 
 import re
 from dataclasses import dataclass, field
@@ -24,9 +24,9 @@ FIELDS = ("match", "kind", "status", "body", "headers", "times", "rate", "second
 
 @dataclass
 class Fault:
-    """One rule. `seconds` limits how long it holds (`slow`, `hang`: how long the answer takes).
+    """One rule. `seconds` is how long it is active (for `slow` and `hang`: how long the answer takes).
 
-    `contains` is looked for in the query and the body of the request, `answer_contains` in what would be answered.
+    `contains` is searched in the query and the body of the request, `answer_contains` in the regular answer.
     """
 
     kind: str
@@ -56,13 +56,13 @@ class Fault:
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    """`*` stands for anything, `{name}` for one segment."""
+    """A regex for a path in which `*` matches anything and `{name}` one segment."""
     parts = re.split(r"(\*|\{[^/}]*\})", path)
     return re.compile("".join(".*" if p == "*" else "[^/]+" if p.startswith("{") else re.escape(p) for p in parts))
 
 
 def parse(spec: Any) -> Fault:
-    """A fault from JSON; ValueError says what is wrong with it."""
+    """Parse a fault from JSON; ValueError says what is wrong."""
     if not isinstance(spec, dict) or spec.get("kind") not in KINDS:
         raise ValueError(f"a fault is an object whose kind is one of {list(KINDS)}")
     unknown = sorted(set(spec) - set(FIELDS))
@@ -77,7 +77,7 @@ def parse(spec: Any) -> Fault:
 
 
 class Faults:
-    """The active faults, asked once per request, in the order they were added."""
+    """The active faults; each request gets the first that matches, in the order they were added."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed

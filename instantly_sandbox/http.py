@@ -1,4 +1,4 @@
-"""Requests and answers as the sandbox sees them, and both kinds of error body."""
+"""The sandbox's requests and responses, and the error bodies of both profiles."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -36,18 +36,18 @@ SEED_CODES = {
 
 @dataclass(slots=True)
 class Response:
-    """A whole answer."""
+    """A complete response."""
 
     body: bytes
     status: int = 200
     content_type: bytes = JSON
     headers: Headers = field(default_factory=list)
-    chunks: Iterator[bytes] | None = None  # instead of `body`, for what is too long to hold
+    chunks: Iterator[bytes] | None = None  # instead of `body`, for bodies too large for memory
 
 
 @dataclass(slots=True)
 class Request:
-    """A whole request. `params` keeps repeated keys; `body` is the raw body."""
+    """A complete request. `params` keeps repeated keys; `body` is raw."""
 
     method: str
     path: str
@@ -92,7 +92,7 @@ def ok(value: object) -> Response:
 def error(
     profile: str, status: int, message: str, *, bare: str = "", details: dict[str, Any] | None = None
 ) -> Response:
-    """The live body (`bare` names its only key where live sends just one), or the seed's nested one."""
+    """The live error body, or the seed's nested one. `bare` is the only key, for routes where live sends just one."""
     if profile == "seed":
         inner: dict[str, Any] = {"code": SEED_CODES.get(status, "INTERNAL_ERROR"), "message": message}
         if details:
@@ -105,7 +105,7 @@ def error(
 
 
 def no_route(profile: str, method: str, path: str) -> Response:
-    """An unknown route; live gives the keys in another order there."""
+    """The 404 of an unknown route; live sends its keys in another order."""
     message = f"Route {method}:{path} not found"
     if profile == "seed":
         return error(profile, 404, message)

@@ -1,4 +1,4 @@
-"""Rate limits per workspace: sliding or fixed windows, or a token bucket; `/emails` has a budget of its own."""
+"""Rate limits per workspace: sliding or fixed windows, or a token bucket; `/emails` has its own."""
 
 from collections import deque
 
@@ -6,7 +6,7 @@ from instantly_sandbox.switches import RateLimits
 
 
 class Window:
-    """At most `limit` requests in any (sliding) or each (fixed) `seconds`, or a bucket that refills as fast."""
+    """At most `limit` requests per `seconds`: a sliding or fixed window, or a token bucket of that size and rate."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -49,13 +49,13 @@ class Limiter:
     """The windows of one workspace."""
 
     def __init__(self, *, to_calendar: float = 0.0) -> None:
-        """`to_calendar`: what to add to the times given to get those of the calendar, by which fixed windows turn."""
+        """`to_calendar`: seconds to add to `now` for Unix time; fixed windows start on full seconds and minutes."""
         self.second, self.minute, self.emails = Window(1.0), Window(60.0), Window(60.0)
         self.to_calendar = to_calendar
         self.others_at = 0.0
 
     def admit(self, limits: RateLimits, now: float, *, emails: bool) -> float:
-        """Seconds to wait, 0 when the request may pass. A refused request costs nothing."""
+        """Seconds to wait, 0 if the request is allowed. A refused request does not count."""
         if limits.sustained_until > now:
             return limits.sustained_until - now
         if not limits.enabled:
@@ -65,7 +65,7 @@ class Limiter:
         return self._admit(limits, now, emails=emails)
 
     def _serve_others(self, limits: RateLimits, now: float) -> None:
-        """What the other client asked since the last look (a minute at most): evenly; what is refused is lost."""
+        """Count the other client's requests since the last call, at most a minute, evenly spaced, without retries."""
         self.others_at = max(self.others_at, now - 60.0) if limits.others_per_second else now
         while limits.others_per_second and self.others_at + 1 / limits.others_per_second <= now:
             self.others_at += 1 / limits.others_per_second

@@ -1,20 +1,20 @@
-"""Changes by hand through `POST /_sandbox/mutate`: a function per op, which returns how many records it changed."""
+"""Changes through `POST /_sandbox/mutate`: one function per op, which returns the number of changed records."""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from instantly_sandbox.world.chance import iso, uuid_at
 from instantly_sandbox.world.collection import Collection
 from instantly_sandbox.world.lead_query import query
+from instantly_sandbox.world.seeded import iso, uuid_at
 from instantly_sandbox.world.world import World
 
 Op = dict[str, Any]
 
 
 def apply(world: World, op: Any) -> int:
-    """Run one op; ValueError says what is wrong with it."""
+    """Run one op; ValueError says what is wrong."""
     if not isinstance(op, dict) or op.get("op") not in OPS:
         raise ValueError(f"unknown op {op.get('op') if isinstance(op, dict) else op!r}; known: {sorted(OPS)}")
     try:
@@ -35,7 +35,7 @@ def delete_lead(world: World, op: Op) -> int:
 
 
 def delete_leads(world: World, op: Op) -> int:
-    """`campaign`, `list_id` and `where` (a body of /leads/list) choose, `count` cuts, `ids` names them."""
+    """Select leads by `ids`, or by `campaign`, `list_id` or `where` (a body of /leads/list), at most `count`."""
     filters = {k: op[k] for k in ("campaign", "list_id", "ids") if k in op} | (op.get("where") or {})
     view = query(world.leads, filters, f"mutate {filters!r}")
     return world.leads.delete(view.rows[: op.get("count", len(view.rows))].copy())
@@ -115,7 +115,7 @@ def vanish_day(world: World, op: Op) -> int:
 
 
 def unrestate_daily(world: World, op: Op) -> int:
-    """The day reads again as the log has it."""
+    """Undo `restate_daily` and `vanish_day`."""
     return int(world.daily_overrides.get(op["campaign_id"], {}).pop(op["date"], 0) != 0)
 
 
@@ -146,8 +146,8 @@ OPS: dict[str, Callable[[World, Op], int]] = {
 }
 
 
-def during_crawl(world: World, collection: str, *, kind: str, turn: int) -> None:
-    """A row appears or vanishes while somebody pages through a list."""
+def mutate_during_scan(world: World, collection: str, *, kind: str, turn: int) -> None:
+    """Insert or delete a row while a client pages through a list."""
     if collection == "leads":
         view = world.leads.everything()
         if kind == "delete" and len(view.rows):

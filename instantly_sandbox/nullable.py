@@ -1,4 +1,4 @@
-"""Fields that an answer may lack: those that may be null, a lead's last step, flags that are false.
+"""Fields that an answer may omit: nullable fields, a lead's last step, false flags.
 
 Live leaves null fields out; with `omit_nulls` off they are there, as null.
 """
@@ -93,8 +93,8 @@ NULLABLE: dict[str, tuple[str, ...]] = {
 }
 
 
-def spelled_out(collection: str, record: dict[str, Any]) -> dict[str, Any]:
-    """The record with a null for every nullable field that it lacks."""
+def with_nulls(collection: str, record: dict[str, Any]) -> dict[str, Any]:
+    """The record with null for every missing nullable field."""
     return {**dict.fromkeys(NULLABLE.get(collection, ())), **record}
 
 
@@ -102,10 +102,10 @@ LAST_STEP = ("last_step_from", "last_step_id", "last_step_timestamp_executed", "
 
 
 def without_last_step(lead: dict[str, Any]) -> dict[str, Any]:
-    """The lead with its last step in its summary alone."""
+    """The lead with its last step only in `status_summary`."""
     return {name: value for name, value in lead.items() if name not in LAST_STEP}
 
 
 def without_false(record: dict[str, Any]) -> dict[str, Any]:
-    """The record without the flags that are false; what is inside its objects stays."""
+    """The record without its false flags; nested objects are unchanged."""
     return {name: value for name, value in record.items() if value is not False}

@@ -1,4 +1,4 @@
-"""Pages of a list: where a cursor leads, what the next one is, and the ways in which real servers get it wrong."""
+"""Pages of a list and their cursors, with the deviations that real servers show."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from instantly_sandbox.http import ApiError, Request, Response
 from instantly_sandbox.switches import Switches, applies
 
 Record = dict[str, Any]
-AGAIN = "~"  # ends the cursor of an empty page: the same place once more
+AGAIN = "~"  # suffix of an empty page's cursor, which points to the same position again
 
 
 class Source(Protocol):
@@ -26,7 +26,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Order:
-    """How an endpoint orders and where it goes on: `cursor` of a record, `behind` decides what comes after one."""
+    """The order of an endpoint: `cursor` of a record, and `behind`, which tests if a record follows a cursor."""
 
     sort: Callable[[Record], Any]
     cursor: Callable[[Record], str]
@@ -35,12 +35,12 @@ class Order:
 
 
 def by_id() -> Order:
-    """Ids descending; the cursor is an id, and need not exist."""
+    """Ids descending; the cursor is an id, which does not have to exist."""
     return Order(lambda r: str(r["id"]), lambda r: str(r["id"]), lambda c: lambda r: str(r["id"]) < c)
 
 
 def by_created() -> Order:
-    """Newest first; the cursor is an instant, so rows of the same millisecond can be lost at a page's edge."""
+    """Newest first; the cursor is a timestamp, so rows of the same millisecond can be lost between two pages."""
     return Order(
         lambda r: (str(r["timestamp_created"]), str(r["id"])),
         lambda r: str(r["timestamp_created"]),
@@ -87,7 +87,7 @@ class RecordSource:
 
 
 def limit_of(value: object, where: str, switches: Switches, *, most: int = 100) -> int:
-    """The page size; -1 stands for the empty page that some routes answer above 100."""
+    """The page size; -1 for the empty page that some routes send above 100."""
     if value is None:
         return 10
     try:

@@ -1,4 +1,4 @@
-"""What was asked of the API, counted and in a compact log. Control requests are never in it."""
+"""Counts and a compact log of the API requests, without those of the control plane."""
 
 import time
 from collections import deque
@@ -56,7 +56,7 @@ class RequestLog:
         self.entries.append((now, request.method, request.path, request.query, request.body, status, workspace))
 
     def summary(self) -> dict[str, Any]:
-        """`rejected` are the 429s, which are in `total` and `by_path` as well."""
+        """`rejected` counts the 429s, which `total` and `by_path` include."""
         paths = {
             route: {"count": sum(by.values()), "by_status": {str(s): n for s, n in sorted(by.items())}}
             for route, by in sorted(self.by_path.items())

@@ -1,4 +1,4 @@
-"""Which handler answers which route, and the scope it needs."""
+"""The routes with their handlers and scopes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ BASE = "/api/v2/"
 
 @dataclass(frozen=True)
 class Route:
-    """`template` has at most one `{...}` segment; `scope` None is open to every valid key."""
+    """`template` has at most one `{...}` segment; `scope` None allows every valid key."""
 
     method: str
     template: str
@@ -86,7 +86,7 @@ ROUTES = STREAMS + OTHERS
 
 
 class Router:
-    """Finds the route of a request: whole paths first, then those with a value in them."""
+    """Finds the route of a request: exact paths first, then templates."""
 
     def __init__(self, routes: tuple[Route, ...]) -> None:
         self.routes = routes

@@ -1,4 +1,4 @@
-"""Records as the older written description (the seed) shows them: other names, flat steps, nulls spelled out.
+"""Records in the shape of the older description (the seed): other names, flat steps, explicit nulls.
 
 Each function takes a live record and returns the seed's; fields that only the live API has are left out.
 """
@@ -12,7 +12,7 @@ SECRETS = ("imap_password", "smtp_password")
 
 
 def shape(collection: str, record: Record) -> Record:
-    """A record of a collection in the seed's shape; unknown collections stay as they are."""
+    """A record in the seed's shape; records of unknown collections are unchanged."""
     shaper = SHAPERS.get(collection)
     return shaper(record) if shaper else record
 
@@ -108,7 +108,7 @@ CAMEL = ("firstName", "lastName", "companyName", "jobTitle", "website", "phone",
 
 
 def lead(r: Record) -> Record:
-    """A lead; custom variables are scalars only, its summary is a text."""
+    """A lead in the seed's shape: custom variables are scalars only, its summary is text."""
     summary: Record = r.get("status_summary") or {}
     step = summary.get("lastStep", summary).get("stepID")
     custom = {k: v for k, v in (r.get("payload") or {}).items() if k not in CAMEL and not isinstance(v, dict)}

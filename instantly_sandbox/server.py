@@ -1,4 +1,4 @@
-"""Serving a sandbox: blocking, in a thread of this process, or in a process of its own."""
+"""Serves a sandbox: blocking, in a thread of this process, or in a child process."""
 
 import asyncio
 import gc
@@ -34,7 +34,7 @@ class RunningSandbox:
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's, with the transport in the scope, so that a fault can cut the connection."""
+    """uvicorn's protocol, with the transport in the scope so that a fault can close the connection."""
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -42,7 +42,7 @@ class Protocol(HttpToolsProtocol):
 
 
 class _Server(uvicorn.Server):
-    """Says when it listens."""
+    """Calls `ready` with its port once it listens."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[int], None]) -> None:
         super().__init__(config)
@@ -55,7 +55,7 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Ctrl-C and SIGTERM end the serving, not (as uvicorn would, by raising them again) the process."""
+        """Ctrl-C and SIGTERM stop serving but not the process (uvicorn would raise them again)."""
         before = {name: signal.signal(name, self.handle_exit) for name in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
@@ -65,7 +65,7 @@ class _Server(uvicorn.Server):
 
 
 class _ThreadServer(_Server):
-    """Leaves the signals alone and ends at once when `end` is called, from any thread: tests start hundreds."""
+    """Handles no signals; `end`, from any thread, stops it at once, since tests start hundreds."""
 
     async def startup(self, sockets: Any = None) -> None:
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
@@ -118,7 +118,7 @@ def serve(config: SandboxConfig, *, on_ready: Callable[[str, str], None]) -> Non
     """Serve until Ctrl-C or SIGTERM; `on_ready(url, key)` is called once connections are accepted."""
     app = App(config)
     gc.collect()
-    gc.freeze()  # the world stays: looking through it again and again would only cost time
+    gc.freeze()  # the world's objects stay: collecting among them would only cost time
     server = _Server(_settings(config, app), lambda port: on_ready(_url(config, port), config.key))
     server.run()
 
@@ -139,7 +139,7 @@ def running(config: SandboxConfig) -> Iterator[RunningSandbox]:
         try:
             with asyncio.Runner(loop_factory=_loop) as runner:
                 runner.run(server.serve())
-        except BaseException as wrong:  # noqa: BLE001 - a thread's failure belongs to whoever started it
+        except BaseException as wrong:  # noqa: BLE001 - raised again in the thread that started this one
             failure.append(wrong)
         finally:
             listening.set()
@@ -166,7 +166,7 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 @contextmanager
 def spawned(config: SandboxConfig) -> Iterator[RunningSandbox]:
-    """A sandbox in a child process with an interpreter of its own; it ends with this block and with this process."""
+    """A sandbox in a child process; it stops at the end of the block, or when this process ends."""
     values = {**asdict(config), "now": config.now.isoformat() if config.now else None}
     command = [sys.executable, "-m", "instantly_sandbox", "--config", orjson.dumps(values).decode()]
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603
@@ -180,7 +180,7 @@ def spawned(config: SandboxConfig) -> Iterator[RunningSandbox]:
 
 
 def _end(child: "subprocess.Popen[str]") -> None:
-    """Close its stdin, which it takes as the end; then by its pid."""
+    """Close its stdin, on which it stops; kill it if it does not."""
     for stream in (child.stdin, child.stdout):
         if stream is not None:
             stream.close()

@@ -1,7 +1,7 @@
-"""What can be changed while the sandbox runs: how strictly, how oddly and how slowly it answers.
+"""Switches that change the sandbox's behaviour while it runs: strictness, deviations, latency, limits.
 
-`GET /_sandbox/switches` shows them, `POST` patches them, `DELETE` puts the defaults back. A switch that can apply to
-some lists only takes `true`, `false` or names of collections, for example `["leads"]`.
+`GET /_sandbox/switches` shows them, `POST` patches them, `DELETE` restores the defaults. A switch for single lists
+accepts `true`, `false` or names of collections, for example `["leads"]`.
 """
 
 from dataclasses import asdict, dataclass, field, fields
@@ -12,8 +12,8 @@ Where = bool | list[str]
 
 @dataclass
 class RateLimits:
-    """Per workspace. `window`: `sliding`, `fixed` (by the calendar) or `bucket`. `headers` puts X-RateLimit-* on every
-    answer. `others_per_second`: so many requests a second come from another client of the workspace."""
+    """Per workspace. `window`: `sliding`, `fixed` (full seconds and minutes) or `bucket`. `headers` adds X-RateLimit-*
+    to every answer. `others_per_second`: requests per second of another client of the same workspace."""
 
     enabled: bool = True
     per_second: int = 100
@@ -30,30 +30,28 @@ class RateLimits:
 class Switches:
     """One field per switch; the value here is the default of the live profile.
 
-    Shape: omit_nulls, last_step_in_summary (a lead's last step stands in `status_summary` alone, as in recorded live
-    answers), omit_false (flags that are false are left out), unknown_field (a new field on every record), unknown_enum
-    (a status number nobody knows),
-    step_text_null and step_numbers (`"null"`, and numbers, in steps), null_steps.
+    Shape: omit_nulls, last_step_in_summary (a lead's last step is only in `status_summary`, as in recorded live
+    answers), omit_false (false flags are omitted), unknown_field (a new field on every record), unknown_enum (an
+    unknown status number), step_text_null and step_numbers (`"null"`, and numbers, in steps), null_steps.
     Paging: trailing_cursor (`full`: only after a full page, `always`, `never`), limit_above_100 (`400` or `empty`),
     short_pages, duplicate_rows, repeat_cursor, cursor_loop, insert_during_crawl, delete_during_crawl,
-    lost_cursor (collection -> how its pages lead no further: `absent`, `renamed`: under `pagination`, `empty`: an empty
-    page with a cursor comes before each page but the first, `ends`: an empty page without one comes in its place),
-    any_lead_cursor (off: a cursor that is no lead's id is a 400), account_order (`desc` or `asc`),
+    lost_cursor (collection -> how its cursor is lost: `absent`, `renamed`: under `pagination`, `empty`: an empty page
+    with a cursor precedes each page but the first, `ends`: an empty page without a cursor replaces it),
+    any_lead_cursor (off: a cursor that is not a lead's id is a 400), account_order (`desc` or `asc`),
     leads_need_parent (400 for /leads/list without `campaign`, `list_id`, `ids` or `contacts`),
-    lead_queries (what `queries` of /leads/list comes to: `exact`, `ignored`, `refused`: a 400, `partial`: a third of
-    the leads is left out, `calendar`: the days are those of the UTC calendar, `hours`: the days are taken for hours).
+    lead_queries (how `queries` of /leads/list is applied: `exact`, `ignored`, `refused`: a 400, `partial`: a third of
+    the leads is missing, `calendar`: days are days of the UTC calendar, `hours`: days are read as hours).
     Analytics: end_date_inclusive (date-only ends of /analytics, /overview and /steps), full_timestamps (off: a 400),
     sparse_days, book_on (`event`, or `send`: late answers restate the day of the e-mail), list_deleted_campaigns,
     deleted_daily (a deleted campaign still answers), reply_count_includes_automatic, max_account_days,
     max_account_emails, max_warmup_emails, max_campaign_days (path of a route below /campaigns/analytics -> days: a
-    longer range is a 400), refused_days (any range of /daily that holds one of these dates is a 400), refused_emails
-    (address -> 400, 404, 413 or 422: any question about accounts that names it).
+    longer range is a 400), refused_days (any range of /daily with one of these dates is a 400), refused_emails
+    (address -> 400, 404, 413 or 422: any request for account figures with it).
     Access: library_agents (403 `error code: 1010` for library User-Agents), as_workspace (`x-as-workspace` with the
     first workspace's keys), key_scopes (key -> scopes), key_status (key -> 401, 402 or 403), stream_status
     (path -> 401, 402, 403 or 404), ignore_unknown (off: an unknown key in the body
     of /leads/list is a 400).
-    Time: latency (seconds per answer), latency_by_path (path -> seconds), date_header (off: answers do not say what
-    time it is).
+    Time: latency (seconds per answer), latency_by_path (path -> seconds), date_header (off: no `Date` header).
     """
 
     omit_nulls: bool = True
@@ -105,7 +103,7 @@ class Switches:
         return asdict(self)
 
     def patch(self, values: dict[str, Any], monotonic: float) -> None:
-        """Take new values over. Unknown names are a ValueError that lists the known ones, and change nothing."""
+        """Set new values. An unknown name is a ValueError that lists the known ones; then nothing changes."""
         limits = values.get("rate_limits", {})
         if isinstance(limits, bool):
             limits = {"enabled": limits}
@@ -114,7 +112,7 @@ class Switches:
         _check(limits.keys(), {f.name for f in fields(RateLimits)} | extra)
         for name, value in values.items():
             if name != "rate_limits":
-                setattr(self, name, _like(name, getattr(self, name), value))
+                setattr(self, name, _checked_value(name, getattr(self, name), value))
         for name, value in limits.items():
             if name in extra:
                 self.rate_limits.sustained_until = monotonic + float(value)
@@ -128,15 +126,15 @@ def _check(given: Any, known: set[str]) -> None:
         raise ValueError(f"unknown switches {unknown}; known: {sorted(known)}")
 
 
-def _like(name: str, old: Any, value: Any) -> Any:
-    """Refuse a value of another kind, so that a typing slip does not silently switch nothing."""
+def _checked_value(name: str, old: Any, value: Any) -> Any:
+    """The value; ValueError if it has another type than the switch, which would silently have no effect."""
     if isinstance(old, bool | list) and isinstance(value, bool | list):
         return value
     if isinstance(old, int | float) and isinstance(value, int | float) and not isinstance(old, bool):
         return value
     if type(old) is type(value):
         return value
-    raise ValueError(f"switch {name} takes {type(old).__name__}, not {value!r}")
+    raise ValueError(f"switch {name} must be {type(old).__name__}, not {value!r}")
 
 
 def applies(switch: Where, collection: str) -> bool:
@@ -144,8 +142,8 @@ def applies(switch: Where, collection: str) -> bool:
     return switch if isinstance(switch, bool) else collection in switch
 
 
-def of_profile(profile: str, *, rate_limited: bool) -> Switches:
-    """The defaults: the seed describes about 100 requests a minute and rate headers, live neither."""
+def default_switches(profile: str, *, rate_limited: bool) -> Switches:
+    """The defaults of a profile: the seed has about 100 requests a minute and rate limit headers, live neither."""
     switches = Switches()
     switches.rate_limits.enabled = rate_limited
     if profile == "seed":

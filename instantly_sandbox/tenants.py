@@ -1,4 +1,4 @@
-"""Workspaces and their keys: whose request is this, and what may it read."""
+"""Workspaces and their keys: authenticates requests and checks scopes."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 from instantly_sandbox.config import SandboxConfig
 from instantly_sandbox.http import ApiError, Request
 from instantly_sandbox.limits import Limiter
-from instantly_sandbox.nullable import spelled_out, without_false, without_last_step
+from instantly_sandbox.nullable import with_nulls, without_false, without_last_step
 from instantly_sandbox.seed_shape import lead as seed_lead
 from instantly_sandbox.switches import Switches, applies
 from instantly_sandbox.world.world import World
@@ -19,7 +19,7 @@ CODES = {401: "Invalid API key", 402: "Workspace does not have an active paid pl
 
 @dataclass
 class Tenant:
-    """A workspace: its world, its keys and its budget."""
+    """A workspace: its world, its keys and its rate limits."""
 
     world: World
     keys: list[str]
@@ -55,7 +55,7 @@ class Tenants:
         return Tenant(world, [key])
 
     def _lead_shape(self) -> Callable[[Record], Record]:
-        """How every lead is written: profile, then the switches on fields (asked when a lead is rendered)."""
+        """A function that shapes a lead by the profile and the switches, which it reads when a lead is rendered."""
         seed, switches = self.config.profile == "seed", self.switches
 
         def shaped(record: Record) -> Record:
@@ -65,7 +65,7 @@ class Tenants:
                 if switches.last_step_in_summary:
                     record = without_last_step(record)
                 if not switches.omit_nulls:
-                    record = spelled_out("leads", record)
+                    record = with_nulls("leads", record)
             if applies(switches.omit_false, "leads"):
                 record = without_false(record)
             if applies(switches.unknown_field, "leads"):
@@ -77,7 +77,7 @@ class Tenants:
         return shaped
 
     def authenticate(self, request: Request) -> tuple[Tenant, str]:
-        """The workspace of a request and the key it came with; ApiError 401, 402 or 403."""
+        """The workspace and the key of a request; ApiError 401, 402 or 403."""
         header = request.headers.get(b"authorization", b"").decode("latin-1")
         if not header:
             raise ApiError(401, "Missing authorization header")
@@ -96,7 +96,7 @@ class Tenants:
         return tenant, key
 
     def allows(self, key: str, scope: str | None) -> bool:
-        """Any of `<res>:read`, `<res>:all`, `all:read`, `all:all` opens a read."""
+        """Whether the key has one of `<scope>:read`, `<scope>:all`, `all:read`, `all:all`."""
         if scope is None:
             return True
         usual = self.config.scopes if key == self.config.key else ("all:all",)

@@ -1,4 +1,4 @@
-"""A tour of the published file: what is in it, how to ask and how to draw. `make notebook` opens it in a browser."""
+"""A tour of the published file: its contents, queries and charts. `make notebook` opens it in a browser."""
 
 import marimo
 
@@ -26,16 +26,16 @@ def _(UsageError, mo, open_published, published_or_demo):
         file, _missing = None, f"**There is nothing to look at yet.** {error}"
     mo.stop(file is None, mo.callout(mo.md(_missing), kind="warn"))
 
-    # Run this cell again after a sync: an open connection goes on reading the file that it opened.
-    # It reads this file and no other, within INSTANTLY_MEMORY_LIMIT.
+    # Run this cell again after a sync: an open connection keeps reading the file that it opened.
+    # The connection can read this file only, and uses at most INSTANTLY_MEMORY_LIMIT.
     warehouse = open_published(file)
     _published = warehouse.execute("select max(published_at at time zone 'UTC') from meta.published").fetchall()
     mo.md(f"""
     # A tour of the published file
 
-    This reads `{file}`, published {_published[0][0]:%Y-%m-%d %H:%M} UTC, and changes nothing. Each part asks one
-    question in SQL and draws the answer; change the SQL and run the cell to ask your own. Every table and column is
-    described in `docs/data-dictionary.md`, and `docs/queries.md` has twenty more questions.
+    This notebook reads `{file}`, published {_published[0][0]:%Y-%m-%d %H:%M} UTC, and changes nothing. Each part
+    answers one question with SQL and a chart; change the SQL and run the cell for a question of your own. Every table
+    and column is described in `docs/data-dictionary.md`, and `docs/queries.md` has twenty more questions.
     """)
     return (warehouse,)
 
@@ -51,7 +51,7 @@ def _(mo, warehouse):
 
 @app.cell(hide_code=True)
 def _(warehouse, workspace):
-    # a value for the statements below, never a part of their text: an id may hold anything
+    # a variable for the statements below, never part of their text: an id may contain any character
     warehouse.execute("set variable workspace = ?", [workspace.value])
     chosen = warehouse
     return (chosen,)
@@ -62,8 +62,8 @@ def _(mo):
     mo.md("""
     ## How much do we send, and what comes back?
 
-    One row a day. The last two days are still open (`is_partial`): opens and replies arrive late. `_7d` is the sum of
-    seven days up to each day, without the weekly ups and downs.
+    One row per day. The last two days are still open (`is_partial`): opens and replies arrive late. `_7d` is the sum of
+    the seven days up to each day, which evens out the days of the week.
     """)
     return
 
@@ -86,7 +86,7 @@ def _(chosen, mo):
 def _(alt, days):
     alt.Chart(days).mark_bar().encode(
         x=alt.X("yearmonthdate(date):T", title=None, axis=alt.Axis(format="%b %d")),
-        y=alt.Y("sent:Q", title="e-mails a day"),
+        y=alt.Y("sent:Q", title="e-mails per day"),
         color=alt.Color("is_partial:N", title="open day", scale=alt.Scale(range=["#4c78a8", "#f58518"])),
         tooltip=["date:T", "sent:Q", "replies:Q", "is_partial:N"],
     ).properties(width="container", height=180)
@@ -108,7 +108,7 @@ def _(mo):
     mo.md("""
     ## Which campaigns work?
 
-    The bar is the 95 % interval of the reply rate. Where two bars overlap much, the difference may be chance: wait
+    The bar is the 95 % interval of the reply rate. If two bars overlap much, the difference may be chance: wait
     for more e-mails before you choose.
     """)
     return
@@ -157,7 +157,7 @@ def _(mo):
     mo.md("""
     ## Is another follow-up worth sending?
 
-    Leads that answered per 1,000 e-mails of each step, over all campaigns.
+    Leads that replied per 1,000 e-mails of each step, over all campaigns.
     """)
     return
 
@@ -182,7 +182,7 @@ def _(chosen, mo):
 def _(alt, steps):
     alt.Chart(steps).mark_bar().encode(
         x=alt.X("step:O", axis=alt.Axis(labelAngle=0)),
-        y=alt.Y("repliers_per_1000:Q", title="leads that answered, per 1,000 e-mails"),
+        y=alt.Y("repliers_per_1000:Q", title="leads that replied per 1,000 e-mails"),
         tooltip=["step:O", "sent:Q", "repliers:Q", alt.Tooltip("repliers_per_1000:Q", format=".1f")],
     ).properties(width="container", height=200)
     return
@@ -193,7 +193,7 @@ def _(mo):
     mo.md("""
     ## Which mailboxes need a look?
 
-    Those that are not in the green, worst first, and why. What counts as green is in `sql/seeds/thresholds.csv`.
+    Mailboxes that are not green, worst first, and why. The thresholds are in `sql/seeds/thresholds.csv`.
     """)
     return
 
@@ -242,8 +242,8 @@ def _(mo):
     mo.md("""
     ## What did we know when?
 
-    Instantly restates the figures of a day when opens and replies arrive late. These days have moved most since they
-    were first read (no rows: none has moved yet). The schema `history` keeps every version of every record.
+    Instantly restates the figures of a day when opens and replies arrive late. These days have changed most since they
+    were first read (no rows: none has changed yet). The schema `history` keeps every version of every record.
     """)
     return
 
@@ -269,7 +269,8 @@ def _(mo):
     mo.md("""
     ## Can I trust it today?
 
-    What was not read lately, and Instantly's own counters that are not what our rows add up to. No rows is good news.
+    Streams that were not read recently, and Instantly's own counters that differ from the sum of our rows. No rows is
+    good.
     """)
     return
 
@@ -308,7 +309,7 @@ def _(mo):
     mo.md("""
     ## Ask your own
 
-    These are the marts. Besides, `raw` has what Instantly says now, `history` every version, `meta` the syncs.
+    These are the marts. There are also the schemas `raw` (current state), `history` (every version) and `meta` (syncs).
     """)
     return
 

@@ -1,1 +1,1 @@
-"""What each route answers. A handler takes a `Call` and returns a `Response` or raises `ApiError`."""
+"""The handlers of the routes. A handler takes a `Call` and returns a `Response` or raises `ApiError`."""

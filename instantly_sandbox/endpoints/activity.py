@@ -1,4 +1,4 @@
-"""What happened, as far as the API tells: webhooks, their deliveries and the audit log."""
+"""Webhooks, their deliveries and the audit log."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from instantly_sandbox.endpoints.emails import mail_of
 from instantly_sandbox.http import Response, ok
 from instantly_sandbox.paging import by_id
 from instantly_sandbox.world import columns as ev
-from instantly_sandbox.world import words
-from instantly_sandbox.world.chance import DAY, iso, uuid4, uuid_at
+from instantly_sandbox.world import word_lists
 from instantly_sandbox.world.lead_records import contact_email, contact_hash
+from instantly_sandbox.world.seeded import DAY, iso, uuid4, uuid_at
 
 Record = dict[str, Any]
 EVENT_TYPES = (
@@ -102,7 +102,7 @@ def _deliveries(call: Call) -> list[Record]:
 
 
 def _payload(call: Call, e: int, email: str, email_id: str) -> Record:
-    """What was posted: steps count from 1 here, and custom variables lie flat among the rest."""
+    """The posted body: steps are counted from 1 here, and custom variables are top-level fields."""
     world = call.world
     log, names = world.leads.state.log, world.leads.names
     campaign, contact = int(log.campaign[e]), int(world.leads.leads.contact[log.row[e]])
@@ -122,8 +122,8 @@ def _payload(call: Call, e: int, email: str, email_id: str) -> Record:
         "reply_subject": "Re: Quick question",
         "reply_text": text,
         "reply_text_snippet": text,
-        "firstName": words.FIRST[h % len(words.FIRST)],
-        "city": words.CITIES[h % len(words.CITIES)],
+        "firstName": word_lists.FIRST[h % len(word_lists.FIRST)],
+        "city": word_lists.CITIES[h % len(word_lists.CITIES)],
     }
     if log.step[e] >= 0:
         payload |= {"step": int(log.step[e]) + 1, "variant": int(log.variant[e]) + 1}

@@ -1,4 +1,4 @@
-"""What a handler gets: the request, the workspace it is for, and the tenant's rendering of records."""
+"""The argument of a handler: the request, its workspace and how records are rendered."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 import orjson
 
 from instantly_sandbox.http import ApiError, Request, Response
-from instantly_sandbox.nullable import spelled_out, without_false
+from instantly_sandbox.nullable import with_nulls, without_false
 from instantly_sandbox.paging import Order, RecordSource, page, query_limit
 from instantly_sandbox.seed_shape import shape
 from instantly_sandbox.switches import Switches, applies
-from instantly_sandbox.world.chance import parse_uuid
+from instantly_sandbox.world.seeded import parse_uuid
 from instantly_sandbox.world.world import World
 
 Record = dict[str, Any]
@@ -44,13 +44,13 @@ class Call:
         return Response(orjson.dumps(served(self, collection, record)))
 
     def uuid(self) -> str:
-        """The id of the path, checked as live does."""
+        """The id in the path, validated like live."""
         if parse_uuid(self.path_value) is None:
             raise ApiError(400, 'params/id must match format "uuid"')
         return self.path_value
 
     def search(self, records: list[Record], *names: str) -> list[Record]:
-        """Those in which a named field contains the `search` parameter."""
+        """The records in which one of the fields contains the `search` parameter."""
         wanted = (self.request.param("search") or "").lower()
         return [r for r in records if not wanted or any(wanted in str(r.get(n, "")).lower() for n in names)]
 
@@ -69,7 +69,7 @@ def served(call: Call, collection: str, record: Record) -> Record:
     if call.profile == "seed":
         record = shape(collection, record)
     elif not call.switches.omit_nulls:
-        record = spelled_out(collection, record)
+        record = with_nulls(collection, record)
     return with_oddities(call.switches, collection, record)
 
 

@@ -1,16 +1,16 @@
-"""Date ranges of the analytics routes: plain dates or full instants, inclusive or not."""
+"""Date ranges of the analytics routes: plain dates or full timestamps, inclusive or not."""
 
 from datetime import UTC, date, datetime, timedelta
 
 from instantly_sandbox.endpoints.call import Call
 from instantly_sandbox.http import ApiError
-from instantly_sandbox.world.chance import DAY
+from instantly_sandbox.world.seeded import DAY
 
 Range = tuple[int | None, int | None]
 
 
 def _instant(call: Call, name: str) -> tuple[int | None, bool]:
-    """(milliseconds, was it a plain date) of a parameter."""
+    """Returns (milliseconds, whether it is a plain date) of a parameter."""
     value = call.request.param(name)
     if value is None:
         return None, False
@@ -36,7 +36,7 @@ def instants(call: Call) -> Range:
 
 
 def _range(call: Call) -> tuple[int | None, int | None, bool]:
-    """First and last instant as they were given, checked, and whether the last one is a plain date."""
+    """The validated first and last instant, and whether the last one is a plain date."""
     start, _ = _instant(call, "start_date")
     end, plain = _instant(call, "end_date")
     if start is not None and end is not None:
@@ -58,7 +58,7 @@ def days(call: Call) -> tuple[str, str]:
 
 
 def account_days(call: Call) -> tuple[str, str]:
-    """The window of /accounts/analytics/daily: 30 days up to today unless told, 31 at most."""
+    """The window of /accounts/analytics/daily: by default 30 days up to today, at most 31."""
     start, _ = _instant(call, "start_date")
     end, _ = _instant(call, "end_date")
     last = date.fromisoformat(_day(end if end is not None else call.world.now))

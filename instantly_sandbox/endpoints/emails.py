@@ -1,4 +1,4 @@
-"""`GET /emails`: the Unibox, written from the log (sends, replies, automatic replies), newest first."""
+"""`GET /emails`: the Unibox, generated from the log (sends, replies, automatic replies), newest first."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from instantly_sandbox.endpoints.call import Call
 from instantly_sandbox.http import ApiError, Response, ok
 from instantly_sandbox.paging import page, query_limit
 from instantly_sandbox.world import columns as ev
-from instantly_sandbox.world.chance import iso, mix_array, uuid_column
 from instantly_sandbox.world.lead_records import contact_email
+from instantly_sandbox.world.seeded import iso, mix_array, uuid_column
 from instantly_sandbox.world.world import World
 
 Record = dict[str, Any]
@@ -23,7 +23,7 @@ TEXTS = (
 
 
 class Mail:
-    """Indexes into the log of everything that is an e-mail, in order of id (which is that of time)."""
+    """Indexes of all e-mails in the log, in id order, which is also time order."""
 
     def __init__(self, world: World) -> None:
         log = world.leads.state.log
@@ -37,7 +37,7 @@ class Mail:
 
 
 class MailSource:
-    """A filtered mailbox as pages see it."""
+    """A filtered mailbox as a source of pages."""
 
     name = "emails"
 
@@ -67,7 +67,7 @@ def mail_of(call: Call) -> Mail:
 
 
 def email_record(call: Call, i: int) -> Record:
-    """One e-mail; `i` is its place in `Mail`."""
+    """One e-mail; `i` is its index in `Mail`."""
     world, mail = call.world, mail_of(call)
     log, names = world.leads.state.log, world.leads.names
     e = mail.events[i]

@@ -1,4 +1,4 @@
-"""The other reads: subsequences, mappings, members, billing, sending status. Small, and true to schema."""
+"""Other reads: subsequences, mappings, members, billing, sending status. Little data, but valid by the schema."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from instantly_sandbox.endpoints.call import Call
 from instantly_sandbox.endpoints.lists import tag_mappings_of
 from instantly_sandbox.http import ApiError, Response, ok
 from instantly_sandbox.paging import Order, by_created, by_id
-from instantly_sandbox.world import campaign_records, words
+from instantly_sandbox.world import campaign_records, word_lists
 from instantly_sandbox.world import columns as ev
-from instantly_sandbox.world.chance import DAY, iso, uuid_at
 from instantly_sandbox.world.plan import CampaignPlan
+from instantly_sandbox.world.seeded import DAY, iso, uuid_at
 
 Record = dict[str, Any]
 
@@ -26,7 +26,7 @@ def newest_first() -> Order:
 
 
 def tag_mappings(call: Call) -> Response:
-    """Ordered by creation with an id as the cursor, so the place of the cursor is looked up."""
+    """Ordered by creation with an id as cursor, so the position of the cursor is looked up."""
     rows = tag_mappings_of(call)
     wanted = set(call.request.many("resource_ids"))
     rows = [r for r in rows if not wanted or r["resource_id"] in wanted]
@@ -76,7 +76,7 @@ def subsequences(call: Call) -> Response:
 
 
 def _followed_leads(call: Call, c: CampaignPlan) -> int:
-    """A subsequence writes once to every lead that was ever marked as interested."""
+    """Leads of a subsequence: it sends once to every lead that was ever marked as interested."""
     log = call.world.log_of(c.index)
     return len(np.unique(log.row[(log.kind == ev.INTEREST) & (log.value == 1)]))
 
@@ -127,7 +127,7 @@ def account_mappings(call: Call) -> Response:
 def members(call: Call) -> Response:
     world, rows = call.world, []
     for i, (user, role) in enumerate(zip(world.leads.names.users, ("owner", "admin", "editor"), strict=True)):
-        first, last = words.FIRST[i + 3], words.LAST[i + 3]
+        first, last = word_lists.FIRST[i + 3], word_lists.LAST[i + 3]
         created = world.plan.window - (300 - i) * DAY
         record: Record = {
             "id": uuid_at(created, world.id, "member", i),
@@ -265,7 +265,7 @@ def search_by_contact(call: Call) -> Response:
 
 
 def vitals(call: Call) -> Response:
-    """Live takes `accounts`, the seed `emails`."""
+    """Live accepts `accounts`, the seed `emails`."""
     body = call.json_body()
     asked = body.get("emails" if call.profile == "seed" else "accounts")
     if not isinstance(asked, list):
@@ -273,7 +273,7 @@ def vitals(call: Call) -> Response:
     rows = []
     for email in asked:
         domain = str(email).partition("@")[2]
-        good = words.BAD_DOMAIN not in domain
+        good = word_lists.BAD_DOMAIN not in domain
         rows.append({"domain": domain, "allPass": good, "mx": True, "spf": True, "dkim": good, "dmarc": good})
     passed = [r for r in rows if r["allPass"]]
     return ok({"status": "success", "success_list": passed, "failure_list": [r for r in rows if not r["allPass"]]})

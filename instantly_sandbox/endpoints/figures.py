@@ -1,4 +1,4 @@
-"""The analytics routes. The wrong parameter name is ignored and gives every campaign, as live does."""
+"""The analytics routes. Like live, a wrong parameter name is ignored and returns every campaign."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,14 +8,14 @@ from instantly_sandbox.endpoints.call import Call, with_oddities
 from instantly_sandbox.http import ApiError, Response, ok
 from instantly_sandbox.seed_shape import shape
 from instantly_sandbox.world import account_records, analytics
-from instantly_sandbox.world.chance import day_text
 from instantly_sandbox.world.columns import Events
+from instantly_sandbox.world.seeded import day_text
 
 Row = dict[str, Any]
 
 
 def _indexes(call: Call, ids: list[str]) -> list[int]:
-    """Campaigns asked for by id, or every one that ever existed."""
+    """The indexes of the campaigns with these ids, or of every campaign that ever existed."""
     world = call.world
     if ids:
         found = [world.campaign_index(i) for i in ids]
@@ -92,7 +92,7 @@ def overview(call: Call) -> Response:
 
 
 def _one_campaign(call: Call) -> list[int]:
-    """`campaign_id`, or none for all; a deleted one still answers unless switched off."""
+    """The campaign of `campaign_id`, or all without it; deleted ones count unless switched off."""
     key = call.request.param("campaign_id")
     if key is None:
         return _indexes(call, [])
@@ -152,7 +152,7 @@ def _step(call: Call) -> Any:
 
 
 def _refuse(call: Call, emails: Iterable[str]) -> None:
-    """The switch on single addresses; as a server would, without saying which it was."""
+    """Apply `refused_emails`; like a real server, the error does not say which address it is about."""
     status = max((call.switches.refused_emails.get(email, 0) for email in emails), default=0)
     if status:
         raise ApiError(status, "One of the accounts cannot be read", bare="message")

@@ -1,4 +1,4 @@
-"""`POST /leads/list` and `GET /leads/{id}`. The plain sweep is a slice and a join of bytes made before."""
+"""`POST /leads/list` and `GET /leads/{id}`. A page without filters is a slice and a join of prerendered bytes."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ import orjson
 from instantly_sandbox.endpoints.call import Call
 from instantly_sandbox.http import ApiError, Response
 from instantly_sandbox.paging import limit_of, page
-from instantly_sandbox.world.chance import DAY, parse_uuid
 from instantly_sandbox.world.lead_query import KEYS, query
 from instantly_sandbox.world.lead_store import LeadStore, View
+from instantly_sandbox.world.seeded import DAY, parse_uuid
 
 Body = dict[str, Any]
 PLAIN = {"limit", "starting_after"}
@@ -18,7 +18,7 @@ PARENTS = {"campaign", "list_id", "ids", "contacts"}
 
 
 class LeadSource:
-    """A view of the leads as pages see it."""
+    """A view of the leads as a source of pages."""
 
     name = "leads"
 
@@ -84,7 +84,7 @@ def _checked(call: Call, body: Body) -> Body:
 
 
 def _switched(how: str, queries: list[object], now: int) -> list[object]:
-    """The queries as a server takes them that deals with them in its own way."""
+    """The queries as changed by the switch `lead_queries`."""
     if how == "refused":
         raise ApiError(400, "body/queries must NOT be given")
     if how == "ignored":

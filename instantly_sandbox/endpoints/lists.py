@@ -9,7 +9,7 @@ import numpy as np
 from instantly_sandbox.endpoints.call import Call, served
 from instantly_sandbox.http import ApiError, Response, ok
 from instantly_sandbox.paging import by_created, by_created_then_email, by_id, query_limit
-from instantly_sandbox.world.chance import uuid4
+from instantly_sandbox.world.seeded import uuid4
 
 Record = dict[str, Any]
 ACCOUNT_FILTERS: dict[str, Callable[[Record], bool]] = {
@@ -71,14 +71,14 @@ def accounts(call: Call) -> Response:
 
 
 def _listed_account(call: Call, record: Record) -> Record:
-    """The list shows of `warmup` its limit only."""
+    """The account as in the list, which has only the limit of `warmup`."""
     if call.profile == "seed" or not isinstance(record.get("warmup"), dict) or "limit" not in record["warmup"]:
         return record
     return {**record, "warmup": {"limit": record["warmup"]["limit"]}}
 
 
 def _sorted_accounts(call: Call, rows: list[Record]) -> Response:
-    """`sort_by` goes with `skip`, not with a cursor."""
+    """With `sort_by`, pages are by `skip` instead of a cursor."""
     name = call.request.param("sort_by") or "timestamp_created"
     descending = call.request.param("sort_order") != "asc"
     rows = sorted(rows, key=lambda r: (r.get(name) or 0, r["email"]), reverse=descending)
@@ -203,6 +203,6 @@ def tag_mappings_of(call: Call) -> list[Record]:
 
 
 def shown(call: Call, collection: str) -> list[Record]:
-    """What `/_sandbox/state` gives: records as the single-record answers and lists agree on."""
+    """The records of `/_sandbox/state`: what lists and single-record routes have in common."""
     rows = [served(call, collection, r) for r in call.world.records(collection).values()]
     return [_listed_account(call, r) for r in rows] if collection == "accounts" else rows

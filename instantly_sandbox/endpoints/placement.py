@@ -5,9 +5,9 @@ from typing import Any
 from instantly_sandbox.endpoints.call import Call
 from instantly_sandbox.http import ApiError, Response, ok
 from instantly_sandbox.paging import Order, by_id
-from instantly_sandbox.world import words
-from instantly_sandbox.world.chance import DAY, iso, stable, uuid_at
+from instantly_sandbox.world import word_lists
 from instantly_sandbox.world.plan import AccountPlan
+from instantly_sandbox.world.seeded import DAY, iso, stable, uuid_at
 
 Record = dict[str, Any]
 SEEDS = ("seed1@seeds.example", "seed2@seeds.example", "seed3@seeds.example")
@@ -91,7 +91,7 @@ def analytics(call: Call) -> Response:
 
 def _result(call: Call, test_id: str, account: AccountPlan, seed: str, k: int, at: int) -> Record:
     h = stable(test_id, account.email, k, at)
-    bad = words.BAD_DOMAIN in account.domain
+    bad = word_lists.BAD_DOMAIN in account.domain
     return {
         "id": uuid_at(at, test_id, account.email, k),
         "timestamp_created": iso(at),
@@ -117,7 +117,7 @@ def reports(call: Call) -> Response:
     rows = []
     for day in weeks if found else ():
         for domain in sorted({a.domain for a in _senders(call)}):
-            at, bad = day * DAY, words.BAD_DOMAIN in domain
+            at, bad = day * DAY, word_lists.BAD_DOMAIN in domain
             record: Record = {
                 "id": uuid_at(at, call.world.id, "report", domain, day),
                 "timestamp_created": iso(at),

@@ -1,5 +1,5 @@
-"""The sandbox's world: who writes to whom, when, and what comes of it. Knows nothing of HTTP.
+"""The sandbox's generated data: campaigns, leads, and the events of their outreach. It knows nothing about HTTP.
 
-Everything is a function of (seed, index) and the clock. The event log (`events`) is the one source of truth about
-sends, opens, replies and the rest; lead counters and every analytics figure are counted from it, so they agree.
+Everything is a function of (seed, index) and the clock. The event log (`events`) is the single source of truth for
+sends, opens, replies and other events; lead counters and all analytics figures are counted from it, so they agree.
 """

@@ -1,10 +1,10 @@
-"""Sender mailboxes as the live API shows them, and their warmup figures."""
+"""Sending accounts as the live API shows them, and their warmup figures."""
 
 from typing import Any
 
-from instantly_sandbox.world.chance import DAY, day_text, iso, stable
 from instantly_sandbox.world.collection import Collection, Item
 from instantly_sandbox.world.plan import AccountPlan, Plan
+from instantly_sandbox.world.seeded import DAY, day_text, iso, stable
 
 Record = dict[str, Any]
 WARMUP_DAYS = 30
@@ -20,7 +20,7 @@ def _builder(plan: Plan, account: AccountPlan) -> Any:
 
 
 def status_of(plan: Plan, a: AccountPlan, now: int) -> tuple[int, int]:
-    """(status, since): now and then a mailbox is paused, in maintenance or broken for a week."""
+    """Returns (status, since). Some accounts are paused, in maintenance or broken for a week."""
     week = (now - a.index * DAY) // (7 * DAY)
     u = stable(plan.seed, plan.workspace, a.email, week) % 1000
     bad = 5 if a.health > 2 else 1
@@ -34,7 +34,7 @@ def score(a: AccountPlan, now: int) -> int:
 
 
 def account_record(plan: Plan, a: AccountPlan, now: int) -> Record:
-    """The full record, as `GET /accounts/{email}` gives it; the list shows less of `warmup`."""
+    """The full record, as in `GET /accounts/{email}`; the list has less of `warmup`."""
     status, since = status_of(plan, a, now)
     h = stable(plan.seed, a.email)
     record: Record = {
@@ -85,7 +85,7 @@ def _warmup_settings(h: int) -> Record:
 
 
 def warmup(plan: Plan, a: AccountPlan, now: int) -> tuple[dict[str, Record], Record] | None:
-    """(per day, in all) of the last days; None for a mailbox that does not warm up. Zero counters are left out."""
+    """Returns (per day, totals) of the last days; None for an account without warmup. Zero counters are omitted."""
     if stable(plan.seed, a.email) % 9 == 0:
         return None
     days: dict[str, Record] = {}

@@ -1,12 +1,12 @@
-"""Every figure the API reports, counted from the log of one campaign (or of all: leads never share a campaign)."""
+"""All figures of the API, counted from the log of one campaign, or of all (a lead is in one campaign only)."""
 
 from typing import Any
 
 import numpy as np
 
 from instantly_sandbox.world import columns as ev
-from instantly_sandbox.world.chance import DAY, Bools, Ints, day_text
 from instantly_sandbox.world.columns import Events
+from instantly_sandbox.world.seeded import DAY, Bools, Ints, day_text
 from instantly_sandbox.world.state import POSITIVE
 
 Row = dict[str, Any]
@@ -34,7 +34,7 @@ PAIRS = (
 
 
 def distinct_of(keys: np.ndarray) -> np.ndarray:
-    """The different values, sorted; on millions of integers a sort is several times faster than numpy's hash table."""
+    """Sorted distinct values; for millions of integers, sorting is several times faster than numpy's hash table."""
     ordered = np.sort(keys)
     if not len(ordered):
         return ordered
@@ -42,7 +42,7 @@ def distinct_of(keys: np.ndarray) -> np.ndarray:
 
 
 def first_positive(log: Events) -> Bools:
-    """Marks, per lead, the first time somebody called it an opportunity."""
+    """A mask of each lead's first positive interest event, which makes it an opportunity."""
     found = np.zeros(len(log), bool)
     where = np.flatnonzero((log.kind == ev.INTEREST) & np.isin(log.value, POSITIVE))
     if len(where):
@@ -51,7 +51,7 @@ def first_positive(log: Events) -> Bools:
 
 
 def booked_days(log: Events, *, book_on: str) -> Ints:
-    """The UTC day each event is counted on: its own, or (`send`) that of the e-mail it answers."""
+    """The UTC day that each event counts on: its own, or (`send`) that of the e-mail it responds to."""
     days = log.at // DAY
     if book_on != "send":
         return days
@@ -70,7 +70,7 @@ def booked_days(log: Events, *, book_on: str) -> Ints:
 
 
 def daily(log: Events, *, book_on: str = "event") -> dict[str, Row]:
-    """date -> counters, for days on which anything happened."""
+    """Date to counters, for days with events."""
     if not len(log):
         return {}
     days = booked_days(log, book_on=book_on)
@@ -106,7 +106,7 @@ def _counted(log: Events, group: Ints, width: int, *, contacted: bool) -> dict[s
 
 
 def totals(log: Events, value: float) -> Row:
-    """Counters of `/campaigns/analytics` over a log (already cut to its range), without the campaign's own columns."""
+    """Counters of `/campaigns/analytics` from a log cut to its range, without the campaign's own columns."""
 
     def rows(kind: int) -> np.ndarray:
         return np.asarray(log.row[log.kind == kind])
@@ -140,7 +140,7 @@ def totals(log: Events, value: float) -> Row:
 
 
 def crm_totals(log: Events, *, every_event: bool) -> Row:
-    """Interest figures of the overview: leads that ever were so, or every marking."""
+    """Interest figures of the overview: leads that ever had the status, or all status changes."""
     row = {}
     for name, values in (
         ("total_interested", (1,)),
@@ -154,7 +154,7 @@ def crm_totals(log: Events, *, every_event: bool) -> Row:
 
 
 def steps(log: Events, *, opportunities: bool, current: dict[int, int] | None = None) -> list[Row]:
-    """Rows per (step, variant), then one with nulls for what could not be matched to a step."""
+    """Rows per (step, variant), then one with nulls for events that match no step."""
     if not len(log):
         return []
     group = np.where(log.step < 0, 0, (log.step.astype(np.int64) + 1) * 8 + log.variant)
@@ -171,7 +171,7 @@ def steps(log: Events, *, opportunities: bool, current: dict[int, int] | None = 
 
 
 def _step_crm(log: Events, group: Ints) -> dict[str, Any]:
-    """Opportunities, meetings and wins, booked on the step that the lead answered."""
+    """Opportunities, meetings and wins, counted on the step that the lead replied to."""
     answered: dict[int, int] = {}
     for i in np.flatnonzero(np.isin(log.kind, (ev.REPLIED, ev.AUTO_REPLIED))):
         answered[int(log.row[i])] = int(group[i])
@@ -190,7 +190,7 @@ def _step_crm(log: Events, group: Ints) -> dict[str, Any]:
 
 
 def account_daily(log: Events) -> list[tuple[int, str, Row]]:
-    """(account, date, counters) for every mailbox and day on which anything happened."""
+    """(account, date, counters) for every account and day with events."""
     log = log.take(np.flatnonzero((log.account >= 0) & (log.kind < ev.COMPLETED) & (log.kind != ev.UNSUBSCRIBED)))
     if not len(log):
         return []

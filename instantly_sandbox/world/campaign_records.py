@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from instantly_sandbox.world import words
-from instantly_sandbox.world.chance import DAY, NEVER, day_text, iso, stable
+from instantly_sandbox.world import word_lists
 from instantly_sandbox.world.collection import Collection, Item
 from instantly_sandbox.world.plan import CampaignPlan, Plan
+from instantly_sandbox.world.seeded import DAY, NEVER, day_text, iso, stable
 
 Record = dict[str, Any]
 STATUSES = (-99, -2, -1, 0, 1, 2, 3, 4)
@@ -104,7 +104,7 @@ def _step(c: CampaignPlan, k: int) -> Record:
 
 
 def _variant(c: CampaignPlan, k: int, v: int) -> Record:
-    subject = "" if k else words.SUBJECTS[(c.index * 3 + v) % len(words.SUBJECTS)]
+    subject = "" if k else word_lists.SUBJECTS[(c.index * 3 + v) % len(word_lists.SUBJECTS)]
     opening = ("I noticed", "Most teams like yours ask", "One idea about")[v % 3]
     body = f"<div>Hi {{{{firstName}}}},</div><div>{opening} {{{{companyName}}}} (step {k + 1}{'ABC'[v]}).</div>"
     variant: Record = {"subject": subject, "body": body}

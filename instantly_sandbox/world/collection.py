@@ -1,17 +1,17 @@
-"""Small collections (campaigns, accounts, lists, tags, ...): made records with explicit changes laid over them."""
+"""Small collections (campaigns, accounts, lists, tags, ...): generated records overlaid with explicit changes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from instantly_sandbox.world.chance import NEVER, iso
+from instantly_sandbox.world.seeded import NEVER, iso
 
 Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Item:
-    """One record over time: it exists in [created, deleted) and reads as `build(now)`."""
+    """One record over time: it exists in [created, deleted), with the content `build(now)`."""
 
     key: str
     created: int
@@ -21,7 +21,7 @@ class Item:
 
 @dataclass
 class Overlay:
-    """What was changed by hand: fields set and unset, records deleted, restored and inserted."""
+    """Changes through `/_sandbox/mutate`: fields set and unset, records deleted, restored and inserted."""
 
     patches: dict[str, Record] = field(default_factory=dict)
     unset: dict[str, set[str]] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class Overlay:
 
 
 class Collection:
-    """Records by key, in a stable order of creation. `generation` tells callers to drop what they cached."""
+    """Records by key, in a stable order of creation. When `generation` changes, callers drop what they cached."""
 
     def __init__(self, name: str, items: list[Item], key_field: str = "id") -> None:
         self.name, self.key_field = name, key_field
@@ -77,7 +77,7 @@ class Collection:
         return item is None or item.deleted > now or key in self.overlay.inserted
 
     def gone(self, now: int) -> list[str]:
-        """Keys that existed once and no longer do."""
+        """Keys of deleted records."""
         known = [*self._items.values()]
         return [i.key for i in known if i.created <= now and not self.alive(i.key, now)]
 

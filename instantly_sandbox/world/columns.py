@@ -1,10 +1,10 @@
-"""The two tables a workspace consists of: leads, and the log of what happened to them."""
+"""The two tables of a workspace: leads, and the log of their events."""
 
 from dataclasses import dataclass, fields
 
 import numpy as np
 
-from instantly_sandbox.world.chance import Ints
+from instantly_sandbox.world.seeded import Ints
 
 SENT, OPENED, CLICKED, REPLIED, AUTO_REPLIED, BOUNCED, UNSUBSCRIBED, COMPLETED, INTEREST, EDITED = range(10)
 KINDS = (
@@ -25,7 +25,7 @@ V4_UNTIL = 1_760_400_000_000  # 2025-10-14: the day the live API nested status_s
 
 @dataclass
 class Leads:
-    """Columns of leads, one row each. `campaign` and `lead_list` are indexes, NOBODY where there is none."""
+    """Columns of leads, one row each. `campaign` and `lead_list` are indexes, NOBODY for none."""
 
     hi: np.ndarray
     lo: np.ndarray
@@ -35,7 +35,7 @@ class Leads:
     account: np.ndarray
     contact: Ints
     verification: np.ndarray
-    skipped: Ints  # instant at which the campaign passed over the lead
+    skipped: Ints  # instant at which the campaign skipped the lead
     deleted: Ints
     moved: Ints
     move_to: np.ndarray  # a campaign index, or -2 - list index

@@ -6,9 +6,9 @@ import numpy as np
 import orjson
 
 from instantly_sandbox.world import columns as ev
-from instantly_sandbox.world.chance import DAY, Bools
 from instantly_sandbox.world.lead_records import contact_of, has_address
 from instantly_sandbox.world.lead_store import LeadStore, View
+from instantly_sandbox.world.seeded import DAY, Bools
 from instantly_sandbox.world.state import LeadState
 
 Body = dict[str, Any]
@@ -54,7 +54,7 @@ VERIFIED = {"FILTER_VAL_VALID": 1, "FILTER_VAL_RISKY": -2, "FILTER_VAL_INVALID":
 
 
 def query(store: LeadStore, body: Body, key: str) -> View:
-    """The view a request's filters ask for; `key` is the same for the same filters."""
+    """The view of the leads that match a request's filters; `key` is the same for the same filters."""
     found = store.remembered(key)
     if found is not None:
         return found
@@ -103,7 +103,7 @@ def _choose(store: LeadStore, body: Body) -> Bools:
 
 
 def emails(store: LeadStore, rows: np.ndarray) -> list[str]:
-    """Address per row, as the record shows it ("" for none)."""
+    """The address per row, as in the record ("" for none)."""
     out = []
     for start in range(0, len(rows), 1000):
         view = View(rows[start : start + 1000], store.ids[rows[start : start + 1000]])
@@ -114,7 +114,7 @@ def emails(store: LeadStore, rows: np.ndarray) -> list[str]:
 
 
 def _rows_by_email(store: LeadStore, wanted: set[str]) -> Bools:
-    """Rows of these addresses: contacts by their made address, the rest by their record."""
+    """Rows of these addresses: generated contacts by their address, all others by their record."""
     found = [contact_of(store.names.seed, email) for email in wanted]
     chosen = np.isin(store.leads.contact, [c for c in found if c is not None])
     rows = np.flatnonzero(chosen)
@@ -169,7 +169,7 @@ def _interest(state: LeadState) -> np.ndarray:
 
 
 def _recency(store: LeadStore, state: LeadState, one: Any) -> Bools:
-    """One of `queries`: something within the last n days, more, fewer or as many as n times, or in a status."""
+    """One of `queries`: an event within the last n days, a count compared with n, or a status."""
     everyone = np.ones(len(state.status), bool)
     if not isinstance(one, dict) or not isinstance(one.get("values"), dict):
         return everyone
@@ -206,7 +206,7 @@ def _status_changed(store: LeadStore, since: int) -> Bools:
 
 
 def _by_contact(store: LeadStore, view: View) -> View:
-    """One lead per address, ordered by it; the cursor is the address."""
+    """One lead per address, ordered by address; the cursor is the address."""
     first: dict[str, int] = {}
     for row, email in zip(view.rows.tolist(), emails(store, view.rows), strict=True):
         if email:

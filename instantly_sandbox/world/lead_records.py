@@ -1,12 +1,12 @@
-"""Leads as the live API shows them: absent instead of null, from columns, a batch at a time."""
+"""Leads as the live API shows them, without null fields, built from columns a batch at a time."""
 
 from typing import Any, Protocol
 
 import numpy as np
 
-from instantly_sandbox.world import words
-from instantly_sandbox.world.chance import NEVER, iso_column, mix_array, stable, uuid4
+from instantly_sandbox.world import word_lists
 from instantly_sandbox.world.columns import V4_UNTIL, Leads
+from instantly_sandbox.world.seeded import NEVER, iso_column, mix_array, stable, uuid4
 from instantly_sandbox.world.state import LeadState
 
 Record = dict[str, Any]
@@ -31,40 +31,40 @@ def _ascii(text: str) -> str:
     return plain if plain.isascii() else f"user{stable(text) % 97}"
 
 
-_FIRST_ASCII = [_ascii(w) for w in words.FIRST]
-_LAST_ASCII = [_ascii(w) for w in words.LAST]
+_FIRST_ASCII = [_ascii(w) for w in word_lists.FIRST]
+_LAST_ASCII = [_ascii(w) for w in word_lists.LAST]
 
 
 _SIZE = 16_777_213  # a prime: neighbours in the list of firms are not neighbours in name
 _STEP = 1_000_003
 _FIRMS = {
-    (left + right).lower(): a + len(words.LEFT) * b
-    for a, left in enumerate(words.LEFT)
-    for b, right in enumerate(words.RIGHT)
+    (left + right).lower(): a + len(word_lists.LEFT) * b
+    for a, left in enumerate(word_lists.LEFT)
+    for b, right in enumerate(word_lists.RIGHT)
 }
 
 
 def person(contact: int, h: int) -> tuple[str, str, str, str, str]:
     """First name, last name, company, domain and e-mail of a contact; three colleagues share a company."""
-    f, s = h % len(words.FIRST), (h >> 12) % len(words.LAST)
+    f, s = h % len(word_lists.FIRST), (h >> 12) % len(word_lists.LAST)
     firm, seat = divmod(contact, 3)
     scrambled = (firm * _STEP + 17) % _SIZE
-    a, rest = scrambled % len(words.LEFT), scrambled // len(words.LEFT)
-    b, number = rest % len(words.RIGHT), rest // len(words.RIGHT)
+    a, rest = scrambled % len(word_lists.LEFT), scrambled // len(word_lists.LEFT)
+    b, number = rest % len(word_lists.RIGHT), rest // len(word_lists.RIGHT)
     tail = "" if number == 0 else str(number)
-    company = f"{words.LEFT[a]} {words.RIGHT[b]}{' ' + tail if tail else ''}"
-    domain = f"{words.LEFT[a]}{words.RIGHT[b]}{tail}.example".lower()
+    company = f"{word_lists.LEFT[a]} {word_lists.RIGHT[b]}{' ' + tail if tail else ''}"
+    domain = f"{word_lists.LEFT[a]}{word_lists.RIGHT[b]}{tail}.example".lower()
     local = f"{_FIRST_ASCII[f]}.{_LAST_ASCII[s]}{seat + 1 if seat else ''}"
-    return words.FIRST[f], words.LAST[s], company, domain, f"{local}@{domain}"
+    return word_lists.FIRST[f], word_lists.LAST[s], company, domain, f"{local}@{domain}"
 
 
 def contact_of(seed: int, email: str) -> int | None:
-    """The contact behind an address, without looking through all of them; None when nobody has it."""
+    """The contact of an address, computed without a search; None if nobody has it."""
     name = email.partition("@")[2].removesuffix(".example")
     letters = name.rstrip("0123456789")
     if letters not in _FIRMS:
         return None
-    scrambled = _FIRMS[letters] + len(words.LEFT) * len(words.RIGHT) * int(name[len(letters) :] or 0)
+    scrambled = _FIRMS[letters] + len(word_lists.LEFT) * len(word_lists.RIGHT) * int(name[len(letters) :] or 0)
     firm = (scrambled - 17) * pow(_STEP, -1, _SIZE) % _SIZE
     return next((c for c in range(firm * 3, firm * 3 + 3) if contact_email(seed, c) == email), None)
 
@@ -78,7 +78,7 @@ def contact_email(seed: int, contact: int) -> str:
 
 
 def has_address(seed: int, leads: Leads, rows: np.ndarray) -> np.ndarray:
-    """A few leads that were imported into a list have no address yet."""
+    """Whether a lead has an address: a few that were imported into a list have none yet."""
     h = contact_hash(seed, leads.contact[rows])
     return np.asarray((leads.campaign[rows] >= 0) | ((h >> np.uint64(20)) % np.uint64(41) != 0))
 
@@ -90,13 +90,13 @@ def esp_codes(seed: int, contacts: np.ndarray) -> np.ndarray:
 
 
 def _times(column: np.ndarray) -> list[str | None]:
-    """Instants as text, None where there is none."""
+    """Instants as text, None for NEVER."""
     safe = np.where((column < 0) | (column >= NEVER), 0, column)
     return [t if ok else None for t, ok in zip(iso_column(safe), (column >= 0) & (column < NEVER), strict=True)]
 
 
 def _event(state: LeadState, index: np.ndarray, attribute: str) -> np.ndarray:
-    """An attribute of each row's last event of a kind; -1 where there was none."""
+    """An attribute of each row's last event of a kind; -1 without one."""
     if not len(state.log):
         return np.full(len(index), -1, np.int64)
     return np.where(index >= 0, getattr(state.log, attribute)[index].astype(np.int64), -1)
@@ -248,7 +248,7 @@ def _profile(
     if c % 13:
         record["company_name"] = payload["companyName"] = company
     if a % 3:
-        title = words.TITLES[a % len(words.TITLES)]
+        title = word_lists.TITLES[a % len(word_lists.TITLES)]
         record["job_title"] = payload["jobTitle"] = title
     if b % 4 == 0:
         record["website"] = payload["website"] = f"https://{domain}"
@@ -262,7 +262,7 @@ def _profile(
 
 
 def _codes(record: Record, names: Names, esp: int, verification: int, a: int, b: int, c: int) -> None:
-    """Verification, mail provider, enrichment and who brought the lead in."""
+    """Verification, mail provider, enrichment and how the lead was added."""
     if verification:
         record["verification_status"] = verification
     if c % 9:
@@ -278,8 +278,8 @@ def _codes(record: Record, names: Names, esp: int, verification: int, a: int, b:
 
 
 def _custom(payload: Record, h: int, a: int, b: int, c: int) -> Record:
-    """Custom variables: free text keys, any scalar, now and then an object or something odd."""
-    payload["city"] = words.CITIES[h % len(words.CITIES)]
+    """Custom variables: free-text keys, scalar values, and sometimes an object or an unusual value."""
+    payload["city"] = word_lists.CITIES[h % len(word_lists.CITIES)]
     payload["Employees"] = a % 500 if a % 2 else f"{a % 50}-{a % 50 + 50}"
     if b % 2:
         payload["is_hiring"] = c % 2 == 0

@@ -1,7 +1,7 @@
-"""All leads of a workspace: columns, log, what was changed by hand, and every record kept as bytes once rendered.
+"""All leads of a workspace: columns, log, manual changes, and each record as bytes once it is rendered.
 
 A page of leads is a slice of row numbers in id order and a join of their bytes, so any cursor and any filter costs the
-same. Clock and changes drop only the records that can read differently.
+same. The clock and changes drop only the records that they can affect.
 """
 
 import gc
@@ -14,21 +14,21 @@ import numpy as np
 import orjson
 
 from instantly_sandbox.world import timelines
-from instantly_sandbox.world.chance import DAY, NEVER, Ints, iso, parse_uuid, uuid_column
 from instantly_sandbox.world.columns import NOBODY, Events, Leads
 from instantly_sandbox.world.lead_records import lead_records
 from instantly_sandbox.world.plan import Plan
+from instantly_sandbox.world.seeded import DAY, NEVER, Ints, iso, parse_uuid, uuid_column
 from instantly_sandbox.world.state import LeadState, changed_rows, lead_state, visible_log
 
 Record = dict[str, Any]
 Shape = Callable[[Record], Record]
-BATCH = 400  # leads rendered at once when one of a page is missing
+BATCH = 400  # leads rendered at once if one of a page is missing
 VIEWS = 64
 
 
 @dataclass
 class Names:
-    """Identifiers by index; grows when records are inserted by hand."""
+    """Identifiers by index; grows with records inserted through `/_sandbox/mutate`."""
 
     organization: str
     users: list[str]
@@ -40,19 +40,19 @@ class Names:
 
 @dataclass(frozen=True)
 class View:
-    """Leads that a request asks for: their rows, and their cursors in ascending order."""
+    """The leads of a request: their rows, and their cursors in ascending order."""
 
     rows: np.ndarray
     cursors: np.ndarray
 
     def after(self, cursor: str | None) -> int:
-        """Position of the first lead behind the cursor; any text is a valid cursor."""
+        """Position of the first lead after the cursor; any text is a valid cursor."""
         return int(np.searchsorted(self.cursors, np.bytes_(cursor.encode()), side="right")) if cursor else 0
 
 
 @dataclass
 class ByHand:
-    """Changes by row: fields set, fields taken away, whole records put in."""
+    """Manual changes by row: fields set and unset, records inserted."""
 
     values: dict[int, Record] = field(default_factory=dict)
     unset: dict[int, set[str]] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class ByHand:
 
 
 class LeadStore:
-    """The leads at the clock's instant. `advance_to` and the mutations below move `generation`."""
+    """The leads at the clock's time. `advance_to` and the mutations below change `generation`."""
 
     def __init__(self, plan: Plan, names: Names, shape: Shape | None = None) -> None:
         self.plan, self.names, self.shape = plan, names, shape
@@ -80,7 +80,7 @@ class LeadStore:
     # -- the clock -----------------------------------------------------------------------------------------------
 
     def advance_to(self, now: int) -> None:
-        """Move the clock forward; leads of new days are made, records that changed are dropped."""
+        """Move the clock forward: generate leads of new days, drop changed records."""
         parts, events, rows = [self.leads], [self.log], len(self.leads)
         while self.days <= (now - self.plan.now0) // DAY:
             leads, log = timelines.day_batch(self.plan, self.days, rows, len(self.names.list_ids))
@@ -158,7 +158,7 @@ class LeadStore:
         return row if row is not None and self.state.visible[row] else None
 
     def view(self, choose: Callable[[LeadState], np.ndarray]) -> View:
-        """The visible leads for which `choose` gives True, in id order."""
+        """The visible leads for which `choose` is true, in id order."""
         rows = self.order[(self.state.visible & choose(self.state))[self.order]]
         return View(rows, self.ids[rows])
 
@@ -169,7 +169,7 @@ class LeadStore:
         return self._all
 
     def remember(self, key: str, view: View) -> View:
-        """Keep a filtered view for its next page; the least recently asked goes first."""
+        """Keep a filtered view for its next page; the least recently used is dropped first."""
         self._views[key] = view
         if len(self._views) > VIEWS:
             self._views.popitem(last=False)
@@ -198,13 +198,13 @@ class LeadStore:
             yield from self.record_bytes(view, start, 2000)
 
     def render(self, rows: np.ndarray) -> None:
-        """Make the bytes of those rows that have none."""
+        """Render the rows that have no bytes yet."""
         missing = np.array([row for row in rows.tolist() if self._records[row] is None], np.int64)
         if not len(missing):
             return
         made = lead_records(self.names, self.leads, self.state, self.ids, missing)
         for row, record in zip(missing.tolist(), made, strict=True):
-            # a copy: orjson shrinks a large buffer in place, which costs 8 KB of heap for every record kept
+            # a copy: orjson shrinks a large buffer in place, which would cost 8 KB of heap per stored record
             self._records[row] = orjson.dumps(self._final(row, record))[:-1] + b"}"
 
     def _final(self, row: int, record: Record) -> Record:
@@ -219,14 +219,14 @@ class LeadStore:
         return record
 
     def _placed(self, inserted: Record, now: Record) -> Record:
-        """An inserted record in the campaign and the list it is in by now; one that is not of this world it keeps."""
+        """An inserted record with its current campaign and list; ids that do not exist in the world are kept."""
         known = {"campaign": self.names.campaign_ids, "list_id": self.names.list_ids}
         left = {name for name, ids in known.items() if now.get(name) is None and inserted.get(name) in ids}
         there = {name: now[name] for name in known if now.get(name) is not None}
         return {name: value for name, value in inserted.items() if name not in left} | there
 
     def warm(self) -> None:
-        """Render everything now (without the collector, which would walk millions of records that all stay)."""
+        """Render everything now, without garbage collection, which would scan millions of records that stay."""
         rows = self.everything().rows
         collecting = gc.isenabled()
         gc.disable()
@@ -238,7 +238,7 @@ class LeadStore:
                 gc.enable()
 
     def forget(self) -> None:
-        """Render everything anew: how records are written has changed."""
+        """Drop all rendered records, since their shape has changed."""
         self._records = [None] * len(self.leads)
 
     # -- changes by hand -----------------------------------------------------------------------------------------
@@ -283,7 +283,7 @@ class LeadStore:
         return 1
 
     def insert(self, records: list[Record]) -> int:
-        """New leads with ids of their own; their figures are what the record says."""
+        """Insert leads with their own ids; their figures are those of the record."""
         halves = [parse_uuid(r.get("id")) for r in records]
         if None in halves:
             raise ValueError("an inserted lead needs an id that is a uuid")

@@ -1,15 +1,15 @@
-"""The plan of one workspace: its campaigns and mailboxes with the figures that drive what happens in them.
+"""The plan of one workspace: its campaigns and sending accounts, with the rates that drive their events.
 
-Decides rates, windows and names. Rendering them as API records is for `campaign_records` and `account_records`,
-what comes of them for `timelines`.
+Decides rates, windows and names. `campaign_records` and `account_records` render them as API records, `timelines`
+generates the events.
 """
 
 from dataclasses import dataclass, field
 
 from numpy.random import Generator
 
-from instantly_sandbox.world import words
-from instantly_sandbox.world.chance import DAY, HOUR, NEVER, rng, stable, uuid_at
+from instantly_sandbox.world import word_lists
+from instantly_sandbox.world.seeded import DAY, HOUR, NEVER, rng, stable, uuid_at
 
 STEPS = 4
 VARIANTS = 3
@@ -19,7 +19,7 @@ ZONES = (("America/Detroit", 5), ("Europe/Belgrade", -1), ("America/Chicago", 6)
 
 @dataclass(frozen=True)
 class AccountPlan:
-    """One mailbox. `health` multiplies bounces and warmup spam (1 is good, 6 is the bad domain)."""
+    """One sending account. `health` multiplies bounces and warmup spam (1 is good, 6 is the bad domain)."""
 
     index: int
     email: str
@@ -69,13 +69,13 @@ class CampaignPlan:
         return [value for since, value in self.names if since <= now or since == self.names[0][0]][-1]
 
     def changed(self, now: int) -> int:
-        """The last instant at which something of the campaign itself changed."""
+        """The last instant at which the campaign itself changed."""
         return max([t for t, _ in (*self.statuses, *self.names) if t <= now], default=self.created)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A workspace before anything has happened in it."""
+    """A workspace before any events."""
 
     seed: int
     workspace: int
@@ -89,7 +89,7 @@ class Plan:
 
 
 def make_plan(seed: int, workspace: int, now0: int, days: int, campaigns: int, leads: int, accounts: int) -> Plan:
-    """`campaigns` are listed at `now0`; about one in twelve more was deleted before."""
+    """`campaigns` of them are listed at `now0`; about one in twelve more was deleted before."""
     window = now0 - days * DAY
     mailboxes = _accounts(seed, workspace, now0, window, accounts)
     gone = max(1, campaigns // 12) if campaigns else 0
@@ -112,15 +112,15 @@ def make_plan(seed: int, workspace: int, now0: int, days: int, campaigns: int, l
 
 
 def _accounts(seed: int, workspace: int, now0: int, window: int, count: int) -> tuple[AccountPlan, ...]:
-    """The mailboxes there are, then those that will be added, one every ten days."""
-    domains = max(2, min(len(words.SENDING_DOMAINS) + 1, count // 4)) if count else 0
+    """The existing accounts, then those that will be added, one every ten days."""
+    domains = max(2, min(len(word_lists.SENDING_DOMAINS) + 1, count // 4)) if count else 0
     made = []
     for i in range(count + (36 if count else 0)):
         gen = rng(seed, workspace, "account", i)
         bad = i % domains == domains - 1
-        name = words.BAD_DOMAIN if bad else words.SENDING_DOMAINS[i % domains]
+        name = word_lists.BAD_DOMAIN if bad else word_lists.SENDING_DOMAINS[i % domains]
         domain = f"{name}{'' if workspace == 0 else workspace + 1}.example"
-        first, last = words.FIRST[stable(seed, i, "f") % 40], words.LAST[stable(seed, i, "l") % 50]
+        first, last = word_lists.FIRST[stable(seed, i, "f") % 40], word_lists.LAST[stable(seed, i, "l") % 50]
         created = now0 + (i - count + 1) * 10 * DAY if i >= count else _account_created(gen, i, now0, window)
         made.append(
             AccountPlan(
@@ -220,7 +220,7 @@ def _senders(gen: Generator, accounts: tuple[AccountPlan, ...], window: int) -> 
 
 
 def _names(gen: Generator, i: int, created: int, now0: int) -> tuple[tuple[int, str], ...]:
-    pool = words.CAMPAIGN_NAMES
+    pool = word_lists.CAMPAIGN_NAMES
     base = pool[i % len(pool)] + (f" #{i // len(pool) + 1}" if i >= len(pool) else "")
     first = now0 + int(gen.uniform(0.2, 70) * DAY)
     return ((created, base), (first, f"{base} (v2)"), (first + 60 * DAY, f"{base} \u2013 renewed"))

@@ -1,12 +1,12 @@
-"""How every lead stands at one instant: counted from the log, column by column."""
+"""The state of every lead at one instant, computed from the log, column by column."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from instantly_sandbox.world import columns as ev
-from instantly_sandbox.world.chance import NEVER, Bools, Ints
 from instantly_sandbox.world.columns import NOBODY, Events, Leads
+from instantly_sandbox.world.seeded import NEVER, Bools, Ints
 
 POSITIVE = (1, 2, 3, 4, 10231, 10234)
 
@@ -16,7 +16,7 @@ class LeadState:
     """One row per lead. `last_*` are indexes into `log`, -1 for never."""
 
     now: int
-    log: Events  # what had been noticed by `now`, in order of `at`
+    log: Events  # events seen by `now`, in order of `at`
     visible: Bools
     campaign: np.ndarray
     lead_list: np.ndarray
@@ -34,7 +34,7 @@ class LeadState:
 
 
 def visible_log(leads: Leads, events: Events, stopped: Ints, campaign_ends: Ints, now: int) -> Events:
-    """Events noticed by `now`. Nothing happens to a lead after it was deleted, moved, or lost with its campaign."""
+    """Events seen by `now`. A lead has none after it was deleted, moved, or deleted with its campaign."""
     early = events.take(np.arange(np.searchsorted(events.at, now, side="right")))
     stop = np.minimum(np.minimum(leads.deleted, leads.moved), stopped)
     stop = np.minimum(stop, np.append(campaign_ends, NEVER)[leads.campaign])
@@ -43,7 +43,7 @@ def visible_log(leads: Leads, events: Events, stopped: Ints, campaign_ends: Ints
 
 
 def lead_state(leads: Leads, log: Events, campaign_gone: Bools, now: int, paused: Bools) -> LeadState:
-    """Count the log into columns. `campaign_gone[c]` is true once campaign c and its leads are deleted."""
+    """Compute the columns from the log. `campaign_gone[c]` is true once campaign c and its leads are deleted."""
     n = len(leads)
     campaign, lead_list, moved = leads.campaign.copy(), leads.lead_list.copy(), leads.moved <= now
     to_campaign, to_list = moved & (leads.move_to >= 0), moved & (leads.move_to <= -2)
@@ -98,7 +98,7 @@ def _status(leads: Leads, log: Events, is_kind: list[Bools], to_campaign: Bools,
 
 
 def changed_rows(leads: Leads, events: Events, old: int, new: int) -> np.ndarray:
-    """Rows whose record may read differently at `new` than at `old`."""
+    """Rows with records that may differ between `old` and `new`."""
     noticed = events.row[(events.seen > old) & (events.seen <= new)]
     others = np.zeros(len(leads), bool)
     for column in (leads.created, leads.deleted, leads.moved, leads.skipped):

@@ -1,13 +1,12 @@
-"""What happens to a batch of leads, from import to the last reply: columns and an event log, vectorised.
+"""Generates the events of a batch of leads, from import to the last reply: columns and an event log, vectorised.
 
-A batch is either the leads the world starts with or those added on one later day. Its future is already in the log;
-the clock decides what is visible.
+A batch is the leads that exist at the start, or those added on one later day. Its future is already in the log; the
+clock decides what is visible.
 """
 
 import numpy as np
 from numpy.random import Generator
 
-from instantly_sandbox.world.chance import DAY, HOUR, MINUTE, NEVER, Bools, Ints, rng, uuid_halves
 from instantly_sandbox.world.columns import (
     AUTO_REPLIED,
     BOUNCED,
@@ -27,6 +26,7 @@ from instantly_sandbox.world.columns import (
     typed,
 )
 from instantly_sandbox.world.plan import STEPS, VARIANTS, CampaignPlan, Plan
+from instantly_sandbox.world.seeded import DAY, HOUR, MINUTE, NEVER, Bools, Ints, rng, uuid_halves
 
 NEW_PER_DAY = 0.01
 DELETED_PER_DAY = 0.0006
@@ -103,7 +103,7 @@ def _first_contact(batch: _Batch) -> Ints:
 
 
 def _sequence(batch: _Batch, first: Ints) -> None:
-    """Sends step by step, until a reply, a bounce, an unsubscription, the campaign's end or the lead's removal."""
+    """Sends each step until a reply, a bounce, an unsubscribe, the campaign's end or the lead's removal."""
     gen, n = batch.gen, batch.n
     leads = batch.leads
     halt = np.minimum(leads.deleted[batch.rows], np.minimum(leads.moved[batch.rows], batch.of("end")))
@@ -158,7 +158,7 @@ def _clicks(batch: _Batch, opened: Bools, at: Ints, step: int, variant: np.ndarr
 
 
 def _bad_endings(batch: _Batch, sent: Bools, at: Ints, step: int, variant: np.ndarray) -> Ints:
-    """Bounces and unsubscriptions; returns when they end the sequence."""
+    """Bounces and unsubscribes; returns the instants at which they end the sequence."""
     quality = np.select(
         [batch.verification == -1, batch.verification == -2, batch.verification == -3], [22.0, 5.0, 2.5], 1.0
     )
@@ -173,7 +173,7 @@ def _bad_endings(batch: _Batch, sent: Bools, at: Ints, step: int, variant: np.nd
 
 
 def _replies(batch: _Batch, sent: Bools, at: Ints, step: int, variant: np.ndarray) -> Ints:
-    """Automatic and human replies with what they lead to; returns when a human answered."""
+    """Automatic and human replies with their outcomes; returns the instants of human replies."""
     gen, n = batch.gen, batch.n
     away = sent & batch.chance(0.013 if step == 0 else 0.006)
     away_at = at + gen.integers(20_000, 9 * MINUTE, n)
@@ -195,7 +195,7 @@ def _replies(batch: _Batch, sent: Bools, at: Ints, step: int, variant: np.ndarra
 
 
 def _interest(batch: _Batch, replied: Bools, seen: Ints) -> None:
-    """What a person marks a replier as, and what becomes of the good ones."""
+    """The interest status that a user gives to a lead that replied, and its later changes."""
     gen, n = batch.gen, batch.n
     u, marked = gen.random(n), seen + gen.integers(10 * MINUTE, 20 * HOUR, n)
     share = batch.of("positive_share", float)
@@ -215,7 +215,7 @@ def _interest(batch: _Batch, replied: Bools, seen: Ints) -> None:
 
 
 def write_events(plan: Plan, leads: Leads, first_row: int, gen: Generator) -> Events:
-    """The whole log of a batch, past and future; also sets `leads.skipped`."""
+    """Write the log of a batch, past and future; also sets `leads.skipped`."""
     batch = _Batch(plan, leads, first_row, gen)
     events = batch.run()
     edited = np.flatnonzero(gen.random(len(leads)) < 0.08)
@@ -228,7 +228,7 @@ def write_events(plan: Plan, leads: Leads, first_row: int, gen: Generator) -> Ev
 
 
 def base_batch(plan: Plan, lists: int) -> tuple[Leads, Events]:
-    """The leads the world starts with: `plan.leads` alive at `now0`, and about 6 % that were deleted before."""
+    """The leads at the start: `plan.leads` that exist at `now0`, and about 6 % that were deleted before."""
     gen = rng(plan.seed, plan.workspace, "base")
     gone = int(plan.leads * 0.06)
     n = plan.leads + gone
@@ -318,7 +318,7 @@ def _columns(
 
 
 def _imports(plan: Plan, gen: Generator, campaign: np.ndarray) -> Ints:
-    """Creation instants: a few bulk imports per campaign, and a share of leads that lay in lists for long before."""
+    """Creation instants: a few bulk imports per campaign, and a share of leads that were in lists long before."""
     n, span = len(campaign), plan.now0 - plan.window
     starts = np.array(
         [min(c.start, c.created) if c.start < NEVER else c.created for c in plan.campaigns] or [plan.window]
@@ -337,7 +337,7 @@ def _imports(plan: Plan, gen: Generator, campaign: np.ndarray) -> Ints:
 
 
 def _sender(plan: Plan, gen: Generator, campaign: np.ndarray) -> np.ndarray:
-    """The mailbox that writes to each lead, NOBODY without a campaign or mailboxes."""
+    """The account that sends to each lead, NOBODY without a campaign or accounts."""
     width = max((len(c.accounts) for c in plan.campaigns), default=0)
     if not width:
         return np.full(len(campaign), NOBODY, np.int16)
@@ -347,7 +347,7 @@ def _sender(plan: Plan, gen: Generator, campaign: np.ndarray) -> np.ndarray:
 
 
 def _targets(plan: Plan, gen: Generator, n: int, lists: int) -> np.ndarray:
-    """Where a lead goes when it is moved: a campaign still sending, or a list."""
+    """The target of a lead's move: a campaign that is still sending, or a list."""
     open_now = [c.index for c in plan.campaigns if c.end == NEVER and c.deleted == NEVER]
     targets = np.array(open_now + [-2 - i for i in range(lists)] or [NOBODY])
     return np.asarray(targets[gen.integers(0, len(targets), n)].astype(np.int16))

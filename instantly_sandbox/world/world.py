@@ -1,4 +1,4 @@
-"""One workspace at one instant: leads, collections and figures together, with the clock and the hand changes."""
+"""One workspace: leads, collections and figures at the clock's time, with manual changes."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -6,20 +6,20 @@ from typing import Any
 import numpy as np
 import orjson
 
-from instantly_sandbox.world import account_records, analytics, campaign_records, small
-from instantly_sandbox.world.chance import day_text, iso
+from instantly_sandbox.world import account_records, analytics, campaign_records, small_collections
 from instantly_sandbox.world.collection import Collection
 from instantly_sandbox.world.columns import KINDS, Events
 from instantly_sandbox.world.lead_records import users
 from instantly_sandbox.world.lead_store import LeadStore, Names
 from instantly_sandbox.world.plan import make_plan
+from instantly_sandbox.world.seeded import day_text, iso
 
 Record = dict[str, Any]
 Row = dict[str, Any]
 
 
 class World:
-    """A workspace. Times are Unix milliseconds. All reads are of the instant `now`."""
+    """A workspace at the instant `now`. Times are Unix milliseconds."""
 
     def __init__(
         self,
@@ -37,14 +37,14 @@ class World:
         self.now = now
         plan = self.plan
         made = [
-            small.workspaces(plan),
+            small_collections.workspaces(plan),
             campaign_records.campaigns(plan),
             account_records.accounts(plan),
-            small.lead_lists(plan),
-            small.lead_labels(plan),
-            small.block_list_entries(plan),
-            small.custom_tags(plan),
-            small.api_keys(plan),
+            small_collections.lead_lists(plan),
+            small_collections.lead_labels(plan),
+            small_collections.block_list_entries(plan),
+            small_collections.custom_tags(plan),
+            small_collections.api_keys(plan),
         ]
         self.collections: dict[str, Collection] = {c.name: c for c in made}
         names = Names(
@@ -75,7 +75,7 @@ class World:
     # -- the clock -----------------------------------------------------------------------------------------------
 
     def advance_to(self, now: int) -> dict[str, int]:
-        """Move on; returns what happened as counts."""
+        """Move the clock forward; returns counts of what happened."""
         before = {name: dict(c.records(self.now)) for name, c in self.collections.items()}
         state, old_now = self.leads.state, self.now
         visible = np.flatnonzero(state.visible)
@@ -111,7 +111,7 @@ class World:
     # -- figures -------------------------------------------------------------------------------------------------
 
     def cached(self, key: object, make: Callable[[], Any]) -> Any:
-        """A figure, remembered until clock, leads or booking change."""
+        """A figure, cached until the clock, the leads or `book_on` change."""
         at = (self.leads.generation, self.book_on)
         if self._cached_at != at:
             self._cached, self._cached_at = {}, at
@@ -120,7 +120,7 @@ class World:
         return self._cached[key]
 
     def campaign_index(self, campaign_id: str) -> int | None:
-        """Index of a campaign that exists or once existed."""
+        """Index of a campaign, deleted ones included."""
         ids = self.leads.names.campaign_ids
         index = ids.index(campaign_id) if campaign_id in ids else None
         if index is None or index >= len(self.plan.campaigns):
@@ -137,7 +137,7 @@ class World:
 
         ordered, edges = self.cached("logs", split)
         if index >= len(self.plan.campaigns):
-            edges = np.zeros(index + 2, np.int64)  # a campaign put in by hand has never sent
+            edges = np.zeros(index + 2, np.int64)  # an inserted campaign has never sent
         found: Events = ordered.between(int(edges[index]), int(edges[index + 1]))
         return found
 
@@ -165,7 +165,7 @@ class World:
         return np.asarray(self.cached("leads_counts", count))
 
     def daily(self, index: int) -> dict[str, Row]:
-        """date -> counters of a campaign, hand changes included."""
+        """Date to counters of a campaign, manual changes included."""
         made = self.cached(("daily", index), lambda: analytics.daily(self.log_of(index), book_on=self.book_on))
         changes = self.daily_overrides.get(self.leads.names.campaign_ids[index])
         if not changes:
@@ -179,7 +179,7 @@ class World:
         return dict(sorted(rows.items()))
 
     def workspace_daily(self, indexes: list[int]) -> dict[str, Row]:
-        """date -> counters summed over campaigns (leads never share a campaign, so uniques add up within a day)."""
+        """Date to counters summed over campaigns (a lead is in one campaign only, so uniques add up within a day)."""
         out: dict[str, Row] = {}
         for index in indexes:
             for date, row in self.daily(index).items():

@@ -225,8 +225,8 @@ def test_of_very_many_workspaces_those_that_sent_most_have_a_section(published: 
 def test_a_workspace_where_nothing_happened_yet_is_told_in_words(published: Path, tmp_path: Path) -> None:
     page = parsed(make(published, tmp_path, *(f"delete from {table}" for table in marts())).html)
     assert [title for level, title in page.headings if level == 3] == SECTIONS
-    for expected in ("No day with figures is known yet", "There is no campaign yet", "There are no leads yet",
-                     "No step was sent yet", "There is no sending mailbox yet", "Nothing could be judged yet",
+    for expected in ("There is no day with figures yet", "There is no campaign yet", "There are no leads yet",
+                     "No step was sent yet", "There is no sending mailbox yet", "No day could be compared yet",
                      "No stream was read yet"):  # fmt: skip
         assert expected in page.text
 

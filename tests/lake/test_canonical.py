@@ -35,12 +35,12 @@ def test_the_canonical_form_says_what_the_record_says_nulls_in_objects_apart(rec
     assert json.loads(canonical(record)) == without_nulls(record)
 
 
-def spelled_out(value: Any) -> Any:
+def with_nulls(value: Any) -> Any:
     """The rules of the canonical form, one by one."""
     if isinstance(value, dict):
-        return {k: spelled_out(v) for k, v in value.items() if v is not None}
+        return {k: with_nulls(v) for k, v in value.items() if v is not None}
     if isinstance(value, list):
-        return [spelled_out(v) for v in value]
+        return [with_nulls(v) for v in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -58,7 +58,7 @@ def spelled_out(value: Any) -> Any:
     )
 )
 def test_the_hash_is_that_of_the_rules_spelled_out(record: dict[str, Any]) -> None:
-    text = orjson.dumps(spelled_out(record), option=orjson.OPT_SORT_KEYS)
+    text = orjson.dumps(with_nulls(record), option=orjson.OPT_SORT_KEYS)
     assert digest(record) == blake2b(text, digest_size=16).hexdigest()
 
 
@@ -73,7 +73,7 @@ def as_hashed_so_far(value: Any) -> bytes:
 @given(RECORDS)
 @example({"a": 1e30, "b": 1e-7, "c": -(2**63) - 1, "\u00e9": "\x7f\u2028\x01"})
 def test_what_was_hashed_exactly_is_hashed_as_before(record: dict[str, Any]) -> None:
-    assert canonical(record) == as_hashed_so_far(spelled_out(record))
+    assert canonical(record) == as_hashed_so_far(with_nulls(record))
 
 
 LONG = st.decimals(allow_nan=False, allow_infinity=False, places=25).map(str) | st.integers().map(str)

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from instantly_sandbox import mutations
-from instantly_sandbox.world.chance import uuid7
+from instantly_sandbox.world.seeded import uuid7
 from instantly_sandbox.world.world import World
 from tests.sandbox.test_world import START, bytes_of, world
 

@@ -1,4 +1,4 @@
--- One row per workspace: how many figures could be judged.
+-- One row per workspace: how many figures could be compared.
 select
     workspace_id,
     count(*) as figures,

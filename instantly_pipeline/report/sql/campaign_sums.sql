@@ -1,4 +1,4 @@
--- One row per workspace: all of its campaigns together.
+-- One row per workspace: totals of its campaigns.
 select
     workspace_id,
     count(*) as campaigns,

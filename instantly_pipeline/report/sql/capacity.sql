@@ -1,4 +1,4 @@
--- One row per workspace and day of the next 14, with how many mailboxes have more due on it than they may send.
+-- One row per workspace and day of the next 14, with the number of mailboxes that have more due than their limit.
 select
     workspace_id,
     date,

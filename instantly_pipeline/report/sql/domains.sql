@@ -1,4 +1,4 @@
--- One row per own sending domain on its last day, the 12 of each workspace that deserve a look first.
+-- One row per own sending domain on its last day, the 12 of each workspace to look at first.
 with latest as (
     select * from marts.rpt_domain_health
     qualify row_number() over (partition by workspace_id, domain order by date desc) = 1

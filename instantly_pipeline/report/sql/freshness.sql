@@ -1,4 +1,4 @@
--- One row per workspace and stream, those with something to say first.
+-- One row per workspace and stream, those that are not fresh first.
 select
     workspace_id,
     stream,

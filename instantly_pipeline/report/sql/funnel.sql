@@ -1,4 +1,4 @@
--- One row per workspace: the funnels of its campaigns together. Each share is of the campaigns that tell both stages.
+-- One row per workspace: the funnels of its campaigns together. Each share is over the campaigns with both stages known.
 select
     workspace_id,
     sum(leads)::bigint as leads,

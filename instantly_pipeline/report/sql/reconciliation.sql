@@ -1,4 +1,4 @@
--- One row per workspace and counter that does not agree, the 5 largest differences, with all counters counted.
+-- One row per workspace and counter that does not agree, the 5 largest differences, with the number of all counters.
 with counted as (
     select
         *,

@@ -1,4 +1,4 @@
--- One row per campaign with leads to contact or a date on which it runs dry, the 15 of each workspace that do so first.
+-- One row per campaign with leads to contact or a date on which it runs out of leads, the 15 of each workspace that do so first.
 select
     workspace_id,
     campaign_name,

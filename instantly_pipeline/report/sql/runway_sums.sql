@@ -1,5 +1,5 @@
--- One row per workspace: its campaigns that are listed: of how many it is known which leads are left, and how
--- many run dry within 14 days.
+-- One row per workspace: its listed campaigns, for how many the number of leads left is known, and how many run out of
+-- leads within 14 days.
 select
     workspace_id,
     count(*) as campaigns,

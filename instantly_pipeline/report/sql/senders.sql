@@ -1,4 +1,4 @@
--- One row per mailbox, the 15 of each workspace that deserve a look first.
+-- One row per mailbox, the 15 of each workspace to look at first.
 select
     workspace_id,
     email,

@@ -1,4 +1,4 @@
--- One row per campaign and step, the 20 of each workspace that deserve a look first: not worth it, doubtful, then the rest.
+-- One row per campaign and step, the 20 of each workspace to look at first: not worth it, doubtful, then the rest.
 select
     workspace_id,
     campaign_name,

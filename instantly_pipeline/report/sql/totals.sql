@@ -1,5 +1,5 @@
 -- One row per workspace: the last seven closed days and the seven before, with the targets of the last seven.
--- Days without a row are zero; a figure that a day does not tell leaves the week's unknown.
+-- Days without a row are zero; if a figure of one day is unknown, the figure of the week is, too.
 with days as (
     select
         d.*,

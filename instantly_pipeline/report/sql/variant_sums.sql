@@ -1,4 +1,4 @@
--- One row per workspace: what the variants in use came to, where a step has several.
+-- One row per workspace: the verdicts on variants in use, of steps with several.
 select
     workspace_id,
     count(*) as variants,

@@ -1,4 +1,4 @@
--- One row per variant of the 8 steps of each workspace with something to decide first; never a part of a step's first 8.
+-- One row per variant, at most 8 per step, of the 8 steps of each workspace to decide on first.
 with steps as (
     select
         *,

@@ -1,4 +1,4 @@
--- One row per workspace: its name and the time of what was last read of it.
+-- One row per workspace: its name and when it was last read.
 select
     w.workspace_id,
     w.workspace_name,

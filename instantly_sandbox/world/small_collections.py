@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from instantly_sandbox.world import words
-from instantly_sandbox.world.chance import DAY, iso, stable, uuid4, uuid_at
+from instantly_sandbox.world import word_lists
 from instantly_sandbox.world.collection import Collection, Item
 from instantly_sandbox.world.plan import Plan
+from instantly_sandbox.world.seeded import DAY, iso, stable, uuid4, uuid_at
 
 Record = dict[str, Any]
 BLOCKED_AT_START = 40
@@ -15,8 +15,8 @@ FUTURE = 300
 
 
 def workspaces(plan: Plan) -> Collection:
-    name = words.WORKSPACES[plan.workspace % len(words.WORKSPACES)]
-    if plan.workspace >= len(words.WORKSPACES):
+    name = word_lists.WORKSPACES[plan.workspace % len(word_lists.WORKSPACES)]
+    if plan.workspace >= len(word_lists.WORKSPACES):
         name = f"{name} {plan.workspace + 1}"
     created = plan.window - 400 * DAY
 
@@ -36,15 +36,15 @@ def workspaces(plan: Plan) -> Collection:
 
 
 def lead_lists(plan: Plan) -> Collection:
-    return _fixed(plan, "lead_lists", len(words.LIST_NAMES), _lead_list)
+    return _fixed(plan, "lead_lists", len(word_lists.LIST_NAMES), _lead_list)
 
 
 def lead_labels(plan: Plan) -> Collection:
-    return _fixed(plan, "lead_labels", len(words.LABELS), _lead_label)
+    return _fixed(plan, "lead_labels", len(word_lists.LABELS), _lead_label)
 
 
 def custom_tags(plan: Plan) -> Collection:
-    return _fixed(plan, "custom_tags", len(words.TAGS), _custom_tag)
+    return _fixed(plan, "custom_tags", len(word_lists.TAGS), _custom_tag)
 
 
 def api_keys(plan: Plan) -> Collection:
@@ -52,7 +52,7 @@ def api_keys(plan: Plan) -> Collection:
 
 
 def block_list_entries(plan: Plan) -> Collection:
-    """Forty entries at the start, one more every other day, and now and then one taken off again."""
+    """Forty entries at the start, one more every other day, and sometimes one is removed."""
     items = []
     for i in range(BLOCKED_AT_START + FUTURE):
         late = i - BLOCKED_AT_START
@@ -65,7 +65,7 @@ def block_list_entries(plan: Plan) -> Collection:
 
 
 def _blocked(plan: Plan, key: str, i: int, created: int) -> Callable[[int], Record]:
-    domain = f"{words.LEFT[(i * 7) % 60]}{words.RIGHT[(i * 5) % 60]}.example".lower()
+    domain = f"{word_lists.LEFT[(i * 7) % 60]}{word_lists.RIGHT[(i * 5) % 60]}.example".lower()
     value = domain if i % 3 == 0 else f"stop{i}@{domain}"
     return lambda now: {
         "id": key,
@@ -80,7 +80,7 @@ Maker = Callable[[Plan, str, int, int], Record]
 
 
 def _fixed(plan: Plan, name: str, count: int, make: Maker) -> Collection:
-    """Records that were all made before the window; two lists share an instant, as imports do."""
+    """Records that were created before the window; two share a timestamp, as imports do."""
     items = []
     for i in range(count):
         twin = 1 if name == "lead_lists" else 0
@@ -98,7 +98,7 @@ def _lead_list(plan: Plan, key: str, i: int, created: int) -> Record:
     record: Record = {
         "id": key,
         "organization_id": plan.workspace_id,
-        "name": words.LIST_NAMES[i],
+        "name": word_lists.LIST_NAMES[i],
         "timestamp_created": iso(created),
     }
     if i % 3:
@@ -109,7 +109,7 @@ def _lead_list(plan: Plan, key: str, i: int, created: int) -> Record:
 
 
 def _lead_label(plan: Plan, key: str, i: int, created: int) -> Record:
-    label, mood, value = words.LABELS[i]
+    label, mood, value = word_lists.LABELS[i]
     record: Record = {
         "id": key,
         "timestamp_created": iso(created),
@@ -131,10 +131,10 @@ def _custom_tag(plan: Plan, key: str, i: int, created: int) -> Record:
         "timestamp_created": iso(created),
         "timestamp_updated": iso(created),
         "organization_id": plan.workspace_id,
-        "label": words.TAGS[i],
+        "label": word_lists.TAGS[i],
     }
     if i % 2:
-        record["description"] = f"{words.TAGS[i]} of the team"
+        record["description"] = f"{word_lists.TAGS[i]} of the team"
     return record
 
 

@@ -1,4 +1,4 @@
-"""Numbers from (seed, index): hashes, ids, instants. No state, no meaning."""
+"""Deterministic values from (seed, index): hashes, random generators, ids; and the text of timestamps."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -119,7 +119,7 @@ def iso(ms: int) -> str:
 
 
 def iso_column(ms: Ints) -> list[Any]:
-    """Many instants as text at once (what stands for NEVER gives nonsense: do not look at it)."""
+    """Many instants as text at once (NEVER becomes an arbitrary text: mask it)."""
     return list(np.datetime_as_string(ms.astype("M8[ms]"), unit="ms", timezone="UTC").tolist())
 
 

@@ -1,6 +1,6 @@
-"""Word lists the world is written with. Every domain ends in `.example`, so nobody real is ever named."""
+"""Word lists for the generated names and texts. Every domain ends in `.example`, so no real company appears."""
 
-# ruff: noqa: SIM905 - lists of words are read best as text
+# ruff: noqa: SIM905 - lists of words are easiest to read as text
 
 FIRST = (
     "Anna Bo Carla David Elena Finn Greta Hugo Ines Jonas Karin Lukas Maria Nils Olivia Pablo Rosa Sven Tina Ugo "
