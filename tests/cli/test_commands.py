@@ -242,7 +242,7 @@ def test_the_sandbox_says_when_it_is_ready_and_ends_on_ctrl_c(shell: Shell) -> N
     assert (key, answer.status_code) == ("k-1", 200)
     taken = shell.run("sandbox", "--port", url.rpartition(":")[2], "--leads", "10")
     assert taken.returncode == 2
-    assert "is taken" in taken.stderr
+    assert "is in use" in taken.stderr
     child.send_signal(signal.SIGINT)
     child.communicate(timeout=10)
     assert child.returncode == 0

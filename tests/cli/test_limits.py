@@ -246,7 +246,7 @@ from pathlib import Path
 import click
 from instantly_pipeline.cli.failures import run_safely
 from instantly_pipeline.cli.process import exit_process
-from instantly_pipeline.cli.signals import listen
+from instantly_pipeline.cli.signals import install_handlers
 from instantly_pipeline.warehouse.db.build_file import open_build
 from instantly_pipeline.warehouse.db.parallel import run_parallel
 folder, how, sql = Path(sys.argv[1]), *sys.argv[2:]
@@ -260,7 +260,7 @@ def work():
     else:
         run_parallel(con, {"a": (), "b": ()}, lambda hand, _: hand.execute(sql))
 
-listen()
+install_handlers()
 exit_process(run_safely(work, []))
 """
 

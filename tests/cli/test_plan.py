@@ -28,7 +28,7 @@ def test_it_shows_requests_time_and_reasons_by_stream_while_another_command_writ
     rows = {line.split()[0] for line in lines[2:] if line}
     assert {"leads", "daily_analytics", "step_analytics", "all"} <= rows
     assert "campaigns" in done.stdout
-    assert lines[-1].startswith("This plan itself took 3 requests")
+    assert lines[-1].startswith("This plan itself made 3 requests")
     assert pipe.key not in done.stdout
 
 
@@ -47,7 +47,7 @@ def test_a_new_data_directory_is_not_made(synced: Synced, tmp_path: Path) -> Non
     folder = tmp_path / "new"
     done = shell.here("plan", INSTANTLY_DATA_DIR=str(folder))
     assert (done.returncode, done.stderr) == (0, "")
-    assert "what was never read, or has moved, is an estimate" in done.stdout
+    assert "streams that were never read, or have changed, are estimated" in done.stdout
     assert not folder.exists()
 
 

@@ -99,7 +99,7 @@ def test_mailboxes_that_cannot_send_are_red_whatever_they_sent(desk: Give) -> No
 def test_without_figures_the_page_says_that_they_were_not_read_and_no_zero(desk: Give) -> None:
     text = desk("no analytics").page().text
     assert "not read recently, so figures may be old" in text
-    assert "No day with figures is known yet" in text
+    assert "There is no day with figures yet" in text
     assert " 0.0 %" not in text.replace("\u202f", " ")
 
 
@@ -108,7 +108,7 @@ def test_a_sync_of_one_stream_does_not_look_like_an_empty_workspace(desk: Give) 
     assert "streams never synced, so this page has no figures of: leads, accounts," in text
     assert "There are no leads yet" not in text
     assert "No campaign has leads that were not contacted yet" not in text
-    assert "How many leads are left is not known of 2 campaigns" in text
+    assert "The number of leads left is unknown for 2 campaigns" in text
 
 
 def test_names_of_any_length_and_script_are_text(desk: Give) -> None:

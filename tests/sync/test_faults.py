@@ -64,7 +64,7 @@ def test_an_answer_that_memory_is_too_small_for_costs_its_stream_alone_and_is_na
     assert ended(report, "campaigns") == (Outcome.OK, 3)
     result = stream_result(report, "accounts")
     assert result.outcome is Outcome.FAILED
-    assert "GET /api/v2/accounts: there is not enough memory for its answer" in (result.reason or "")
+    assert "GET /api/v2/accounts: not enough memory for its answer" in (result.reason or "")
 
 
 def test_a_minute_of_429_is_waited_for(at: Bench) -> None:
