@@ -5,12 +5,16 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
 from tests.warehouse.lakehelp import LakeWriter, Opener
 
 pytest.register_assert_rewrite("tests.snapshots")  # shows what differs
+
+hypothesis.settings.register_profile("no deadline", deadline=None)  # how long an example takes is the machine's matter
+hypothesis.settings.load_profile("no deadline")
 
 # Files that read the same synced data, by folder: on one worker it is made once.
 TOGETHER = {

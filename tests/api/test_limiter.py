@@ -36,7 +36,7 @@ def known(per_minute: float, clock: FakeClock, *, age: timedelta = timedelta(hou
 
 
 @pytest.mark.medium
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 700), st.lists(st.floats(0, 90), max_size=8))
 def test_no_minute_sees_more_requests_than_the_cap(cap: int, pauses: list[float]) -> None:
     clock = FakeClock()

@@ -132,7 +132,7 @@ def test_the_index_is_read_by_range(tmp_path: Path) -> None:
     assert len(index.alive('["047"]', None)) == 2
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.dictionaries(st.integers(0, 30), st.sampled_from([None, "a", "b"]), max_size=12), max_size=14))
 def test_the_index_says_what_the_log_says_whatever_its_files(
     tmp_path_factory: pytest.TempPathFactory, steps: list[dict[int, str | None]]

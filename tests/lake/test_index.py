@@ -214,7 +214,7 @@ def test_of_what_was_decoded_the_last_used_is_kept_up_to_so_many_bytes(monkeypat
     assert read == [1, 2, 3, 2, 1]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.dictionaries(st.integers(0, 60), st.integers(0, 3), max_size=40), min_size=2, max_size=5))
 def test_merged_files_hold_the_newest_entry_of_every_key_in_order(runs: list[dict[int, int]]) -> None:
     newest: dict[str, IndexEntry] = {}

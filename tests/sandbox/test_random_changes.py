@@ -57,7 +57,7 @@ def change(made: World, what: str, place: int, deleted: list[str]) -> None:
         mutations.apply(made, op)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(st.lists(STEPS, min_size=1, max_size=12))
 @example([("insert", 0), ("keep_leads", 0)])  # which campaign an inserted lead shows once that is gone
 def test_records_are_never_stale_and_figures_agree(steps: list[tuple[str, int]]) -> None:

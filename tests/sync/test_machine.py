@@ -15,7 +15,7 @@ def play(examples: int, steps: int) -> None:
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=examples, stateful_step_count=steps, deadline=None, derandomize=True,
+            max_examples=examples, stateful_step_count=steps, derandomize=True,
             phases=[Phase.generate],  # shrinking replays whole worlds: minutes
             suppress_health_check=list(HealthCheck),
         ),

@@ -388,7 +388,7 @@ def _any_sequence(folder: Path, seed: int) -> None:
 def test_any_sequence_of_loads_edits_and_kills_gives_what_a_full_build_gives(
     tmp_path_factory: pytest.TempPathFactory, examples: int
 ) -> None:
-    @settings(max_examples=examples, deadline=None)
+    @settings(max_examples=examples)
     @given(seed=st.integers(0, 2**32))
     def play(seed: int) -> None:
         folder = tmp_path_factory.mktemp("lake")

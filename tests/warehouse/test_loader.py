@@ -426,7 +426,7 @@ def found_tables(con: duckdb.DuckDBPyConnection) -> tuple[list[Any], list[Any]]:
 
 
 @pytest.mark.whole
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(events=EVENTS, seed=st.integers(0, 2**32))
 def test_any_order_and_grouping_of_the_files_gives_the_same_tables(
     tmp_path_factory: pytest.TempPathFactory, events: list[tuple[str, str, str]], seed: int
