@@ -52,7 +52,7 @@ def test_what_was_written_is_read_again(state: LeadState) -> None:
     sweep = UnfinishedSweep(
         EARLIER, 7, (KeyRange(A, None, "x", CursorOrigin.EARLIER), KeyRange(None, A, None, CursorOrigin.GUESSED)), B
     )
-    state.begin_sweep({"c": THEN})
+    state.begin_sweep(sweep, {"c": THEN})
     state.save_sweep(sweep)
     state.record_scan({campaign: THEN})
     state.record_scan({shelf: date(2026, 6, 1)})
@@ -64,7 +64,7 @@ def test_what_was_written_is_read_again(state: LeadState) -> None:
 
 
 def test_a_sweep_that_came_to_its_end_leaves_nothing_unfinished(state: LeadState) -> None:
-    state.begin_sweep({})
+    state.begin_sweep(UnfinishedSweep(EARLIER, 0, (), None), {})
     state.save_sweep(UnfinishedSweep(EARLIER, 0, (), None))
     state.add_missing({Answer.SILENT: [A]})
     unread = KeyRange(A, A[:-3] + 'f"]')
@@ -86,8 +86,25 @@ def test_missing_leads_add_up_until_they_are_forgotten(state: LeadState) -> None
     state.add_missing({Answer.CONFIRMED: [A]})
     state.add_missing({Answer.CONFIRMED: [B], Answer.IGNORED: [A]})
     assert state.missing() == {Answer.CONFIRMED: {A, B}, Answer.SILENT: set(), Answer.IGNORED: {A}}
+    state.replace_missing({Answer.SILENT: [A]})
+    state.add_missing({Answer.SILENT: [B]})
+    assert state.missing() == {Answer.CONFIRMED: set(), Answer.SILENT: {A, B}, Answer.IGNORED: set()}
     state.forget_missing()
     assert not state.has_missing()
+
+
+def test_scans_do_not_count_without_what_they_found_missing(state: LeadState) -> None:
+    state.record_scan({Scope.campaign("c"): THEN})
+    state.add_missing({Answer.CONFIRMED: [A]})
+    state.forget_missing()
+    assert state.scans() == {}
+
+
+def test_a_sweep_that_has_begun_goes_on_even_if_it_has_read_nothing(state: LeadState) -> None:
+    sweep = UnfinishedSweep(EARLIER, 0, (KeyRange(),), None)
+    state.add_missing({Answer.CONFIRMED: [A]})
+    state.begin_sweep(sweep, {})
+    assert (state.unfinished_sweep(), state.has_missing()) == (sweep, False)
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,8 @@ class Deletions:
     async def confirm(self, missing: Sequence[str]) -> dict[str, Record]:
         """Ask for the missing by id: those that are there are taken, and returned, the others are noted."""
         found: dict[str, Record] = {}
+        if missing and self.control is None:
+            self.control = await self._some_lead()
         for start in range(0, len(missing), ASKED_AT_ONCE):
             asked = missing[start : start + ASKED_AT_ONCE]
             there, answer = await self.ask(asked, self.control)
@@ -125,6 +127,19 @@ class Deletions:
         else:
             await release(self._sink)
 
+    async def _some_lead(self) -> str | None:
+        """A lead that surely is there, where this run has not seen any; None where the API shows none."""
+        sink, parents = self._sink, {}
+        if self._state.is_by_parent():
+            known = count_by_scope(sink.ctx.log(sink.stream.name).index)
+            largest = max(filter(None, known), key=lambda scope: known[scope], default=None)
+            parents = {largest.kind.value: largest.id} if largest else {}
+        try:
+            page = await sink.client.page(sink.stream.method, sink.stream.path, body=parents, size=1)
+        except (BadRequest, NotFound):
+            return None
+        return next(filter(None, sink.ctx.log(sink.stream.name).keys(page.items)), None)
+
     async def _ask_again(self) -> None:
         """What was noted by a sweep that was interrupted may have come back, or have its tombstone already.
 
@@ -132,10 +147,10 @@ class Deletions:
         """
         noted = sorted(set().union(*self._state.missing().values()))
         known = self._sink.ctx.log(self._sink.stream.name).index.lookup(noted)
-        self.forget()
         await self.confirm([key for key in noted if key in known and known[key].alive])
         await self._sink.flush()
-        self.save()
+        self._state.replace_missing(self._fresh)
+        self._fresh = defaultdict(list)
 
     def _contradicted(self, keys: Collection[str], counters: dict[str, int]) -> set[str]:
         """Those of `keys` whose deletion would leave a campaign with fewer leads than it counts itself."""

@@ -180,10 +180,15 @@ class LeadState:
             self._checkpoints.forget(old_name)
         return bool(old_names)
 
-    def begin_sweep(self, fingerprints: Mapping[str, CampaignFingerprint]) -> None:
-        """A sweep begins; `fingerprints` are those of now."""
+    def begin_sweep(self, sweep: UnfinishedSweep, fingerprints: Mapping[str, CampaignFingerprint]) -> None:
+        """A sweep begins; `fingerprints` are those of now.
+
+        From here on only a sweep that comes to its end will do: what was missing in scans and segments is dropped.
+        """
         self._checkpoints.forget(SWEEP)
         self._checkpoints.write(SWEEP_FINGERPRINTS, _written(fingerprints))
+        self.save_sweep(sweep)
+        self.forget_missing()
 
     def save_sweep(self, sweep: UnfinishedSweep) -> None:
         """How far a sweep has come."""
@@ -207,7 +212,7 @@ class LeadState:
         self._write_segments(Segments(tuple(swept), now))
         self._checkpoints.write(FINGERPRINTS, _written(fingerprints))
         self._checkpoints.write(SWEPT, {"at": now.isoformat()})
-        for name in (SCANS, SWEEP, SWEEP_FINGERPRINTS):
+        for name in (SWEEP, SWEEP_FINGERPRINTS):
             self._checkpoints.forget(name)
         self.forget_missing()
 
@@ -252,12 +257,20 @@ class LeadState:
 
     def add_missing(self, keys: Mapping[Answer, Sequence[str]]) -> None:
         """Leads were not seen, and the API said so or so when it was asked for them by id."""
-        number = len(self._checkpoints.names(MISSING))
+        there = self._checkpoints.names(MISSING)
+        number = int(there[-1].removeprefix(MISSING)) + 1 if there else 0
         self._checkpoints.write(f"{MISSING}{number:06}", {answer.value: list(found) for answer, found in keys.items()})
 
+    def replace_missing(self, keys: Mapping[Answer, Sequence[str]]) -> None:
+        """All that was missing was asked for again, and these are missing still."""
+        before = self._checkpoints.names(MISSING)
+        self.add_missing(keys)
+        for name in before:
+            self._checkpoints.forget(name)
+
     def forget_missing(self) -> None:
-        """What was missing is resolved, or is looked for from the beginning."""
-        for name in self._checkpoints.names(MISSING):
+        """What was missing is resolved, or is looked for from the beginning: by scans, too, that are not committed."""
+        for name in (SCANS, *self._checkpoints.names(MISSING)):
             self._checkpoints.forget(name)
 
     def record_by_parent(self, *, is_so: bool) -> None:

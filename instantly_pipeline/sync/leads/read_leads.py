@@ -70,8 +70,6 @@ async def _read_part(run: LeadsRun, choice: Choice) -> None:
     """Read the tail, the scopes and the segments that were chosen."""
     sink, state, deletions = run.sink, run.state, run.deletions
     run.say(f"{choice.why}.")
-    if not state.scans():
-        deletions.forget()
     if run.selector.has_tail():
         await scan_tail(sink, run.selector)
     await scan_scopes(run, choice.scopes)

@@ -62,7 +62,7 @@ async def sweep(run: LeadsRun) -> Swept:
     except OutOfOrder:
         run.say("The ids came out of order: sweeping again, keeping a set of what was seen.")
         sink.forget_batch()
-        run.deletions.forget()
+        _begin(run, [KeyRange()])
         await _in_any_order(run)
     except StreamError:
         await sink.flush()  # what was taken is good; the checkpoint stays where it was
@@ -73,10 +73,13 @@ async def sweep(run: LeadsRun) -> Swept:
 async def sweep_segments(run: LeadsRun, segments: Sequence[Segment]) -> None:
     """Sweep some parts of the whole. Where one cannot be entered, the next sync sweeps everything."""
     ranges = [segment.keys for segment in segments]
+
+    def checkpoint(scan: ParallelScan) -> None:
+        run.deletions.save()
+        run.state.record_segments(scan.finished())
+
     try:
-        unread = await _read_ranges(
-            run, ranges, may_cut=False, checkpoint=lambda scan: run.state.record_segments(scan.finished())
-        )
+        unread = await _read_ranges(run, ranges, may_cut=False, checkpoint=checkpoint)
     except (StaleCursor, OutOfOrder, BadRequest) as end:
         run.sink.forget_batch()
         kind = "ids out of order" if isinstance(end, OutOfOrder) else "the server does not take the place"
@@ -106,9 +109,10 @@ def _resume(run: LeadsRun) -> UnfinishedSweep | None:
 
 
 def _begin(run: LeadsRun, ranges: Sequence[KeyRange]) -> UnfinishedSweep:
+    begun = UnfinishedSweep(run.sink.ctx.now(), 0, tuple(ranges), None)
+    run.state.begin_sweep(begun, run.selector.fingerprints)
     run.deletions.forget()
-    run.state.begin_sweep(run.selector.fingerprints)
-    return UnfinishedSweep(run.sink.ctx.now(), 0, tuple(ranges), None)
+    return begun
 
 
 def _parts(run: LeadsRun) -> list[KeyRange]:
