@@ -222,7 +222,7 @@ class Machine(RuleBasedStateMachine):
 
     def _begins(self) -> None:
         """A sync begins; with it a sweep, where there is none to go on with."""
-        self.moved &= any(self.at.layout.lake.glob("state/*/leads.json"))
+        self.moved &= any(self.at.layout.lake.glob("state/*/leads.sweep.json"))
 
     def _sync(self, *streams: str, **request: Any) -> SyncReport:
         self._begins()

@@ -115,8 +115,8 @@ def test_a_sweep_killed_when_all_had_landed_reads_nothing_again(at: Bench, tmp_p
     for after in range(60):
         at.killed_sync(tmp_path / str(after), after, "state", "leads", full=True)
         kept = at.data_dir / "lake" / "state"
-        state = [json.loads(path.read_bytes()) for path in kept.glob("*/leads.json")]
-        if state and state[0]["sweep"]["spans"] == []:
+        state = [json.loads(path.read_bytes()) for path in kept.glob("*/leads.sweep.json")]
+        if state and state[0]["ranges"] == []:
             break
     at.forget_requests()
     assert at.sync("leads", full=True).exit_code == 0
