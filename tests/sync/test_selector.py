@@ -14,6 +14,7 @@ import pytest
 
 from instantly_pipeline.sync.context import Sizes
 from instantly_pipeline.sync.reset import reset
+from instantly_pipeline.sync.results import Event, silent
 from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, assert_mirrors, bench, stream_result
 
@@ -74,6 +75,32 @@ def test_new_leads_outside_campaigns_come_at_the_tail(gated: Bench) -> None:
     gated.mutate({"op": "insert", "collection": "leads", "record": made})
     assert lead_requests(gated) == TAIL
     assert_mirrors(gated, ("leads",))
+
+
+def test_a_lead_that_comes_between_the_tail_and_a_scan_is_found_by_the_next_sync(gated: Bench) -> None:
+    campaign = in_campaigns(gated)[0]["campaign"]
+    made = [
+        {"id": f"019e8330-000{number}-7000-8000-000000000001", "email": f"{number}@new.example", "status": 1}
+        for number in range(3)
+    ]
+    inserts = [{"op": "insert", "collection": "leads", "record": record} for record in made]
+    inserts[0]["record"]["campaign"] = inserts[2]["record"]["campaign"] = campaign
+    gated.mutate(inserts[0])
+
+    def after_the_tail(event: Event) -> None:
+        if (event.kind, event.stream) == ("progress", "leads"):
+            gated.watch = silent
+            gated.mutate(*inserts[1:])
+
+    gated.watch = after_the_tail
+    gated.sync(*STREAMS)
+    assert [record["id"] in {json.loads(key)[0] for key in gated.alive("leads")} for record in made] == [
+        True, False, True
+    ]  # fmt: skip
+    gated.sync(*STREAMS)
+    assert_mirrors(gated, ("leads",))
+    gated.sync(*STREAMS, full=True)
+    assert gated.log("notices") == []
 
 
 def test_within_the_sweep_days_every_lead_is_read_again(gated: Bench) -> None:

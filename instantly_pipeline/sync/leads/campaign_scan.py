@@ -70,14 +70,15 @@ async def scan_scopes(run: LeadsRun, scopes: Sequence[Scope]) -> StreamError | N
     return tally.report(sink)
 
 
-async def scan_tail(sink: Sink, selector: LeadSelector) -> None:
+async def scan_tail(run: LeadsRun) -> None:
     """Take the leads that were made since the newest one known: their ids follow it, as long as they tell the time.
 
     Where the server does not take the newest one as a cursor (it may be gone), the next sweep finds what is new.
     """
-    newest = selector.newest_timed()
+    sink, newest = run.sink, run.selector.newest_timed()
     if newest is None:
         return
+    read_to = newest
     until = key_at(timed(sink.ctx.now() + timedelta(days=1)))
     log = sink.ctx.log(sink.stream.name)
     try:
@@ -86,10 +87,12 @@ async def scan_tail(sink: Sink, selector: LeadSelector) -> None:
             if page.items and (not keyed or keyed[0][0] < newest):
                 return
             await sink.page([record for key, record in keyed if key <= until])
+            read_to = max([read_to, *(key for key, _ in keyed if key <= until)])
             if keyed and keyed[-1][0] > until:
-                return
+                break
     except BadRequest:
         return
+    await sink.flush(checkpoint=partial(run.state.record_tail, read_to))
 
 
 @dataclass(slots=True)

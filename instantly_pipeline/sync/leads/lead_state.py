@@ -1,10 +1,11 @@
 """What is remembered of the leads from run to run. The one place that reads and writes their checkpoints.
 
-Nine checkpoints of a workspace, all below `leads.`, each moved only after the rows it speaks of have landed:
+Ten checkpoints of a workspace, all below `leads.`, each moved only after the rows it speaks of have landed:
 
 - `fingerprints`: how each campaign looked when its leads were last read whole;
 - `scans`: campaigns and lists that were read since, of which what is missing is yet to be resolved;
 - `swept` and `segments`: when all leads were read last, and when each part of the whole was;
+- `tail`: up to where new leads were read since; others may have come before those that scans show;
 - `sweep` and `sweep_fingerprints`: a sweep that has not come to its end;
 - `missing.<n>`: leads that were not seen, and what the API said when it was asked for them by id;
 - `server`: how the API lists leads; `distrust`: why campaigns that look unchanged are read all the same.
@@ -28,7 +29,7 @@ from instantly_pipeline.sync.leads.scope import Kind, Scope
 
 FINGERPRINTS, SCANS, SEGMENTS = "leads.fingerprints", "leads.scans", "leads.segments"
 SWEEP, SWEEP_FINGERPRINTS, SWEPT = "leads.sweep", "leads.sweep_fingerprints", "leads.swept"
-MISSING, SERVER, DISTRUST = "leads.missing.", "leads.server", "leads.distrust"
+MISSING, SERVER, DISTRUST, TAIL = "leads.missing.", "leads.server", "leads.distrust", "leads.tail"
 DISTRUSTED_FOR = timedelta(days=7)
 
 
@@ -122,6 +123,11 @@ class LeadState:
             return Segments()
         return Segments(tuple(Segment(keys, at) for keys, at in rows), self._instant(found.get("rolled_at")))
 
+    def tail(self) -> str | None:
+        """The key up to which the tail was read since all leads were read last; None where it was not."""
+        found = self._read(TAIL).get("read_to")
+        return found if isinstance(found, str) else None
+
     def unfinished_sweep(self) -> UnfinishedSweep | None:
         """A sweep that was interrupted."""
         found = self._read(SWEEP)
@@ -212,7 +218,7 @@ class LeadState:
         self._write_segments(Segments(tuple(swept), now))
         self._checkpoints.write(FINGERPRINTS, _written(fingerprints))
         self._checkpoints.write(SWEPT, {"at": now.isoformat()})
-        for name in (SWEEP, SWEEP_FINGERPRINTS):
+        for name in (TAIL, SWEEP, SWEEP_FINGERPRINTS):
             self._checkpoints.forget(name)
         self.forget_missing()
 
@@ -235,6 +241,10 @@ class LeadState:
     def forget_segments(self) -> None:
         """The segments are no longer what they were: the next sync sweeps everything."""
         self._checkpoints.forget(SEGMENTS)
+
+    def record_tail(self, read_to: str) -> None:
+        """The tail was read up to this key."""
+        self._checkpoints.write(TAIL, {"read_to": read_to})
 
     def record_scan(self, marks: Mapping[Scope, ScanMark]) -> None:
         """Campaigns and lists were read whole; what was missing there is yet to be resolved."""

@@ -71,7 +71,7 @@ async def _read_part(run: LeadsRun, choice: Choice) -> None:
     sink, state, deletions = run.sink, run.state, run.deletions
     run.say(f"{choice.why}.")
     if run.selector.has_tail():
-        await scan_tail(sink, run.selector)
+        await scan_tail(run)
     await scan_scopes(run, choice.scopes)
     await sink.flush()
     changes = MissedChanges(sink, run.selector, state)

@@ -107,9 +107,12 @@ class LeadSelector:
         return sorted(key for key, entry in self._index.alive().items() if entry.scope is None)
 
     def newest_timed(self) -> str | None:
-        """The greatest key of a known lead whose id was made from the time; None where there is none."""
+        """The key of the newest known lead whose id was made from the time; None where there is none.
+
+        Not behind the tail: what scans have shown behind it may not be the only leads there.
+        """
         until = key_at(timed(self._ctx.now() + timedelta(days=1)))
-        return self._index.last_alive(key_at(timed(FIRST_TIMED)), until, is_timed)
+        return self._index.last_alive(key_at(timed(FIRST_TIMED)), min(until, self._state.tail() or until), is_timed)
 
     def has_tail(self) -> bool:
         """Whether new leads come behind those known."""
