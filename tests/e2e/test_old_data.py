@@ -27,8 +27,10 @@ from tests.sync.harness import Bench, bench
 
 FIXTURE = Path(__file__).resolve().parents[1] / "fixtures" / "data-0.1.0"
 PLAY = json.loads((FIXTURE / "play.json").read_text())
-# Campaigns that are asked side by side find out at once where a refused range has to be cut: 17 to 20 requests.
-MARGIN = Counter({("7b1acef8-2181-482e-b6d2-7bbc75c92090", "GET /api/v2/campaigns/analytics/daily"): 3})
+# Campaigns that are asked in parallel find out at once where a refused range has to be cut: 17 to 20 requests. A sync
+# that resumes and reads no lead asks for one that surely exists, so that the answers about missing ones count.
+NORTH = "7b1acef8-2181-482e-b6d2-7bbc75c92090"
+MARGIN = Counter({(NORTH, "GET /api/v2/campaigns/analytics/daily"): 3, (NORTH, "POST /api/v2/leads/list"): 1})
 COLLAPSED = {"vanished": "the day vanished", "zero": "the day fell to zero"}  # as 0.1.0 put it
 
 
@@ -138,6 +140,7 @@ def test_the_old_build_file_is_taken_up_or_made_again(old: Path, expected: Path)
 
 def test_the_next_syncs_ask_no_more_than_the_old_version_and_find_what_has_changed(old: Path, expected: Path) -> None:
     config = SandboxConfig(**PLAY["config"], now=datetime.fromisoformat(PLAY["start"]))
+    held = {row["key"] for row in pq.read_table(expected / "meta.held_deletes.parquet").to_pylist()}
     with bench(old, config) as at:
         at.sizes = Sizes(**PLAY["sizes"])
         done = 0
@@ -149,12 +152,14 @@ def test_the_next_syncs_ask_no_more_than_the_old_version_and_find_what_has_chang
             at.forget_requests()
             report = sync(at)
             assert asked(at) - asked_then(then) - MARGIN == Counter()
-            assert written(at, report) == then["versions"]
+            assert without(held, written(at, report)) == without(held, then["versions"])
+            then["outcomes"]["north"]["leads"] = "ok"  # 0.1.0 holds the deletions once more in the first of these syncs
             assert outcomes(report) == then["outcomes"]
             assert report.exit_code == then["exit_code"]
             assert collapsed(at, report) == then["collapsed_days"]
-        held = {row["key"] for row in pq.read_table(expected / "meta.held_deletes.parquet").to_pylist()}
         assert {row["key"] for row in at.log("held_deletes") if row["state"] == "released"} == held
+        deleted = {row["_key"] for row in at.rows("leads") if row["_op"] == "delete"}
+        assert held <= deleted  # 0.1.0 deletes them one sync later
         for path in sorted(expected.glob("log.*.parquet")):
             lost = lines(pq.read_table(path).to_pylist()) - lines(at.log(path.stem.removeprefix("log.")))
             assert not lost, (path.stem, lost)
@@ -187,6 +192,11 @@ def written(at: Bench, report: SyncReport) -> list[list[Any]]:
         for row in at.rows(stream)
         if row["_run_id"] == report.run_id
     )
+
+
+def without(held: set[str], versions: list[list[Any]]) -> list[list[Any]]:
+    """The versions but for the tombstones of deletions that were held."""
+    return [one for one in versions if not (one[0] == "leads" and one[2] in held and one[3] == "delete")]
 
 
 def outcomes(report: SyncReport) -> dict[str, dict[str, str]]:
