@@ -93,3 +93,15 @@ def test_its_publications_say_how_far_they_were_synced(lake: LakeWriter, opener:
     assert rows(warehouse.connection, "select synced_to, watermark from meta.published") == [(upto, upto)]
     warehouse.load(as_of=at(1))
     assert rows(warehouse.connection, "select name from raw.things") == [("then",)]
+
+
+def test_logs_that_go_into_one_table_are_loaded_side_by_side(lake: LakeWriter, opener: Opener) -> None:
+    for number in range(1, 6):  # from the second time on each has something to fold again
+        of_run = {"run_id": f"r{number}", "stream": "daily_analytics", "seen_at": at(number)}
+        was = {"key": f'["c","2026-03-0{number}"]', "found_type": "1 syncs in a row", "occurrences": 1}
+        lake.log("quarantine", [of_run | was | {"reason": "the day vanished"}])
+        lake.log("collapsed_days", [of_run | {"key": f'["d","2026-03-0{number}"]', "kind": "zero", "syncs": 1}])
+        lake.log("notices", [of_run | {"notice": "said"}])
+        con = opener(load=True).connection
+        assert con.execute("select count(*) from meta.collapsed_days").fetchall() == [(2 * number,)]
+        assert con.execute("select occurrences from meta.notices").fetchall() == [(number,)]

@@ -34,9 +34,9 @@ def fold_one(con: duckdb.DuckDBPyConnection, table: MetaTable) -> None:
     forget(con, table.full_name)
 
 
-def forget_fold(con: duckdb.DuckDBPyConnection, log: str) -> None:
-    """Note that a log has changed. Belongs into the transaction that changes it."""
-    forget_facts(con, [_fact(table) for table in META_TABLES if log in table.logs])
+def forget_folds(con: duckdb.DuckDBPyConnection, logs: Collection[str]) -> None:
+    """Note that these logs change. Before they do: a kill may come before they are folded."""
+    forget_facts(con, [_fact(table) for table in META_TABLES if set(logs) & set(table.logs)])
 
 
 def _fact(table: MetaTable) -> str:

@@ -16,7 +16,7 @@ from instantly_pipeline.warehouse.db.build_state import fact, facts, forget_fact
 from instantly_pipeline.warehouse.db.fingerprints import forget
 from instantly_pipeline.warehouse.db.parallel import run_parallel
 from instantly_pipeline.warehouse.db.sql_text import first, ident, instant
-from instantly_pipeline.warehouse.load.fold import count_rows, fold
+from instantly_pipeline.warehouse.load.fold import count_rows, fold, forget_folds
 from instantly_pipeline.warehouse.load.load_stream import Known, LoadResult, StreamLoader, make_tables
 from instantly_pipeline.warehouse.load.loaded_files import CHANGES, META, LoadedFiles, Seen, broken_file, look
 from instantly_pipeline.warehouse.load.logs import (
@@ -100,6 +100,9 @@ def load_lake(
     found = [loaded_files.difference(CHANGES, name, seen) for name, seen in changes.items()]
     if any(difference.lost for difference in (*in_logs.values(), *found)):
         raise ErasedError
+    if changed := [name for name, difference in in_logs.items() if difference.fresh or difference.stale]:
+        with _transaction(con):  # ahead of loading them side by side, where two logs may go into one table
+            forget_folds(con, changed)
     made = _without_tables(con, streams)
     due = [_TABLES] if made else []
     due += [name for name in sorted(logs, key=lambda name: -len(logs[name])) if not in_logs[name].nothing]

@@ -9,7 +9,6 @@ import pyarrow as pa
 
 from instantly_pipeline.lake.logs import EARLIER_NAMES, LOGS
 from instantly_pipeline.warehouse.db.sql_text import columns, ident, path_list, text
-from instantly_pipeline.warehouse.load.fold import forget_fold
 from instantly_pipeline.warehouse.load.loaded_files import META, LoadedFiles, Reach, Seen
 
 LOADED_LOGS = tuple(name for name in LOGS if name != "rejected")
@@ -40,7 +39,10 @@ def make_logs(con: duckdb.DuckDBPyConnection) -> None:
 def load_log(
     con: duckdb.DuckDBPyConnection, name: str, seen: Sequence[Seen], loaded_files: LoadedFiles, upto: str | None
 ) -> None:
-    """Bring `log.<name>` in step with `seen`, all its files; of runs up to the one with the id `upto`."""
+    """Bring `log.<name>` in step with `seen`, all its files; of runs up to the one with the id `upto`.
+
+    What is folded from it is to be forgotten before (`forget_folds`).
+    """
     found = loaded_files.difference(META, name, seen)
     if not found.stale:
         loaded_files.join(con, META, name, found.joined)
@@ -53,7 +55,6 @@ def load_log(
     if taken:
         _add(con, name, taken, upto)
     loaded_files.note(con, META, name, taken, dict[str, Reach]())
-    forget_fold(con, name)  # a kill may come before it is folded
 
 
 def _add(con: duckdb.DuckDBPyConnection, name: str, seen: Sequence[Seen], upto: str | None) -> None:
