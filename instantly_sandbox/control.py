@@ -10,8 +10,9 @@ import orjson
 
 from instantly_sandbox import faults, mutations
 from instantly_sandbox.endpoints import figures, lists
-from instantly_sandbox.endpoints.call import Call
+from instantly_sandbox.endpoints.call import Call, Whole
 from instantly_sandbox.http import Request, Response, ok
+from instantly_sandbox.routes import ROUTES
 from instantly_sandbox.switches import default_switches
 from instantly_sandbox.tenants import Tenant
 from instantly_sandbox.world.seeded import DAY, HOUR, iso
@@ -113,7 +114,7 @@ def _summary(app: "App", request: Request) -> Response:
 
 def _state_of(app: "App", request: Request, collection: str) -> Response:
     tenant = _tenant(app, request.param("workspace"))
-    call = Call(request, tenant.world, app.switches, app.config.profile)
+    call = Whole(request, tenant.world, app.switches, app.config.profile)
     if collection == "leads":
         return _lines(tenant.world.leads.all_bytes())
     if collection == "events":
@@ -125,8 +126,19 @@ def _state_of(app: "App", request: Request, collection: str) -> Response:
     elif collection in tenant.world.collections:
         rows = lists.shown(call, collection)
     else:
-        raise ValueError(f"unknown collection {collection}; known: {[*COLLECTIONS, 'daily_analytics', 'events']}")
+        rows = _listed(call, collection)
     return _lines(map(orjson.dumps, rows))
+
+
+def _listed(call: Whole, collection: str) -> list[dict[str, Any]]:
+    """Records of a list that nothing but its route knows: `workspace_members` of `GET workspace-members`."""
+    for route in ROUTES:
+        if route.method == "GET" and route.template.replace("-", "_") == collection:
+            route.handler(call)
+    if call.records is None:
+        known = [*COLLECTIONS, "daily_analytics", "events"]
+        raise ValueError(f"unknown collection {collection}; known: {known} and the routes that are lists")
+    return call.records
 
 
 def _daily_rows(call: Call, campaign_id: str | None) -> list[dict[str, Any]]:

@@ -156,7 +156,10 @@ def _problem(stream: Stream) -> str | None:
         return "the name must be lower case letters, digits and underscores"
     bad = [n for n in names if not _NAME.match(n) or n in RESERVED]
     if bad:
-        return f"{bad[0]!r} cannot be the name of a column"
+        return (
+            f"{bad[0]!r} cannot be the name of a column: names are lower case, and the pipeline itself uses "
+            f"{', '.join(RESERVED)}. Give the column another name, with aliases=({bad[0]!r},)"
+        )
     if len(set(names)) != len(names):
         return "two columns have the same name"
     missing = [k for k in (*stream.key, *stream.given, *stream.scope) if k not in names]

@@ -64,6 +64,18 @@ class Call:
         return body
 
 
+@dataclass(slots=True)
+class Whole(Call):
+    """A call in which a list endpoint leaves all its records, as it serves them, instead of a page of them."""
+
+    records: list[Record] | None = None
+
+    def listed(self, collection: str, records: list[Record], order: Order, *, most: int = 100) -> Response:
+        """Nothing; `records` holds what would have been paged."""
+        self.records = records
+        return Response(b"")
+
+
 def served(call: Call, collection: str, record: Record) -> Record:
     """A record as the API shows it: profile's shape, then the switches on fields."""
     if call.profile == "seed":

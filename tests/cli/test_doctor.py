@@ -75,7 +75,7 @@ def test_each_address_is_asked_once(synced: Synced) -> None:
     examined(shell, 0)
     asked = httpx.get(f"{pipe.url}/_sandbox/requests", verify=False).json()["by_path"]
     assert {one["count"] for one in asked.values()} == {1}
-    assert len(asked) == len({(stream.method, stream.path) for stream in all_streams().values()}) == 15
+    assert asked.keys() == {f"{stream.method} {stream.path}" for stream in all_streams().values()}
 
 
 def test_a_rejected_key_is_2(synced: Synced) -> None:

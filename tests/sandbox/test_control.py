@@ -232,6 +232,13 @@ def test_unknown_switches_and_paths_are_refused_with_the_known_ones(api: Api) ->
     assert api.http.get("/_sandbox/state/leads", params={"workspace": NOBODY}).status_code == 400
 
 
+def test_the_state_of_a_list_that_only_its_route_knows_is_all_of_it(api: Api) -> None:
+    mappings, page = api.state("custom_tag_mappings"), api.get("custom-tag-mappings", limit=100)
+    assert sorted(row["id"] for row in mappings) == sorted(row["id"] for row in page["items"])
+    assert page["items"][0] in mappings
+    assert len(api.get("custom-tag-mappings", limit=1)["items"]) == 1 < len(mappings)
+
+
 def test_the_state_shows_figures_per_campaign_and_day(api: Api) -> None:
     rows = api.state("campaign_analytics")
     assert rows == api.get("campaigns/analytics")

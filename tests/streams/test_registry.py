@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import pytest
 
 from instantly_pipeline.errors import UsageError
+from instantly_pipeline.streams import catalog
 from instantly_pipeline.streams.model import Absent, Column, Read, Stream, Type
 from instantly_pipeline.streams.registry import all_streams, select_streams, sort_by_needs
 
@@ -14,28 +18,17 @@ def _stream(name: str, *needs: str) -> Stream:
     return Stream(name, name, "/x", Read.SCAN, ("id",), Absent.DELETED, (column,), needs=needs)
 
 
-def test_every_stream_of_the_product_is_declared() -> None:
-    assert sorted(all_streams()) == [
-        "account_daily_analytics",
-        "accounts",
-        "api_keys",
-        "block_list_entries",
-        "campaign_analytics",
-        "campaign_analytics_overview",
-        "campaigns",
-        "custom_tags",
-        "daily_analytics",
-        "lead_labels",
-        "lead_lists",
-        "leads",
-        "step_analytics",
-        "step_analytics_lifetime",
-        "warmup_analytics",
-        "warmup_summary",
-        "workspace_analytics_overview",
-        "workspace_daily_analytics",
-        "workspaces",
+def test_every_declaration_in_the_catalog_is_a_stream() -> None:
+    declared = [
+        keyword.value.value
+        for file in Path(catalog.__path__[0]).glob("*.py")
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Stream"
+        for keyword in call.keywords
+        if keyword.arg == "name" and isinstance(keyword.value, ast.Constant)
     ]
+    assert sorted(all_streams()) == sorted(declared)
+    assert {"campaigns", "leads", "accounts"} < set(declared)
 
 
 def test_parents_come_before_children() -> None:
@@ -80,7 +73,7 @@ def test_streams_that_need_each_other_are_refused() -> None:
     [
         ("Leads", "id", "id", "lower case"),
         ("leads", "extra", "extra", "'extra' cannot be"),
-        ("leads", "workspace_id", "workspace_id", "'workspace_id' cannot be"),
+        ("leads", "workspace_id", "workspace_id", r"'workspace_id' cannot be .* aliases=\('workspace_id',\)"),
         ("leads", "_row_hash", "_row_hash", "'_row_hash' cannot be"),
         ("leads", "id", "email", "'email' is not a column of the stream"),
     ],

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from instantly_pipeline import settings as settings_module
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.records.coerce import TypeMismatch, coerce
-from instantly_pipeline.streams.model import Column, Type
+from instantly_pipeline.streams.model import Column, Read, Type
 from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.sync.context import DEFAULT_SIZES
 from instantly_pipeline.sync.engine import World, plan, sync
@@ -29,10 +29,12 @@ from tests.sync.killing import Kill, run_killed
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SMALL = SandboxConfig(leads=350, campaigns=4, accounts=6, days=20, rate_limited=False, now=NOON)
+# streams whose records the sandbox can show as they are: every list, and two that are no list
 LISTS = (
-    "campaigns", "leads", "accounts", "lead_lists", "lead_labels", "block_list_entries", "custom_tags", "api_keys",
-    "campaign_analytics", "workspaces",
-)  # fmt: skip
+    *(name for name, stream in all_streams().items() if stream.read in (Read.SCAN, Read.SWEEP)),
+    "campaign_analytics",
+    "workspaces",
+)
 SECRETS = {"api_keys": {"key"}, "accounts": {"imap_password", "smtp_password"}}
 
 
