@@ -6,12 +6,14 @@ all other snapshots; a test says when they are out of date.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import yaml
 
 from instantly_pipeline.docs.worked_queries import WorkedQuery, read_queries
+from instantly_pipeline.errors import PipelineError
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.warehouse.db.tables import (
@@ -186,9 +188,13 @@ def texts(project: Path = PROJECT) -> dict[Path, str]:
     }
 
 
-def main() -> None:
-    """Write the generated files."""
-    for path, text in texts().items():
+def main(project: Path = PROJECT) -> None:
+    """Write the generated files. A wrong model or contract ends with its message alone."""
+    try:
+        found = texts(project)
+    except PipelineError as error:
+        sys.exit(f"Error: {error}")
+    for path, text in found.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
 

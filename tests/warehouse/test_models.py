@@ -80,6 +80,8 @@ def test_a_model_that_cannot_be_is_refused_by_name(sql: Path, text: str, said: s
         ("- a", "holds no mapping"),
         ("models: [{description: x}]", "needs a `name`"),
         ("models: [{name: m, columns: [{name: a}, x]}]", "needs a name and a type"),
+        ("models: [{name: m, check: [{unique: a}]}]", "has 'check', which means nothing. Known are: name,.*checks"),
+        ("models: [{name: m, columns: [{name: a, type: INT, description: b, or c}]}]", "put its description in quotes"),
         ("models: [{name: m, checks: [{nonsense: 1}]}]", "none or two of"),
         ("models: [{name: m}, {name: m}]", "a second time"),
         ("models: [{name: other}]", "there is no other.sql"),
@@ -275,9 +277,15 @@ def test_no_shipped_model_asks_the_clock_or_chance() -> None:
 
 
 @pytest.mark.snapshot
-@pytest.mark.parametrize("path", ["sql/sources.yml", "docs/data-dictionary.md", "docs/queries.md"])
+@pytest.mark.parametrize("path", ["sql/labels.sql", "sql/sources.yml", "docs/data-dictionary.md", "docs/queries.md"])
 def test_the_generated_files_are_current(path: str) -> None:
     assert_snapshot(docs.texts(SQL.parent)[SQL.parent / path], SQL.parent / path)
+
+
+def test_a_contract_that_cannot_be_ends_the_generator_with_its_message(sql: Path) -> None:
+    write(sql, "marts/m.yml", "models: [{description: x}]")
+    with pytest.raises(SystemExit, match=r"Error: .*m\.yml: every entry of `models` needs a `name`"):
+        docs.main(sql.parent)
 
 
 def test_the_tables_of_meta_are_as_documented(opener: Opener) -> None:

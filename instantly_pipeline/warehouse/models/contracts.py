@@ -64,6 +64,8 @@ class Contract:
 # libyaml's is ten times faster; not every wheel has it
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+_KEYS = ("name", "description", "grain", "key", "nullable_key", "materialized", "may_be_empty", "columns", "checks")
+_KEYS_ELSEWHERE = ("needs", "of", "warn")  # of seeds and of the checks in `sql/checks`
 KINDS = ("not_null", "unique", "accepted_values", "relationship", "expression")
 
 
@@ -100,10 +102,9 @@ def _contract(entry: Any, shared: Mapping[str, str], path: Path) -> Contract:
     if not isinstance(entry, dict) or "name" not in entry:
         raise ModelError(f"{path}: every entry of `models` needs a `name`.")
     name = str(entry["name"])
+    if unknown := sorted(set(entry) - {*_KEYS, *_KEYS_ELSEWHERE}):
+        raise ModelError(f"{path}: {name} has {unknown[0]!r}, which means nothing. Known are: {', '.join(_KEYS)}.")
     columns = tuple(_column(column, shared, name, path) for column in entry.get("columns") or ())
-    known = {
-        "name", "description", "grain", "key", "nullable_key", "materialized", "may_be_empty", "columns", "checks"
-    }  # fmt: skip
     return Contract(
         name=name,
         path=path,
@@ -115,7 +116,7 @@ def _contract(entry: Any, shared: Mapping[str, str], path: Path) -> Contract:
         may_be_empty=bool(entry.get("may_be_empty", False)),
         columns=columns,
         checks=tuple(_check(check, name, path) for check in entry.get("checks") or ()),
-        more={k: v for k, v in entry.items() if k not in known},
+        more={k: v for k, v in entry.items() if k in _KEYS_ELSEWHERE},
     )
 
 
