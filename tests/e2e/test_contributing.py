@@ -25,7 +25,15 @@ PAGES = ROOT / "docs" / "contributing"
 BLOCK = re.compile(
     r"^```(?:diff|\w+ (?P<file>[\w./]+)(?P<more> \(at its end\))?)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )
-COPIED = ("instantly_pipeline", "sql", "workspace.yaml", "dagster_home/dagster.yaml")
+COPIED = (
+    "instantly_pipeline", "instantly_sandbox", "tests", "sql", "pyproject.toml", "workspace.yaml",
+    "dagster_home/dagster.yaml",
+)  # fmt: skip
+TESTS = (
+    "tests/streams",
+    "tests/sync/test_exact.py::test_a_first_sync_mirrors_every_list",
+    "tests/warehouse/marts/test_tags.py",
+)
 
 pytestmark = pytest.mark.whole
 
@@ -35,11 +43,15 @@ def follow(page: Path, project: Path) -> int:
     blocks = list(BLOCK.finditer(page.read_text(encoding="utf-8")))
     for block in blocks:
         if not block["file"]:
-            subprocess.run(["git", "apply", "-"], input=block["text"], cwd=project, text=True, check=True)
+            done = subprocess.run(
+                ["git", "apply", "-"], input=block["text"], cwd=project, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, f"{page.name}: bring its diff up to the lines it changes. {done.stderr}"
             continue
         target = project / block["file"]
         if block["more"]:
-            target.write_text(target.read_text(encoding="utf-8") + block["text"], encoding="utf-8")
+            between = "\n\n" if target.suffix == ".py" else ""
+            target.write_text(target.read_text(encoding="utf-8") + between + block["text"], encoding="utf-8")
         else:
             assert not target.exists(), f"{page.name} adds {block['file']}, which is there already"
             target.write_text(block["text"], encoding="utf-8")
@@ -53,12 +65,16 @@ class Project:
     root: Path
     environment: dict[str, str]
 
-    def run(self, *args: str) -> str:
-        """What a command says; it must end well."""
-        command = [sys.executable, "-c", "from instantly_pipeline.cli.main import main; main()", *args]
+    def run(self, *args: str, given: str = "") -> str:
+        """What a command of the pipeline says to a text on stdin; it must end well."""
+        return self.python("-c", "from instantly_pipeline.cli.main import main; main()", *args, given=given)
+
+    def python(self, *args: str, given: str = "") -> str:
+        """What Python says in the copy; it must end well."""
         done = subprocess.run(
-            command, cwd=self.root, env=self.environment, capture_output=True, text=True, timeout=300, check=False
-        )
+            [sys.executable, *args],
+            cwd=self.root, env=self.environment, input=given, capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
         assert done.returncode == 0, f"{args}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
         return done.stdout
 
@@ -109,6 +125,11 @@ def test_the_mart_counts_what_the_stream_brought(project: Project) -> None:
     assert "How many accounts and campaigns carry each tag" in project.value(about)
 
 
+def test_the_file_of_the_mart_runs_by_hand(project: Project) -> None:
+    by_hand = (project.root / "sql/marts/rpt_tag_usage.sql").read_text(encoding="utf-8")
+    assert project.run("query", "-", given=by_hand) == project.run("query", "from marts.rpt_tag_usage")
+
+
 def test_the_command_lists_the_tags(project: Project) -> None:
     assert "tag" in project.run("tags").splitlines()[0]
     assert "instantly-pipeline tags" in project.run("tags", "--help")
@@ -120,6 +141,17 @@ def test_the_way_of_reading_asks_for_every_list_as_it_is_planned(project: Projec
     planned = json.loads(project.run("plan", "--json", "--streams", "lead_list_verification"))
     assert "lead lists" in json.dumps(planned)
     project.run("doctor")
+
+
+def test_the_tests_that_the_pages_name_pass_with_the_examples(project: Project) -> None:
+    project.python("-m", "pytest", "-q", "-n", "0", *TESTS)
+
+
+def test_the_linters_accept_the_examples(project: Project) -> None:
+    project.python("-m", "ruff", "check", ".")
+    project.python("-m", "ruff", "format", "--check", ".")
+    project.python("-m", "sqlfluff", "lint", "sql/marts/rpt_tag_usage.sql")
+    project.python("-c", "from importlinter.cli import lint_imports_command as main; main()")
 
 
 def test_every_page_is_linked_from_contributing() -> None:
