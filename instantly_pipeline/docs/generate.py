@@ -26,8 +26,9 @@ from instantly_pipeline.warehouse.db.tables import (
     raw_table,
 )
 from instantly_pipeline.warehouse.load.meta_tables import META_TABLES
-from instantly_pipeline.warehouse.models.catalog import FOLDERS, Model, load_models, read_seeds
+from instantly_pipeline.warehouse.models.catalog import FOLDERS, load_models, read_seeds
 from instantly_pipeline.warehouse.models.labels import labels_sql
+from instantly_pipeline.warehouse.models.model import Model
 
 PROJECT = Path(__file__).resolve().parents[2]
 COMMAND = "make snapshots"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from instantly_pipeline.errors import ModelError
-from instantly_pipeline.warehouse.models.parsed import parse
+from instantly_pipeline.warehouse.models.lineage.used_tables import parse
 
 
 @dataclass(frozen=True, slots=True)

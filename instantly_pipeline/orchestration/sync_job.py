@@ -21,7 +21,7 @@ from instantly_pipeline.orchestration.schedules import run_config
 from instantly_pipeline.run.results import RunReport
 from instantly_pipeline.run.run import Run
 from instantly_pipeline.sync.results import Request
-from instantly_pipeline.warehouse.models.parsed import recall, remember
+from instantly_pipeline.warehouse.models.lineage.used_tables import recall, remember
 
 _FAILURE_REASON_TAG = "dagster/failure_reason"
 _QUIET = {

@@ -11,7 +11,7 @@ from instantly_pipeline.settings import PROJECT_ROOT
 from instantly_pipeline.streams.registry import all_streams
 
 if TYPE_CHECKING:
-    from instantly_pipeline.warehouse.models.catalog import Model
+    from instantly_pipeline.warehouse.models.model import Model
 
 SQL_DIR = PROJECT_ROOT / "sql"
 

@@ -21,7 +21,8 @@ from instantly_pipeline.warehouse.db.build_file import keep, open_build, refused
 from instantly_pipeline.warehouse.db.sql_text import first_line
 from instantly_pipeline.warehouse.load.load_lake import ErasedError, as_of_published, load_lake, loaded_as_of
 from instantly_pipeline.warehouse.load.load_stream import LoadResult
-from instantly_pipeline.warehouse.models.catalog import Model, load_models
+from instantly_pipeline.warehouse.models.catalog import load_models
+from instantly_pipeline.warehouse.models.model import Model
 from instantly_pipeline.warehouse.models.runner import ModelResult, run_models
 from instantly_pipeline.warehouse.publish.publish import (
     PublishResult,

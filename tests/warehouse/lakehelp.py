@@ -20,7 +20,8 @@ from instantly_pipeline.lake.records.normalize import Normalizer
 from instantly_pipeline.lake.schema import DELETE, UPSERT, change_schema
 from instantly_pipeline.streams.model import Absent, Column, Read, Stream, Type
 from instantly_pipeline.streams.registry import all_streams
-from instantly_pipeline.warehouse.models.catalog import Model, load_models
+from instantly_pipeline.warehouse.models.catalog import load_models
+from instantly_pipeline.warehouse.models.model import Model
 from instantly_pipeline.warehouse.warehouse import Warehouse
 
 SQL = Path(__file__).resolve().parents[2] / "sql"

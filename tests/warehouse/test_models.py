@@ -1,7 +1,8 @@
-"""The models: read, put in order, followed column by column, made."""
+"""The models: read, put in order, their lineage, and how they are built."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
@@ -12,9 +13,11 @@ from instantly_pipeline.errors import ModelError
 from instantly_pipeline.streams.model import Column, Type
 from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.warehouse.load.meta_tables import META_TABLES
-from instantly_pipeline.warehouse.models.catalog import given_tables, load_models, read_seeds, with_needs
-from instantly_pipeline.warehouse.models.lineage import Lineage
-from instantly_pipeline.warehouse.models.reads import is_volatile, volatile_functions
+from instantly_pipeline.warehouse.models.catalog import load_models, read_seeds, with_needs
+from instantly_pipeline.warehouse.models.lineage.cached_lineage import Columns, origins
+from instantly_pipeline.warehouse.models.lineage.column_lineage import ColumnLineage
+from instantly_pipeline.warehouse.models.lineage.used_columns import is_volatile, volatile_functions
+from instantly_pipeline.warehouse.models.model import Model, given_tables
 from tests.snapshots import assert_snapshot
 from tests.warehouse.lakehelp import SQL, LakeWriter, Opener, shipped_models, tiny_stream
 
@@ -106,6 +109,12 @@ def test_a_selection_takes_what_it_is_built_from_and_no_more() -> None:
 # --- lineage
 
 
+def steps(models: Mapping[str, Model], given: Mapping[str, Mapping[str, str]]) -> dict[str, Columns]:
+    """The lineage of models by full name."""
+    lineage = ColumnLineage(models, given)
+    return {model.full_name: lineage.of(model.name) for model in models.values()}
+
+
 def test_columns_are_followed_one_step_and_up_to_raw(sql: Path) -> None:
     write(sql, "intermediate/i.sql", "select id, count + 1 as more, name from staging.stg_things")
     write(
@@ -114,12 +123,11 @@ def test_columns_are_followed_one_step_and_up_to_raw(sql: Path) -> None:
         "select id, s, v.x from b cross join lateral (select b.s * 2 as x) as v union all select id, more, 0 from a",
     )  # fmt: skip
     models = load_models(sql, STREAMS)
-    lineage = Lineage(models, given_tables(STREAMS, {}))
-    step = lineage.of("m")
+    lineage = steps(models, given_tables(STREAMS, {}))
+    step = lineage["marts.m"]
     assert step["id"] == [("intermediate.i", "id")]
     assert set(step["s"]) == {("intermediate.i", "more"), ("intermediate.i", "name")}
-    up = lineage.to_raw("m")
-    assert set(up["x"]) == {("raw.things", "count"), ("raw.things", "name")}
+    assert origins("marts.m", "x", lineage) == {("raw.things", "count"), ("raw.things", "name")}
 
 
 def test_a_union_by_name_is_followed_by_name(sql: Path) -> None:
@@ -128,7 +136,7 @@ def test_a_union_by_name_is_followed_by_name(sql: Path) -> None:
         "with a as (select id, name as x from staging.stg_things union all by name select count as x from raw.things) "
         "select id, x from a",
     )  # fmt: skip
-    found = Lineage(load_models(sql, STREAMS), given_tables(STREAMS, {})).of("m")
+    found = ColumnLineage(load_models(sql, STREAMS), given_tables(STREAMS, {})).of("m")
     assert found == {
         "id": [("staging.stg_things", "id")], "x": [("staging.stg_things", "name"), ("raw.things", "count")]
     }  # fmt: skip
@@ -136,20 +144,20 @@ def test_a_union_by_name_is_followed_by_name(sql: Path) -> None:
 
 def test_every_column_of_the_marts_comes_from_somewhere() -> None:
     models, streams = shipped_models(), all_streams()
-    lineage = Lineage(models, given_tables(streams, {}))
+    lineage = steps(models, given_tables(streams, {}))
     for model in models.values():
         if model.schema == "marts":
-            assert [column.name for column in model.columns] == list(lineage.of(model.name)), model.name
-    found = lineage.to_raw("rpt_campaign_summary")["reply_rate"]
+            assert [column.name for column in model.columns] == list(lineage[model.full_name]), model.name
+    found = origins("marts.rpt_campaign_summary", "reply_rate", lineage)
     assert ("raw.campaign_analytics", "reply_count_unique") in found
     assert ("raw.campaign_analytics", "new_leads_contacted_count") in found
     assert not [column for table, column in found if table == "raw.leads"]
 
 
 @pytest.fixture(scope="module")
-def lineage() -> Lineage:
+def lineage() -> dict[str, Columns]:
     """That of the shipped models."""
-    return Lineage(shipped_models(), given_tables(all_streams(), read_seeds(SQL)))
+    return steps(shipped_models(), given_tables(all_streams(), read_seeds(SQL)))
 
 
 @pytest.mark.parametrize(
@@ -161,9 +169,12 @@ def lineage() -> Lineage:
         ("rpt_contact_pressure", set()),
     ],
 )  # fmt: skip
-def test_every_column_about_leads_leads_back_to_what_was_synced(lineage: Lineage, mart: str, made_up: set[str]) -> None:
+def test_every_column_about_leads_leads_back_to_what_was_synced(
+    lineage: dict[str, Columns], mart: str, made_up: set[str]
+) -> None:
     """All but those whose every value is a word of ours."""
-    assert {column for column, sources in lineage.to_raw(mart).items() if not sources} == made_up
+    table = f"marts.{mart}"
+    assert {column for column in lineage[table] if not origins(table, column, lineage)} == made_up
 
 
 # --- making

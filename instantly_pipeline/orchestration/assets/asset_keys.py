@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from instantly_pipeline.warehouse.models.catalog import Model
+from instantly_pipeline.warehouse.models.model import Model
 
 PUBLISHED = dg.AssetKey(["publish", "warehouse"])
 JOB = "sync"

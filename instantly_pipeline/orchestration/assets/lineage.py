@@ -10,8 +10,8 @@ import dagster as dg
 from instantly_pipeline.errors import ModelError
 from instantly_pipeline.orchestration.assets import asset_keys
 from instantly_pipeline.streams.model import Stream
-from instantly_pipeline.warehouse.models.catalog import Model
-from instantly_pipeline.warehouse.models.followed import Columns, followed
+from instantly_pipeline.warehouse.models.lineage.cached_lineage import Columns, cached_lineage
+from instantly_pipeline.warehouse.models.model import Model
 
 
 def lineage_of(
@@ -23,7 +23,7 @@ def lineage_of(
     to say.
     """
     try:
-        found = followed(models, streams, kept=kept)
+        found = cached_lineage(models, streams, cache=kept)
     except ModelError:
         return {}
     known = {f"raw.{name}" for name in streams} | {model.full_name for model in models.values()}

@@ -12,7 +12,7 @@ from instantly_pipeline.run.sql_models import SQL_DIR, models_in
 from instantly_pipeline.settings import Settings
 from instantly_pipeline.streams.registry import select_streams
 from instantly_pipeline.sync.results import Request
-from instantly_pipeline.warehouse.models.catalog import Model
+from instantly_pipeline.warehouse.models.model import Model
 
 
 def wanted(settings: Settings, request: Request) -> list[dg.AssetKey] | None:

@@ -11,8 +11,8 @@ from instantly_pipeline.orchestration.assets import asset_keys
 from instantly_pipeline.run.freshness import LATE, TOO_LATE
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.warehouse.db.tables import TableColumn, raw_table
-from instantly_pipeline.warehouse.models.catalog import Model
 from instantly_pipeline.warehouse.models.contracts import read_contracts
+from instantly_pipeline.warehouse.models.model import Model
 
 
 def lake_specs(streams: Mapping[str, Stream]) -> list[dg.AssetSpec]:

@@ -33,7 +33,7 @@ from instantly_pipeline.run.results import Checked, Loaded, ModelsBuilt
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.warehouse.checks.checks import CheckResult
 from instantly_pipeline.warehouse.load.load_stream import LoadResult
-from instantly_pipeline.warehouse.models.catalog import Model
+from instantly_pipeline.warehouse.models.model import Model
 from instantly_pipeline.warehouse.models.runner import ModelResult
 from instantly_pipeline.warehouse.publish.publish import PublishResult, refuse_if_failed
 from instantly_pipeline.warehouse.published.status import status

@@ -10,9 +10,9 @@ from typing import Any
 from instantly_pipeline.errors import ModelError
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.warehouse.db.sql_text import columns, ident, text
-from instantly_pipeline.warehouse.models.catalog import Model
 from instantly_pipeline.warehouse.models.contracts import Check, Contract, read_contracts
-from instantly_pipeline.warehouse.models.parsed import tables_of
+from instantly_pipeline.warehouse.models.lineage.used_tables import tables_of
+from instantly_pipeline.warehouse.models.model import Model
 
 
 @dataclass(frozen=True, slots=True, eq=False)

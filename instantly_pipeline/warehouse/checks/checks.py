@@ -23,8 +23,8 @@ from instantly_pipeline.warehouse.db.build_state import note_passed, passed_befo
 from instantly_pipeline.warehouse.db.fingerprints import Fingerprints
 from instantly_pipeline.warehouse.db.parallel import run_parallel
 from instantly_pipeline.warehouse.db.sql_text import digest, first, ident
-from instantly_pipeline.warehouse.models.catalog import Model
 from instantly_pipeline.warehouse.models.definitions import Definitions
+from instantly_pipeline.warehouse.models.model import Model
 from instantly_pipeline.warehouse.models.runner import keys_of, macros_text
 
 

@@ -18,8 +18,8 @@ from instantly_pipeline.errors import ModelError
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.warehouse.db.sql_text import columns, first, ident, text
-from instantly_pipeline.warehouse.models.catalog import Model
-from instantly_pipeline.warehouse.models.followed import Columns, followed
+from instantly_pipeline.warehouse.models.lineage.cached_lineage import cached_lineage, origins
+from instantly_pipeline.warehouse.models.model import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +71,12 @@ class _Origins:
     """Which records of which streams the rows of a model are about, as the lineage of the models says."""
 
     def __init__(self, models: Mapping[str, Model], streams: Mapping[str, Stream], layout: Layout) -> None:
-        self._models = {model.full_name: model for model in models.values()}
         self._keys = {f"raw.{name}": (*stream.key, "workspace_id") for name, stream in streams.items()}
         try:
-            self._lineage = followed(models, streams, kept=layout.work / "lineage.json")
+            lineage = cached_lineage(models, streams, cache=layout.work / "lineage.json")
         except ModelError:
-            self._lineage = dict[str, Columns]()
+            lineage = {}
+        self._steps = {model.full_name: lineage.get(model.name, {}) for model in models.values()}
 
     def of_key(self, model: Model) -> dict[str, list[tuple[str, str]]]:
         """By stream the columns of a mart's key that hold a part of the stream's key, each with that part.
@@ -85,20 +85,10 @@ class _Origins:
         """
         found: dict[str, list[tuple[str, str]]] = {}
         for column in model.key:
-            for table, origin in sorted(self._roots(model.full_name, column, set())):
+            for table, origin in sorted(origins(model.full_name, column, self._steps)):
                 if origin in self._keys.get(table, ()):
                     found.setdefault(table.removeprefix("raw."), []).append((column, origin))
         return {stream: pairs for stream, pairs in found.items() if {of for _, of in pairs} != {"workspace_id"}}
-
-    def _roots(self, table: str, column: str, seen: set[tuple[str, str]]) -> set[tuple[str, str]]:
-        model = self._models.get(table)
-        if model is None:
-            return {(table, column)}
-        if (table, column) in seen:
-            return set()
-        seen.add((table, column))
-        above = self._lineage.get(model.name, {}).get(column, [])
-        return {root for source in above for root in self._roots(*source, seen)}
 
 
 def _is_empty(con: duckdb.DuckDBPyConnection, model: Model) -> bool:

@@ -1,4 +1,4 @@
-"""The SQL models: what they are, what they read, and where their columns come from. Needs no database.
+"""Reading the SQL models and seeds from their files, each model after those it reads. Needs no database.
 
 A model is one file `sql/<schema>/<name>.sql` with one SELECT that names every table as `schema.table`; a stream
 without a file in `sql/staging` gets the view of `staging.py`.
@@ -7,15 +7,13 @@ without a file in `sql/staging` gets the view of `staging.py`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from instantly_pipeline.errors import ModelError
 from instantly_pipeline.streams.model import Stream
-from instantly_pipeline.warehouse.db.tables import TableColumn, history_table, raw_table
-from instantly_pipeline.warehouse.load.meta_tables import META_TABLES
-from instantly_pipeline.warehouse.models.contracts import Check, Contract, read_contracts
-from instantly_pipeline.warehouse.models.parsed import tables_of
+from instantly_pipeline.warehouse.models.contracts import Contract, read_contracts
+from instantly_pipeline.warehouse.models.lineage.used_tables import tables_of
+from instantly_pipeline.warehouse.models.model import Model, given_tables
 from instantly_pipeline.warehouse.models.staging import (
     history_name,
     history_sql,
@@ -25,40 +23,6 @@ from instantly_pipeline.warehouse.models.staging import (
 )
 
 FOLDERS = ("staging", "intermediate", "marts")
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """One model. `depends_on` are fully qualified (`raw.leads`, `staging.stg_leads`); `path` is None if generated."""
-
-    name: str
-    schema: str
-    sql: str
-    depends_on: tuple[str, ...]
-    description: str
-    grain: str
-    columns: tuple[TableColumn, ...]
-    checks: tuple[Check, ...]
-    key: tuple[str, ...] = ()
-    nullable_key: tuple[str, ...] = ()
-    materialized: str = "table"
-    may_be_empty: bool = False
-    path: Path | None = None
-
-    @property
-    def full_name(self) -> str:
-        """Schema and name, e.g. `marts.dim_campaign`."""
-        return f"{self.schema}.{self.name}"
-
-    @property
-    def about(self) -> str:
-        """Description and grain as sentences."""
-        return f"{self.description.rstrip('.')}. Grain: {self.grain}."
-
-    @property
-    def where(self) -> str:
-        """The file, or what made the model, for messages."""
-        return str(self.path) if self.path else f"the generated staging view {self.name}"
 
 
 def load_models(sql_dir: Path, streams: Mapping[str, Stream]) -> dict[str, Model]:
@@ -199,10 +163,3 @@ def read_seeds(sql_dir: Path) -> dict[str, Contract]:
         if not (sql_dir / "seeds" / f"{contract.name}.csv").exists():
             raise ModelError(f"{contract.path} describes {contract.name}, and there is no {contract.name}.csv.")
     return contracts
-
-
-def given_tables(streams: Mapping[str, Stream], seeds: Mapping[str, Contract]) -> dict[str, dict[str, str]]:
-    """Tables that are there before any model: full name -> columns and DuckDB types."""
-    of_streams = [table for stream in streams.values() for table in (raw_table(stream), history_table(stream))]
-    given = {table.full_name: table.types for table in (*of_streams, *META_TABLES)}
-    return given | {f"seeds.{seed.name}": {c.name: c.type for c in seed.columns} for seed in seeds.values()}

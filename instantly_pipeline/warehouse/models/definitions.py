@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 import duckdb
 
 from instantly_pipeline.warehouse.db.sql_text import digest
-from instantly_pipeline.warehouse.models.catalog import Model
-from instantly_pipeline.warehouse.models.reads import is_volatile, volatile_functions
+from instantly_pipeline.warehouse.models.lineage.used_columns import is_volatile, volatile_functions
+from instantly_pipeline.warehouse.models.model import Model
 
 
 class Definitions:

@@ -22,10 +22,11 @@ from instantly_pipeline.warehouse.db.parallel import run_parallel
 from instantly_pipeline.warehouse.db.sql_text import digest, ident
 from instantly_pipeline.warehouse.db.tables import comment
 from instantly_pipeline.warehouse.models import variant_posterior
-from instantly_pipeline.warehouse.models.catalog import FOLDERS, Model, read_seeds, with_needs
+from instantly_pipeline.warehouse.models.catalog import FOLDERS, read_seeds, with_needs
 from instantly_pipeline.warehouse.models.contracts import Contract
 from instantly_pipeline.warehouse.models.definitions import Definitions
-from instantly_pipeline.warehouse.models.reads import Planner, Reads
+from instantly_pipeline.warehouse.models.lineage.used_columns import Planner, Reads
+from instantly_pipeline.warehouse.models.model import Model
 from instantly_pipeline.warehouse.models.seeds import put_seed
 
 

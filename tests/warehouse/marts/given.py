@@ -19,8 +19,9 @@ from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.warehouse.db.build_file import SCHEMAS
 from instantly_pipeline.warehouse.db.sql_text import columns, ident
 from instantly_pipeline.warehouse.models import variant_posterior
-from instantly_pipeline.warehouse.models.catalog import Model, given_tables, read_seeds, with_needs
+from instantly_pipeline.warehouse.models.catalog import read_seeds, with_needs
 from instantly_pipeline.warehouse.models.contracts import Contract
+from instantly_pipeline.warehouse.models.model import Model, given_tables
 from instantly_pipeline.warehouse.models.runner import macros_text
 from instantly_pipeline.warehouse.models.seeds import put_seed
 from tests.warehouse.lakehelp import SQL, shipped_models

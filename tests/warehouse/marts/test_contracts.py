@@ -17,7 +17,7 @@ from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.warehouse.checks.check_queries import model_checks, stream_checks
 from instantly_pipeline.warehouse.db.sql_text import ident
-from instantly_pipeline.warehouse.models.catalog import Model
+from instantly_pipeline.warehouse.models.model import Model
 from tests.warehouse.lakehelp import shipped_models
 from tests.warehouse.marts.worlds import Synced
 

@@ -1,4 +1,4 @@
-"""Column lineage of the models, from their SQL, without a database.
+"""The columns that each column of a model is computed from, by its SQL, without a database.
 
 Every column of every scope is resolved once and kept. `sqlglot.lineage` resolves one column at a time and takes ten
 seconds for all models.
@@ -15,45 +15,30 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, build_scope
 
 from instantly_pipeline.errors import ModelError
-from instantly_pipeline.warehouse.models.catalog import Model
-from instantly_pipeline.warehouse.models.parsed import parse
+from instantly_pipeline.warehouse.models.lineage.used_tables import parse
+from instantly_pipeline.warehouse.models.model import Model
 
 Source = tuple[str, str]  # full table name, column
 Found = dict[Source, None]  # in the order found
 
 
-class Lineage:
+class ColumnLineage:
     """The lineage of `models` (each after those it reads) over the `given` tables (full name -> columns and types)."""
 
     def __init__(self, models: Mapping[str, Model], given: Mapping[str, Mapping[str, str]]) -> None:
-        self._by_full_name = {model.full_name: model.name for model in models.values()}
         shapes: dict[str, Any] = {}
         for full_name, shape in given.items():
             schema, table = full_name.split(".", 1)
             shapes.setdefault(schema, {})[table] = dict(shape)
         self._steps: dict[str, dict[str, list[Source]]] = {}
         for model in models.values():
-            columns = _followed(_qualified(model, shapes))
+            columns = _sources_by_column(_qualified(model, shapes))
             self._steps[model.name] = columns
             shapes.setdefault(model.schema, {})[model.name] = dict.fromkeys(columns, "VARCHAR")
 
     def of(self, name: str) -> dict[str, list[Source]]:
         """Every column of a model with the columns it is computed from, one step up."""
         return self._steps[name]
-
-    def to_raw(self, name: str) -> dict[str, list[Source]]:
-        """As `of`, but up to raw, history, meta and seeds."""
-        return {column: list(self._up(sources)) for column, sources in self.of(name).items()}
-
-    def _up(self, sources: list[Source]) -> Found:
-        found: Found = {}
-        for table, column in sources:
-            model = self._by_full_name.get(table)
-            if model is None:
-                found[table, column] = None
-            else:
-                found |= self._up(self._steps[model].get(column, []))
-        return found
 
 
 def _qualified(model: Model, shapes: Mapping[str, Any]) -> exp.Query:
@@ -72,7 +57,7 @@ def _qualified(model: Model, shapes: Mapping[str, Any]) -> exp.Query:
     return tree
 
 
-def _followed(tree: exp.Query) -> dict[str, list[Source]]:
+def _sources_by_column(tree: exp.Query) -> dict[str, list[Source]]:
     scope = build_scope(tree)
     if scope is None:
         return {}

@@ -1,7 +1,7 @@
 """A cache of the lineage of all models, in a file beside the build file: computing it takes most of a second.
 
 The file may be deleted at any time. It is rebuilt if it is missing or damaged, or if the models, sqlglot or
-`lineage.py` have changed.
+`column_lineage.py` have changed.
 """
 
 from __future__ import annotations
@@ -17,36 +17,53 @@ from instantly_pipeline.errors import StorageError
 from instantly_pipeline.lake.durable import write_durably
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.warehouse.db.sql_text import digest
-from instantly_pipeline.warehouse.models.catalog import Model, given_tables
+from instantly_pipeline.warehouse.models.model import Model, given_tables
 
-Columns = dict[str, list[tuple[str, str]]]  # column -> (full table name, column)
+Source = tuple[str, str]  # full table name, column
+Columns = dict[str, list[Source]]  # by column what it is computed from
 
 
-def followed(models: Mapping[str, Model], streams: Mapping[str, Stream], *, kept: Path) -> dict[str, Columns]:
-    """By model, every column with the columns it is computed from, one step up. `kept` is the cache file.
+def cached_lineage(models: Mapping[str, Model], streams: Mapping[str, Stream], *, cache: Path) -> dict[str, Columns]:
+    """By model, every column with the columns it is computed from, one step up. `cache` is the file.
 
     `models` come each after those it reads. ModelError names the model with SQL that cannot be resolved. A failure to
     write the file is ignored.
     """
     made_from = _digest(models, streams)
-    found = _kept(kept, made_from)
+    found = _read(cache, made_from)
     if found is None:
-        from instantly_pipeline.warehouse.models.lineage import Lineage  # sqlglot
+        from instantly_pipeline.warehouse.models.lineage.column_lineage import ColumnLineage  # sqlglot
 
-        every = Lineage(models, given_tables(streams, {}))
-        found = {name: every.of(name) for name in models}
+        lineage = ColumnLineage(models, given_tables(streams, {}))
+        found = {name: lineage.of(name) for name in models}
         with suppress(StorageError):
-            write_durably(kept, orjson.dumps({"made_from": made_from, "models": found}))
+            write_durably(cache, orjson.dumps({"made_from": made_from, "models": found}))
+    return found
+
+
+def origins(table: str, column: str, steps: Mapping[str, Columns]) -> set[Source]:
+    """The columns of raw, history, meta and seeds that a column is computed from; `steps` by full name of the model."""
+    found: set[Source] = set()
+    waiting, seen = [(table, column)], set[Source]()
+    while waiting:
+        source = waiting.pop()
+        if source in seen:
+            continue
+        seen.add(source)
+        if source[0] in steps:
+            waiting += steps[source[0]].get(source[1], [])
+        else:
+            found.add(source)
     return found
 
 
 def _digest(models: Mapping[str, Model], streams: Mapping[str, Stream]) -> str:
     texts = [text for model in models.values() for text in (model.full_name, model.sql)]
-    code = Path(__file__).with_name("lineage.py").read_text(encoding="utf-8")
+    code = Path(__file__).with_name("column_lineage.py").read_text(encoding="utf-8")
     return digest(version("sqlglot"), code, repr(given_tables(streams, {})), *texts)
 
 
-def _kept(path: Path, made_from: str) -> dict[str, Columns] | None:
+def _read(path: Path, made_from: str) -> dict[str, Columns] | None:
     """The contents of the file, None if it is missing, damaged or out of date."""
     try:
         found = orjson.loads(path.read_bytes())

@@ -8,7 +8,7 @@ from contextlib import closing
 import duckdb
 import pytest
 
-from instantly_pipeline.warehouse.models.reads import Planner, is_volatile, volatile_functions
+from instantly_pipeline.warehouse.models.lineage.used_columns import Planner, is_volatile, volatile_functions
 
 TABLES = {
     "raw.x": [
