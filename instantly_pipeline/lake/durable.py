@@ -6,6 +6,7 @@ A file is written beside its final place under a name no reader's glob matches, 
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,8 @@ from typing import BinaryIO
 
 from instantly_pipeline.errors import StorageError
 from instantly_pipeline.lake.permissions import make_folder
+
+_BESIDE = re.compile(r"\..+\.[0-9a-f]{8}\.tmp\Z")
 
 
 def write_durably(path: Path, content: bytes) -> None:
@@ -28,7 +31,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
     StorageError where the disk refuses it; `path` is then as it was, and nothing is left beside it.
     """
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    beside = name_beside(path)
     try:
         make_folder(path.parent)
         with create(beside) as handle:
@@ -36,7 +39,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             handle.flush()
             os.fsync(handle.fileno())
         beside.replace(path)
-        fsync_folder(path.parent)
+        fsync(path.parent)
     except OSError as error:
         with suppress(OSError):  # a name that the disk does not take cannot be removed either
             beside.unlink(missing_ok=True)
@@ -52,9 +55,19 @@ def storing(path: Path) -> Iterator[None]:
         raise storage_error(path, error) from error
 
 
-def fsync_folder(folder: Path) -> None:
-    """Make a rename in `folder` survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
+def name_beside(path: Path) -> Path:
+    """A name for what is written first and then renamed to `path`."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+
+
+def is_left_beside(path: Path) -> bool:
+    """Whether a file has a name as `name_beside` makes them: a kill came before it was renamed."""
+    return _BESIDE.match(path.name) is not None
+
+
+def fsync(path: Path) -> None:
+    """Make the content of a file, or the renames in a folder, survive a power cut."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

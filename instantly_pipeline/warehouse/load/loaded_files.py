@@ -151,16 +151,16 @@ def _parts(one: Seen) -> dict[str, tuple[int, int]]:
     """The files a compacted one was made from, by name as noted, as they were then; none for any other file."""
     if not one.file.path.stem.endswith("z"):
         return {}
-    return {_beside(one, name): state for name, state in replaced_files(one.file.path).items()}
+    return {_in_same_folder(one, name): state for name, state in replaced_files(one.file.path).items()}
 
 
 def _replaced(fresh: Iterable[Seen]) -> set[str]:
     """The files whose rows a compaction has put into one of these that does not say how they were then."""
     old = [one for one in fresh if one.file.path.stem.endswith("z") and not _parts(one)]
-    return {_beside(one, name) for one in old for name in replaced_names(one.file.path)}
+    return {_in_same_folder(one, name) for one in old for name in replaced_names(one.file.path)}
 
 
-def _beside(one: Seen, name: str) -> str:
+def _in_same_folder(one: Seen, name: str) -> str:
     return f"{one.file.name.rpartition('/')[0]}/{name}"
 
 

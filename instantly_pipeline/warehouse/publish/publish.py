@@ -7,9 +7,7 @@ new file, never a part. Refused where a blocking check failed: then the last goo
 from __future__ import annotations
 
 import json
-import os
 import re
-import secrets
 import shutil
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -22,7 +20,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from instantly_pipeline.errors import PublishRefused, StorageError
-from instantly_pipeline.lake.durable import create, fsync_folder, storage_error, storing, write_durably
+from instantly_pipeline.lake.durable import (
+    create,
+    fsync,
+    is_left_beside,
+    name_beside,
+    storage_error,
+    storing,
+    write_durably,
+)
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.permissions import make_folder, refuse_links, set_mode, user_umask, within_user_umask
 from instantly_pipeline.warehouse.checks.checks import CheckResult
@@ -36,7 +42,6 @@ from instantly_pipeline.warehouse.load.loaded_files import CHANGES
 from instantly_pipeline.warehouse.load.meta_tables import PUBLISHED
 from instantly_pipeline.warehouse.publish.parquet_views import views_sql
 
-_BESIDE = re.compile(r"\..+\.[0-9a-f]{8}\.tmp\Z")  # what `_beside` makes
 _OURS = {"lake", "work", "publish", ".lock", ".lock.json", "DEMO"}
 STAMP = "stamp"  # in a Parquet file's metadata: the state of the table it was written from
 
@@ -142,7 +147,7 @@ def write_parquet(
     refuse_links(*places.values())
     stamps = {table: contents.stamp(table) for table in places}
     rows = {table: _rows_if_current(place, stamps[table]) for table, place in places.items()}
-    pairs = {table: _Pair(_beside(places[table]), places[table]) for table, found in rows.items() if found is None}
+    pairs = {table: _Pair(name_beside(places[table]), places[table]) for table, found in rows.items() if found is None}
     try:
         written = run_parallel(
             con,
@@ -169,7 +174,7 @@ def write_views(layout: Layout, files: Mapping[Path, tuple[str, int]]) -> _Pair:
     """Write `views.sql` beside its place. StorageError where the disk does not take it."""
     place = layout.publish / "views.sql"
     refuse_links(place)
-    pair = _Pair(_beside(place), place)
+    pair = _Pair(name_beside(place), place)
     statements = views_sql(place, {path: table for path, (table, _) in files.items()})
     try:
         with create(pair.beside) as handle:
@@ -201,7 +206,7 @@ def copy_database(source: Path, place: Path, storage_version: str) -> _Pair:
     StorageError where the disk does not take it, or it is a link.
     """
     refuse_links(place)
-    pair = _Pair(_beside(place), place)
+    pair = _Pair(name_beside(place), place)
     try:
         with source.open("rb") as build, create(pair.beside) as copy:
             shutil.copyfileobj(build, copy, 2**20)
@@ -219,7 +224,7 @@ def put_in_place(pairs: Sequence[_Pair], mode: int) -> None:
     """Rename every file to its place, each durable and with the rights `mode` before it is seen."""
     try:
         for pair in pairs:
-            _sync(pair.beside)
+            fsync(pair.beside)
             pair.beside.chmod(mode)
         for pair in pairs:
             pair.beside.replace(pair.place)
@@ -229,7 +234,7 @@ def put_in_place(pairs: Sequence[_Pair], mode: int) -> None:
         discard(pairs)
         raise storage_error(pair.place, error) from error
     for folder in {pair.place.parent for pair in pairs}:
-        fsync_folder(folder)
+        fsync(folder)
 
 
 def discard(pairs: Iterable[_Pair]) -> None:
@@ -275,7 +280,7 @@ def remove_others(layout: Layout, kept: Collection[Path]) -> None:
         refuse_links(path)
         path.unlink(missing_ok=True)
     for path in (*layout.publish.glob("*/.*.tmp"), *layout.publish.glob(".*.tmp")):
-        if _BESIDE.match(path.name) and not path.is_symlink():
+        if is_left_beside(path) and not path.is_symlink():
             path.unlink(missing_ok=True)
     names = sorted(path.relative_to(layout.publish).as_posix() for path in kept)
     write_durably(layout.published_list, json.dumps(names).encode())
@@ -289,15 +294,3 @@ def _listed(layout: Layout) -> set[Path]:
         return set()
     names = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
     return {layout.publish / name for name in names if re.fullmatch(r"(current|marts)/[^/]+\.parquet", name)}
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _beside(place: Path) -> Path:
-    return place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")

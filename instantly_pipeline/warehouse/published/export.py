@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 import duckdb
 
 from instantly_pipeline.errors import StorageError, UsageError
+from instantly_pipeline.lake.durable import name_beside
 from instantly_pipeline.warehouse.db.interruption import temporary
 from instantly_pipeline.warehouse.db.sql_text import ident, text
 from instantly_pipeline.warehouse.published.published_file import explained, open_published
@@ -85,7 +85,7 @@ def _xlsx(con: duckdb.DuckDBPyConnection, table: str, to: Path) -> Export:
 @contextmanager
 def _replacing(out: Path) -> Iterator[Path]:
     """A path beside `out` that is renamed to it in the end, or removed."""
-    beside = out.with_name(f".{out.name}.{secrets.token_hex(4)}.tmp")
+    beside = name_beside(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with temporary(beside):
