@@ -20,7 +20,7 @@ def main() -> None:
         run.lock()
         built = [done.models for done in run.build_steps() if isinstance(done, ModelsBuilt)]
         run.publish()
-    made = sum(one.made for results in built for one in results.values())
+    made = sum(one.rebuilt for results in built for one in results.values())
     cpu = time.process_time() - cpu
     print(json.dumps(run.report.seconds | {"tables_cpu": cpu, "made": made, "of": len(models)}))
 

@@ -113,18 +113,18 @@ class Warehouse:
         return self._opened
 
     def load(self, *, as_of: datetime | None = None) -> dict[str, LoadResult]:
-        """Bring the build file in step with the lake, or with what the last run published by `as_of` had read.
+        """Update the build file to the lake, or to what the last run published by `as_of` had read.
 
-        A build file that turns out to be damaged, or that holds what the lake no longer has, is made again once.
+        A build file that turns out to be damaged, or that holds what the lake no longer has, is rebuilt once.
         """
         try:
             with self._room():
                 return self._load(as_of)
         except ErasedError:
-            self._say("Files of the lake were rewritten or removed; the build file is made again.")
+            self._say("Files of the lake were rewritten or removed; the build file is rebuilt.")
         except DAMAGE as error:
             kind = type(error).__name__
-            self._say(f"{self.layout.build_file} is damaged ({kind}); it is a cache of the lake and is made again.")
+            self._say(f"{self.layout.build_file} is damaged ({kind}); it is a cache of the lake and is rebuilt.")
         self.remove()
         try:
             with self._room():
@@ -134,7 +134,7 @@ class Warehouse:
 
     @contextmanager
     def _room(self) -> Iterator[None]:
-        """Says in words that the disk or the memory did not suffice, with the build file closed: it is as it was."""
+        """Turns a lack of disk or memory into a StorageError, with the build file closed as it was."""
         try:
             yield
         except (duckdb.Error, MemoryError) as error:
@@ -166,15 +166,15 @@ class Warehouse:
     def run_models(
         self, names: Collection[str] | None = None, on_model: Callable[[str], None] = _quiet
     ) -> dict[str, ModelResult]:
-        """Make the models called `names`, with what they are built from (None: all); `on_model` hears each name first.
+        """Build the models called `names` with the models they read (None: all); `on_model` gets each name first.
 
         ModelError names the file that is wrong; the published file is as it was.
         """
         self._checked = None
         with self._room():
-            made = run_models(self.connection, self._sql_dir, self.models(), names, on_model)
+            results = run_models(self.connection, self._sql_dir, self.models(), names, on_model)
             keep(self.connection)
-        return made
+        return results
 
     def reconcile(self, *, run_id: str, now: datetime) -> list[dict[str, Any]]:
         """Compare with Instantly's own counters; the rows, also put into `meta.reconciliation`, are for the log."""
@@ -184,7 +184,7 @@ class Warehouse:
     def run_checks(self, *, accepted: Collection[str] = ()) -> list[CheckResult]:
         """Run every check; the results also decide whether `publish` goes on.
 
-        Of the streams in `accepted` the user has said that what is gone may go.
+        `accepted` are the streams whose deletions the user has accepted.
         """
         with self._room():
             compared = None if loaded_as_of(self.connection) else self.layout
@@ -194,7 +194,7 @@ class Warehouse:
     def publish(self, *, run_id: str, now: datetime, to: Path | None = None) -> PublishResult:
         """Put what the build file holds where readers open it, and close the build file.
 
-        Runs the checks first unless `run_checks` did since the models were made. With `to` (a rebuild as of a time)
+        Runs the checks first unless `run_checks` did since the models were built. With `to` (a rebuild as of a time)
         only the database is written, to that path. PublishRefused and StorageError leave the last published files.
         """
         checked = self._checked if self._checked is not None else self.run_checks()

@@ -1,4 +1,4 @@
-"""The build file: a cache that is made again when it cannot be used, and that one process has open at a time."""
+"""The build file: a cache that is rebuilt when it cannot be used, and that one process has open at a time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_file_that_is_no_database_is_made_again_and_said_so(lake: LakeWriter, 
     lake.layout.build_file.write_bytes(content)
     warehouse = opener(THINGS, load=True)
     assert count(warehouse.connection) == 1
-    assert not content or "is made again" in opener.said[0]
+    assert not content or "is rebuilt" in opener.said[0]
 
 
 def test_a_file_whose_blocks_are_damaged_is_made_again(lake: LakeWriter, opener: Opener) -> None:
@@ -49,7 +49,7 @@ def test_a_file_whose_blocks_are_damaged_is_made_again(lake: LakeWriter, opener:
     lake.upsert(THINGS, [{"id": "0", "name": "new"}], 1)
     warehouse.load()
     assert count(warehouse.connection) == 3000
-    assert any("made again" in line for line in opener.said)
+    assert any("rebuilt" in line for line in opener.said)
 
 
 def test_what_was_loaded_and_made_is_in_the_file_whatever_happens_to_the_process(
@@ -145,7 +145,7 @@ def test_a_file_of_version_0_1_0_goes_on(lake: LakeWriter, opener: Opener) -> No
     con.execute("drop schema _build cascade; update raw.things set name = 'as loaded'; force checkpoint")
     warehouse.close()
     result = warehouse.load()["things"]
-    assert (result.remade, result.versions_added) == (False, 0)
+    assert (result.reloaded, result.versions_added) == (False, 0)
     con = warehouse.connection
     assert con.execute("select name from raw.things").fetchall() == [("as loaded",)]
     left = con.execute("select table_name from duckdb_tables() where schema_name = 'meta'").fetchall()
@@ -334,7 +334,7 @@ def test_what_was_erased_from_the_lake_does_not_linger_in_the_build_file(lake: L
     assert count(warehouse.connection) == 1
     warehouse.close()
     assert b"bo.ek.of.clinic" not in lake.layout.build_file.read_bytes()
-    assert "made again" in opener.said[-1]
+    assert "rebuilt" in opener.said[-1]
 
 
 def compacted(lake: LakeWriter, opener: Opener) -> Warehouse:
@@ -351,7 +351,7 @@ def test_nothing_is_read_again_after_a_compaction(lake: LakeWriter, opener: Open
     warehouse = compacted(lake, opener)
     warehouse.connection.execute("update history.things set name = 'as loaded' where _valid_to is null")
     result = warehouse.load()["things"]
-    assert (result.files, result.remade, result.versions_added) == (1, False, 0)
+    assert (result.files, result.reloaded, result.versions_added) == (1, False, 0)
     con = warehouse.connection
     assert con.execute("select name from history.things where _valid_to is null").fetchall() == [("as loaded",)]
     noted = con.execute("select rows, last_synced_at = $1 from meta.loaded_files where area = 'changes'", [at(2)])
@@ -359,7 +359,7 @@ def test_nothing_is_read_again_after_a_compaction(lake: LakeWriter, opener: Open
     lake.upsert(THINGS, [{"id": "a", "name": "C"}], 3)
     assert warehouse.load()["things"].versions_added == 1
     compact(lake.layout, now=at(96))  # now the old files go
-    assert not warehouse.load()["things"].remade
+    assert not warehouse.load()["things"].reloaded
     assert opener.said == []
 
 
@@ -369,7 +369,7 @@ def test_a_file_compacted_in_an_older_way_reloads_the_stream(lake: LakeWriter, o
     for path in lake.layout.lake.rglob("*z.parquet"):
         table = pq.read_table(path, partitioning=None)
         pq.write_table(table.replace_schema_metadata({b"replaces": table.schema.metadata[b"replaces"]}), path)
-    assert warehouse.load()["things"].remade
+    assert warehouse.load()["things"].reloaded
     assert warehouse.connection.execute("select * from history.things order by _valid_from").fetchall() == before
     assert opener.said == []
 
@@ -382,10 +382,10 @@ def test_what_was_erased_before_a_compaction_does_not_linger(lake: LakeWriter, o
     compact(lake.layout, now=at(72))
     warehouse.load()
     assert count(warehouse.connection) == 1
-    assert "made again" in opener.said[-1]
+    assert "rebuilt" in opener.said[-1]
 
 
-def test_a_table_of_meta_is_worked_out_anew_once_its_rule_is_another(lake: LakeWriter, opener: Opener) -> None:
+def test_a_table_of_meta_is_computed_again_once_its_rule_changes(lake: LakeWriter, opener: Opener) -> None:
     lake.log("quarantine", [{"stream": "things", "seen_at": at(0), "occurrences": 1}])
     warehouse = opener(THINGS, load=True)
     warehouse.connection.execute("delete from meta.quarantine")

@@ -1,4 +1,4 @@
-"""Only what has to be is made again, and the result is always that of making everything."""
+"""Only what has changed is rebuilt, and the result is always that of a full build."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def sql(tmp_path: Path) -> Path:
 def made(warehouse: Warehouse) -> set[str]:
     """The tables that are made now."""
     results = warehouse.run_models()
-    return {name for name, result in results.items() if result.made and result.rows is not None}
+    return {name for name, result in results.items() if result.rebuilt and result.rows is not None}
 
 
 def everything(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
@@ -99,13 +99,13 @@ def warehouse(lake: LakeWriter, opener: Opener, sql: Path) -> Warehouse:
 
 
 def again(opener: Opener, sql: Path) -> Warehouse:
-    """A warehouse that reads the SQL folder anew, loaded."""
+    """A warehouse that reads the SQL folder again, loaded."""
     return opener(THINGS, sql_dir=sql, load=True)
 
 
 def test_nothing_is_made_again_where_nothing_changed(warehouse: Warehouse, opener: Opener, sql: Path) -> None:
     before = warehouse.run_models()
-    assert not [name for name, result in before.items() if result.made]
+    assert not [name for name, result in before.items() if result.rebuilt]
     assert before["facts"].rows == 2
     assert [name for name, _ in before["facts"].columns][:3] == ["workspace_id", "id", "name"]
     warehouse.close()
@@ -150,7 +150,7 @@ ALL = {"clock", "dim", "facts", "fresh", "odd", "gone", "alive"}
 
 
 @pytest.mark.parametrize(
-    ("path", "content", "remade"),
+    ("path", "content", "expected"),
     [
         ("macros.sql", "create or replace macro doubled(x) as x * 3;", ALL),
         ("seeds/limits.csv", "name,most\nx,7\n", {"facts"}),
@@ -160,19 +160,19 @@ ALL = {"clock", "dim", "facts", "fresh", "odd", "gone", "alive"}
     ],
 )
 def test_an_edit_makes_again_what_it_concerns(
-    warehouse: Warehouse, opener: Opener, sql: Path, path: str, content: str, remade: set[str]
+    warehouse: Warehouse, opener: Opener, sql: Path, path: str, content: str, expected: set[str]
 ) -> None:
     warehouse.close()
     (sql / path).write_text(content)
     edited = again(opener, sql)
     found = made(edited)
-    assert remade <= found
-    assert found <= remade | {"dim", "facts"}
+    assert expected <= found
+    assert found <= expected | {"dim", "facts"}
     assert everything(edited.connection) == of_a_full_build(edited, sql)
 
 
 def of_a_full_build(warehouse: Warehouse, sql: Path, stream: Stream = THINGS) -> dict[str, Any]:
-    """What is in a build file that is made anew from the same lake."""
+    """What is in a build file that is rebuilt from the same lake."""
     layout = type(warehouse.layout)(warehouse.layout.root)
     layout.build_file = layout.work / "full.duckdb"
     with Warehouse(layout, {stream.name: stream}, sql_dir=sql) as full:
@@ -312,9 +312,9 @@ def test_only_parquet_files_of_changed_tables_are_replaced(
     after = files(lake.layout.publish)
     assert {name for name in after if after[name] != before[name]} == {"things", "dim", "fresh", "odd"}
     warehouse.remove()
-    anew = again(opener, sql)
-    anew.run_models()
-    anew.publish(run_id="r3", now=at(7))
+    rebuilt = again(opener, sql)
+    rebuilt.run_models()
+    rebuilt.publish(run_id="r3", now=at(7))
     assert not set(files(lake.layout.publish).values()) & set(after.values())
 
 

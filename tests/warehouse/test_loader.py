@@ -367,7 +367,7 @@ def test_ranges_of_a_later_sync_count_for_rows_it_brought_and_for_rows_that_stay
     lake.delete(THINGS, [{"id": "d"}], 2)
     lake.log("verified", [{"stream": "things", "key_to": '["d"]', "verified_at": at(3)}])
     lake.log("verified", [{"stream": "things", "key_from": '["d"]', "verified_at": at(5)}])
-    assert not warehouse.load()["things"].remade
+    assert not warehouse.load()["things"].reloaded
     assert verified(warehouse.connection) == {"a": 3, "b": 3, "c": 3, "d": 2, "e": 5}
 
 

@@ -111,7 +111,7 @@ def _models(
     built: Mapping[str, ModelResult],
     lineage: Mapping[str, dg.TableColumnLineage],
 ) -> Shown:
-    rebuilt = sum(one.made for one in built.values())
+    rebuilt = sum(one.rebuilt for one in built.values())
     rest = "; the others read nothing that has changed" if rebuilt < len(built) else ""
     context.log.info(f"Built {rebuilt} of {len(built)} models{rest}.")
     for name, result in built.items():

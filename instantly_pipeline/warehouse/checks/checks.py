@@ -42,7 +42,7 @@ class CheckResult:
 
     @property
     def to_see_the_rows(self) -> str:
-        """A command that shows them, to be typed in a terminal."""
+        """A command for a terminal that shows the failing rows."""
         return f"instantly-pipeline query --build {shlex.quote(self.sample_sql)}"
 
 
@@ -56,12 +56,12 @@ def run_checks(
 ) -> list[CheckResult]:
     """Run every check. ModelError names one that cannot be run.
 
-    `layout` is where the files lie that the marts are compared with, None where they are of another time. `accepted`
-    are the streams of which the user has said that what is gone may go.
+    `layout` is that of the published files with which the marts are compared, None where they are of another time.
+    `accepted` are the streams whose deletions the user has accepted.
     """
     macros = macros_text(sql_dir)
-    about = Definitions(con, models, macros)
-    passed = Passed(con, about, Fingerprints(con, keys_of(models)), macros)
+    definitions = Definitions(con, models, macros)
+    passed = KnownPasses(con, definitions, Fingerprints(con, keys_of(models)), macros)
     queries = [
         *stream_checks(streams),
         *(q for model in models.values() for q in model_checks(model)),
@@ -75,19 +75,21 @@ def run_checks(
     return results
 
 
-class Passed:
-    """Checks that need not run: they did on the same contents before, and no row broke the promise."""
+class KnownPasses:
+    """Runs checks, except those that passed before on the same contents."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, about: Definitions, contents: Fingerprints, macros: str) -> None:
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, definitions: Definitions, fingerprints: Fingerprints, macros: str
+    ) -> None:
         self._con = con
-        self._about = about
-        self._contents = contents
+        self._definitions = definitions
+        self._fingerprints = fingerprints
         self._macros = macros
         self._before = passed_before(con)
         self._now: set[str] = set()
 
     def result(self, con: duckdb.DuckDBPyConnection, query: CheckQuery) -> CheckResult:
-        """The result of a check, run unless it is known to pass. Threads may call this."""
+        """The result of a check, run unless it is known to pass. Thread-safe."""
         inputs = self._inputs(query)
         known = inputs is not None and inputs in self._before
         result = _result(query, 0) if known else _run(con, query)
@@ -96,23 +98,23 @@ class Passed:
         return result
 
     def save(self) -> None:
-        """Keep what passed for the next run."""
-        self._contents.save()
+        """Store what passed for the next run."""
+        self._fingerprints.save()
         note_passed(self._con, self._now)
 
     def _inputs(self, query: CheckQuery) -> str | None:
-        """The digest of the query and of what it reads; None where the answer follows from more than tables."""
+        """The digest of the query and of what it reads; None where it depends on more than tables."""
         names = list(query.reads)
-        if self._about.calls_volatile(query.sql) or any(self._about.is_volatile(name) for name in names):
+        if self._definitions.calls_volatile(query.sql) or any(self._definitions.is_volatile(name) for name in names):
             return None
-        found = [self._about.of(name) for name in names]
+        found = [self._definitions.of(name) for name in names]
         for name, few in query.reads.items():
-            for table, every in sorted(self._about.tables([name]).items()):
-                if self._about.of(table):  # made by a model: whatever changes it rebuilds it
-                    found += [table, self._contents.stamp(table)]
+            for table, every in sorted(self._definitions.tables([name]).items()):
+                if self._definitions.of(table):  # built by a model: whatever changes it rebuilds it
+                    found += [table, self._fingerprints.stamp(table)]
                     continue
                 chosen = few if few is not None and table == name else [column for column, _ in every]
-                found += [table, self._contents.of(table, chosen)]
+                found += [table, self._fingerprints.of(table, chosen)]
         return digest(duckdb.__version__, self._macros, query.sql, *found)
 
 

@@ -1,8 +1,8 @@
 """Marts that had rows when last published and have none now, and whether deletions explain that.
 
-An emptied mart is a sign that something broke: files that are lost, a model that was changed. It is none where the
+An emptied mart is a sign that something broke: files that are lost, a model that was changed. It is not where the
 lake says that what the mart was about was deleted: a tombstone is made only of what the API confirmed or the user
-accepted, and who accepts deletions in words is not asked again.
+accepted, and deletions that the user accepts are not questioned again.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def look_for_emptied(
     layout: Layout,
     accepted: Collection[str],
 ) -> list[Emptiness]:
-    """Every mart that is not allowed to be empty; `accepted` are streams whose deletions were accepted in words."""
+    """Every mart that is not allowed to be empty; `accepted` are streams whose deletions the user has accepted."""
     marts = [model for model in models.values() if model.schema == "marts" and not model.may_be_empty]
     lost = {model.name: published_rows(layout, model.name) for model in marts if _is_empty(con, model)}
     if any(lost.values()):

@@ -1,11 +1,11 @@
 """The build file: a DuckDB file that only the pipeline opens, a cache of the lake that may be deleted at any time.
 
-Whatever cannot be used (unreadable, of another storage version, made by another version of the loader) is removed and
-made again, and said so.
+A file that cannot be used (unreadable, of another storage version, made by another version of the loader) is removed
+and rebuilt, with a message.
 
 It is written without a write-ahead log: DuckDB 2.0, killed while statements ran side by side, was seen to replay its
 log over blocks that had been given to other tables, and values were wrong without an error. So a kill takes the file
-back to the last checkpoint, at the latest to when it was last told to `keep`, and the next run makes what came after.
+back to the last checkpoint, at the latest to the last call of `keep`, and the next run rebuilds what came after.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class UnusableFileError(Exception):
 def open_build(
     path: Path, *, storage_version: str, memory_limit: str, spill: Path, say: Callable[[str], None]
 ) -> duckdb.DuckDBPyConnection:
-    """A connection to the build file, rebuilt where it is missing or unusable.
+    """A connection to the build file, which is created where it is missing or unusable.
 
     LockedError where another process has it open, StorageError where it cannot be made or is a link.
     """
@@ -62,7 +62,7 @@ def open_build(
     try:
         return _connect(path, storage_version, config)
     except UnusableFileError as reason:
-        say(f"{path} {reason}; it is a cache of the lake and is made again.")
+        say(f"{path} {reason}; it is a cache of the lake and is rebuilt.")
     remove_build(path)
     try:
         return _connect(path, storage_version, config)
@@ -106,7 +106,7 @@ def _remove_logs(path: Path) -> None:
 
 
 def keep(con: duckdb.DuckDBPyConnection) -> None:
-    """Make what was committed last: the file is as it is now, whatever happens to the process."""
+    """Write what was committed to the file, so that it survives a kill."""
     con.execute("force checkpoint")
 
 

@@ -1,7 +1,7 @@
-"""What the build file knows of itself: facts by name, what models and seeds were made from, which checks passed.
+"""What the build file knows of itself: facts by name, what models and seeds were built from, which checks passed.
 
-A model is made again unless its table is there and what it would be made from is what it was made from: its SQL and
-that of the views it reads, the macros, its descriptions, DuckDB itself, and the contents of the columns it reads.
+A model is rebuilt unless its table exists and its inputs are the same: its SQL and that of the views it reads, the
+macros, its descriptions, DuckDB itself, and the contents of the columns it reads.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ EARLIER_TABLES = {"facts": "meta.build", "made": "meta.made", "passed": "meta.pa
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """One thing as it was made: `definition` stands for its text, `made_from` for that and the contents read."""
+class Built:
+    """How a model, a seed or the macros were built: digests of its text, and of that with the contents it read."""
 
     definition: str
-    made_from: str
+    built_from: str
     reads: dict[str, list[str]]  # full table name -> columns
     rows: int | None
     columns: list[tuple[str, str]]
@@ -58,30 +58,30 @@ def note_fact(con: duckdb.DuckDBPyConnection, name: str, value: str) -> None:
 
 
 def forget_facts(con: duckdb.DuckDBPyConnection, names: Collection[str]) -> None:
-    """Note that these are facts no more. Belongs into the transaction after which they are none."""
+    """Remove these facts. Belongs into the transaction that makes them false."""
     con.execute("delete from _build.facts where name in (select unnest(?::varchar[]))", [list(names)])
 
 
-def made_before(con: duckdb.DuckDBPyConnection) -> dict[str, Made]:
-    """Everything that was made, by full name."""
+def built_before(con: duckdb.DuckDBPyConnection) -> dict[str, Built]:
+    """Everything that was built, by full name."""
     found = con.execute("select name, definition, made_from, reads, rows, columns from _build.made").fetchall()
     return {
-        name: Made(definition, made_from, json.loads(reads), rows, [(c, t) for c, t in json.loads(columns)])
-        for name, definition, made_from, reads, rows, columns in found
+        name: Built(definition, built_from, json.loads(reads), rows, [(c, t) for c, t in json.loads(columns)])
+        for name, definition, built_from, reads, rows, columns in found
     }
 
 
-def note_made(con: duckdb.DuckDBPyConnection, name: str, made: Made) -> None:
-    """Note how something was made. Belongs into the transaction that makes it."""
+def note_built(con: duckdb.DuckDBPyConnection, name: str, built: Built) -> None:
+    """Note how something was built. Belongs into the transaction that builds it."""
     con.execute("delete from _build.made where name = ?", [name])
     con.execute(
         "insert into _build.made (name, definition, made_from, reads, rows, columns) values (?, ?, ?, ?, ?, ?)",
-        [name, made.definition, made.made_from, json.dumps(made.reads), made.rows, json.dumps(made.columns)],
+        [name, built.definition, built.built_from, json.dumps(built.reads), built.rows, json.dumps(built.columns)],
     )
 
 
 def passed_before(con: duckdb.DuckDBPyConnection) -> set[str]:
-    """The digests of checks, with the contents they read, that no row failed."""
+    """The digests of the checks that passed, each with the contents it read."""
     return {row[0] for row in con.execute("select digest from _build.passed").fetchall()}
 
 

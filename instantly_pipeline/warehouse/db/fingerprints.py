@@ -1,8 +1,8 @@
-"""What the tables of the build file hold, as fingerprints: two tables with the same fingerprints hold the same rows.
+"""Fingerprints of the tables of the build file: two tables with the same fingerprints hold the same rows.
 
-A model depends on the contents of the columns it reads, so it is these that tell whether it has to be made again: no
-matter which load, edit or kill came between. A fingerprint is taken when it is needed and stays valid until whoever
-changes the table says so by `forget`, in the transaction of the change.
+Whether a model is rebuilt depends on the fingerprints of the columns it reads, whichever load, edit or kill came
+between. A fingerprint is computed when it is needed and stays valid until `forget`, which whoever changes the table
+calls in the same transaction.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ def forget(con: duckdb.DuckDBPyConnection, table: str, column: str | None = None
 
 
 class Fingerprints:
-    """The fingerprints of tables whose rows are told apart by the columns in `keys`; of other tables as a whole.
+    """The fingerprints of tables by column, where `keys` has the table's key; of other tables as a whole.
 
-    Threads may ask for them; `con` is then used by this object alone.
+    Thread-safe; `con` is then used by this object alone.
     """
 
     def __init__(self, con: duckdb.DuckDBPyConnection, keys: Mapping[str, Collection[str]]) -> None:
@@ -51,14 +51,14 @@ class Fingerprints:
         return digest(*(f"{name}={self._known[table, name]}" for name in wanted))
 
     def stamp(self, table: str) -> str:
-        """A text that is another one once the table has changed."""
+        """A random text that stays the same until the table changes."""
         with self._alone:
             if (table, STAMP) not in self._known:
                 self._note(table, STAMP, secrets.token_hex(8))
             return self._known[table, STAMP]
 
     def forget(self, con: duckdb.DuckDBPyConnection, table: str) -> None:
-        """As the function of that name; what nobody asked about is nowhere noted."""
+        """As the function `forget`; a table without a known fingerprint costs no statement."""
         with self._alone:
             noted = [at for at in self._known if at[0] == table]
             for at in noted:
@@ -68,7 +68,7 @@ class Fingerprints:
             forget(con, table)
 
     def save(self) -> None:
-        """Keep what was taken for the next run."""
+        """Store new fingerprints for the next run."""
         if self._taken:
             rows = [(table, column, found) for (table, column), found in self._taken.items()]
             names = ("table", "column", "fingerprint")

@@ -1,6 +1,6 @@
-"""The tables of the build file that no model makes: their columns and descriptions, each declared once.
+"""The tables of the build file that no model builds: their columns and descriptions, each declared once.
 
-Those of `meta` that are worked out from the logs are declared with the rule for it in `load/meta_tables.py`.
+Those of `meta` that are computed from the logs are declared with the rule for it in `load/meta_tables.py`.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ LOADED_FILES = Table(
 
 
 def create(con: duckdb.DuckDBPyConnection, table: Table) -> None:
-    """Make a table, empty, in place of the one there is."""
+    """Create or replace a table, empty."""
     defined = ", ".join(f"{ident(name)} {kind}" for name, kind in table.types.items())
     con.execute(f"create or replace table {ident(table.full_name)} ({defined})")
 
@@ -125,7 +125,7 @@ def describe(con: duckdb.DuckDBPyConnection, table: Table) -> None:
 def comment(
     con: duckdb.DuckDBPyConnection, kind: str, name: str, description: str, columns: Iterable[TableColumn]
 ) -> None:
-    """Describe a table or view (`kind`) and its columns in the database; nothing where there is nothing to say."""
+    """Describe a table or view (`kind`) and its columns in the database; nothing where there are no descriptions."""
     statements = [f"comment on {kind} {ident(name)} is {text(description.strip())}"] if description else []
     statements += [
         f"comment on column {ident(name)}.{ident(column.name)} is {text(column.description)}"

@@ -1,4 +1,4 @@
-"""Working out the tables of `meta` where their logs have changed."""
+"""Computing the tables of `meta` whose logs have changed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from instantly_pipeline.warehouse.load.meta_tables import META_TABLES, MetaTable
 
 
 def fold(con: duckdb.DuckDBPyConnection) -> set[str]:
-    """Work out the tables of `meta` whose logs or declarations changed since, or that do not exist; their names."""
+    """Compute the tables of `meta` whose logs or declarations changed, or that do not exist; their names."""
     tables = con.execute("select table_name from duckdb_tables() where schema_name = 'meta'").fetchall()
     existing, noted = {row[0] for row in tables}, facts(con)
     due: set[str] = set()
@@ -27,7 +27,7 @@ def fold(con: duckdb.DuckDBPyConnection) -> set[str]:
 
 
 def fold_one(con: duckdb.DuckDBPyConnection, table: MetaTable) -> None:
-    """Work out one table of `meta` from its logs."""
+    """Compute one table of `meta` from its logs."""
     con.execute(f"create or replace table {table.full_name} as {table.fold}")
     describe(con, table)
     note_fact(con, _fact(table), _definition(table))

@@ -1,4 +1,4 @@
-"""The rows of new change files, as keys in the temporary table `incoming`: what the versions are worked out from."""
+"""The rows of new change files, as keys in the temporary table `incoming`: what the versions are computed from."""
 
 from __future__ import annotations
 

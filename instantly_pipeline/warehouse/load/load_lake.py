@@ -85,10 +85,10 @@ def _published_by(con: duckdb.DuckDBPyConnection, files: Mapping[str, Sequence[S
 def load_lake(
     con: duckdb.DuckDBPyConnection, layout: Layout, streams: Mapping[str, Stream], as_of: AsOf | None
 ) -> dict[str, LoadResult]:
-    """Bring `raw`, `history`, `log` and `meta` in step with the files of the lake.
+    """Update `raw`, `history`, `log` and `meta` to the files of the lake.
 
     ErasedError asks for a new build file. StorageError names a file that cannot be read; its table is as it was, those
-    of other streams may be in step already.
+    of other streams may be updated already.
     """
     with _transaction(con):
         make_logs(con)
@@ -103,17 +103,17 @@ def load_lake(
     if changed := [name for name, difference in in_logs.items() if difference.fresh or difference.stale]:
         with _transaction(con):  # ahead of loading them side by side, where two logs may go into one table
             forget_folds(con, changed)
-    made = _without_tables(con, streams)
-    due = [_TABLES] if made else []
+    new = _without_tables(con, streams)
+    due = [_TABLES] if new else []
     due += [name for name in sorted(logs, key=lambda name: -len(logs[name])) if not in_logs[name].nothing]
     run_parallel(
         con,
         dict.fromkeys(due, ()),
         lambda cursor, name: (
-            _make_tables(cursor, made) if name == _TABLES else _load_log(cursor, name, logs[name], loaded_files, as_of)
+            _make_tables(cursor, new) if name == _TABLES else _load_log(cursor, name, logs[name], loaded_files, as_of)
         ),
     )
-    if made or due:
+    if due:
         with _transaction(con):
             correct_instants(con)
     known = Known(facts(con), _last_run(con))
@@ -128,13 +128,13 @@ def load_lake(
             loaded_files,
             as_of,
             known,
-            made=name in made,
+            tables_are_new=name in new,
             ranges_waiting=name in unread,
         ),
     )
     with _transaction(con):
         folded = fold(con)
-        moved = [name for name, result in results.items() if result.versions_added or result.remade]
+        moved = [name for name, result in results.items() if result.versions_added or result.reloaded]
         count_rows(con, streams if "stream_status" in folded else moved)
         if "verified" in due or unread:
             forget_verified(con)
@@ -146,12 +146,12 @@ def _last_run(con: duckdb.DuckDBPyConnection) -> str:
 
 
 def loaded_as_of(con: duckdb.DuckDBPyConnection) -> bool:
-    """Whether the build file holds an earlier time."""
+    """Whether the build file was loaded as of an earlier time."""
     return fact(con, "as_of") != ""
 
 
 def _forget_other_time(con: duckdb.DuckDBPyConnection, as_of: str) -> None:
-    """Empty the build file's bookkeeping where it was loaded up to another time."""
+    """Forget what was loaded where it was loaded as of another time."""
     known = facts(con)
     if known.get("as_of") == as_of:
         return
@@ -170,9 +170,9 @@ def _without_tables(con: duckdb.DuckDBPyConnection, streams: Mapping[str, Stream
 
 
 def _make_tables(con: duckdb.DuckDBPyConnection, streams: Mapping[str, Stream]) -> None:
-    """Make the tables of these streams, before the transactions that fill them.
+    """Create the tables of these streams, before the transactions that fill them.
 
-    While a transaction that made or described a table is open, no commit beside it writes to the file's blocks: all
+    While a transaction that created or described a table is open, no commit beside it writes to the file's blocks: all
     that is loaded meanwhile goes into the write-ahead log and is compressed by one thread at the end.
     """
     with _transaction(con):
@@ -195,10 +195,12 @@ def _load_stream(
     as_of: AsOf | None,
     known: Known,
     *,
-    made: bool,
+    tables_are_new: bool,
     ranges_waiting: bool,
 ) -> LoadResult:
-    loader = StreamLoader(con, stream, loaded_files, None if as_of is None else as_of.limits, known, made=made)
+    loader = StreamLoader(
+        con, stream, loaded_files, None if as_of is None else as_of.limits, known, tables_are_new=tables_are_new
+    )
     added = 0
     if ranges_waiting or not loader.is_current(seen):
         with _readable(seen), _transaction(con):
@@ -214,7 +216,7 @@ def _load_stream(
         ).fetchall()
     )
     live, deleted = counted or (0, 0)
-    return LoadResult(live, deleted, versions_added=added, files=len(seen), remade=loader.remade)
+    return LoadResult(live, deleted, versions_added=added, files=len(seen), reloaded=loader.reloaded)
 
 
 @contextmanager
@@ -230,7 +232,7 @@ def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 @contextmanager
 def _readable(seen: Sequence[Seen]) -> Iterator[None]:
-    """Say which file is broken where reading failed because of one."""
+    """Turns an error of reading damaged files into a StorageError that names the first of them."""
     try:
         yield
     except duckdb.Error as error:

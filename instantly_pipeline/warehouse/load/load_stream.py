@@ -28,23 +28,23 @@ from instantly_pipeline.warehouse.load.versions import add_versions, put_current
 class LoadResult:
     """One stream after a load: live and deleted rows, versions this load added, files there are.
 
-    `remade` says that the stream was loaded whole.
+    `reloaded` says that the stream was loaded whole.
     """
 
     rows: int
     deleted: int
     versions_added: int
     files: int
-    remade: bool = False
+    reloaded: bool = False
 
 
 def signature(stream: Stream) -> str:
-    """What the tables of a stream look like; another one makes the stream be loaded whole."""
+    """The columns of a stream's tables; where it changes, the stream is loaded whole."""
     return json.dumps([[column.name, column.type.sql] for column in stream.columns])
 
 
 def make_tables(con: duckdb.DuckDBPyConnection, stream: Stream) -> None:
-    """Make the tables of a stream, empty, in place of those there are."""
+    """Create or replace the tables of a stream, empty."""
     for table in (raw_table(stream), history_table(stream)):
         create(con, table)
         describe(con, table)
@@ -61,7 +61,7 @@ class Known:
 class StreamLoader:
     """Loads one stream. Everything it does to the build file is one transaction.
 
-    With `made`, its tables were just made and are empty.
+    With `tables_are_new` its tables are empty.
     """
 
     def __init__(
@@ -72,46 +72,46 @@ class StreamLoader:
         limits: Mapping[str, datetime] | None,
         known: Known,
         *,
-        made: bool,
+        tables_are_new: bool,
     ) -> None:
         self._con = con
         self._stream = stream
         self._loaded_files = loaded_files
         self._limits = limits
         self._known = known
-        self._made = made
-        self.remade = False  # the tables were made again, by the last `load`
-        self.changed = False  # rows of the tables may be others than before
-        self.verified = 0  # rows there were that were compared again, and are the same
+        self._tables_are_new = tables_are_new
+        self.reloaded = False  # by the last `load`: the stream was loaded whole
+        self.changed = False  # rows of the tables may have changed
+        self.verified = 0  # rows that only have another `_verified_at`
         self._raw = f"raw.{ident(stream.name)}"
 
     def load(self, seen: Sequence[Seen]) -> int:
-        """Bring the tables in step with `seen`, all files of the stream; the number of versions added."""
+        """Update the tables to `seen`, all files of the stream; the number of versions added."""
         con, name = self._con, self._stream.name
         found = self._loaded_files.difference(CHANGES, name, seen)
         whole = not self._same_shape() or found.stale
         parts, reach = read_incoming(con, seen if whole else found.fresh, self._limits)
-        if not whole and parts and self._late(found.fresh, reach):
+        if not whole and parts and self._has_late_rows(found.fresh, reach):
             whole = True
             parts, reach = read_incoming(con, seen, self._limits)
         if whole:
-            self._remake()
-        lowered = 0 if self.remade else self._lower()  # before rows of this run are among them
-        added = add_versions(con, self._stream, parts, empty=self.remade) if parts else 0
-        if not self.remade:
+            self._empty_tables()
+        lowered = 0 if self.reloaded else self._lower()  # before rows of this run are among them
+        added = add_versions(con, self._stream, parts, empty=self.reloaded) if parts else 0
+        if not self.reloaded:
             self.verified = lowered + raise_verified(con, name)
         if parts:
             put_current(con, self._stream)
         note_applied(con, name)
         note_fact(con, f"clock {name}", self._known.last_run)
-        self.changed = self.remade or (bool(parts) and touched_keys(con) > 0)
+        self.changed = self.reloaded or (bool(parts) and touched_keys(con) > 0)
         if not whole:
             self._loaded_files.join(con, CHANGES, name, found.joined)
         self._loaded_files.note(con, CHANGES, name, seen if whole else found.fresh, reach)
         return added
 
     def is_current(self, seen: Sequence[Seen]) -> bool:
-        """True where the tables are in step with `seen`, all files of the stream."""
+        """Whether the tables hold `seen`, all files of the stream."""
         if not self._same_shape() or not self._loaded_files.difference(CHANGES, self._stream.name, seen).nothing:
             return False
         latest = f"(select max(_verified_at) from {self._raw})"
@@ -119,7 +119,7 @@ class StreamLoader:
         return self._con.execute(ahead, [self._run_before]).fetchall() != [(True,)]
 
     def _lower(self) -> int:
-        """Correct `_verified_at` of the rows there are, as the logs are; they are of runs known at the last load."""
+        """Correct `_verified_at` of the rows of earlier loads, as of the logs; the number of rows changed."""
         if self._run_before == self._known.last_run:
             return 0
         return int(self._con.execute(_LOWER.format(raw=self._raw), [self._run_before]).fetchall()[0][0])
@@ -132,15 +132,15 @@ class StreamLoader:
     def _same_shape(self) -> bool:
         return self._known.facts.get(f"stream {self._stream.name}") == signature(self._stream)
 
-    def _remake(self) -> None:
-        self.remade = True
+    def _empty_tables(self) -> None:
+        self.reloaded = True
         self._loaded_files.forget(self._con, CHANGES, self._stream.name)
-        if not self._made:
+        if not self._tables_are_new:
             make_tables(self._con, self._stream)
         note_fact(self._con, f"stream {self._stream.name}", signature(self._stream))
 
-    def _late(self, fresh: Sequence[Seen], reach: Mapping[str, Reach]) -> bool:
-        """True where a new file holds a row that is not newer than everything loaded for its workspace."""
+    def _has_late_rows(self, fresh: Sequence[Seen], reach: Mapping[str, Reach]) -> bool:
+        """Whether a new file holds a row that is not newer than everything loaded for its workspace."""
         found = self._con.execute(
             "select workspace_id, max(last_synced_at)::varchar from meta.loaded_files "
             'where area = ? and "table" = ? and last_synced_at is not null group by workspace_id',

@@ -22,7 +22,7 @@ def log_columns(name: str) -> dict[str, str]:
 
 
 def make_logs(con: duckdb.DuckDBPyConnection) -> None:
-    """Make the tables of the logs where they are missing, or were made from another schema."""
+    """Create the tables of the logs that are missing or have another schema."""
     found: dict[str, dict[str, str]] = {}
     known = "select table_name, column_name, data_type from duckdb_columns() where schema_name = 'log'"
     for table, column, kind in con.execute(known).fetchall():
@@ -39,7 +39,7 @@ def make_logs(con: duckdb.DuckDBPyConnection) -> None:
 def load_log(
     con: duckdb.DuckDBPyConnection, name: str, seen: Sequence[Seen], loaded_files: LoadedFiles, upto: str | None
 ) -> None:
-    """Bring `log.<name>` in step with `seen`, all its files; of runs up to the one with the id `upto`.
+    """Update `log.<name>` to `seen`, all its files; only runs up to the id `upto`.
 
     What is folded from it is to be forgotten before (`forget_folds`).
     """

@@ -1,4 +1,4 @@
-"""The tables of `meta`, each declared once: its columns, and the SELECT that works it out from the logs of the lake.
+"""The tables of `meta`, each declared once: its columns, and the SELECT that computes it from the logs of the lake.
 
 `log.<name>` holds the distinct rows of each log. Of several runs the one with the greatest id is the last one: ids only
 grow, while the machine's clock may go back.
@@ -13,7 +13,7 @@ from instantly_pipeline.warehouse.db.tables import Table, TableColumn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetaTable(Table):
-    """A table of `meta`: `fold` is the SELECT that works it out from `logs` and from other tables of meta, `reads`."""
+    """A table of `meta`: `fold` is the SELECT that computes it from `logs` and from other tables of meta, `reads`."""
 
     schema: str = "meta"
     logs: tuple[str, ...]

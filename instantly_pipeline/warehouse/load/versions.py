@@ -1,7 +1,7 @@
 """From rows in `incoming` to versions in `history` and the current state in `raw`.
 
 Versions of a key are ordered by `_synced_at`; only adjacent equal ones collapse. Wide rows are never sorted or
-windowed: the order of versions is worked out on key, instant, operation and hash of those keys that have more than one
+windowed: the order of versions is computed from key, instant, operation and hash of those keys that have more than one
 row, so that memory stays bounded by the keys.
 """
 
@@ -20,10 +20,10 @@ from instantly_pipeline.warehouse.load.verified_at import compared
 
 
 def add_versions(con: duckdb.DuckDBPyConnection, stream: Stream, parts: Sequence[Part], *, empty: bool) -> int:
-    """Put the versions of `parts` into `history`, and take the rows out of `raw` that `put_current` makes again.
+    """Put the versions of `parts` into `history`, and remove the rows of `raw` that `put_current` replaces.
 
     The number of versions. Leaves the keys it changed in the temporary table `touched`. `empty` says that the stream's
-    tables are.
+    tables are empty.
     """
     raw, history = f"raw.{ident(stream.name)}", f"history.{ident(stream.name)}"
     for statement in (*_VERDICT, _TOUCHED):

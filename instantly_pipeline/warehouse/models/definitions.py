@@ -1,4 +1,4 @@
-"""What stands behind every model, so that one can be left as it is where nothing of it has changed."""
+"""The definition of every model with all it depends on, so that an unchanged one need not be rebuilt."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from instantly_pipeline.warehouse.models.model import Model
 
 
 class Definitions:
-    """What stands behind every model, as a digest of all its texts; and which models follow from more than tables."""
+    """A digest of all texts behind every model, and which models depend on more than tables."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection, models: Mapping[str, Model], macros: str) -> None:
         self._models = {model.full_name: model for model in models.values()}
@@ -24,18 +24,18 @@ class Definitions:
         for name, model in self._models.items():
             parts = [self._texts.get(d) or repr(self.columns.get(d)) for d in model.depends_on]
             self._texts[name] = digest(duckdb.__version__, macros, model.materialized, model.sql, *parts)
-            if self.calls_volatile(model.sql) or any(self._seen_through(d) for d in model.depends_on):
+            if self.calls_volatile(model.sql) or any(self._is_volatile_view(d) for d in model.depends_on):
                 self._volatile.add(name)
 
     def calls_volatile(self, sql: str) -> bool:
         """Whether a SELECT, or one of the macros, depends on the clock, on chance or on files."""
         return self._macros_are_volatile or is_volatile(sql, self._functions)
 
-    def _seen_through(self, name: str) -> bool:
+    def _is_volatile_view(self, name: str) -> bool:
         return name in self._volatile and self._is_view(name)
 
     def of(self, name: str) -> str:
-        """The definition of a model; "" for a table that no model makes."""
+        """The definition of a model; "" for a table that no model builds."""
         return self._texts.get(name, "")
 
     def is_volatile(self, name: str) -> bool:
@@ -43,7 +43,7 @@ class Definitions:
         return name in self._volatile
 
     def tables(self, names: Collection[str]) -> dict[str, list[tuple[str, str]]]:
-        """The tables that tables and views of these names come down to, with their columns and types."""
+        """The tables behind these tables and views, with their columns and types."""
         found: dict[str, list[tuple[str, str]]] = {}
         for name in names:
             if self._is_view(name):

@@ -1,6 +1,6 @@
-"""Makes the models in the build file: macros and seeds first, then each model after those it reads.
+"""Building the models in the build file: macros and seeds first, then each model after those it reads.
 
-What is there already and was made from the same is left as it is (see `definitions.py`).
+A model whose inputs have not changed is left as it is (see `definitions.py`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import duckdb
 
 from instantly_pipeline.errors import ModelError
 from instantly_pipeline.warehouse.db.build_file import refused_by_machine
-from instantly_pipeline.warehouse.db.build_state import Made, made_before, note_made
+from instantly_pipeline.warehouse.db.build_state import Built, built_before, note_built
 from instantly_pipeline.warehouse.db.fingerprints import Fingerprints
 from instantly_pipeline.warehouse.db.parallel import run_parallel
 from instantly_pipeline.warehouse.db.sql_text import digest, ident
@@ -32,15 +32,15 @@ from instantly_pipeline.warehouse.models.seeds import put_seed
 
 @dataclass(frozen=True, slots=True)
 class ModelResult:
-    """A model as made: its rows (None for a view), seconds taken, columns as (name, DuckDB type).
+    """A model as built: its rows (None for a view), seconds taken, columns as (name, DuckDB type).
 
-    `made` is False where it was left as it is.
+    `rebuilt` is False where it was left as it is.
     """
 
     rows: int | None
     seconds: float
     columns: list[tuple[str, str]]
-    made: bool = True
+    rebuilt: bool = True
 
 
 def run_models(
@@ -50,30 +50,30 @@ def run_models(
     names: Collection[str] | None,
     on_model: Callable[[str], None],
 ) -> dict[str, ModelResult]:
-    """Make the models called `names` (None: all, and drop what is no model any more) with what they are built from.
+    """Build the models called `names` (None: all, and drop those that no longer exist) with the models they read.
 
-    ModelError names the file that failed; the models before it are made, nothing is published.
+    ModelError names the file that failed; the models before it are built, nothing is published.
     """
     chosen = dict(models) if names is None else with_needs(models, names)
     macros = macros_text(sql_dir)
-    before = made_before(con)
-    contents = Fingerprints(con, keys_of(models))
+    before = built_before(con)
+    fingerprints = Fingerprints(con, keys_of(models))
     _macros(con, sql_dir, macros, before)
     variant_posterior.register(con)
     for seed in read_seeds(sql_dir).values():
-        _seed(con, sql_dir / "seeds" / f"{seed.name}.csv", seed, before, contents)
+        _seed(con, sql_dir / "seeds" / f"{seed.name}.csv", seed, before, fingerprints)
     if names is None:
         _drop_others(con, models)
-    texts = Definitions(con, models, f"{macros} -- {digest(variant_posterior.source())}")
+    definitions = Definitions(con, models, f"{macros} -- {digest(variant_posterior.source())}")
     with closing(Planner(lambda planner: _functions(planner, macros))) as planner:
-        maker = _Maker(con, texts, contents, before, planner)
-        results = run_parallel(con, _needs(chosen), lambda cursor, name: maker.make(cursor, chosen[name]), on_model)
-    contents.save()
+        builder = _Builder(con, definitions, fingerprints, before, planner)
+        results = run_parallel(con, _needs(chosen), lambda cursor, name: builder.build(cursor, chosen[name]), on_model)
+    fingerprints.save()
     return results
 
 
 def _functions(con: duckdb.DuckDBPyConnection, macros: str) -> None:
-    """Make what the models call."""
+    """Define what the models call."""
     variant_posterior.register(con)
     if macros.strip():
         con.execute(macros)
@@ -86,7 +86,7 @@ def _needs(models: Mapping[str, Model]) -> dict[str, list[str]]:
 
 
 def keys_of(models: Mapping[str, Model]) -> dict[str, tuple[str, ...]]:
-    """By which columns the rows of a model's table are told apart, where that is promised."""
+    """The key columns of each model that promises a key, by full name."""
     return {model.full_name: model.key for model in models.values() if model.key}
 
 
@@ -96,7 +96,7 @@ def macros_text(sql_dir: Path) -> str:
     return "\n".join(path.read_text(encoding="utf-8") for path in paths if path.exists())
 
 
-def _macros(con: duckdb.DuckDBPyConnection, sql_dir: Path, macros: str, before: Mapping[str, Made]) -> None:
+def _macros(con: duckdb.DuckDBPyConnection, sql_dir: Path, macros: str, before: Mapping[str, Built]) -> None:
     """Define the macros of the file, and no others."""
     definition = digest(macros)
     if "macros" in before and before["macros"].definition == definition:
@@ -107,7 +107,7 @@ def _macros(con: duckdb.DuckDBPyConnection, sql_dir: Path, macros: str, before: 
             con.execute(f"drop {kind} if exists {ident(name)}")
         if macros.strip():
             con.execute(macros)
-        note_made(con, "macros", Made(definition, definition, {}, None, []))
+        note_built(con, "macros", Built(definition, definition, {}, None, []))
         con.commit()
     except duckdb.Error as error:
         _give_up(con, str(sql_dir / "macros.sql"), error)
@@ -120,7 +120,7 @@ from duckdb_functions() where not internal and function_type in ('macro', 'table
 
 
 def _seed(
-    con: duckdb.DuckDBPyConnection, path: Path, seed: Contract, before: Mapping[str, Made], contents: Fingerprints
+    con: duckdb.DuckDBPyConnection, path: Path, seed: Contract, before: Mapping[str, Built], fingerprints: Fingerprints
 ) -> None:
     name = f"seeds.{seed.name}"
     definition = digest(duckdb.__version__, path.read_bytes().hex(), repr(seed))
@@ -130,8 +130,8 @@ def _seed(
     try:
         put_seed(con, path, seed)
         comment(con, "table", name, seed.description, seed.columns)
-        contents.forget(con, name)
-        note_made(con, name, Made(definition, definition, {}, None, []))
+        fingerprints.forget(con, name)
+        note_built(con, name, Built(definition, definition, {}, None, []))
         con.commit()
     except ModelError:
         con.rollback()
@@ -141,7 +141,7 @@ def _seed(
 
 
 def _drop_others(con: duckdb.DuckDBPyConnection, models: Mapping[str, Model]) -> None:
-    """Remove what an older version of the models left, so that nobody reads figures that are no longer worked out."""
+    """Drop tables and views that are no longer models, so that nobody reads figures that are no longer updated."""
     kept = {(model.schema, model.name, model.materialized) for model in models.values()}
     for schema, name, kind in _there(con) - kept:
         con.execute(f"drop {kind} if exists {ident(schema)}.{ident(name)} cascade")
@@ -156,58 +156,60 @@ def _there(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str, str]]:
     return {(schema, name, kind) for schema, name, kind in found if schema in FOLDERS}
 
 
-class _Maker:
-    """Makes models where they have to be made, each in a transaction of its own; several at once, in threads."""
+class _Builder:
+    """Builds the models that have changed, each in a transaction of its own; several at once, in threads."""
 
     def __init__(
         self,
         con: duckdb.DuckDBPyConnection,
-        texts: Definitions,
-        contents: Fingerprints,
-        before: Mapping[str, Made],
+        definitions: Definitions,
+        fingerprints: Fingerprints,
+        before: Mapping[str, Built],
         planner: Planner,
     ) -> None:
         self._planner = planner
-        self._texts = texts
-        self._contents = contents
+        self._definitions = definitions
+        self._fingerprints = fingerprints
         self._before = before
         self._there = _there(con)
 
-    def make(self, con: duckdb.DuckDBPyConnection, model: Model) -> ModelResult:
-        """The model, made or left as it is."""
+    def build(self, con: duckdb.DuckDBPyConnection, model: Model) -> ModelResult:
+        """Build the model unless it is current."""
         started = time.perf_counter()
         try:
-            made, is_new = self._made(con, model)
+            built, is_new = self._built(con, model)
         except duckdb.Error as error:
             _give_up(con, model.where, error)
-        self._texts.columns[model.full_name] = made.columns
-        return ModelResult(made.rows, time.perf_counter() - started if is_new else 0.0, made.columns, is_new)
+        self._definitions.columns[model.full_name] = built.columns
+        return ModelResult(built.rows, time.perf_counter() - started if is_new else 0.0, built.columns, is_new)
 
-    def _made(self, con: duckdb.DuckDBPyConnection, model: Model) -> tuple[Made, bool]:
+    def _built(self, con: duckdb.DuckDBPyConnection, model: Model) -> tuple[Built, bool]:
         name = model.full_name
         about = [part for column in model.columns for part in (column.name, column.description)]
-        definition = digest(self._texts.of(name), model.about, *about)
+        definition = digest(self._definitions.of(name), model.about, *about)
         before = self._before.get(name)
         known = before if before is not None and before.definition == definition else None
         reads = known.reads if known else self._reads(model)
-        made_from = digest(definition, *(self._contents.of(table, names) for table, names in sorted(reads.items())))
+        built_from = digest(
+            definition, *(self._fingerprints.of(table, names) for table, names in sorted(reads.items()))
+        )
         is_there = (model.schema, model.name, model.materialized) in self._there
-        if known and known.made_from == made_from and is_there and not self._texts.is_volatile(name):
+        if known and known.built_from == built_from and is_there and not self._definitions.is_volatile(name):
             return known, False
         con.begin()
         rows, columns = self._create(con, model)
-        made = Made(definition, made_from, reads, rows, columns)
-        self._contents.forget(con, name)
-        note_made(con, name, made)
+        built = Built(definition, built_from, reads, rows, columns)
+        self._fingerprints.forget(con, name)
+        note_built(con, name, built)
         con.commit()
-        return made, True
+        return built, True
 
     def _reads(self, model: Model) -> Reads:
-        """What the rows of a table come from. A view has none of its own."""
+        """The columns that a table is computed from. A view has no rows of its own."""
         if model.materialized == "view":
             return {}
         needed = model.depends_on
-        return self._planner.columns_read(model.sql, self._texts.tables(needed), self._texts.views(needed))
+        return self._planner.columns_read(model.sql, self._definitions.tables(needed), self._definitions.views(needed))
 
     def _create(self, con: duckdb.DuckDBPyConnection, model: Model) -> tuple[int | None, list[tuple[str, str]]]:
         name = ident(model.full_name)

@@ -65,7 +65,7 @@ class _Pair:
 
 
 def refuse_if_failed(results: Sequence[CheckResult]) -> None:
-    """PublishRefused with what failed, where a blocking check did."""
+    """PublishRefused with the blocking checks that failed, if there are any."""
     failed = [result for result in results if result.blocking and not result.passed]
     if not failed:
         return
@@ -142,10 +142,10 @@ def write_parquet(
     What to rename, and by place all files there are to be, with their table and its rows. StorageError where the disk
     does not take them. After any error nothing is left beside.
     """
-    contents = Fingerprints(con, {})
+    fingerprints = Fingerprints(con, {})
     places = {table: _parquet_place(layout, table) for table in tables}
     refuse_links(*places.values())
-    stamps = {table: contents.stamp(table) for table in places}
+    stamps = {table: fingerprints.stamp(table) for table in places}
     rows = {table: _rows_if_current(place, stamps[table]) for table, place in places.items()}
     pairs = {table: _Pair(name_beside(places[table]), places[table]) for table, found in rows.items() if found is None}
     try:
@@ -160,7 +160,7 @@ def write_parquet(
             raise
         cause = error if isinstance(error, OSError) else OSError(str(error).splitlines()[0])
         raise storage_error(layout.publish / "current", cause) from error
-    contents.save()
+    fingerprints.save()
     counted = {table: written[table] if found is None else found for table, found in rows.items()}
     return list(pairs.values()), {places[table]: (table, counted[table]) for table in places}
 
@@ -272,7 +272,7 @@ def folder_mode(mode: int) -> int:
 
 
 def remove_others(layout: Layout, kept: Collection[Path]) -> None:
-    """Remove the Parquet files of tables there are no more, and what a killed publication left beside.
+    """Remove the Parquet files of tables that no longer exist, and what a killed publication left beside.
 
     Only what the list of an earlier publication names is removed: a file that somebody else has put there stays.
     """

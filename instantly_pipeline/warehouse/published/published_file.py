@@ -1,8 +1,8 @@
 """Opening the published file to read it.
 
 The file is attached read-only to a database in memory whose access to other files is closed, so that a query can change
-nothing and reach nothing else. DuckDB goes on to let statements read *and write* the path that was attached, and that
-path with `.wal` behind it (`copy ... to`). So it is attached by another name, which is gone before a query is asked.
+nothing and reach nothing else. DuckDB still lets statements read *and write* the path that was attached, and that
+path with `.wal` behind it (`copy ... to`). So it is attached by another name, which is removed before a query runs.
 Other connections of this process to the file do not matter.
 """
 
@@ -59,7 +59,7 @@ def open_published(
     except duckdb.Error as error:
         con.close()
         raise StorageError(
-            f"{published_file} cannot be read. It is made from the lake: `instantly-pipeline rebuild` makes it again."
+            f"{published_file} cannot be read. It is made from the lake: `instantly-pipeline rebuild` rebuilds it."
         ) from error
     return con
 

@@ -100,7 +100,7 @@ def status(published_file: Path, *, runs: int = 5) -> Status:
     except duckdb.Error as error:
         raise StorageError(
             f"{published_file} is not a file this version can read ({first_line(error)}). "
-            "`instantly-pipeline rebuild` makes it again."
+            "Run `instantly-pipeline rebuild`."
         ) from error
     finally:
         con.close()
