@@ -75,17 +75,7 @@ def _by_ids(store: LeadStore, ids: list[object]) -> View:
 
 def _choose(store: LeadStore, body: Body) -> Bools:
     state = store.state
-    chosen = np.ones(len(store.leads), bool)
-    names = store.names
-    for name, column, known in (
-        ("campaign", state.campaign, names.campaign_ids),
-        ("list_id", state.lead_list, names.list_ids),
-    ):
-        if body.get(name) is not None:
-            chosen &= column == known.index(body[name]) if body[name] in known else False
-    for name, column in (("in_campaign", state.campaign), ("in_list", state.lead_list)):
-        if isinstance(body.get(name), bool):
-            chosen &= (column >= 0) == body[name]
+    chosen = _in_scope(store, body)
     for name, wanted in (("ids", True), ("excluded_ids", False)):
         if isinstance(body.get(name), list):
             listed = np.zeros(len(chosen), bool)
@@ -99,6 +89,22 @@ def _choose(store: LeadStore, body: Body) -> Bools:
         chosen &= _recency(store, state, one)
     if body.get("search"):
         chosen &= _rows_by_search(store, str(body["search"]).lower(), chosen)
+    return chosen
+
+
+def _in_scope(store: LeadStore, body: Body) -> Bools:
+    """Rows of the campaign and list that are asked for, or of any, or of none."""
+    state, names = store.state, store.names
+    chosen = np.ones(len(store.leads), bool)
+    for name, column, known in (
+        ("campaign", state.campaign, names.campaign_ids),
+        ("list_id", state.lead_list, names.list_ids),
+    ):
+        if body.get(name) is not None:
+            chosen &= column == known.index(body[name]) if body[name] in known else False
+    for name, column in (("in_campaign", state.campaign), ("in_list", state.lead_list)):
+        if isinstance(body.get(name), bool):
+            chosen &= (column >= 0) == body[name]
     return chosen
 
 

@@ -32,7 +32,7 @@ def change(made: World, what: str, place: int, deleted: list[str]) -> None:
     view, campaigns = made.leads.everything(), sorted(made.records("campaigns"))
     lead = view.cursors[place % len(view.rows)].decode() if len(view.rows) else None
     campaign = campaigns[place % len(campaigns)] if campaigns else None
-    op: dict[str, Any] | None = None
+    op = _of_campaign(what, campaign, place) if campaign else None
     if what == "delete_lead" and lead:
         deleted.append(lead)
         op = {"op": what, "id": lead}
@@ -49,12 +49,16 @@ def change(made: World, what: str, place: int, deleted: list[str]) -> None:
         key = uuid7(made.now, "inserted", place)
         if made.leads.row_of(key) is None:
             op = {"op": what, "collection": "leads", "record": {"id": key, "status": 1, "campaign": campaign}}
-    elif what == "rename" and campaign:
-        op = {"op": "rename_campaign", "id": campaign, "name": f"n{place}"}
-    elif campaign and what in ("delete_campaign", "keep_leads"):
-        op = {"op": "delete_campaign", "id": campaign, "keep_leads": what == "keep_leads"}
     if op is not None:
         mutations.apply(made, op)
+
+
+def _of_campaign(what: str, campaign: str, place: int) -> dict[str, Any] | None:
+    if what == "rename":
+        return {"op": "rename_campaign", "id": campaign, "name": f"n{place}"}
+    if what in ("delete_campaign", "keep_leads"):
+        return {"op": "delete_campaign", "id": campaign, "keep_leads": what == "keep_leads"}
+    return None
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow], derandomize=True)

@@ -190,8 +190,8 @@ def week(at: datetime) -> date:
     return at.date() - timedelta(days=at.weekday())
 
 
-def cohorts(space: Space) -> dict[tuple[str, date, int], tuple[int, int, int, int]]:
-    """(campaign, week, weeks since) -> leads, contacted, replied and positive so far."""
+def first_times(space: Space) -> dict[tuple[str, str | None, str], datetime]:
+    """(lead, campaign, `contacted`, `replied` or `positive`) -> when it was so first."""
     first: dict[tuple[str, str | None, str], datetime] = {}
 
     def note(key: str, campaign: str | None, what: str, at: datetime) -> None:
@@ -201,13 +201,19 @@ def cohorts(space: Space) -> dict[tuple[str, date, int], tuple[int, int, int, in
         note(key, campaign, "contacted", at)
         if event == "replied":
             note(key, campaign, "replied", at)
-    told: dict[str, datetime | None] = {}
+    known: dict[str, datetime | None] = {}
     for look in space.looks:
         for key, row in look.lists["leads"].items():
             changed = instant(row.get("timestamp_last_interest_change"))
             if space.positive(row) and (key, row.get("campaign"), "positive") not in first:
-                note(key, row.get("campaign"), "positive", look.at if changed in (None, told.get(key)) else changed)
-            told[key] = changed
+                note(key, row.get("campaign"), "positive", look.at if changed in (None, known.get(key)) else changed)
+            known[key] = changed
+    return first
+
+
+def cohorts(space: Space) -> dict[tuple[str, date, int], tuple[int, int, int, int]]:
+    """(campaign, week, weeks since) -> leads, contacted, replied and positive so far."""
+    first = first_times(space)
     members: dict[tuple[str, date], list[str]] = defaultdict(list)
     for key, row in space.last("leads").items():
         if row.get("campaign"):
