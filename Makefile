@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 # Compiled modules are kept even where the environment says otherwise (images often do): a sync loads two thousand
-# modules, and compiling them anew each time takes it three seconds.
+# modules, and compiling them each time takes three seconds.
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup demo test test-fast test-whole test-all coverage snapshots docs lint types hooks bench format ui \

@@ -124,7 +124,7 @@ def growth(bench: Bench, sizes: Sequence[int], tables_up_to: int) -> None:
 def changes(bench: Bench, rows: int) -> None:
     """What a second sync, without steps by day, asks for when a share of the campaigns has got a new lead since.
 
-    Each share has the same first sync behind it: a sandbox made anew on the same port, and a copy of the first data.
+    Each share has the same first sync behind it: a new sandbox on the same port, and a copy of the first data.
     """
     port, first, out = free_port(), bench.fresh("first"), bench.work / "second"
     with running(rows, campaigns=CAMPAIGNS, port=port) as box:
@@ -141,12 +141,12 @@ def changes(bench: Bench, rows: int) -> None:
 
 
 def models(bench: Bench, rows: int) -> None:
-    """DuckDB's part for a year of a workspace: made anew, with nothing changed, with new leads in some campaigns."""
+    """DuckDB's part for a year of a workspace: rebuilt, with nothing changed, with new leads in some campaigns."""
     out = bench.fresh("models")
     with running(rows, campaigns=CAMPAIGNS, days=YEAR) as box:
-        for state in ("made anew", "nothing changed", f"{CHANGED} % of the campaigns changed"):
+        for state in ("rebuilt", "nothing changed", f"{CHANGED} % of the campaigns changed"):
             if state != "nothing changed":
-                changed = 0 if state == "made anew" else _change(box, CHANGED)
+                changed = 0 if state == "rebuilt" else _change(box, CHANGED)
                 bench.once("models", box, lineup.ours_to_lake(box, out, streams=()), out, state=state, changed=changed)
             bench.once("models", box, lineup.our_steps(box, out), out, state=state)
             bench.keep({"part": "steps", "leads": rows, "state": state, **json.loads((out / "steps.json").read_text())})

@@ -67,8 +67,8 @@ def _ratio(
     cpu = [_typical(records, label, "cpu") for label in (longer, shorter)]
     if seconds[0] and seconds[1] and cpu[0] and cpu[1]:
         ratio = seconds[0] / seconds[1]
-        told = f"{ratio:.2f}x ({cpu[0] / cpu[1]:.2f}x in processor seconds)"
-        yield [name, told, "-" if met is None else _met(met(ratio))]
+        text = f"{ratio:.2f}x ({cpu[0] / cpu[1]:.2f}x in processor seconds)"
+        yield [name, text, "-" if met is None else _met(met(ratio))]
 
 
 def _memory(results: Results) -> Iterable[list[str]]:
@@ -105,8 +105,8 @@ def _vendor(results: Results) -> Iterable[list[str]]:
 
 
 def _fetching(record: Record) -> str:
-    told = f"{record['span'] / 60:.1f} minutes of fetching"
-    return told if record["exit_code"] == 0 else f"{_ended(record)} after {told} and {record['lead_pages']:,} pages"
+    text = f"{record['span'] / 60:.1f} minutes of fetching"
+    return text if record["exit_code"] == 0 else f"{_ended(record)} after {text} and {record['lead_pages']:,} pages"
 
 
 def _compared(part: dict[str, Any], title: str, about: str) -> str:
@@ -205,8 +205,8 @@ def _headline(part: dict[str, Any]) -> str:
             rows.append([r["label"], "measured", _fetching(r), f"{r['lead_pages']:,}", f"{r['rejected']:,}"])
         elif r["lead_pages"] > 1:
             a_page = r["span"] / (r["lead_pages"] - 1)
-            told = f"{a_page * r['leads'] / 100 / 60:.1f} minutes ({a_page:.3f} s a page)"
-            rows.append([r["label"], f"computed from {r['lead_pages']:,} pages", told, f"{r['leads'] // 100:,}", "-"])
+            text = f"{a_page * r['leads'] / 100 / 60:.1f} minutes ({a_page:.3f} s a page)"
+            rows.append([r["label"], f"computed from {r['lead_pages']:,} pages", text, f"{r['leads'] // 100:,}", "-"])
     title = f"## At the vendor's limits: {_leads(part['records']):,} leads"
     said = [title, "", prose.VENDOR, "", _table(["contender", "how", "fetching", "pages of leads", "429s"], rows)]
     return "\n".join([*said, "", _when(part), ""])

@@ -9,7 +9,7 @@ import hypothesis
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-from tests.warehouse.lakehelp import LakeWriter, Opener
+from tests.warehouse.lake_writer import LakeWriter, Opener
 
 pytest.register_assert_rewrite("tests.snapshots")  # shows what differs
 

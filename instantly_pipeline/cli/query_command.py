@@ -25,7 +25,7 @@ from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.lock import writing
 from instantly_pipeline.settings import load
 from instantly_pipeline.visible import visible_json
-from instantly_pipeline.warehouse.published.query import QueryResult, asked, query
+from instantly_pipeline.warehouse.published.query import QueryResult, open_query, query
 
 Row = tuple[Any, ...]
 TABLE_ROWS = 100  # the default limit of a table
@@ -55,7 +55,7 @@ def _answer(path: Path, statement: str, *, form: str, limit: int | None, timeout
         result = query(path, statement, limit=(limit or TABLE_ROWS) + 1, timeout=timeout)
         _write_table(result, limit)
         return 0
-    with asked(path, statement, timeout=timeout) as answer:
+    with open_query(path, statement, timeout=timeout) as answer:
         rows = islice(chain.from_iterable(answer.batches), limit)
         (_write_csv if form == "csv" else _write_json)(answer.columns, rows)
     return 0

@@ -22,7 +22,7 @@ def test_the_wall_clock_is_aware_and_in_utc() -> None:
     assert abs(SYSTEM.now() - datetime.now(UTC)) < timedelta(seconds=5)
 
 
-def test_sleep_waits_as_long_as_it_was_told_by_the_monotonic_clock() -> None:
+def test_sleep_waits_as_long_as_it_was_asked_by_the_monotonic_clock() -> None:
     before = SYSTEM.monotonic()
     run(SYSTEM.sleep(0.02))
     assert SYSTEM.monotonic() - before >= 0.015
@@ -32,7 +32,7 @@ def date(at: datetime) -> str:
     return format_datetime(at, usegmt=True)
 
 
-def told(*answers: Mapping[str, str], took: timedelta = timedelta(0)) -> timedelta | None:
+def shown(*answers: Mapping[str, str], took: timedelta = timedelta(0)) -> timedelta | None:
     """What answers with these headers, all received at the start of the test's time, tell of the clock."""
     skew = ClockSkew()
     for headers in answers:
@@ -56,7 +56,7 @@ def told(*answers: Mapping[str, str], took: timedelta = timedelta(0)) -> timedel
 def test_a_difference_is_the_least_that_an_answer_and_the_time_it_took_allow(
     there: datetime, took: timedelta, by: timedelta
 ) -> None:
-    assert told({"date": date(there)}, took=took) == by
+    assert shown({"date": date(there)}, took=took) == by
 
 
 @pytest.mark.parametrize(
@@ -72,12 +72,12 @@ def test_a_difference_is_the_least_that_an_answer_and_the_time_it_took_allow(
     ],
 )
 def test_an_answer_without_a_date_that_can_be_believed_tells_nothing(headers: dict[str, str]) -> None:
-    assert told(headers) is None
+    assert shown(headers) is None
 
 
 def test_an_old_answer_makes_no_clock_wrong_that_another_shows_to_be_right() -> None:
     old, new = {"date": date(START - 2 * DAYS)}, {"date": date(START), "age": "0"}
-    assert told(old, new) == told(new, old) == 0 * SECONDS
+    assert shown(old, new) == shown(new, old) == 0 * SECONDS
 
 
 def test_any_answer_of_the_server_tells_also_a_refusal() -> None:

@@ -207,13 +207,13 @@ def test_a_refusal_and_a_busy_server_carry_the_time_asked_for() -> None:
         (OSError("ann@clinic.example"), ConnectionFault, r"\[e-mail\]"),
     ],
 )
-def test_a_broken_connection_is_told_in_a_sentence(error: Exception, kind: type[Any], text: str) -> None:
+def test_a_broken_connection_is_reported_in_a_sentence(error: Exception, kind: type[Any], text: str) -> None:
     with pytest.raises(ConnectionFault, match=text) as caught:
         raise transport_error(error, where="GET /x", host="api.example")
     assert type(caught.value) is kind
 
 
-def test_the_innermost_reason_is_the_one_that_is_told() -> None:
+def test_the_innermost_reason_is_the_one_that_is_reported() -> None:
     outer = httpx.ConnectError("All connection attempts failed")
     outer.__cause__ = OSError(111, "Connection refused")
     assert "Connection refused" in str(transport_error(outer, where="GET /x", host="api.example"))

@@ -1,4 +1,4 @@
-"""The control law against servers whose limit it was not told, in simulated time."""
+"""The control law against servers whose limit it does not know, in simulated time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def used(log: Log, allowed: float, start: float = LEARNED) -> float:
 
 
 @pytest.mark.parametrize(("limit", "kind", "latency"), CASES)
-def test_it_finds_and_keeps_to_a_limit_it_was_not_told(
+def test_it_finds_and_keeps_to_a_limit_it_was_not_given(
     limit: list[tuple[int, float]], kind: str, latency: tuple[float, float]
 ) -> None:
     log = play(Pace(0.0), Server(limits(kind, *limit)), LEARNED + TEN_MINUTES, latency=latency)

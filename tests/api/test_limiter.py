@@ -136,7 +136,7 @@ def test_nothing_goes_out_while_the_server_asked_to_wait() -> None:
     assert clock.monotonic() >= 30
 
 
-def test_who_waits_for_a_refusal_to_lift_is_told_when_patience_ends() -> None:
+def test_who_waits_for_a_refusal_to_lift_gets_an_error_when_patience_ends() -> None:
     clock = FakeClock()
     limiter = Limiter(clock)
 

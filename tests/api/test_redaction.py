@@ -75,7 +75,7 @@ def test_nothing_leaks_from_a_request(reply: Reply, method: str, everything: pyt
                 async for _ in client.pages(method, path, **how):  # type: ignore[arg-type]
                     pass
             except PipelineError as error:
-                return told(error)
+                return logged(error)
             raise AssertionError("the reply was meant to fail")
 
     texts = run(main())
@@ -86,7 +86,7 @@ def test_nothing_leaks_from_a_request(reply: Reply, method: str, everything: pyt
     assert clean(everything.text)
 
 
-def told(error: BaseException) -> list[str]:
+def logged(error: BaseException) -> list[str]:
     """Everything a report of the error could show: texts, arguments and tracebacks of the whole chain."""
     texts = ["".join(traceback.format_exception(error))]
     link: BaseException | None = error

@@ -163,7 +163,7 @@ def test_a_file_that_dagster_does_not_read_takes_nothing_out_of_the_environment(
     assert os.environ["INSTANTLY_STREAMS"] == "leads"
 
 
-def test_a_file_that_cannot_be_read_is_told_when_a_run_begins(dagster_here: Path) -> None:
+def test_a_file_that_cannot_be_read_is_reported_when_a_run_begins(dagster_here: Path) -> None:
     dagster_here.write_bytes(b"\xff")
     unload_dotenv()
     with pytest.raises(UsageError, match="not UTF-8"):

@@ -1,4 +1,4 @@
-"""What goes wrong on the wire is survived, or told in a sentence."""
+"""What goes wrong on the wire is survived, or reported in a sentence."""
 
 from __future__ import annotations
 
@@ -250,7 +250,7 @@ def test_once_the_server_was_reached_a_lost_network_gets_the_whole_budget() -> N
     assert asked == 1 + 8
 
 
-def test_a_certificate_that_is_not_trusted_is_told(tmp_path: Path) -> None:
+def test_a_certificate_that_is_not_trusted_is_reported(tmp_path: Path) -> None:
     key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
     openssl = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
     try:

@@ -16,7 +16,7 @@ import pytest
 
 from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.warehouse.publish.publish import PublishResult
-from tests.warehouse.lakehelp import LakeWriter, Opener, at
+from tests.warehouse.lake_writer import LakeWriter, Opener, at
 
 pytestmark = pytest.mark.whole
 

@@ -17,7 +17,7 @@ from instantly_pipeline.cli.failures import run_safely
 from instantly_pipeline.cli.main import cli
 from instantly_pipeline.lake.layout import Layout
 from tests.orchestration.pipeline import Pipeline, make_home, pipeline
-from tests.warehouse.lakehelp import begin_with_tables
+from tests.warehouse.lake_writer import begin_with_tables
 from tests.whole import whole_run
 
 COMMAND = [sys.executable, "-c", "from instantly_pipeline.cli.main import main; main()"]

@@ -16,7 +16,7 @@ from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.warehouse.warehouse import Warehouse
 from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, bench
-from tests.warehouse.lakehelp import SQL, begin_with_tables, shipped_models
+from tests.warehouse.lake_writer import SQL, begin_with_tables, shipped_models
 
 FEW = SandboxConfig(campaigns=2, leads=40, accounts=3, days=12, rate_limited=False, now=NOON)
 NONE = replace(FEW, campaigns=0, leads=0, accounts=0)

@@ -23,7 +23,7 @@ from instantly_pipeline.lake.lock import writing
 from instantly_pipeline.settings import PROJECT_ROOT
 from tests.cli.conftest import COMMAND, Shell
 from tests.orchestration.pipeline import LEADS, SMALL, Pipeline, pipeline
-from tests.warehouse.lakehelp import begin_with_tables
+from tests.warehouse.lake_writer import begin_with_tables
 from tests.whole import whole_run
 
 pytestmark = pytest.mark.whole

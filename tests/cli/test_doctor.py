@@ -219,7 +219,7 @@ def test_a_link_through_which_nothing_is_written_is_named(shell: Shell, tmp_path
     assert any(sentence.startswith(f"{link} is a link.") for sentence in wrong)
 
 
-def test_a_home_without_the_shipped_settings_is_told_how_fast_it_grows(shell: Shell, tmp_path: Path) -> None:
+def test_a_home_without_the_shipped_settings_is_shown_how_fast_it_grows(shell: Shell, tmp_path: Path) -> None:
     home = tmp_path / "own"
     runs = home / "history" / "runs"
     runs.mkdir(parents=True)
@@ -234,7 +234,7 @@ def test_a_home_without_the_shipped_settings_is_told_how_fast_it_grows(shell: Sh
     assert "Copy the project's dagster_home/dagster.yaml there." in said
 
 
-def test_two_homes_of_dagsters_are_told_apart(shell: Shell, tmp_path: Path) -> None:
+def test_two_homes_of_dagsters_are_distinguished(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "env").write_text(f"DAGSTER_HOME={tmp_path / 'other'}\n")
     found = examined(shell, 2, INSTANTLY_ENV_FILE=str(tmp_path / "env"))
     [said] = [sentence for _, about, sentence in found if "that of .env is" in sentence]

@@ -45,7 +45,7 @@ def noted(error: BaseException, note: str) -> BaseException:
         (KeyboardInterrupt(), INTERRUPTED, "\nStopped; nothing is lost. Run the same command to continue.\n"),
     ],
 )
-def test_an_error_is_told_in_a_sentence(
+def test_an_error_is_reported_in_a_sentence(
     error: BaseException, code: int, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_safely(failing(error), []) == code
@@ -114,7 +114,7 @@ def test_before_the_first_sync_it_is_said_what_to_type(shell: Shell, command: li
     assert "run `instantly-pipeline sync` first" in done.stderr
 
 
-def test_a_broken_published_file_is_told_in_a_sentence(shell: Shell) -> None:
+def test_a_broken_published_file_is_reported_in_a_sentence(shell: Shell) -> None:
     (shell.data_dir / "publish").mkdir(parents=True)
     (shell.data_dir / "publish" / "warehouse.duckdb").write_bytes(b"not a database" * 1000)
     done = shell.here("status")
@@ -123,7 +123,7 @@ def test_a_broken_published_file_is_told_in_a_sentence(shell: Shell) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_data_directory_that_cannot_be_made_is_told_in_a_sentence(shell: Shell, tmp_path: Path) -> None:
+def test_a_data_directory_that_cannot_be_made_is_reported_in_a_sentence(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = shell.here("sync", INSTANTLY_API_KEY="k", INSTANTLY_DATA_DIR=str(tmp_path / "file" / "data"))
     assert done.returncode == 1
@@ -143,7 +143,7 @@ def test_a_setting_that_would_fail_late_is_named_at_once(shell: Shell, variable:
 
 
 @pytest.mark.parametrize("content", ["telemetry: [", "nonsense: 1"])
-def test_wrong_settings_of_dagster_are_told_in_a_sentence(shell: Shell, content: str) -> None:
+def test_wrong_settings_of_dagster_are_reported_in_a_sentence(shell: Shell, content: str) -> None:
     config = shell.root / "dagster_home" / "dagster.yaml"
     config.write_text(content)
     done = shell.here("sync", INSTANTLY_API_KEY="k")

@@ -53,7 +53,7 @@ def test_a_short_h_helps_too() -> None:
     assert "Exit code 0" in done.output
 
 
-def test_the_version_is_told() -> None:
+def test_the_version_is_reported() -> None:
     assert CliRunner().invoke(cli, ["--version"]).output == f"instantly-pipeline, version {__version__}\n"
 
 

@@ -19,7 +19,7 @@ from instantly_pipeline import settings
 from instantly_sandbox.config import SandboxConfig
 from tests.cli.conftest import COMMAND, Shell
 from tests.sync.harness import Bench, bench
-from tests.warehouse.lakehelp import begin_with_tables
+from tests.warehouse.lake_writer import begin_with_tables
 from tests.whole import whole_run
 
 pytestmark = pytest.mark.whole

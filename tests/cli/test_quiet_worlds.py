@@ -16,7 +16,7 @@ from tests.cli.parsed import Parsed, parsed
 from tests.cli.quiet_worlds import NAMES, WORLDS, alone, published
 from tests.cli.test_notebook import run
 from tests.sync.harness import NOON
-from tests.warehouse.lakehelp import SQL
+from tests.warehouse.lake_writer import SQL
 
 pytestmark = pytest.mark.whole
 
@@ -76,7 +76,7 @@ def test_every_worked_question_is_answered(world: Desk) -> None:
             con.execute(query.sql).fetchall()
 
 
-def test_the_status_is_told_and_every_mart_can_be_exported(world: Desk, tmp_path: Path) -> None:
+def test_the_status_is_reported_and_every_mart_can_be_exported(world: Desk, tmp_path: Path) -> None:
     done = world.shell.here("status")
     assert (done.returncode, done.stderr) == (0, "")
     for mart, kind in (("rpt_campaign_summary", "xlsx"), ("rpt_capacity", "csv"), ("rpt_sender_health", "parquet")):

@@ -222,7 +222,7 @@ def test_of_very_many_workspaces_those_that_sent_most_have_a_section(published: 
     assert f"The {MOST_WORKSPACES} that sent most have a section below" in page.text
 
 
-def test_a_workspace_where_nothing_happened_yet_is_told_in_words(published: Path, tmp_path: Path) -> None:
+def test_a_workspace_where_nothing_happened_yet_is_reported_in_words(published: Path, tmp_path: Path) -> None:
     page = parsed(make(published, tmp_path, *(f"delete from {table}" for table in marts())).html)
     assert [title for level, title in page.headings if level == 3] == SECTIONS
     for expected in ("There is no day with figures yet", "There is no campaign yet", "There are no leads yet",
@@ -302,7 +302,7 @@ def test_a_file_that_is_no_page_is_not_overwritten(made: Page, tmp_path: Path) -
     assert to.read_text() == "mine"
 
 
-def test_a_place_that_takes_no_file_is_told_in_words(made: Page, tmp_path: Path) -> None:
+def test_a_place_that_takes_no_file_is_reported_in_words(made: Page, tmp_path: Path) -> None:
     (tmp_path / "a file").write_text("mine")
     with pytest.raises(StorageError, match="cannot be written"):
         write_page(made, tmp_path / "a file" / "report.html")

@@ -13,7 +13,7 @@ from instantly_pipeline.orchestration.instance.home import open_instance
 from instantly_sandbox.config import SandboxConfig
 from tests.e2e.test_kill import Command, published
 from tests.sync.harness import assert_equal, bench
-from tests.warehouse.lakehelp import begin_with_tables
+from tests.warehouse.lake_writer import begin_with_tables
 
 CONFIG = SandboxConfig(leads=300, campaigns=2, accounts=2, days=8, rate_limited=False)
 OPEN = (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.QUEUED)

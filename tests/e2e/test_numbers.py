@@ -15,7 +15,7 @@ from instantly_pipeline.warehouse.published.export import export
 from instantly_pipeline.warehouse.published.query import query
 from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, bench
-from tests.warehouse.lakehelp import begin_with_tables
+from tests.warehouse.lake_writer import begin_with_tables
 from tests.whole import whole_run
 
 pytestmark = pytest.mark.whole

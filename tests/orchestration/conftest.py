@@ -9,7 +9,7 @@ import pytest
 
 from instantly_pipeline.lake.layout import Layout
 from tests.orchestration.pipeline import Pipeline, pipeline
-from tests.warehouse.lakehelp import begin_with_tables
+from tests.warehouse.lake_writer import begin_with_tables
 from tests.whole import whole_run
 
 

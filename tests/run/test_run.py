@@ -18,7 +18,7 @@ from instantly_pipeline.run.sql_models import SQL_DIR
 from instantly_pipeline.sync.results import Event, Request
 from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, bench
-from tests.warehouse.lakehelp import begin_with_tables
+from tests.warehouse.lake_writer import begin_with_tables
 from tests.whole import whole_run
 
 pytestmark = pytest.mark.whole

@@ -1,4 +1,4 @@
-"""Pages: sizes, orders, cursors, and the ways in which they go wrong when told to."""
+"""Pages: sizes, orders, cursors, and the ways in which they go wrong on request."""
 
 from collections.abc import Callable
 from typing import Any

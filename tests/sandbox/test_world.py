@@ -193,7 +193,7 @@ def test_activity_does_not_move_timestamp_updated(make: Callable[..., Api]) -> N
     assert same / touched > 0.9
 
 
-def test_the_clock_only_moves_when_told(api: Api) -> None:
+def test_the_clock_only_moves_when_asked(api: Api) -> None:
     assert api.control("GET", "clock")["now"] == "2026-09-16T14:30:00.000Z"
     assert api.control("POST", "advance", {"hours": 9.5})["now"] == "2026-09-17T00:00:00.000Z"
     assert api.http.post("/_sandbox/advance", json={"days": -1}).status_code == 400

@@ -302,7 +302,7 @@ def test_of_an_oddity_in_every_record_a_thousand_are_named_and_the_others_counte
     assert sum(row["key"] is not None for row in noted) == 1_000
 
 
-def test_a_record_without_a_key_is_kept_aside_and_deletes_nothing(at: Bench) -> None:
+def test_a_record_without_a_key_is_rejected_and_deletes_nothing(at: Bench) -> None:
     at.sync("custom_tags")
     tag = at.state("custom_tags")[0]["id"]
     at.mutate({"op": "update", "collection": "custom_tags", "id": tag, "set": {"id": None}})

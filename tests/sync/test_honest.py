@@ -98,7 +98,7 @@ def test_one_campaign_that_cannot_be_read_does_not_cost_the_others(at: Bench) ->
     assert broken in {row["campaign_id"] for row in at.alive("daily_analytics").values()}
 
 
-def test_a_row_without_its_date_is_kept_aside(at: Bench) -> None:
+def test_a_row_without_its_date_is_rejected(at: Bench) -> None:
     answers(at, DAILY, [{"sent": 3}, {"date": "2026-05-30", "sent": 1}])
     assert at.sync("step_analytics").exit_code == 0
     assert len(at.log("rejected")) > 0
@@ -126,7 +126,7 @@ def test_full_reads_the_steps_of_recent_days_again(at: Bench) -> None:
     assert asked == recent
 
 
-def test_a_lead_that_came_back_before_a_sweep_was_resumed_is_not_buried(tmp_path: Path) -> None:
+def test_a_lead_that_came_back_before_a_sweep_was_resumed_is_not_deleted(tmp_path: Path) -> None:
     config = SandboxConfig(leads=6_000, campaigns=3, accounts=2, days=20, rate_limited=False, now=NOON)
     with bench(tmp_path / "data", config) as at:
         at.sync("leads")
@@ -141,7 +141,7 @@ def test_a_lead_that_came_back_before_a_sweep_was_resumed_is_not_buried(tmp_path
         assert len([row for row in at.rows("leads") if row["_key"] == json.dumps([lead])]) == 1
 
 
-def test_a_lead_gone_before_a_sweep_was_cut_off_is_buried_when_it_is_resumed(tmp_path: Path) -> None:
+def test_a_lead_gone_before_a_sweep_was_interrupted_is_deleted_when_it_is_resumed(tmp_path: Path) -> None:
     config = SandboxConfig(leads=6_000, campaigns=3, accounts=2, days=20, rate_limited=False, now=NOON)
     with bench(tmp_path / "data", config) as at:
         at.sync("leads")
@@ -154,7 +154,7 @@ def test_a_lead_gone_before_a_sweep_was_cut_off_is_buried_when_it_is_resumed(tmp
         assert_mirrors(at, ("leads",))
 
 
-def test_a_cursor_the_server_forgot_starts_the_sweep_anew(tmp_path: Path) -> None:
+def test_a_cursor_the_server_forgot_starts_the_sweep_again(tmp_path: Path) -> None:
     config = SandboxConfig(leads=5_600, campaigns=3, accounts=2, days=20, rate_limited=False, now=NOON)
     with bench(tmp_path / "data", config) as at:
         at.fault(LEADS, "status", status=500, skip=53)
@@ -241,7 +241,7 @@ def test_a_wrong_key_of_one_workspace_leaves_the_others_alone(tmp_path: Path) ->
         ("campaign_analytics_overview", b"\xff\xfe"),
     ],
 )
-def test_a_damaged_checkpoint_is_made_anew(at: Bench, name: str, content: bytes) -> None:
+def test_a_damaged_checkpoint_is_rebuilt(at: Bench, name: str, content: bytes) -> None:
     at.sync()
     workspace = at.control.get("/state").json()["workspaces"][0]["id"]
     at.layout.state(workspace, name).write_bytes(content)

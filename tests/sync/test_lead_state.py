@@ -157,7 +157,7 @@ def test_old_tokens_of_a_sweep_become_its_fingerprints(checkpoints: Checkpoints)
     assert old("leads.sweep_tokens", checkpoints, {"c": "1:abc|1:def"}).sweep_fingerprints() == {"c": THEN}
 
 
-def test_old_touches_become_scans(checkpoints: Checkpoints) -> None:
+def test_old_touch_checkpoints_become_scans(checkpoints: Checkpoints) -> None:
     touched = {"campaign=c": "1:abc|1:def", "campaign=gone": "2026-06-01", "list_id=l": "2026-06-01"}
     assert old("leads.touched", checkpoints, touched).scans() == {
         Scope.campaign("c"): THEN,

@@ -213,7 +213,7 @@ def test_a_part_that_fails_for_another_reason_does_not_cost_the_others() -> None
 @pytest.mark.parametrize("kept", [{}, {"most": "31"}, {"most": 0, "form": None, "since": "2026-06-01"},
                                   {"most": 7, "form": None, "since": "never"},
                                   {"most": 7, "form": None, "since": "2027-01-01"}])  # fmt: skip
-def test_a_checkpoint_that_makes_no_sense_is_found_out_anew(kept: dict[str, object]) -> None:
+def test_a_checkpoint_that_makes_no_sense_is_found_out_again(kept: dict[str, object]) -> None:
     checkpoints = NoCheckpoints()
     checkpoints.kept["days"] = kept
     server = Server(lambda _: None)

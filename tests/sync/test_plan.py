@@ -53,7 +53,7 @@ def test_a_sync_of_a_world_that_stood_still_asks_for_what_was_planned_stream_by_
     assert planned(said) == planned(report) == spent(report)
     assert not plan_of(said).total.is_estimate
     assert plan_of(said).total.requests == report.workspaces[0].requests
-    assert spent(report)["leads"] == 1  # the tail: the gate is on, nothing has moved
+    assert spent(report)["leads"] == 1  # the tail: nothing has changed
 
 
 def test_a_full_sync_asks_for_what_was_planned(synced: Bench) -> None:
@@ -148,7 +148,7 @@ def test_a_rejected_key_costs_the_plan_of_its_workspace_only(synced: Bench) -> N
     assert synced.plan(settings={"api_key": "wrong"}).exit_code == 1
 
 
-def test_an_index_that_is_lost_is_made_anew_beside(synced: Bench) -> None:
+def test_an_index_that_is_lost_is_rebuilt_beside(synced: Bench) -> None:
     for path in (synced.layout.lake / "index").rglob("*.parquet"):
         path.unlink()
     before = files(synced.data_dir)

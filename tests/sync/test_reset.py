@@ -1,4 +1,4 @@
-"""A stream that was reset is read anew, and nothing known is lost or doubled."""
+"""A stream that was reset is read again, and nothing known is lost or doubled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tables must say, worked out from what the API said: the mirror of now, and the versions of then."""
+"""What the tables must say, computed from what the API said: the mirror of now, and the versions of then."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.warehouse.lakehelp import LakeWriter, Opener
+from tests.warehouse.lake_writer import LakeWriter, Opener
 
 
 @pytest.fixture

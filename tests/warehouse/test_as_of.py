@@ -17,7 +17,7 @@ from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.sync.results import Request, SyncReport
 from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, bench
-from tests.warehouse.lakehelp import begin_with_tables
+from tests.warehouse.lake_writer import begin_with_tables
 from tests.whole import whole_run
 
 WORLD = SandboxConfig(leads=150, campaigns=3, accounts=3, days=12, workspaces=2, rate_limited=False, now=NOON)
@@ -44,7 +44,7 @@ def dated(at: Bench, off: timedelta, **request: Any) -> None:
 
 
 def contents(path: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table that readers are told of, as text."""
+    """Every row of every table that readers see, as text."""
     with duckdb.connect(str(path), read_only=True) as con:
         tables = con.execute(
             "select schema_name || '.' || table_name from duckdb_tables() where schema_name in "

@@ -16,7 +16,7 @@ from instantly_pipeline.errors import LockedError, StorageError
 from instantly_pipeline.lake.compact import compact
 from instantly_pipeline.warehouse.db.build_state import EARLIER_TABLES
 from instantly_pipeline.warehouse.warehouse import Warehouse
-from tests.warehouse.lakehelp import LakeWriter, Opener, at, tiny_stream
+from tests.warehouse.lake_writer import LakeWriter, Opener, at, tiny_stream
 
 pytestmark = pytest.mark.medium
 

@@ -11,7 +11,7 @@ import pytest
 from instantly_pipeline.errors import ModelError, PublishRefused
 from instantly_pipeline.warehouse.checks.checks import CheckResult
 from instantly_pipeline.warehouse.publish.publish import refuse_if_failed
-from tests.warehouse.lakehelp import LakeWriter, Opener, at, tiny_stream
+from tests.warehouse.lake_writer import LakeWriter, Opener, at, tiny_stream
 
 pytestmark = pytest.mark.medium
 

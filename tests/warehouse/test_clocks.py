@@ -11,7 +11,7 @@ import pytest
 
 from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.warehouse.warehouse import Warehouse
-from tests.warehouse.lakehelp import WS, LakeWriter, Opener, at, tiny_stream
+from tests.warehouse.lake_writer import WS, LakeWriter, Opener, at, tiny_stream
 
 pytestmark = pytest.mark.whole
 

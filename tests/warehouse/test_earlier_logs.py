@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from instantly_pipeline.lake.logs import LOGS
 from instantly_pipeline.lake.schema import UTC_MICROS
-from tests.warehouse.lakehelp import LakeWriter, Opener, at, tiny_stream
+from tests.warehouse.lake_writer import LakeWriter, Opener, at, tiny_stream
 
 THINGS = tiny_stream()
 CAMPAIGN = "01990000-0000-7000-8000-000000000001"

@@ -17,7 +17,7 @@ from instantly_pipeline.warehouse.checks.emptied import published_rows
 from instantly_pipeline.warehouse.warehouse import Warehouse
 from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, bench
-from tests.warehouse.lakehelp import SQL, LakeWriter, begin_with_tables, shipped_models
+from tests.warehouse.lake_writer import SQL, LakeWriter, begin_with_tables, shipped_models
 from tests.whole import whole_run
 
 pytestmark = pytest.mark.whole

@@ -17,7 +17,7 @@ from instantly_pipeline.errors import ModelError, PublishRefused
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.warehouse.models.runner import ModelResult
 from instantly_pipeline.warehouse.warehouse import Warehouse
-from tests.warehouse.lakehelp import LakeWriter, Opener, at, tiny_stream
+from tests.warehouse.lake_writer import LakeWriter, Opener, at, tiny_stream
 
 pytestmark = pytest.mark.whole
 

@@ -21,7 +21,7 @@ from instantly_pipeline.errors import StorageError
 from instantly_pipeline.lake.records.canonical import digest, hash_version
 from instantly_pipeline.streams.model import Column, Type
 from instantly_pipeline.warehouse.load.verified_at import Range, segments
-from tests.warehouse.lakehelp import WS, LakeWriter, Opener, at, tiny_stream
+from tests.warehouse.lake_writer import WS, LakeWriter, Opener, at, tiny_stream
 
 pytestmark = pytest.mark.medium
 

@@ -11,7 +11,7 @@ import pytest
 
 from instantly_pipeline.streams.registry import all_streams
 from tests.warehouse import world
-from tests.warehouse.lakehelp import LakeWriter, Opener, at
+from tests.warehouse.lake_writer import LakeWriter, Opener, at
 
 pytestmark = pytest.mark.medium
 

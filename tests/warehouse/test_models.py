@@ -19,7 +19,7 @@ from instantly_pipeline.warehouse.models.lineage.column_lineage import ColumnLin
 from instantly_pipeline.warehouse.models.lineage.used_columns import is_volatile, volatile_functions
 from instantly_pipeline.warehouse.models.model import Model, given_tables
 from tests.snapshots import assert_snapshot
-from tests.warehouse.lakehelp import SQL, LakeWriter, Opener, shipped_models, tiny_stream
+from tests.warehouse.lake_writer import SQL, LakeWriter, Opener, shipped_models, tiny_stream
 
 pytestmark = pytest.mark.medium
 

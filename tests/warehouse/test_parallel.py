@@ -24,7 +24,7 @@ def con(tmp_path: Path) -> Iterator[Connection]:
         yield made
 
 
-def test_each_is_done_after_those_it_needs_and_told_in_the_order_asked(con: Connection) -> None:
+def test_each_is_done_after_those_it_needs_and_reported_in_the_order_asked(con: Connection) -> None:
     def work(hand: Connection, name: str) -> str:
         hand.execute(f"create table {name} as select '{name}' as name {'from a, b' if name == 'c' else ''}")
         return name.upper()

@@ -26,7 +26,7 @@ from instantly_pipeline.lake.logs import LOGS
 from instantly_pipeline.warehouse.publish.publish import PublishResult, open_folders
 from instantly_pipeline.warehouse.published.query import query
 from instantly_pipeline.warehouse.published.status import status
-from tests.warehouse.lakehelp import LakeWriter, Opener, at, tiny_stream
+from tests.warehouse.lake_writer import LakeWriter, Opener, at, tiny_stream
 
 pytestmark = pytest.mark.whole
 

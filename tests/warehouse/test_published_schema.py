@@ -1,6 +1,6 @@
 """The published file is an interface: every table and column with its type, and what the comments say of them.
 
-Whoever reads the file by name or type has to be told of a change (CHANGELOG.md).
+Whoever reads the file by name or type has to hear of a change (CHANGELOG.md).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from tests.snapshots import assert_snapshot
-from tests.warehouse.lakehelp import LakeWriter, Opener, at
+from tests.warehouse.lake_writer import LakeWriter, Opener, at
 
 SNAPSHOT = Path(__file__).with_name("published_schema.txt")
 # intermediate and staging may change without notice

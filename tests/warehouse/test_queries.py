@@ -14,7 +14,7 @@ from instantly_pipeline.errors import ModelError
 from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.warehouse.warehouse import Warehouse
 from tests.sync.harness import NOON, SMALL, bench
-from tests.warehouse.lakehelp import SQL, begin_with_tables, shipped_models
+from tests.warehouse.lake_writer import SQL, begin_with_tables, shipped_models
 
 pytestmark = pytest.mark.whole
 

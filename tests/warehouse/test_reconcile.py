@@ -10,7 +10,7 @@ from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.warehouse.published.status import status
 from instantly_pipeline.warehouse.warehouse import Warehouse
 from tests.warehouse import world
-from tests.warehouse.lakehelp import LakeWriter, Opener, at
+from tests.warehouse.lake_writer import LakeWriter, Opener, at
 from tests.warehouse.test_marts import put
 
 pytestmark = pytest.mark.whole

@@ -11,7 +11,7 @@ import pytest
 from instantly_pipeline.errors import ModelError
 from instantly_pipeline.warehouse.models.catalog import read_seeds
 from instantly_pipeline.warehouse.models.seeds import put_seed
-from tests.warehouse.lakehelp import SQL
+from tests.warehouse.lake_writer import SQL
 from tests.warehouse.marts.given import Row, expect
 
 pytestmark = pytest.mark.medium
@@ -59,7 +59,7 @@ def changed(old: str, new: str) -> Edit:
         ("rules", changed("0.9,", '"0.9,'), "unexpected end of data"),
     ],
 )
-def test_a_slip_is_told_by_its_line(tmp_path: Path, seed: str, edit: Edit, said: str) -> None:
+def test_a_slip_is_reported_by_its_line(tmp_path: Path, seed: str, edit: Edit, said: str) -> None:
     with pytest.raises(ModelError, match=said) as refused:
         put(tmp_path, seed, edit)
     assert f"{seed}.csv, line" in str(refused.value)

@@ -110,7 +110,7 @@ def _spill_folder(published_file: Path) -> Path:
 def explained(what: str) -> Iterator[None]:
     """Turns a lack of memory or of room for `what` (`This query`) into a StorageError that says what to set.
 
-    KeyboardInterrupt where DuckDB was told to stop.
+    KeyboardInterrupt where DuckDB was interrupted.
     """
     try:
         yield

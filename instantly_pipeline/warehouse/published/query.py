@@ -40,7 +40,7 @@ class Answer:
 
 @contextmanager
 def asked(published_file: Path, sql: str, *, timeout: float | None = None) -> Iterator[Answer]:
-    """Ask one SQL statement; its rows come while they are worked out.
+    """Run one SQL statement; its rows come while they are computed.
 
     UsageError where nothing was published, the statement is wrong or would write; OverdueError after `timeout`
     seconds; StorageError where memory or disk do not suffice.
@@ -49,7 +49,7 @@ def asked(published_file: Path, sql: str, *, timeout: float | None = None) -> It
     bounded = partial(at_most, seconds=timeout, code=late.exit_code, said=f"Error: {late}")
     with (
         closing(open_published(published_file)) as con,
-        _told(late),
+        _explained_query(late),
         explained("This query"),
         bounded(con),
     ):
@@ -68,8 +68,8 @@ def _overdue(timeout: float | None) -> OverdueError:
 
 
 @contextmanager
-def _told(late: OverdueError) -> Iterator[None]:
-    """DuckDB's complaints in the words of this room."""
+def _explained_query(late: OverdueError) -> Iterator[None]:
+    """Turns DuckDB's errors into those of the commands."""
     try:
         yield
     except TimeoutError as error:
@@ -86,7 +86,7 @@ def _told(late: OverdueError) -> Iterator[None]:
 
 
 def query(published_file: Path, sql: str, *, limit: int | None = None, timeout: float | None = None) -> QueryResult:
-    """The answer to one SQL statement as a whole, at most `limit` rows of it. Errors as of `asked`."""
-    with asked(published_file, sql, timeout=timeout) as answer:
+    """The answer to one SQL statement as a whole, at most `limit` rows of it. Errors as of `open_query`."""
+    with open_query(published_file, sql, timeout=timeout) as answer:
         rows = list(islice(chain.from_iterable(answer.batches), limit))
     return QueryResult(answer.columns, answer.types, rows)

@@ -24,7 +24,7 @@ from instantly_pipeline.warehouse.models.contracts import Contract
 from instantly_pipeline.warehouse.models.model import Model, given_tables
 from instantly_pipeline.warehouse.models.runner import macros_text
 from instantly_pipeline.warehouse.models.seeds import put_seed
-from tests.warehouse.lakehelp import SQL, shipped_models
+from tests.warehouse.lake_writer import SQL, shipped_models
 
 Row = Mapping[str, Any]
 Given = Mapping[str, Sequence[Row]]

@@ -19,7 +19,7 @@ from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.warehouse.warehouse import Warehouse
 from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import Bench, bench
-from tests.warehouse.lakehelp import SQL, begin_with_tables, shipped_models
+from tests.warehouse.lake_writer import SQL, begin_with_tables, shipped_models
 
 Row = dict[str, Any]
 LISTS = ("leads", "campaigns", "accounts", "lead_lists", "lead_labels", "block_list_entries", "campaign_analytics")

@@ -18,7 +18,7 @@ from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.warehouse.checks.check_queries import model_checks, stream_checks
 from instantly_pipeline.warehouse.db.sql_text import ident
 from instantly_pipeline.warehouse.models.model import Model
-from tests.warehouse.lakehelp import shipped_models
+from tests.warehouse.lake_writer import shipped_models
 from tests.warehouse.marts.worlds import Synced
 
 pytestmark = pytest.mark.whole

@@ -265,8 +265,8 @@ def _light(account: Row, month: Counter[str], warmup_sent: int, inbox: int) -> s
 def test_workspaces_campaigns_and_accounts_are_described_as_the_api_does(world: Synced) -> None:
     for space in world.spaces:
         [workspace] = of(world, "dim_workspace", space)
-        [told] = space.state("workspaces")
-        assert (workspace["workspace_name"], workspace["plan_id"]) == (told["name"], told["plan_id"])
+        [answered] = space.state("workspaces")
+        assert (workspace["workspace_name"], workspace["plan_id"]) == (answered["name"], answered["plan_id"])
         campaigns = {row["campaign_id"]: row for row in of(world, "dim_campaign", space)}
         for campaign in space.campaigns:
             row = campaigns[campaign["id"]]

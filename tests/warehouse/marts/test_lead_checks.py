@@ -14,7 +14,7 @@ from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.warehouse.checks.checks import CheckResult, run_checks
 from instantly_pipeline.warehouse.db import build_state
 from instantly_pipeline.warehouse.db.sql_text import columns, ident
-from tests.warehouse.lakehelp import shipped_models
+from tests.warehouse.lake_writer import shipped_models
 
 pytestmark = pytest.mark.medium
 

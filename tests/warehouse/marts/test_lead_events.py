@@ -35,7 +35,7 @@ def events(*versions: Row, select: str = "event, occurred_at::varchar as at, tim
     return expect("fct_lead_event", given, select, more.pop("order", "occurred_at, event"))
 
 
-def told(*versions: Row) -> list[tuple[Any, ...]]:
+def events_of(*versions: Row) -> list[tuple[Any, ...]]:
     """Event, time and source of each."""
     return [tuple(row.values()) for row in events(*versions)]
 
@@ -44,7 +44,7 @@ CONTACT = {"timestamp_last_contact": at(1, 9), "last_step_id": "0_0_1", "last_co
 
 
 def test_a_lead_that_nothing_happened_to_has_no_events() -> None:
-    assert told(version(2), version(3, first_name="Bo")) == []
+    assert events_of(version(2), version(3, first_name="Bo")) == []
 
 
 def test_each_e_mail_seen_is_a_contact_with_its_step_and_mailbox() -> None:
@@ -78,9 +78,9 @@ def test_opens_between_two_syncs_are_one_event_that_says_how_many() -> None:
     ]
 
 
-def test_an_open_noticed_late_counts_though_its_time_is_not_told() -> None:
+def test_an_open_noticed_late_counts_though_its_time_is_not_given() -> None:
     opened = {"email_open_count": 1, "timestamp_last_open": at(1, 10)}
-    found = told(version(2, **opened), version(4, **opened | {"email_open_count": 2}))
+    found = events_of(version(2, **opened), version(4, **opened | {"email_open_count": 2}))
     assert found == [("opened", "2026-03-01 10:00:00", "api"), ("opened", "2026-03-04 00:00:00", "seen")]
 
 
@@ -99,7 +99,7 @@ def test_a_counter_that_falls_makes_no_event_and_no_negative_number() -> None:
 
 def test_a_time_that_left_and_came_back_is_one_event() -> None:
     other = CONTACT | {"timestamp_last_contact": None}
-    assert told(version(2, **CONTACT), version(3, **other), version(4, **CONTACT)) == [
+    assert events_of(version(2, **CONTACT), version(3, **other), version(4, **CONTACT)) == [
         ("contacted", "2026-03-01 09:00:00", "api")
     ]
 
@@ -107,7 +107,7 @@ def test_a_time_that_left_and_came_back_is_one_event() -> None:
 def test_a_lead_that_was_deleted_and_returned_keeps_its_events_and_gets_no_new_ones() -> None:
     before = CONTACT | {"email_open_count": 2, "timestamp_last_open": at(1, 10), "status": -2}
     gone = version(3, _op="delete", status=None, email=None, campaign=None)
-    assert told(version(2, **before), gone, version(4, **before)) == told(version(2, **before))
+    assert events_of(version(2, **before), gone, version(4, **before)) == events_of(version(2, **before))
 
 
 def test_changes_of_interest_say_from_what_to_what_in_the_workspaces_own_words() -> None:
@@ -140,18 +140,18 @@ def test_an_interest_of_the_past_reads_as_one_of_the_present() -> None:
 
 
 def test_a_bounce_has_the_time_of_the_e_mail_that_bounced() -> None:
-    assert told(version(2), version(6, status=-1, **CONTACT)) == [
+    assert events_of(version(2), version(6, status=-1, **CONTACT)) == [
         ("bounced", "2026-03-01 09:00:00", "last contact"),
         ("contacted", "2026-03-01 09:00:00", "api"),
     ]
-    assert told(version(2, status=-1)) == [("bounced", "2026-03-02 00:00:00", "seen")]
+    assert events_of(version(2, status=-1)) == [("bounced", "2026-03-02 00:00:00", "seen")]
 
 
 def test_an_unsubscription_is_dated_by_the_sync_that_saw_it_or_else_by_the_last_e_mail() -> None:
-    assert told(version(2, **CONTACT), version(6, status=-2, **CONTACT))[1:] == [
+    assert events_of(version(2, **CONTACT), version(6, status=-2, **CONTACT))[1:] == [
         ("unsubscribed", "2026-03-06 00:00:00", "seen")
     ]
-    assert ("unsubscribed", "2026-03-01 09:00:00", "last contact") in told(version(6, status=-2, **CONTACT))
+    assert ("unsubscribed", "2026-03-01 09:00:00", "last contact") in events_of(version(6, status=-2, **CONTACT))
 
 
 def test_an_event_belongs_to_the_campaign_the_lead_was_in() -> None:

@@ -34,7 +34,7 @@ def table(name: str) -> list[Row]:
 WITHOUT_FIELDS = table("without_fields.csv")
 WITHOUT_STREAMS = table("without_streams.csv")
 GROUPS = list(dict.fromkeys(fields for fields, *_ in WITHOUT_FIELDS))
-# the others with `make test-all`: each makes the marts anew
+# the others with `make test-all`: each rebuilds the marts
 OFTEN = ("leads.", "accounts.", "campaigns.sequences", "step_analytics_lifetime.", "account_daily_analytics.bounced")
 
 

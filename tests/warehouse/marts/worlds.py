@@ -23,7 +23,7 @@ from instantly_pipeline.warehouse.checks.checks import CheckResult
 from instantly_pipeline.warehouse.warehouse import Warehouse
 from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, bench
-from tests.warehouse.lakehelp import SQL, begin_with_tables, shipped_models
+from tests.warehouse.lake_writer import SQL, begin_with_tables, shipped_models
 
 Row = dict[str, Any]
 ODD = "Ünïcode, \"quotes\" & ✂ 'Ω'"
