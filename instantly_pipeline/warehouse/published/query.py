@@ -39,7 +39,7 @@ class Answer:
 
 
 @contextmanager
-def asked(published_file: Path, sql: str, *, timeout: float | None = None) -> Iterator[Answer]:
+def open_query(published_file: Path, sql: str, *, timeout: float | None = None) -> Iterator[Answer]:
     """Run one SQL statement; its rows come while they are computed.
 
     UsageError where nothing was published, the statement is wrong or would write; OverdueError after `timeout`
