@@ -45,7 +45,7 @@ class LakeWriter:
     def rows(self, stream: Stream, records: Sequence[Row], synced: datetime, run: str = "run") -> pa.Table:
         """Upserts of records as rows of a change file."""
         batch = Normalizer(stream).batch(records)
-        assert not batch.keyless, batch.keyless
+        assert not batch.rejected, batch.rejected
         return _enveloped(batch.table, stream, UPSERT, synced, run)
 
     def tombstones(self, stream: Stream, keys: Sequence[Row], synced: datetime, run: str = "run") -> pa.Table:

@@ -73,11 +73,6 @@ class Batch:
     drift: Counter[Drift] = field(default_factory=Counter)
     rejected: list[Rejected] = field(default_factory=list)
 
-    @property
-    def keyless(self) -> list[str]:
-        """The texts of the records without a key."""
-        return [one.text for one in self.rejected if one.reason == NO_KEY]
-
 
 @dataclass(slots=True)
 class _Findings:

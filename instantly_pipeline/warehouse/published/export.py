@@ -17,8 +17,6 @@ from instantly_pipeline.warehouse.db.sql_text import ident, text
 from instantly_pipeline.warehouse.published.published_file import explained, open_published
 from instantly_pipeline.warehouse.published.xlsx import MOST_ROWS, write_xlsx
 
-FORMATS = ("csv", "parquet", "xlsx")
-
 
 @dataclass(frozen=True, slots=True)
 class Export:

@@ -17,7 +17,6 @@ pytestmark = pytest.mark.whole
 
 Key = tuple[Any, ...]
 KINDS = {"opened": "opened", "replies": "replied", "replies_automatic": "auto_replied", "clicks": "clicked"}
-SUMMED = ("sent", *KINDS)
 
 
 def of(world: Synced, mart: str, space: Space) -> list[Row]:
