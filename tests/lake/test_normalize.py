@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from instantly_pipeline.jsontext import loads
-from instantly_pipeline.lake.records.normalize import Drift, Normalizer, Rejected
+from instantly_pipeline.lake.records.normalize import NO_KEY, Drift, Normalizer, Rejected
 from instantly_pipeline.streams.registry import all_streams
 from tests.lake.helpers import THINGS
 
