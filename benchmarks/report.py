@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from statistics import median
+from textwrap import fill
 from typing import Any
 
 from benchmarks import lineup, prose
@@ -128,7 +129,7 @@ def _ceilings(records: Sequence[Record]) -> str:
         if _parts(records, "under way")
         else ""
     )
-    return f"The sandbox itself serves {', '.join(found)}.{bound}{probed}"
+    return fill(f"The sandbox itself serves {', '.join(found)}.{bound}{probed}", 120)
 
 
 def _runs(records: Sequence[Record]) -> tuple[list[str], list[list[str]]]:
