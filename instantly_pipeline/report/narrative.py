@@ -144,14 +144,21 @@ def _senders(facts: Facts, workspace_id: str) -> list[Note]:
     red_rows = [row for row in facts.rows("domains", workspace_id) if row["health"] == "red"]
     red_domains = [row["domain"] for row in red_rows]
     if sums and sums["red"]:
-        text = f"{number(sums['red'])} of {counted(sums['mailboxes'], 'mailbox', 'mailboxes')} red, should stop sending"
+        of_all = f"{number(sums['red'])} of {counted(sums['mailboxes'], 'mailbox', 'mailboxes')}"
+        text = f"{of_all} {_are(sums['red'])} red and should stop sending"
         notes.append(Note(BAD, f"{text}{_sent_by_red(sums)}.", "senders"))
     if red_domains:
-        noun = "Sending domain" if len(red_domains) == 1 else "Sending domains"
-        notes.append(Note(BAD, f"{noun} red: {listed(_some(red_domains, of_all=red_rows[0]['of_red']))}.", "senders"))
+        noun = "sending domain" if len(red_domains) == 1 else "sending domains"
+        notes.append(Note(BAD, f"Red {noun}: {listed(_some(red_domains, of_all=red_rows[0]['of_red']))}.", "senders"))
     if sums and sums["amber"]:
-        notes.append(Note(WATCH, f"{counted(sums['amber'], 'mailbox', 'mailboxes')} amber.", "senders"))
+        notes.append(
+            Note(WATCH, f"{counted(sums['amber'], 'mailbox', 'mailboxes')} {_are(sums['amber'])} amber.", "senders")
+        )
     return notes
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _sent_by_red(sums: Row) -> str:
@@ -166,9 +173,9 @@ def _campaigns(facts: Facts, workspace_id: str) -> list[Note]:
     notes = []
     if sums["red"]:
         other = f" and {counted(sums['red'] - 1, 'other')}" if sums["red"] > 1 else ""
-        notes.append(Note(BAD, f"{quoted(sums['a_red_one'], 50)}{other} red.", "campaigns"))
+        notes.append(Note(BAD, f"{quoted(sums['a_red_one'], 50)}{other} {_are(sums['red'])} red.", "campaigns"))
     if sums["amber"]:
-        text = f"{number(sums['amber'])} of {counted(sums['campaigns'], 'campaign')} amber."
+        text = f"{number(sums['amber'])} of {counted(sums['campaigns'], 'campaign')} {_are(sums['amber'])} amber."
         notes.append(Note(WATCH, text, "campaigns"))
     return notes
 
@@ -188,7 +195,8 @@ def _outlook(facts: Facts, workspace_id: str) -> list[Note]:
         notes.append(Note(WATCH, text, "runway"))
     most = max((row["mailboxes_over"] for row in facts.rows("capacity", workspace_id)), default=0)
     if most and not over:
-        text = f"Up to {counted(most, 'mailbox', 'mailboxes')} per day have more follow-ups due than their daily limit."
+        have = "has more follow-ups due than its" if most == 1 else "have more follow-ups due than their"
+        text = f"Up to {counted(most, 'mailbox', 'mailboxes')} per day {have} daily limit."
         notes.append(Note(WATCH, text, "runway"))
     return notes
 
