@@ -112,7 +112,7 @@ def test_the_end_of_a_sync_names_what_was_skipped_and_held(capsys: pytest.Captur
     assert "instantly-pipeline sync      again" in said
 
 
-def test_the_end_of_a_sync_names_what_was_rejected(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_end_of_a_sync_names_what_was_put_aside(capsys: pytest.CaptureFixture[str]) -> None:
     leads = stream("leads", Outcome.OK, reason="2 put aside: no key (see meta.quarantine)")
     leads.put_aside["no key"] = 2
     assert show_report(report(WorkspaceResult("ac\nme", "w1", Outcome.OK, streams=[leads]), exit_code=0)) == 0
@@ -130,7 +130,7 @@ def test_what_kept_a_run_from_publishing_is_an_error(capsys: pytest.CaptureFixtu
     assert "Next:" not in captured.out
 
 
-def test_failed_warnings_are_reported_and_do_not_change_the_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+def test_failed_warnings_are_told_and_do_not_change_the_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
     warned = [CheckResult(f"check {n}", "marts.x", False, False, 3, "as promised", "select 1") for n in range(7)]
     result = WorkspaceResult("acme", "w1", Outcome.OK, streams=[stream("campaigns", Outcome.OK)])
     assert show_report(report(result, exit_code=0, checks=warned)) == 0

@@ -65,7 +65,7 @@ def test_the_log_says_whether_a_broken_promise_keeps_the_tables_back() -> None:
     assert outcome_sentence([promise(passed=False, blocking=True)]) == "0 of 1 checks passed; nothing is published."
 
 
-def test_a_materialization_counts_what_was_rejected_and_says_why() -> None:
+def test_a_materialization_counts_what_was_put_aside_and_says_why() -> None:
     read = StreamResult("w1", "ac\u202eme", "leads", NOON, NOON, reason="1 put aside: no key", misfits=3)
     read.put_aside["no key"] = 1
     report = SyncReport("r1", NOON, NOON, [WorkspaceResult("ac\u202eme", "w1", Outcome.OK, streams=[read])])

@@ -84,9 +84,7 @@ class Machine(RuleBasedStateMachine):
         self.opened = bench(self.root / "0", config)
         self.at: Bench = self.opened.__enter__()
         self.at.clock = self.pace = Pace()
-        self.at.sizes = (
-            sizes  # by the usual ones so few leads are swept each time: the others read only what has changed
-        )
+        self.at.sizes = sizes  # by the usual ones so few leads are swept each time: the others turn the gate on
         found = self.at.control.get("/state").json()["workspaces"]
         self.spaces = [space["id"] for space in found]
         self.keys = {"api_keys": json.dumps({space["name"]: space["key"] for space in found})}
@@ -258,13 +256,13 @@ class Machine(RuleBasedStateMachine):
         share = data.draw(st.sampled_from([1, 5, 60, 1000]))
         ids = [row["id"] for row in self.at.state("leads", workspace=space)]
         start = data.draw(st.integers(0, max(len(ids) - 1, 0)))
-        self.removed = ids[start : start + share]
-        return [{"op": "delete_leads", "ids": self.removed}] if self.removed else []
+        self.buried = ids[start : start + share]
+        return [{"op": "delete_leads", "ids": self.buried}] if self.buried else []
 
     def _restore(self, data: st.DataObject, space: str) -> list[dict[str, Any]]:
-        removed = getattr(self, "removed", [])
+        buried = getattr(self, "buried", [])
         known = {row["id"] for row in self.at.rows("leads") if row["_ws"] == space}
-        return [{"op": "restore", "collection": "leads", "id": lead} for lead in removed[:3] if lead in known]
+        return [{"op": "restore", "collection": "leads", "id": lead} for lead in buried[:3] if lead in known]
 
     def _move(self, data: st.DataObject, space: str) -> list[dict[str, Any]]:
         to, collection = data.draw(st.sampled_from([("campaign", "campaigns"), ("list_id", "lead_lists")]))

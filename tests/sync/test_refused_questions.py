@@ -46,8 +46,8 @@ def outcome(report: SyncReport, stream: str) -> tuple[Outcome, str]:
 
 
 def elsewhere(at: Bench) -> None:
-    """Begin again, with an empty data directory."""
-    at.data_dir = at.data_dir.parent / "again"
+    """Begin anew, with an empty data directory."""
+    at.data_dir = at.data_dir.parent / "anew"
     at.layout = Layout(at.data_dir)
 
 

@@ -128,7 +128,7 @@ def find_them_wanting(at: Bench) -> None:
     assert_mirrors(at, ("leads",))
 
 
-def test_counters_that_a_sweep_finds_wrong_are_not_trusted_until_the_leads_are_reset(gated: Bench) -> None:
+def test_counters_that_a_sweep_finds_wanting_are_not_trusted_until_the_leads_are_reset(gated: Bench) -> None:
     find_them_wanting(gated)
     assert any("counters had not moved; every sync sweeps all leads" in row["notice"] for row in gated.log("notices"))
     assert gated.log("quarantine") == []
@@ -138,7 +138,7 @@ def test_counters_that_a_sweep_finds_wrong_are_not_trusted_until_the_leads_are_r
     assert lead_requests(gated) == TAIL
 
 
-def test_counters_that_a_sweep_finds_wrong_are_tried_again_after_a_week(gated: Bench) -> None:
+def test_counters_that_a_sweep_finds_wanting_are_tried_again_after_a_week(gated: Bench) -> None:
     find_them_wanting(gated)
     gated.wait(days=6, hours=23)
     assert lead_requests(gated) > TAIL
@@ -150,7 +150,7 @@ def test_counters_that_a_sweep_finds_wrong_are_tried_again_after_a_week(gated: B
 
 
 @pytest.mark.parametrize("op", ["insert", "move_lead"])
-def test_leads_that_come_or_go_without_a_counter_show_that_counters_are_wrong(gated: Bench, op: str) -> None:
+def test_leads_that_come_or_go_without_a_counter_show_that_counters_are_wanting(gated: Bench, op: str) -> None:
     counted = gated.state("campaign_analytics")
     lead = in_campaigns(gated)[0]
     new = {"id": "00000000-0000-4000-8000-000000000001", "email": "new@new.example", "campaign": lead["campaign"]}
