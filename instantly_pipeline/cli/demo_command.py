@@ -1,6 +1,6 @@
-"""`demo`: a sandbox in a process of its own, two syncs over HTTP with the world moved on in between.
+"""`demo`: a sandbox in its own process, and two syncs over HTTP with some days of activity between them.
 
-Its settings come from here, never from the environment or `.env`: a user's key must not reach the sandbox.
+Its settings never come from the environment or `.env`: a user's key must not reach the sandbox.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from instantly_sandbox.server import RunningSandbox, SandboxConfig, spawned
 if TYPE_CHECKING:
     from instantly_pipeline.run.results import RunReport
 
-DAYS_BETWEEN = 3  # never a weekend only
+DAYS_BETWEEN = 3  # more than a weekend, when nothing is sent
 _MARKER = "DEMO"
 _LOCKS = {".lock", ".lock.json", _MARKER}
 _TOP = """
@@ -49,26 +49,26 @@ from marts.rpt_campaign_summary where sent > 0 order by sent desc limit 8
 
 
 class _DemoSettings(Settings):
-    """Settings that are given, not found."""
+    """Settings that ignore the environment and `.env`."""
 
     @classmethod
     def settings_customise_sources(
         cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **__: Any
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what the constructor is given."""
+        """Only the constructor's arguments."""
         return (init_settings,)
 
 
 class _Earlier(SystemClock):
-    """The sandbox's clock before its world has moved on."""
+    """The clock of the first sync, which takes place some days ago."""
 
     def now(self) -> datetime:
-        """As many days ago as will go by."""
+        """`DAYS_BETWEEN` days ago."""
         return super().now() - timedelta(days=DAYS_BETWEEN)
 
 
 class _Parts:
-    """How long each part took."""
+    """Measures how long each part takes."""
 
     def __init__(self) -> None:
         self.rows: list[tuple[str, str]] = []
@@ -76,7 +76,7 @@ class _Parts:
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Say that a part begins, and time it."""
+        """Print the name of a part, and time it."""
         click.echo(f"\n== {name}", err=True)
         began = time.monotonic()
         yield
@@ -84,15 +84,15 @@ class _Parts:
 
     @property
     def total(self) -> str:
-        """From the first to now."""
+        """The time since the start."""
         return seconds(time.monotonic() - self._began)
 
 
 def demo_command(folder: Path = DEMO_DIR, *, days: int = 90, leads: int = 5000) -> int:
-    """The command; its exit code."""
+    """Run the command; returns its exit code."""
     parts = _Parts()
     with _own_folder(folder), ExitStack() as open_box:
-        click.echo(f"The demo writes {shown(folder)}/ only, and starts over each time.", err=True)
+        click.echo(f"The demo only writes to {shown(folder)}/, and starts over each time.", err=True)
         with parts.part(f"A local Instantly API: 12 campaigns, {leads:,} leads, {days} days"):
             api = open_box.enter_context(spawned(demo_world(days=days, leads=leads)))
         reports = _two_syncs(api, folder, parts)
@@ -123,7 +123,7 @@ def _two_syncs(api: RunningSandbox, folder: Path, parts: _Parts) -> list[RunRepo
         reports = [run(settings, Request(), clock=_Earlier())]
     if reports[0].problem:
         return reports
-    with parts.part(f"{DAYS_BETWEEN} days go by in the sandbox"):
+    with parts.part(f"{DAYS_BETWEEN} days pass in the sandbox"):
         _advance(api.url)
     with parts.part("Second sync: what has changed"):
         reports.append(run(settings, Request()))
@@ -133,23 +133,20 @@ def _two_syncs(api: RunningSandbox, folder: Path, parts: _Parts) -> list[RunRepo
 def _advance(url: str) -> None:
     answer = httpx.post(f"{url}/_sandbox/advance", json={"days": DAYS_BETWEEN}, timeout=60, trust_env=False)
     answer.raise_for_status()
-    moved: dict[str, Any] = answer.json()
-    happened = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in moved.items() if _is_count(count))
+    advanced: dict[str, Any] = answer.json()
+    counts = {name: count for name, count in advanced.items() if isinstance(count, int) and count > 0}
+    happened = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
     click.echo(f"What happened: {happened or 'nothing'}", err=True)
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and value > 0
 
 
 @contextmanager
 def _own_folder(folder: Path) -> Iterator[None]:
-    """Hold the demo's folder, emptied. UsageError where it holds something else."""
+    """Lock the demo's folder and empty it. UsageError if the demo did not create it."""
     if folder.is_dir() and any(folder.iterdir()) and not (folder / _MARKER).is_file():
-        raise UsageError(f"{folder} was not made by the demo, so it is left alone. Move it away and try again.")
+        raise UsageError(f"{folder} was not created by the demo, so nothing was changed. Move it away and try again.")
     with writing(folder, command="demo"):
         write_durably(
-            folder / _MARKER, b"Made by `instantly-pipeline demo`, which empties this folder when it starts.\n"
+            folder / _MARKER, b"Created by `instantly-pipeline demo`, which empties this folder when it starts.\n"
         )
         for path in folder.iterdir():
             if path.name not in _LOCKS:
@@ -175,7 +172,9 @@ def _show(reports: list[RunReport], published: Path, page: str, parts: _Parts) -
     first, second = reports
     click.echo("\nWhat the two syncs found, per stream\n")
     click.echo(_changes(first.sync_report, second.sync_report))
-    click.echo("\nThe campaigns that sent most, from marts.rpt_campaign_summary (reply rate with its 95 % interval)\n")
+    click.echo(
+        "\nThe campaigns with the most e-mails sent, from marts.rpt_campaign_summary (reply rate with 95 % interval)\n"
+    )
     top = query(published, _TOP)
     click.echo(table(top.columns, top.rows))
     click.echo("")
@@ -183,13 +182,13 @@ def _show(reports: list[RunReport], published: Path, page: str, parts: _Parts) -
         click.echo(visible(line))
     click.echo(published_line(second))
     click.echo(f"The report to open in a browser: {page}")
-    click.echo(f"\nHow long it took: {parts.total} in all\n")
+    click.echo(f"\nTime: {parts.total} in total\n")
     click.echo(table(["part", "time"], [*parts.rows[:-1], *_steps(first, second), parts.rows[-1]]))
     click.echo(_NEXT)
 
 
 def _steps(first: RunReport, second: RunReport) -> list[tuple[str, str]]:
-    """What the syncs' time went into."""
+    """The time of each step in both syncs."""
     reading = [_read_seconds(report.sync_report) for report in (first, second)]
     rows = [(f"- {name}", [r.seconds.get(name, 0.0) for r in (first, second)]) for name in first.seconds]
     rows.insert(0, ("- reading the API", reading))
@@ -201,7 +200,7 @@ def _read_seconds(report: SyncReport | None) -> float:
 
 
 def _changes(first: SyncReport | None, second: SyncReport | None) -> str:
-    """New rows of the first sync, and what the second found of them."""
+    """Per stream: the rows of the first sync, and the changes that the second found."""
     before = {s.stream: s for w in (first.workspaces if first else []) for s in w.streams}
     after = {s.stream: s for w in (second.workspaces if second else []) for s in w.streams}
     rows: list[list[object]] = []
@@ -216,7 +215,7 @@ def _changes(first: SyncReport | None, second: SyncReport | None) -> str:
     return table(columns, [*rows, ["all", *sums]])
 
 
-# as it can be typed: `make demo` leaves the command in .venv, which is on nobody's PATH
+# `make demo` installs the command into .venv, which is usually not on the PATH
 _COMMAND = "instantly-pipeline" if shutil.which("instantly-pipeline") else ".venv/bin/instantly-pipeline"
 _NEXT = f"""
 Next:

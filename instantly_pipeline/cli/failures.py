@@ -1,4 +1,4 @@
-"""What the user sees when something goes wrong: a sentence and an exit code, never a traceback."""
+"""Error messages for the user: a sentence and an exit code, never a traceback."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ LOG_NAME = "instantly-pipeline.log"
 
 
 class Commands(click.Group):
-    """A group that tells a reader who has gone (`| head`) from a failure; click's exit code for both is 1."""
+    """A group with its own exit code for a closed pipe (`| head`); click exits with 1 as for a failure."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command that was typed."""
+        """Run the command."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
@@ -38,7 +38,7 @@ class Commands(click.Group):
 
 
 def run_safely(command: click.Command, args: Sequence[str]) -> int:
-    """Run `command`; its exit code. Nothing but SystemExit leaves here."""
+    """Run `command`; returns its exit code. Raises nothing but SystemExit."""
     _prepare_streams()
     try:
         code = command.main(args=list(args), prog_name="instantly-pipeline", standalone_mode=False)
@@ -46,13 +46,13 @@ def run_safely(command: click.Command, args: Sequence[str]) -> int:
     except BrokenPipeError:
         _abandon_stdout()
         return BROKEN_PIPE
-    except BaseException as error:  # noqa: BLE001 - the one place where every error ends
+    except BaseException as error:  # noqa: BLE001 - every error becomes a message here
         return _report_error(error)
     return code if isinstance(code, int) else 0
 
 
 def _report_error(error: BaseException) -> int:
-    """Say what happened on stderr; the exit code."""
+    """Print the error on stderr; returns the exit code."""
     if isinstance(error, click.Abort) or is_interruption(error):
         click.echo(STOPPED, err=True)
         return exit_code()
@@ -70,28 +70,29 @@ def _report_error(error: BaseException) -> int:
         click.echo("Error: The disk is full. Free some space and run the same command again.", err=True)
         return 1
     if isinstance(error, PermissionError) and error.filename:
-        whose = (
-            "Where it is another user's, run the command as that user; INSTANTLY_PUBLISH_MODE opens what is published."
+        advice = (
+            "If it belongs to another user, run the command as that user. INSTANTLY_PUBLISH_MODE sets who may read "
+            "published files."
         )
-        click.echo(visible_lines(f"Error: {error.filename}: {error.strerror}. {whose}"), err=True)
+        click.echo(visible_lines(f"Error: {error.filename}: {error.strerror}. {advice}"), err=True)
         return 1
     if (lack := lack_of_memory(error)) is not None:
         click.echo(f"Error: {lack}", err=True)
         return lack.exit_code
     saved = save_details("".join(traceback.format_exception(error)))
-    click.echo(f"Error: An unexpected {type(error).__name__}. {saved}", err=True)
+    click.echo(f"Error: Unexpected {type(error).__name__}. {saved}", err=True)
     return 1
 
 
 def save_details(details: str) -> str:
-    """Save the details of an error, redacted; a sentence that says where."""
+    """Save the details of an error, redacted; returns a sentence that names the file."""
     from instantly_pipeline.api.redaction import redact
 
     note = f"{datetime.now(UTC).isoformat(timespec='seconds')}\n{redact(details)}\n"
     for write in (_to_log, _to_new_file):
         with contextlib.suppress(OSError, PipelineError):
             if path := write(note):
-                return f"{path} has its details; please report it with them."
+                return f"The details are in {path}; please report the error with them."
     return "Please report it."
 
 
@@ -110,7 +111,7 @@ def _to_log(note: str) -> Path | None:
 
 
 def _to_new_file(note: str) -> Path:
-    """A file of its own: a name that everybody knows may be somebody else's link in a folder that all may write."""
+    """A file with a random name: in a shared folder, a fixed name could be another user's link."""
     handle, name = tempfile.mkstemp(prefix="instantly-pipeline-", suffix=".log")
     with os.fdopen(handle, "w", encoding="utf-8") as log:
         log.write(note)
@@ -118,7 +119,7 @@ def _to_new_file(note: str) -> Path:
 
 
 def _prepare_streams() -> None:
-    """A closed stream becomes a silent one; a terminal is guarded, and shows what its encoding lacks in another way."""
+    """Replace closed streams by /dev/null, escape characters that the encoding lacks, and guard terminals."""
     for name in ("stdout", "stderr"):
         stream: TextIOWrapper | None = getattr(sys, name)
         if stream is None:
@@ -129,6 +130,6 @@ def _prepare_streams() -> None:
 
 
 def _abandon_stdout() -> None:
-    """The reader has gone (`| head`): let the interpreter's last flush go nowhere."""
+    """Redirect stdout to /dev/null after the reader has closed it (`| head`), for the interpreter's last flush."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""`rebuild`, `compact` and `reset`: looking after a data directory. None of them asks the API anything."""
+"""`rebuild`, `check`, `compact` and `reset`: maintenance of a data directory, without any API request."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from instantly_pipeline.sync.reset import reset
 
 
 def rebuild_command(*, as_of: datetime | None, out: Path | None, wait: bool) -> int:
-    """The command; its exit code."""
+    """Run the command; returns its exit code."""
     settings = _synced_settings()
     if as_of is None and out is not None:
-        raise UsageError("--out goes with --as-of: without it the published file itself is rebuilt.")
+        raise UsageError("--out needs --as-of: without it the published file itself is rebuilt.")
     if out is not None and (Path.cwd() / out).exists():
-        raise UsageError(f"{out} is there already. Name another file, or move that one away; nothing was changed.")
+        raise UsageError(f"{out} already exists. Name another file, or move it away; nothing was changed.")
     log_to_file(settings.data_dir)
     with _locked(settings, "rebuild", wait=wait), reporter(several=False) as show, preparing(show) as on_event:
         if as_of is None:
@@ -38,7 +38,7 @@ def rebuild_command(*, as_of: datetime | None, out: Path | None, wait: bool) -> 
 
 
 def check_command(*, wait: bool) -> int:
-    """The command; its exit code: 1 where a blocking check fails."""
+    """Run the command; returns its exit code, 1 if a blocking check fails."""
     settings = _synced_settings()
     log_to_file(settings.data_dir)
     with _locked(settings, "check", wait=wait), reporter(several=False) as show, preparing(show) as on_event:
@@ -55,34 +55,34 @@ def check_command(*, wait: bool) -> int:
 
 
 def compact_command(*, wait: bool) -> int:
-    """The command; its exit code."""
+    """Run the command; returns its exit code."""
     with _locked(_synced_settings(), "compact", wait=wait) as layout:
-        done = compact(layout, now=datetime.now(UTC), on_day=lambda day: click.echo(f"joining {day}", err=True))
+        done = compact(layout, now=datetime.now(UTC), on_day=lambda day: click.echo(f"merging {day}", err=True))
     click.echo(
-        f"{done.joined} files of {done.days} days were joined; {done.removed} files joined earlier were removed. "
+        f"{done.joined} files of {done.days} days were merged; {done.removed} files merged earlier were removed. "
         "Replaced files are kept for at least an hour, for readers that have them open."
     )
     return 0
 
 
 def reset_command(*, streams: str, wait: bool) -> int:
-    """The command; its exit code."""
+    """Run the command; returns its exit code."""
     settings = _synced_settings()
     names = tuple(select_streams(streams.split(",")))
     with _locked(settings, "reset", wait=wait) as layout:
         count = reset(layout, names)
     click.echo(
-        f"{', '.join(names)}: forgotten how far they were read, in {count} workspaces; rows and history stay. "
+        f"{', '.join(names)}: the checkpoints of {count} workspaces were deleted; rows and history stay. "
         f"Next: instantly-pipeline sync --streams {','.join(names)}"
     )
     return 0
 
 
 def _synced_settings() -> Settings:
-    """The settings; UsageError where nothing was synced into their data directory yet."""
+    """The settings; UsageError if nothing was synced into their data directory yet."""
     settings = load()
     if not Layout(settings.data_dir).lake.is_dir():
-        raise UsageError(f"There is nothing in {settings.data_dir} yet: run `instantly-pipeline sync` first.")
+        raise UsageError(f"{settings.data_dir} has no data yet: run `instantly-pipeline sync` first.")
     return settings
 
 

@@ -1,4 +1,4 @@
-"""A run in words: what was read, what was not and why, where the file is, what to type next."""
+"""The summary of a run: what was read, what was not and why, the published file, and the next commands."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_WARNINGS = 5
 
 
 def sync_table(report: SyncReport) -> str:
-    """Per stream what was read and what had changed, with the sums; empty where nothing was read."""
+    """Rows read and changed per stream, with the totals; empty if nothing was read."""
     several = len(report.workspaces) > 1
     results = [result for workspace in report.workspaces for result in workspace.streams]
     rows = [_row(result, several=several) for result in sorted(results, key=lambda r: (r.workspace, r.stream))]
@@ -34,7 +34,7 @@ def sync_table(report: SyncReport) -> str:
 
 
 def problems(report: RunReport) -> Iterator[str]:
-    """One line for everything that is not as it should be, with what to do."""
+    """One line per problem, with what to do about it."""
     if report.sync_report is not None:
         for workspace in report.sync_report.workspaces:
             if workspace.clock is not None:
@@ -42,7 +42,7 @@ def problems(report: RunReport) -> Iterator[str]:
             if workspace.outcome not in FINE and not report.problem:
                 yield f"{workspace.name}: {workspace.outcome}: {workspace.reason}"
             for result in workspace.streams:
-                if (result.outcome not in FINE or result.aside) and result.reason != workspace.reason:
+                if (result.outcome not in FINE or result.data_issues) and result.reason != workspace.reason:
                     yield f"{workspace.name}, {result.stream}: {result.outcome}: {result.reason}"
     warned = [check for check in report.checks or [] if not check.passed and not check.blocking]
     for check in warned[:_MOST_WARNINGS]:
@@ -52,7 +52,7 @@ def problems(report: RunReport) -> Iterator[str]:
 
 
 def published_line(report: RunReport) -> str:
-    """Where the file is."""
+    """The published file with its size; empty if nothing was published."""
     if report.published is None:
         return ""
     passed = sum(1 for check in report.checks or [] if check.passed)
@@ -62,21 +62,21 @@ def published_line(report: RunReport) -> str:
 
 
 def next_steps(report: RunReport) -> str:
-    """What one would type now."""
+    """Commands to try next."""
     lines = [
         "\nNext:",
         '  instantly-pipeline query "select campaign_name, sent, reply_rate from marts.rpt_campaign_summary"',
-        "  instantly-pipeline report    one HTML page of it all",
+        "  instantly-pipeline report    an HTML report",
         "  instantly-pipeline status    how fresh each stream is",
         "  make ui                      runs, tables and checks in Dagster",
     ]
     if report.exit_code:
-        lines.insert(1, "  instantly-pipeline sync      again, once the problems above are fixed")
+        lines.insert(1, "  instantly-pipeline sync      again, after fixing the problems above")
     return "\n".join(lines)
 
 
 def shown(path: Path) -> str:
-    """A path as one would type it in the project's folder."""
+    """A path relative to the project's folder, if it is inside."""
     return str(path.relative_to(PROJECT_ROOT)) if path.is_relative_to(PROJECT_ROOT) else str(path)
 
 

@@ -1,4 +1,4 @@
-"""`sync`: run it, show it, sum it up."""
+"""`sync`: run it with its progress, then print a summary."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def sync_command(
     *, streams: str | None, workspaces: tuple[str, ...], full: bool, accept_deletes: bool, wait: bool
 ) -> int:
-    """The command; its exit code."""
+    """Run the command; returns its exit code."""
     names = None if streams is None else tuple(select_streams(streams.split(",")))
     request = Request(names, workspaces or None, full, accept_deletes)
     report = run(load(), request, wait=wait)
@@ -32,12 +32,12 @@ def sync_command(
 
 
 def run(settings: Settings, request: Request, *, wait: bool = False, clock: Clock = SYSTEM) -> RunReport:
-    """One sync with its progress on stderr; `clock` is that of the API."""
+    """One sync with its progress on stderr; `clock` is the clock of the API."""
     keys = settings.keys()
     log_to_file(settings.data_dir)
     with reporter(several=len(keys) > 1) as show, preparing(show) as on_event:
         with fast_imports():
-            from instantly_pipeline.orchestration.sync_job import run_sync  # dagster: a second, so only now
+            from instantly_pipeline.orchestration.sync_job import run_sync  # importing dagster takes a second
             from instantly_pipeline.run.run import Run
             from instantly_pipeline.sync.engine import World
 
@@ -45,7 +45,7 @@ def run(settings: Settings, request: Request, *, wait: bool = False, clock: Cloc
 
 
 def show_report(report: RunReport) -> int:
-    """Sum a run up on stdout, and what stopped it on stderr; its exit code."""
+    """Print the summary of a run on stdout and its error on stderr; returns the exit code."""
     if report.sync_report is not None and (read := sync_table(report.sync_report)):
         click.echo(read)
     for line in problems(report):

@@ -1,1 +1,1 @@
-"""Whether a sync would work: keys, streams and the disk, asked without writing anything."""
+"""Checks whether a sync would work: keys, streams and the disk. Writes nothing."""

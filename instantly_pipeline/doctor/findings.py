@@ -1,4 +1,4 @@
-"""What the doctor finds: one line each, with how it stands."""
+"""The findings of the doctor, one line each."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from enum import StrEnum
 
 
 class Health(StrEnum):
-    """How a finding stands, from good to bad."""
+    """The severity of a finding, from good to bad."""
 
     OK = "ok"
-    INFO = "info"  # worth knowing; nothing fails for it
-    WARN = "warn"  # a sync works, without some of the data
+    INFO = "info"  # a sync works
+    WARN = "warn"  # a sync works, but some data would be missing
     FAIL = "fail"  # a sync does not work
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the examination; `said` ends with what to do where something is to be done."""
+    """One line of the report; `said` ends with what to do, if anything."""
 
     about: str
     health: Health
@@ -26,7 +26,7 @@ class Finding:
 
 
 def exit_code(findings: Iterable[Finding]) -> int:
-    """0 all well, 2 where a sync cannot work, 3 where it works without some of the data."""
+    """0 success, 2 if a sync cannot work, 3 if it works but some data would be missing."""
     found = {finding.health for finding in findings}
     if Health.FAIL in found:
         return 2

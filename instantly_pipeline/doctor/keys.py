@@ -1,6 +1,6 @@
-"""Whether a sync would work: the settings, what each key opens, and which streams it may read.
+"""Checks the settings, the workspace of each key, and which streams a key may read.
 
-It asks each address of the API once, for one record where the address takes a limit, and writes nothing.
+Requests each endpoint once, for one record if it takes a limit. Writes nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ONCE = RetryPolicy(tries=1, edge_tries=1, unreached_tries=1, rate_budget=0.0)
 
 
 def examine_settings(settings: Settings) -> list[Finding]:
-    """Whether keys and streams are named as they should be; UsageErrors name the variable."""
+    """Check the settings for keys and streams."""
     found = []
     try:
         keys = settings.keys()
@@ -46,7 +46,7 @@ def examine_settings(settings: Settings) -> list[Finding]:
 
 
 async def examine_keys(settings: Settings, *, time: Clock = SYSTEM) -> list[Finding]:
-    """What each key opens and which of the chosen streams it may read; needs settings without faults."""
+    """Check the workspace of each key and which of the chosen streams it may read; needs valid settings."""
     streams = select_streams(settings.stream_names())
     names = Names(Layout(settings.data_dir))
     found = []
@@ -54,7 +54,7 @@ async def examine_keys(settings: Settings, *, time: Clock = SYSTEM) -> list[Find
     clocks: list[ClockSkew] = []
     for name, key in settings.keys().items():
         examination = _Key(name, names, streams, taken, time)
-        await examination.go(settings, key)
+        await examination.run(settings, key)
         found += examination.found
         if examination.clock_skew is not None and examination.clock_skew.ahead_by is not None:
             clocks.append(examination.clock_skew)
@@ -62,7 +62,7 @@ async def examine_keys(settings: Settings, *, time: Clock = SYSTEM) -> list[Find
 
 
 def _clock(skew: ClockSkew) -> Finding:
-    """How the machine's clock stands against the API's."""
+    """Compare this machine's clock with the API's."""
     if skew.is_wrong:
         return Finding("clock", Health.FAIL, f"{skew}: a sync refuses to write. {HOW_TO_SET}.")
     if skew.is_notable:
@@ -78,15 +78,15 @@ class _Key:
     ) -> None:
         self.name = name
         self.found: list[Finding] = []
-        self.clock_skew: ClockSkew | None = None  # as far as the answers tell
+        self.clock_skew: ClockSkew | None = None
         self._names = names
         self._streams = streams
         self._taken = taken
         self._time = time
         self._answers: dict[str, object | PipelineError] = {}  # by path
 
-    async def go(self, settings: Settings, key: SecretStr) -> None:
-        """Ask, and note what was found."""
+    async def run(self, settings: Settings, key: SecretStr) -> None:
+        """Send the requests, and add the findings."""
         limiter = Limiter.for_cap(settings.max_requests_per_minute, self._time)
         try:
             client = ApiClient(base_url=settings.base_url, key=key.get_secret_value(), limiter=limiter,
@@ -100,11 +100,11 @@ class _Key:
                 return self._note(Health.FAIL, str(me))
             await self._ask_all(client)
         if self._identify():
-            self._judge_streams()
+            self._report_streams()
         return None
 
     async def _ask_all(self, client: ApiClient) -> None:
-        """Ask each address once: first the streams that need no others, whose records the other probes ask with."""
+        """Request each endpoint once, first those of parent streams: the other probes use their records."""
         left = {stream.path: stream for stream in self._streams.values() if stream.path != WORKSPACE_PATH}
         seen = Seen(self._time.now().astimezone(UTC).date())
         for wave in ([s for s in left.values() if not s.needs], [s for s in left.values() if s.needs]):
@@ -113,7 +113,7 @@ class _Key:
             seen = replace(seen, records={s.name: _first(self._answers.get(s.path)) for s in left.values()})
 
     async def _ask(self, client: ApiClient, stream: Stream, seen: Seen) -> object | PipelineError:
-        """The answer, or the error; None where there is nothing to ask for."""
+        """The response, or the error; None if no request is possible."""
         probe = reader_of(stream).probe(stream, seen)
         answer: object | PipelineError = None
         while probe is not None:
@@ -127,30 +127,30 @@ class _Key:
         return answer
 
     def _identify(self) -> bool:
-        """Note which workspace the key opens; whether a sync with it could go on."""
+        """Report the workspace of the key. Returns whether a sync would use the key."""
         me = self._answers[WORKSPACE_PATH]
         name = me.get("name") if isinstance(me, dict) else None
         named = map(workspace_of, map(_first, self._answers.values()))
         identity = workspace_in(me) or next((found for found in named if found), None)
         if identity is None:
-            self._note(Health.FAIL, f"{me} No campaign, account or lead that it may read names the workspace either.")
+            self._note(Health.FAIL, f"{me} No campaign, account or lead that it may read contains the workspace id.")
             return False
         bound = self._names.bound(self.name)
         if bound not in (None, identity):
             self._note(
                 Health.FAIL,
-                f"opens the workspace {identity}, but the data directory knows the name {self.name!r} as {bound}. Give "
-                "it another name in INSTANTLY_API_KEYS, or another INSTANTLY_DATA_DIR.",
+                f"belongs to workspace {identity}, but in the data directory the name {self.name!r} belongs to "
+                f"{bound}. Give it another name in INSTANTLY_API_KEYS, or another INSTANTLY_DATA_DIR.",
             )
             return False
         if identity in self._taken:
-            self._note(Health.INFO, f"opens the same workspace as {self._taken[identity]!r}, and is not used.")
+            self._note(Health.INFO, f"belongs to the same workspace as {self._taken[identity]!r}, so it is not used.")
             return False
         self._taken[identity] = self.name
-        self._note(Health.OK, f"opens the workspace {name or '(name not readable)'} ({identity})")
+        self._note(Health.OK, f"workspace {name or '(name not readable)'} ({identity})")
         return True
 
-    def _judge_streams(self) -> None:
+    def _report_streams(self) -> None:
         readable, unknown = [], []
         for name, stream in self._streams.items():
             answer = self._answers.get(stream.path)
@@ -163,10 +163,10 @@ class _Key:
         self._note(Health.OK, f"{len(readable)} of {len(self._streams)} streams can be read", stream="all")
         if unknown:
             parents = {need for name in unknown for need in self._streams[name].needs}
-            left_out = ", ".join(sorted(parents - self._streams.keys()))
+            not_selected = ", ".join(sorted(parents - self._streams.keys()))
             found_none = f"no record of {', '.join(sorted(parents))} was found"
-            why = f"{left_out} is not one of the streams" if left_out else found_none
-            self._note(Health.INFO, f"{', '.join(unknown)}: not asked, as {why}", stream="all")
+            why = f"INSTANTLY_STREAMS does not include {not_selected}" if not_selected else found_none
+            self._note(Health.INFO, f"{', '.join(unknown)}: not checked, since {why}", stream="all")
 
     def _note(self, health: Health, said: str, *, stream: str | None = None) -> None:
         about = f"key {self.name}" if stream is None else f"streams of {self.name}"
@@ -174,7 +174,7 @@ class _Key:
 
 
 async def _asked(answer: Any) -> object | PipelineError:
-    """The answer, or the error that came instead: of one try, its own words."""
+    """The response, or its error; the cause of an Exhausted, since there is only one try."""
     try:
         found: object = await answer
         return found
@@ -186,7 +186,7 @@ async def _asked(answer: Any) -> object | PipelineError:
 
 
 def _first(answer: object) -> dict[str, Any]:
-    """The first record of a list's answer; empty where there is none."""
+    """The first record in the response of a list; empty if there is none."""
     items = answer.get("items") if isinstance(answer, dict) else answer
     first = items[0] if isinstance(items, list) and items else None
     return first if isinstance(first, dict) else {}

@@ -1,6 +1,6 @@
-"""Dagster: assets, checks, schedules and the way a run is started. The only room that imports dagster.
+"""Dagster: assets, checks, schedules and jobs. The only package that imports dagster.
 
-It adapts and decides nothing: what a run is and what counts as late is in `run`. Here its results become
-materializations, checks and log lines, and its errors what may be shown. `definitions` puts the assets together,
-`sync_job` is what the command line calls, `instance` makes Dagster's own storage fast and safe.
+It decides nothing: the steps of a run and the limits for late streams are in `run`. Here the results of a run become
+materializations, checks and log lines, and its errors are sanitized. `definitions` combines the assets, the command
+line calls `sync_job`, and `instance` makes Dagster's own storage fast and safe.
 """

@@ -1,4 +1,4 @@
-"""All of Dagster's definitions, put together. Needs no key, no network and no data directory."""
+"""All Dagster definitions. Loading them needs no key, no network and no data directory."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from instantly_pipeline.streams.registry import all_streams
 
 
 def build_defs(settings: Callable[[], Settings], *, sql_dir: Path = SQL_DIR, new_run: NewRun = Run) -> dg.Definitions:
-    """The definitions. `settings` is called when a Dagster run begins, so that loading needs no environment.
+    """The definitions. `settings` is called when a Dagster run starts, so that loading needs no environment.
 
-    `new_run` makes the run that a Dagster run's steps share.
+    `new_run` creates the run that the steps of a Dagster run share.
     """
     streams = all_streams()
     job = dg.define_asset_job(

@@ -1,6 +1,6 @@
-"""The event log's name in the `dagster.yaml` of version 0.1.0, of which a user's own DAGSTER_HOME may hold a copy.
+"""The name of the event log in the `dagster.yaml` of version 0.1.0, which a user may have copied.
 
-Goes with version 0.4.0; until then nobody has to change that copy.
+To be removed in version 0.4.0; until then such a copy works unchanged.
 """
 
 from instantly_pipeline.orchestration.instance.event_log import CachedSqliteEventLogStorage

@@ -1,4 +1,4 @@
-"""The shipped schedules, all stopped until somebody starts them: a sync every hour, a full one every night."""
+"""The shipped schedules, all stopped by default: a sync every hour, a full sync every night."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def schedules(job: dg.UnresolvedAssetJobDefinition, settings: Callable[[], Setti
     return [
         _schedule(
             "hourly_sync", job, settings, cron="7 * * * *", full=False,
-            about="Every hour at 7 past, as `instantly-pipeline sync`: what has changed since the last sync, and the "
-            "daily figures that are still open. Skipped while another command writes.",
+            about="Every hour at 7 past, like `instantly-pipeline sync`: changes since the last sync, and the figures "
+            "of days that are still open. Skipped while another command writes.",
         ),
         _schedule(
             "nightly_full_sync", job, settings, cron="37 2 * * *", full=True,
-            about="Every night at 02:37 UTC, as `instantly-pipeline sync --full`: everything is read again, changed "
+            about="Every night at 02:37 UTC, like `instantly-pipeline sync --full`: reads everything again, changed "
             "or not. Skipped while another command writes.",
         ),
     ]  # fmt: skip
@@ -33,7 +33,7 @@ def schedules(job: dg.UnresolvedAssetJobDefinition, settings: Callable[[], Setti
 def run_config(
     *, full: bool = False, accept_deletes: bool = False, workspaces: tuple[str, ...] = ()
 ) -> dict[str, object]:
-    """The run config that says how to sync."""
+    """The run config of a sync."""
     config = {"full": full, "accept_deletes": accept_deletes, "workspaces": list(workspaces)}
     return {"ops": {STEP: {"config": config}}}
 

@@ -1,6 +1,6 @@
-"""Running a sync by hand: the same Dagster job as a scheduled one, in this process, on the same records.
+"""Running a sync from the command line: the same Dagster job as a scheduled one, in this process.
 
-So both show in Dagster's UI. The data directory's lock is held from before the Dagster run begins until it has ended.
+So Dagster's UI shows both. The data directory's lock is held from before the Dagster run starts until it has ended.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from instantly_pipeline.warehouse.models.lineage.used_tables import recall, reme
 _FAILURE_REASON_TAG = "dagster/failure_reason"
 _QUIET = {
     "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}
-}  # the terminal is the caller's; the event log has all
+}  # only the event log gets Dagster's messages, not the terminal
 
 
 def run_sync(run: Run, request: Request, *, wait: bool = False) -> RunReport:
-    """Take `run` through the Dagster job: read, build, check and publish.
+    """Execute `run` as a Dagster job: read, build, check and publish.
 
-    Raises what stopped it before anything was read (UsageError, LockedError, StorageError), and KeyboardInterrupt
-    where it was interrupted; everything else is in the report.
+    Raises errors from before anything was read (UsageError, LockedError, StorageError), and KeyboardInterrupt if
+    interrupted; everything else is in the report.
     """
     settings = run.settings
     settings.keys()  # UsageError before anything is written
@@ -45,7 +45,7 @@ def run_sync(run: Run, request: Request, *, wait: bool = False) -> RunReport:
         run.lock(wait=wait)
         with open_instance() as instance, dagster_records():
             for run_id in close_orphans(instance, own=None, held=settings.data_dir):
-                run.say(f"An earlier run did not end by itself and was closed ({run_id}).")
+                run.say(f"An earlier Dagster run was killed and is now marked as failed ({run_id}).")
             defs = build_defs(lambda: settings, sql_dir=run.sql_dir, new_run=lambda _: nullcontext(run))
             job = defs.resolve_job_def(asset_keys.JOB)
             tags = process.tags(settings.data_dir)
@@ -55,12 +55,12 @@ def run_sync(run: Run, request: Request, *, wait: bool = False) -> RunReport:
 
 
 def _completed(report: RunReport, ended: dg.DagsterRun) -> RunReport:
-    """The report with what only Dagster knows: an end that no step has noticed."""
+    """The report, completed by what only Dagster knows: failures and interruptions outside the steps."""
     report.dagster_run_id = ended.run_id
     if report.interrupted or ended.tags.get(_FAILURE_REASON_TAG) == "UNEXPECTED_TERMINATION":
         raise KeyboardInterrupt
     if report.error is not None and report.sync_report is None:
         raise report.error
     if report.error is None and not ended.is_success:
-        report.error = Fatal("The run failed for an unexpected reason; what was published before stays.")
+        report.error = Fatal("The run failed for an unexpected reason; the published file is unchanged.")
     return report

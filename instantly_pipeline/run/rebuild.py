@@ -1,4 +1,4 @@
-"""Runs that read no API: all that they build is in the lake. The caller holds the data directory (`locked_lake`)."""
+"""Runs that build tables from the lake and do not read the API. The caller holds the lock (`locked_lake`)."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from instantly_pipeline.warehouse.checks.checks import CheckResult
 
 @contextmanager
 def locked_lake(settings: Settings, *, command: str, wait: bool, say: Callable[[str], None]) -> Iterator[Layout]:
-    """Hold the data directory for `command`, with its lake ready for writing.
+    """Hold the data directory's lock for `command`, with the lake ready for writing.
 
-    LockedError where another process holds it and `wait` is off; with `wait`, `say` says who does.
+    LockedError if another process holds the lock; with `wait`, `say` gets a line about that process instead.
     """
     with writing(settings.data_dir, command=command, wait=wait, say=say):
         layout = Layout(settings.data_dir)
@@ -33,13 +33,13 @@ def locked_lake(settings: Settings, *, command: str, wait: bool, say: Callable[[
 
 
 def check(settings: Settings, *, on_event: OnEvent = silent) -> Sequence[CheckResult]:
-    """Build the tables and run every check; nothing is published."""
+    """Build the tables and run every check, without publishing."""
     with Run(settings, on_event=on_event) as run:
         return run.build()
 
 
 def rebuild(settings: Settings, *, on_event: OnEvent = silent) -> Path:
-    """Build the tables from an empty build file, and publish them; the published file."""
+    """Build the tables from an empty build file and publish them; returns the published file."""
     with Run(settings, on_event=on_event) as run:
         run.warehouse.remove()
         run.build()
@@ -49,17 +49,17 @@ def rebuild(settings: Settings, *, on_event: OnEvent = silent) -> Path:
 def rebuild_as_of(
     settings: Settings, at: datetime, to: Path | None = None, *, on_event: OnEvent = silent, world: World | None = None
 ) -> Path:
-    """The tables as the last run published them by `at`, in a file of their own: `to`, or `publish/as-of-<at>.duckdb`.
+    """The tables as of the last run published by `at`, in a separate file: `to`, or `publish/as-of-<at>.duckdb`.
 
-    They are made from a build file of their own: the pipeline's stays as it is. UsageError where `at` lies ahead, or
-    nothing was published by then.
+    They have their own build file; the pipeline's is not changed. UsageError if `at` is in the future, or nothing was
+    published by then.
     """
     layout = Layout(settings.data_dir)
     stamp = at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     name = f"as-of-{stamp}.duckdb"
     with Run(settings, on_event=on_event, world=world, build_file=layout.work / name) as run:
         if at > run.clock.now():
-            raise UsageError(f"{_typed(at)} UTC lies ahead. --as-of takes an instant that has passed, in UTC.")
+            raise UsageError(f"{_typed(at)} UTC is in the future. --as-of takes a past date and time in UTC.")
         _refuse_if_unpublished(layout, at)
         run.warehouse.remove()
         try:
@@ -73,12 +73,12 @@ def _refuse_if_unpublished(layout: Layout, at: datetime) -> None:
     files = layout.files(layout.meta, "published")
     known = [when for file in files for when in pq.read_table(file.path, columns=["published_at"])[0].to_pylist()]
     if not known:
-        raise UsageError("Nothing was ever published from this data directory: run `instantly-pipeline sync` first.")
+        raise UsageError("Nothing was published from this data directory yet: run `instantly-pipeline sync` first.")
     if min(known) > at:
-        first = min(known) + timedelta(seconds=1)  # not before it once the fraction is cut off
-        raise UsageError(f"Nothing was published by {_typed(at)} UTC; the first instant to ask for is {_typed(first)}.")
+        first = min(known) + timedelta(seconds=1)  # `_typed` truncates the fraction
+        raise UsageError(f"Nothing was published by {_typed(at)} UTC; the earliest --as-of is {_typed(first)}.")
 
 
 def _typed(at: datetime) -> str:
-    """To the second, as it can be typed."""
+    """To the second, as a user types it."""
     return at.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00")

@@ -1,4 +1,4 @@
-"""What comes of the steps of a run, and of the run as a whole."""
+"""The results of the steps of a run, and of the run as a whole."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from instantly_pipeline.errors import PipelineError
 from instantly_pipeline.sync.results import SyncReport
 
-if TYPE_CHECKING:  # DuckDB: a run that only reads does without it
+if TYPE_CHECKING:  # a run that only reads does not import DuckDB
     from instantly_pipeline.warehouse.checks.checks import CheckResult
     from instantly_pipeline.warehouse.load.load_stream import LoadResult
     from instantly_pipeline.warehouse.models.runner import ModelResult
@@ -18,14 +18,14 @@ if TYPE_CHECKING:  # DuckDB: a run that only reads does without it
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The lake is in the build file; by stream."""
+    """The lake is loaded into the build file; by stream."""
 
     streams: Mapping[str, LoadResult]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelsBuilt:
-    """The SQL models are up to date; by name, each after those it reads."""
+    """The SQL models are up to date; by name, in dependency order."""
 
     models: Mapping[str, ModelResult]
 
@@ -39,20 +39,20 @@ class Checked:
 
 @dataclass(slots=True)
 class RunReport:
-    """What has come of a run so far; a step that did not happen leaves None."""
+    """The results of a run so far; None for a step that has not run."""
 
     sync_report: SyncReport | None = None
     checks: Sequence[CheckResult] | None = None
     published: PublishResult | None = None
-    seconds: dict[str, float] = field(default_factory=dict)  # by step after the reading
+    seconds: dict[str, float] = field(default_factory=dict)  # by step, without the API step
     error: PipelineError | None = None  # what stopped the run
-    details: str | None = None  # kind and place of an unexpected error, for a log file
+    details: str | None = None  # type and traceback of an unexpected error, for a log file
     interrupted: bool = False
-    dagster_run_id: str | None = None  # its name in Dagster's UI
+    dagster_run_id: str | None = None
 
     @property
     def exit_code(self) -> int:
-        """0 all well, 1 nothing published, 3 published with something skipped, failed or held."""
+        """0 success, 1 nothing published, 3 published with something skipped, failed or held."""
         if self.error is not None:
             return self.error.exit_code
         if self.sync_report is not None:
@@ -61,5 +61,5 @@ class RunReport:
 
     @property
     def problem(self) -> str | None:
-        """Why nothing was published, in words."""
+        """Why nothing was published, as a sentence."""
         return None if self.error is None else str(self.error)

@@ -1,4 +1,4 @@
-"""One run: the steps, in the order in which every run takes them."""
+"""One run: its steps in their order."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from instantly_pipeline.sync.engine import World, sync
 from instantly_pipeline.sync.results import Event, OnEvent, Request, SyncReport, silent
 from instantly_pipeline.visible import visible
 
-if TYPE_CHECKING:  # DuckDB: a run that only reads does without it
+if TYPE_CHECKING:  # a run that only reads does not import DuckDB
     from instantly_pipeline.warehouse.checks.checks import CheckResult
     from instantly_pipeline.warehouse.publish.publish import PublishResult
     from instantly_pipeline.warehouse.warehouse import Warehouse
 
 
 class Sync(Protocol):
-    """The engine, or what stands for it in a test."""
+    """The sync engine, or its replacement in a test."""
 
     def __call__(
         self, settings: Settings, request: Request, *, on_event: OnEvent, world: World
@@ -41,8 +41,8 @@ class Sync(Protocol):
 class Run:
     """One run over the data directory of `settings`: `lock`, `read`, `build`, `publish`, in this order.
 
-    A run that does not `read` works on what the lake holds. `report` has what has come of it so far, `on_event` hears
-    each step while it goes on. A context manager: at its end the build file is closed and the lock is free.
+    A run that does not `read` builds from what is in the lake. `report` has the results so far, `on_event` gets the
+    progress. A context manager: at its end the build file is closed and the lock released.
     """
 
     def __init__(
@@ -75,8 +75,8 @@ class Run:
         self._open.close()
 
     @contextmanager
-    def heard_by(self, listener: OnEvent) -> Iterator[None]:
-        """Let `listener` hear the events as well, until this ends."""
+    def listening(self, listener: OnEvent) -> Iterator[None]:
+        """Send the events to `listener` too, within this context."""
         self._listeners.append(listener)
         try:
             yield
@@ -84,18 +84,18 @@ class Run:
             self._listeners.remove(listener)
 
     def say(self, text: str) -> None:
-        """A sentence for whoever watches."""
+        """Show one line to the user."""
         self._emit(Event("say", "", text=text))
 
     def lock(self, *, wait: bool = False) -> None:
-        """Hold the data directory until the run ends. LockedError where another process does and `wait` is off."""
+        """Hold the data directory's lock until the run ends. LockedError if another process holds it, unless `wait`."""
         if not self._is_locked:
             self._open.enter_context(writing(self.settings.data_dir, command="sync", wait=wait, say=self.say))
             self._is_locked = True
 
     @property
     def warehouse(self) -> Warehouse:
-        """The warehouse of this run; its build file is opened at the first need."""
+        """The warehouse of this run; its build file is opened at first use."""
         from instantly_pipeline.warehouse.warehouse import Warehouse
 
         if self._warehouse is None:
@@ -110,33 +110,35 @@ class Run:
         return self._warehouse
 
     def read(self, request: Request) -> SyncReport:
-        """Read from the API into the lake. NothingRead where no workspace could be read."""
+        """Read from the API into the lake. NothingRead if no workspace could be read."""
         found = asyncio.run(self._sync(self.settings, request, on_event=self._emit, world=self._world))
         self.report.sync_report = found
         if found.exit_code == 1:
             why = "\n".join(visible(f"{workspace.name}: {workspace.reason}") for workspace in found.workspaces)
-            raise NothingRead(f"Nothing could be read, so nothing was published; the last published file stays.\n{why}")
+            raise NothingRead(
+                f"Nothing could be read, so nothing was published; the last published file is unchanged.\n{why}"
+            )
         return found
 
     def build_steps(self, *, as_of: datetime | None = None) -> Iterator[Loaded | ModelsBuilt | Checked]:
-        """Load the lake, run the models, run the checks; the result of each as soon as it is there.
+        """Load the lake, run the models, run the checks; yields the result of each step when it ends.
 
-        Whatever was read, all tables are built and checked: what is published is one consistent whole.
+        All tables are built and checked, whatever was read, so that the published file is consistent.
         """
         yield self._load(as_of)
         yield self._run_models()
         yield self._check()
 
     def build(self, *, as_of: datetime | None = None) -> Sequence[CheckResult]:
-        """The same without looking at each; what the checks found."""
+        """Run all `build_steps`; returns the results of the checks."""
         for _ in self.build_steps(as_of=as_of):
             pass
         return self.report.checks or ()
 
     def publish(self, *, as_of: datetime | None = None, to: Path | None = None) -> PublishResult:
-        """Put the tables where readers open them, and log it in the lake. PublishRefused where a blocking check failed.
+        """Publish the tables and log that in the lake. PublishRefused if a blocking check failed.
 
-        The tables as of a past instant go `to` a file of their own, and are not logged.
+        Tables as of a past time go `to` a separate file and are not logged.
         """
         now = as_of or self.clock.now()
         read = self.report.sync_report
@@ -164,9 +166,9 @@ class Run:
             return ModelsBuilt(self.warehouse.run_models(on_model=on_model))
 
     def _check(self) -> Checked:
-        """Compare with Instantly's counters as this run has read them, never with older ones; then every check.
+        """Compare with Instantly's counters, only if this run has read them; then run every check.
 
-        Of the streams whose deletions the user accepted, tables may become empty.
+        Tables of streams whose deletions the user accepted may become empty.
         """
         read = self.report.sync_report
         with self._step("checks"):
@@ -179,7 +181,7 @@ class Run:
 
     @contextmanager
     def _step(self, name: str) -> Iterator[None]:
-        """Show and time one step after the reading."""
+        """Show and time one step."""
         started = time.monotonic()
         self._emit(Event("start", "", name))
         yield

@@ -1,4 +1,4 @@
-"""The SQL models of the project, read once a process: Dagster's definitions and every run look at the same ones."""
+"""The SQL models of the project, parsed once per process, for Dagster's definitions and every run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SQL_DIR = PROJECT_ROOT / "sql"
 
 @cache
 def models_in(sql_dir: Path) -> Mapping[str, Model]:
-    """The models by name, each after those it reads."""
+    """The models by name, in dependency order."""
     from instantly_pipeline.warehouse.models.catalog import load_models
 
     return load_models(sql_dir, all_streams())

@@ -1,4 +1,4 @@
-"""The records in an answer of 200; what is something else is an error, never an answer without records."""
+"""The records in a response with status 200. Anything else in it is an error, never an empty list."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from instantly_pipeline.streams.model import Stream
 
 
 def records_in(stream: Stream, answer: object, *, or_object: bool = False) -> list[Record]:
-    """The records of one answer: the objects of a bare array, or with `or_object` the one object that it is.
+    """The records of one response: the objects of a bare array or, with `or_object`, a single object.
 
-    BadBody for anything else, above all an error that came with a 200: an array where one is due, an object without a
-    single field of the stream, or an entry that is no object. Taken for data, each would look like a deletion.
+    BadBody for anything else, such as an error sent with status 200: no array where one is expected, an object without
+    a single field of the stream, or an entry that is not an object. Taken as data, each would look like a deletion.
     """
     if isinstance(answer, list) and all(isinstance(row, dict) for row in answer):
         return stream.rows(answer) if stream.rows is not None else answer
@@ -21,4 +21,4 @@ def records_in(stream: Stream, answer: object, *, or_object: bool = False) -> li
         known = {*stream.names, *(alias for column in stream.columns for alias in column.aliases)}
         if not answer or known & answer.keys():
             return [answer]
-    raise BadBody(f"{stream.path} answered with something else than {stream.name}; nothing was taken from it.")
+    raise BadBody(f"The response of {stream.path} does not contain {stream.name}; nothing of it was stored.")

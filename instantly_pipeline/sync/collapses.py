@@ -1,8 +1,8 @@
-"""Daily figures that vanish or fall to zero: written as the API now says, and flagged.
+"""Daily figures that disappear or drop to zero: stored as the API reports them, and flagged.
 
-A whole day was seen to vanish, one with 25,197 sends among them (reference, section 6.3). So the new state becomes a
-version like any other, and the log `collapsed_days` notes in how many syncs it was so; the marts show the last good
-figures until it was so in three.
+Whole days have disappeared from the API, one of them with 25,197 sends (reference, section 6.3). The new state becomes
+a version like any other, and the log `collapsed_days` counts the syncs that saw it. The marts show the last good
+figures until three syncs have seen it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BELIEVED_AFTER = 3  # syncs; the models in sql/intermediate say the same
 
 
 def day_of(key: str) -> date | None:
-    """The date a key ends with; None where it is none."""
+    """The date at the end of a key; None if it has none."""
     try:
         return date.fromisoformat(orjson.loads(key)[-1])
     except (TypeError, ValueError):
@@ -28,7 +28,7 @@ def day_of(key: str) -> date | None:
 
 
 class Collapses:
-    """Watches the windows of one stream for figures that are gone."""
+    """Detects collapsed days in the windows of one stream."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
@@ -37,28 +37,28 @@ class Collapses:
         self._times = {key: times for key, times in known.items() if isinstance(times, int)}
 
     def take(self, rows: Sequence[Record], bounds: Range) -> None:
-        """Take the answer for a window: its rows, tombstones for days that are not in it, notes for what collapsed."""
+        """Take the rows of a window, delete the days that are not in it, log the days that collapsed."""
         log = self._sink.ctx.log(self._sink.stream.name)
         batch = log.normalize(rows)
         now = dict(zip(batch.keys, batch.scopes, strict=True))
         known = log.index.entries(*bounds)
         for key, entry in known.items():
             had = entry.alive and entry.scope == "figures"
-            self._judge(key, had, now.get(key))
+            self._record(key, had, now.get(key))
         self._sink.delete([key for key, entry in known.items() if entry.alive and key not in now])
         self._sink.put(rows, bounds)
 
-    def reach(self, first: date, *parent: str) -> date:
-        """The first day to ask for, so that days under suspicion are looked at until they are believed."""
+    def first_day(self, first: date, *parent: str) -> date:
+        """The first day to request: `first`, or the oldest collapsed day that fewer than three syncs have seen."""
         prefix = orjson.dumps(list(parent)).decode()[:-1]
         keys = [key for key, times in self._times.items() if key.startswith(prefix) and times < BELIEVED_AFTER]
         return min([first, *(day for key in keys if (day := day_of(key)) is not None)])
 
     def save(self) -> None:
-        """Before the batch lands: a kill in between repeats the note, the other way round would lose it."""
+        """Write the checkpoint, before the batch: a kill in between then repeats a log row instead of losing it."""
         self._sink.ctx.checkpoints.write(self._name, self._times)
 
-    def _judge(self, key: str, had: bool, now: str | None) -> None:
+    def _record(self, key: str, had: bool, now: str | None) -> None:
         if now == "figures":
             self._times.pop(key, None)
         elif had:

@@ -1,4 +1,4 @@
-"""What the readers of one workspace share: the client, the lake, the clock, and answers several streams need."""
+"""What the readers of one workspace share: client, lake, clock, and responses that several streams need."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from instantly_pipeline.lake.checkpoints import Checkpoints
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.logs import LogWriter
 from instantly_pipeline.streams.model import Stream
-from instantly_pipeline.sync.limits import ACCOUNTS, DAYS, Dates, Kind, LeftOut, Limits, of_endpoint
+from instantly_pipeline.sync.limits import ACCOUNTS, DAYS, Dates, Kind, Limits, RefusedAccounts, of_endpoint
 from instantly_pipeline.sync.results import Event, OnEvent, Request
 
 
@@ -28,20 +28,20 @@ class Windows:
     today: date
     first_day: date
     lookback_days: int
-    sweep_days: int  # within so many days every lead is read again
+    sweep_days: int  # every lead is read again within this many days
 
     @property
     def begin(self) -> date:
-        """The first day of a window that was never read."""
+        """The first day to read of something that was never read."""
         return min(self.first_day, self.today - timedelta(days=self.lookback_days))
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """From where on it pays to read leads in part; tests with few leads make it smaller."""
+    """From which size on leads are read incrementally; smaller in tests."""
 
-    few_pages: int = 10  # so few are swept each time, which costs no more than asking around
-    leads_per_slice: int = 3_200  # at least so many in each part that is swept in turn
+    few_pages: int = 10  # up to this many pages every sync sweeps all leads: choosing would cost as much
+    leads_per_segment: int = 3_200  # at least
 
 
 DEFAULT_SIZES = Sizes()
@@ -49,7 +49,7 @@ DEFAULT_SIZES = Sizes()
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The pages of one list, when it was asked for, and the error that ended it, if one did."""
+    """The pages of one list, when it was requested, and the error that ended it, if any."""
 
     pages: Sequence[Page]
     asked_at: datetime
@@ -74,15 +74,15 @@ class Context:
     streams: Mapping[str, Stream]
     on_event: OnEvent
     sizes: Sizes
-    step_requests: int  # at most so many campaign-days of steps in this run
+    step_requests: int  # the most campaign-days of steps to read in this run
     _change_logs: dict[str, ChangeLog] = field(default_factory=dict)
     _shared: dict[str, asyncio.Future[object]] = field(default_factory=dict)
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
-    expected: dict[str, Mapping[str, str]] = field(default_factory=dict)  # hashes that a plan expects to be read
-    listed: dict[str, Listing] = field(default_factory=dict)  # read ahead for the plan
+    expected: dict[str, Mapping[str, str]] = field(default_factory=dict)  # by stream: hashes the plan has seen
+    listed: dict[str, Listing] = field(default_factory=dict)  # by stream: what the plan has read ahead
     ahead: dict[str, ClientStats] = field(default_factory=dict)  # requests made before a stream's turn
     _limits: dict[str, Limits] = field(default_factory=dict)
-    _left_out: dict[str, LeftOut] = field(default_factory=dict)
+    _refused_accounts: dict[str, RefusedAccounts] = field(default_factory=dict)
 
     def log(self, name: str) -> ChangeLog:
         """The change log of a stream, opened once."""
@@ -96,12 +96,12 @@ class Context:
             log.close()
 
     def limits_of_days(self, stream: Stream, most: int | None = None) -> Limits:
-        """What the endpoint of a stream takes of days; never more than `most` at once."""
+        """How many days the endpoint of a stream takes in one request; never more than `most`."""
         form = Dates.INSTANTS if stream.full_instants else Dates.PLAIN
         return self._limits_of(of_endpoint(stream, "days"), DAYS, most, form)
 
     def limits_of_accounts(self, stream: Stream, most: int) -> Limits:
-        """What the endpoint of a stream takes of accounts; never more than `most` at once."""
+        """How many accounts the endpoint of a stream takes in one request; never more than `most`."""
         return self._limits_of(of_endpoint(stream, "accounts"), ACCOUNTS, most)
 
     def _limits_of(self, name: str, kind: Kind, most: int | None, form: Dates = Dates.PLAIN) -> Limits:
@@ -109,44 +109,46 @@ class Context:
             self._limits[name] = Limits(self.checkpoints, name, self.windows.today, kind, most=most, form=form)
         return self._limits[name]
 
-    def left_out(self, stream: Stream) -> LeftOut:
+    def refused_accounts(self, stream: Stream) -> RefusedAccounts:
         """The accounts that the endpoint of a stream refuses."""
         name = of_endpoint(stream, "refused")
-        if name not in self._left_out:
-            self._left_out[name] = LeftOut(self.checkpoints, name, self.windows.today, full=self.request.full)
-        return self._left_out[name]
+        if name not in self._refused_accounts:
+            self._refused_accounts[name] = RefusedAccounts(
+                self.checkpoints, name, self.windows.today, full=self.request.full
+            )
+        return self._refused_accounts[name]
 
     def now(self) -> datetime:
-        """The current instant of the machine, for verified scopes and reports."""
+        """The current time of this machine in UTC."""
         return self.clock.now().astimezone(UTC)
 
     def say(self, text: str, stream: str | None = None) -> None:
-        """One line for whoever watches the run."""
+        """Show one line to the user."""
         self.on_event(Event("say", self.workspace, stream, text=text))
 
     def note(self, text: str, stream: str | None = None) -> None:
-        """One line that stays: the next flush of the logs writes it to `meta.notices`."""
+        """Add a line to `meta.notices`; the next flush of the logs writes it."""
         self.logs.add("notices", stream=stream, notice=text, seen_at=self.now())
 
     async def shared(self, name: str, ask: Callable[[], Awaitable[object]]) -> object:
-        """The answer to `ask`, asked once a run for all who need it under the same `name`."""
+        """The result of `ask`, called once per run and `name`."""
         if name not in self._shared:
             self._shared[name] = asyncio.ensure_future(ask())
-            # where all who wait are cancelled, nobody is left to hear of an error, and asyncio would print it
+            # if all waiting tasks are cancelled, nobody retrieves an error, and asyncio would print it
             self._shared[name].add_done_callback(lambda done: done.cancelled() or done.exception())
         return await asyncio.shield(self._shared[name])
 
     def requests_ahead(self, stream: str) -> int:
-        """How many requests were made for a stream before its turn, retries apart."""
+        """How many requests the plan made for a stream, without retries."""
         stats = self.ahead.get(stream)
         return stats.requests - stats.retries if stats else 0
 
     def knows(self, name: str) -> bool:
-        """Whether the answer under `name` was asked for already."""
+        """Whether `shared` has, or waits for, a result under `name`."""
         return name in self._shared
 
     def know(self, name: str, answer: object) -> None:
-        """Give an answer that was asked for already to whoever needs it under `name`."""
+        """Let `shared` return `answer` under `name`."""
         self._shared[name] = asyncio.get_running_loop().create_future()
         self._shared[name].set_result(answer)
 
@@ -157,19 +159,19 @@ class Context:
         return {key: entry.hash or "" for key, entry in self.log(stream).index.alive().items()}
 
     def is_listed(self, stream: str, identity: str) -> bool:
-        """Whether the list of a stream had this record when it was last read."""
+        """Whether the lake has a live record of a stream with this id."""
         key = orjson.dumps([identity]).decode()
         entry = self.log(stream).index.lookup([key]).get(key)
         return entry is not None and entry.alive
 
     def addresses(self) -> dict[str, str]:
-        """The live accounts: address in lower case, as in keys, and as the API spells it."""
+        """The live accounts: address in lower case, as in keys -> as the API spells it."""
         alive = self.log("accounts").index.alive().items()
         found = {orjson.loads(key)[0]: (entry.scope or "").removeprefix("email=") for key, entry in alive}
         return {email: spelled or email for email, spelled in sorted(found.items())}
 
     def ids(self, stream: str, *, alive_only: bool = False) -> list[str]:
-        """The first key part of every record of a stream the lake knows: ids of campaigns."""
+        """The first key part of every record of a stream in the lake, deleted ones included: a campaign's id."""
         keys = set(self.hashes(stream))
         if not alive_only:
             keys.update(self.log(stream).index.entries())

@@ -1,6 +1,6 @@
-"""Instantly's own counters of each campaign, `/campaigns/analytics`, asked for once a run by all who need them.
+"""Instantly's own counters of each campaign, `/campaigns/analytics`, requested once per run.
 
-They are read before anything that is skipped because of them, so that a change in between shows in the next run.
+They are read before anything that is skipped because of them, so that the next run sees a change in between.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ COUNTERS = "campaign_analytics"
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """By campaign: the hash of its counters, how many leads it counts, and how many e-mails it has sent."""
+    """By campaign id: the hash of its counters, its number of leads, and its number of e-mails sent."""
 
     hashes: dict[str, str]
     leads: dict[str, int]
@@ -27,13 +27,13 @@ class Counters:
 
 
 async def ask_counters(ctx: Context) -> object:
-    """The answer of /campaigns/analytics, asked for once a run."""
+    """The response of /campaigns/analytics, requested once per run."""
     stream = ctx.streams[COUNTERS]
     return await ctx.shared(stream.path, lambda: ctx.client.get(stream.path, stream.params))
 
 
 async def counters_now(ctx: Context, *, fresh: bool = False) -> Counters | None:
-    """The counters as of this run, or `fresh` from the API; None where they cannot be read or make no sense."""
+    """The counters as of this run, or `fresh` from the API; None if they cannot be read or parsed."""
     stream = ctx.streams[COUNTERS]
     try:
         answer = await ctx.client.get(stream.path, stream.params) if fresh else await ask_counters(ctx)

@@ -1,7 +1,7 @@
-"""One sync: every workspace, some side by side, each with its key and its rate.
+"""One sync: every workspace, some of them concurrently, each with its own key and rate.
 
-A stream that fails does not stop the others, a workspace that fails does not stop the others; what was read of each is
-in the lake. Fatal errors (a full disk, a wrong setting) and cancellation do stop the run.
+A failed stream or workspace does not stop the others; what was read of it is in the lake. Fatal errors (a full disk, a
+wrong setting) and cancellation stop the run.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from instantly_pipeline.sync.learned_rate import keeping_rate, recall_rate
 from instantly_pipeline.sync.results import Event, OnEvent, Outcome, Request, SyncReport, WorkspaceResult, silent
 from instantly_pipeline.sync.workspace import Run, WorkspaceRun, first_of
 
-FEW_COLLECTIONS = (10_000, 10, 10)  # thresholds of the three generations; Python's own are 700, 10, 10
+GC_THRESHOLDS = (10_000, 10, 10)  # of the three generations; Python's own are 700, 10, 10
 
 WORKSPACES_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What the engine takes from outside, so that tests can pass in their own."""
+    """What tests replace: clock, randomness, transport and sizes."""
 
     clock: Clock = SYSTEM
     rng: random.Random | None = None
@@ -54,18 +54,18 @@ async def sync(
 ) -> SyncReport:
     """Sync what `request` names into the lake of `settings`. The caller holds the data directory's lock.
 
-    UsageError for a wrong request, StorageError for a disk that does not take it; everything else is in the report.
+    UsageError for a wrong request, StorageError if the disk cannot be written; everything else is in the report.
     """
-    with _few_collections():
+    with _rare_gc():
         return await _Run(settings, request, on_event, world or World()).all()
 
 
 @contextmanager
-def _few_collections() -> Iterator[None]:
-    """Records go as soon as nothing refers to them; looking through them all for cycles would only cost time."""
+def _rare_gc() -> Iterator[None]:
+    """Run the cycle collector rarely: records have no cycles, and scanning them costs time."""
     thresholds = gc.get_threshold()
-    gc.freeze()  # what was there before stays
-    gc.set_threshold(*FEW_COLLECTIONS)
+    gc.freeze()  # existing objects are not scanned at all
+    gc.set_threshold(*GC_THRESHOLDS)
     try:
         yield
     finally:
@@ -76,7 +76,7 @@ def _few_collections() -> Iterator[None]:
 async def plan(
     settings: Settings, request: Request, *, on_event: OnEvent = silent, world: World | None = None
 ) -> SyncReport:
-    """What `sync` would ask for, in the workspaces' `plan`. Nothing is written and no lock is needed.
+    """The requests that `sync` would make, in the `plan` of each workspace. Nothing is written, no lock is needed.
 
     UsageError for a wrong request or a data directory of another API; everything else is in the report.
     """
@@ -85,7 +85,7 @@ async def plan(
 
 
 class _Run:
-    """One run over all workspaces; with `only_plan`, a layout for reading, it ends where it would begin to spend."""
+    """One run over all workspaces; with `only_plan`, a read-only layout, it ends after the plan."""
 
     def __init__(
         self, settings: Settings, request: Request, on_event: OnEvent, world: World, *, only_plan: Layout | None = None
@@ -148,7 +148,7 @@ class _Run:
         if workspace_id in self._taken:
             other = self._taken[workspace_id]
             result.outcome = Outcome.SKIPPED
-            result.reason = f"its key opens the same workspace as {other!r}, which is synced already"
+            result.reason = f"its key belongs to the same workspace as {other!r}, which this run syncs already"
             return
         self._taken[workspace_id] = result.name
         self._open()
@@ -167,17 +167,17 @@ class _Run:
             await workspace.sync()
 
     def _open(self) -> None:
-        """Prepare the lake for writing, once, with the first workspace that could be identified."""
+        """Prepare the lake for writing once the first workspace is identified."""
         if not self._only_plan and not self._is_open:
             open_lake(self._layout, origin=self._settings.base_url)
             self._is_open = True
 
     def _check_clock(self, skew: ClockSkew, result: WorkspaceResult) -> None:
-        """WrongClock before anything is written with a clock that would mislead; a plan only reports it."""
+        """WrongClock if this machine's clock is wrong, before anything is written; a plan only reports it."""
         if skew.is_wrong and not self._only_plan:
             raise WrongClock(
-                f"{skew}, so what it dates would mislead. Nothing was written. {HOW_TO_SET}; then again. If it is "
-                f"right, the clock of what answers at {self._settings.base_url} is wrong: look for a proxy in between."
+                f"{skew}, so all timestamps would be wrong. Nothing was written. {HOW_TO_SET}, then sync again. If it "
+                f"is right, the clock of the server at {self._settings.base_url} is wrong: look for a proxy in between."
             )
         if skew.is_notable:
             refused = "; a sync would refuse to write" if skew.is_wrong else ""
@@ -185,7 +185,7 @@ class _Run:
             self._on_event(Event("say", result.name, text=result.clock))
 
     def _fail(self, result: WorkspaceResult, error: PipelineError) -> None:
-        """End a workspace as failed. Fatal errors stop the run, except a wrong setting of one of several workspaces."""
+        """Mark a workspace as failed. Fatal errors stop the run, except a wrong setting of one workspace of several."""
         if isinstance(error, Fatal) and not (isinstance(error, UsageError) and len(self._keys) > 1):
             raise error
         result.outcome, result.reason = Outcome.FAILED, str(error)
@@ -194,7 +194,7 @@ class _Run:
             self._log_failure(result)
 
     def _log_failure(self, result: WorkspaceResult) -> None:
-        """Log the run of a workspace that was synced before and cannot be identified now: `status` shows it."""
+        """Log the run of a workspace that was synced before and cannot be identified now, so that `status` shows it."""
         workspace_id = self._names.bound(result.name)
         if workspace_id is None:
             return

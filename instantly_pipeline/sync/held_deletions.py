@@ -1,4 +1,4 @@
-"""Deletions that look suspicious are held: noted with their keys, reported, and not carried out."""
+"""Suspicious deletions are held: logged with their keys, reported, and not carried out."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from instantly_pipeline.sync.sink import Sink
 
 
 async def hold(sink: Sink, keys: Collection[str], why: str) -> None:
-    """Keep the rows of `keys`, note them as held, and end the stream as such. What else was held is released.
+    """Keep the rows of `keys`, log them as held, and set the outcome to HELD. All other held keys are released.
 
-    A stream that has failed as well stays so, and says both.
+    If the stream has failed too, it stays FAILED and its reason names both.
     """
     ctx, stream = sink.ctx, sink.stream.name
     for key in sorted(keys):
@@ -21,7 +21,7 @@ async def hold(sink: Sink, keys: Collection[str], why: str) -> None:
     await release(sink, but=keys)
     sink.result.held_deletes = len(keys)
     reason = (
-        f"{len(keys)} deletions are held: {why}. The rows are kept. If they really were deleted: "
+        f"{len(keys)} deletions are held: {why}. The rows are kept. If they really were deleted, run: "
         f"instantly-pipeline sync --streams {stream} --accept-deletes"
     )
     if sink.result.outcome is Outcome.FAILED:
@@ -31,7 +31,7 @@ async def hold(sink: Sink, keys: Collection[str], why: str) -> None:
 
 
 async def release(sink: Sink, *, but: Collection[str] = ()) -> None:
-    """What was held is decided now, one way or the other. The notes land before the checkpoint moves."""
+    """Log held deletions as decided, except those in `but`. The log rows land before the checkpoint."""
     ctx, stream = sink.ctx, sink.stream.name
     for key in sorted(held_keys(ctx, stream) - set(but)):
         ctx.logs.add("held_deletes", stream=stream, key=key, state="released", noted_at=ctx.now())
@@ -39,13 +39,13 @@ async def release(sink: Sink, *, but: Collection[str] = ()) -> None:
 
 
 def held_keys(ctx: Context, stream: str) -> set[str]:
-    """The keys of a stream whose deletion an earlier run has held."""
+    """The keys of a stream whose deletion an earlier run held."""
     keys = ctx.checkpoints.read(f"{stream}.held").get("keys")
     return {key for key in keys if isinstance(key, str)} if isinstance(keys, list) else set()
 
 
 def accepted_keys(sink: Sink) -> set[str]:
-    """The keys whose deletion the user has decided to accept: those that were held when it was typed, no others."""
+    """The keys whose deletion the user accepts with --accept-deletes: those held before this run, no others."""
     return held_keys(sink.ctx, sink.stream.name) if sink.ctx.request.accept_deletes else set()
 
 

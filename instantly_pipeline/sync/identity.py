@@ -1,7 +1,7 @@
-"""Which workspace a key belongs to, and the names users gave their workspaces.
+"""Which workspace an API key belongs to, and the names that users gave their workspaces.
 
-A name is bound to the workspace it was first used for: a key of another one under the same name is refused, so that one
-client's rows never land among another's. A new key of the same workspace goes on where the old one was.
+A name is bound to the workspace it was first used for. A key of another workspace under the same name is refused, so
+that one client's rows never mix with another's. A new key of the same workspace continues where the old one stopped.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _ELSEWHERE = (("GET", "/api/v2/campaigns"), ("GET", "/api/v2/accounts"), ("POST"
 
 
 async def resolve(client: ApiClient) -> tuple[str, object]:
-    """The workspace id of the client's key, and the answer of /workspaces/current (None where it is refused).
+    """The workspace id of the client's key, and the response of /workspaces/current (None if it is refused).
 
-    The id is `coalesce(organization_id, id)`; with a key that may not read the workspace it is the `organization` of
-    the first campaign, account or lead (reference, sections 1.1 and 10).
+    The id is `coalesce(organization_id, id)`. If the key may not read the workspace, it is the `organization` of the
+    first campaign, account or lead (reference, sections 1.1 and 10).
     """
     try:
         answer = await client.get(WORKSPACE_PATH)
@@ -31,19 +31,19 @@ async def resolve(client: ApiClient) -> tuple[str, object]:
         return await _from_records(client), None
     identity = workspace_in(answer)
     if identity is None:
-        raise WorkspaceError("/workspaces/current names no workspace id, so its rows could not be told apart.")
+        raise WorkspaceError("/workspaces/current has no workspace id, which every row needs. Nothing was written.")
     return identity, answer
 
 
 def workspace_in(answer: object) -> str | None:
-    """The workspace id in an answer of /workspaces/current; None where it names none."""
+    """The workspace id in a response of /workspaces/current; None if it has none."""
     found = answer if isinstance(answer, dict) else {}
     identity = found.get("organization_id") or found.get("id")
     return identity if isinstance(identity, str) else None
 
 
 def workspace_of(record: Record) -> str | None:
-    """The workspace id that a campaign, an account or a lead names; None where it names none."""
+    """The workspace id in a campaign, an account or a lead; None if it has none."""
     identity = record.get("organization") or record.get("organization_id")
     return identity if isinstance(identity, str) and identity else None
 
@@ -62,15 +62,15 @@ async def _from_records(client: ApiClient) -> str:
         except (Forbidden, PlanRequired):
             refused += 1
     if refused == len(_ELSEWHERE):
-        raise KeyRejected("The key may read none of workspaces, campaigns, accounts and leads. Give it all:read.")
+        raise KeyRejected("The key may not read workspaces, campaigns, accounts or leads. Give it the scope all:read.")
     raise WorkspaceError(
-        "The key may not read the workspace, and there is no campaign, account or lead that names it. "
+        "The key may not read the workspace, and no campaign, account or lead contains its id. "
         "Give the key the scope workspaces:read (or all:read)."
     )
 
 
 def _from_runs(layout: Layout) -> dict[str, str]:
-    """The names as past runs used them, where the file that binds them is lost: missing is not the same as none."""
+    """The names from the log of past runs, for when `workspaces.json` is lost or damaged."""
     files = layout.files(layout.meta, "sync_runs")
     columns = ["started_at", "workspace_name", "workspace_id"]
     rows = [row for file in files for row in pq.read_table(file.path, columns=columns).to_pylist()]
@@ -79,7 +79,7 @@ def _from_runs(layout: Layout) -> dict[str, str]:
 
 
 class Names:
-    """The names of workspaces and the ids they are bound to, kept in the lake."""
+    """The names of workspaces and the ids they are bound to, stored in the lake."""
 
     def __init__(self, layout: Layout) -> None:
         self._path = layout.lake / "workspaces.json"
@@ -91,20 +91,21 @@ class Names:
         self._bound: dict[str, str] = found if isinstance(found, dict) else _from_runs(layout)
 
     def bound(self, name: str) -> str | None:
-        """The id `name` is bound to, if it was ever used."""
+        """The id that `name` is bound to; None if it was never used."""
         return self._bound.get(name)
 
     def check(self, name: str, workspace_id: str) -> None:
-        """UsageError where `name` is bound to another one than `workspace_id`."""
+        """UsageError if `name` is bound to another workspace."""
         bound = self._bound.get(name)
         if bound not in (None, workspace_id):
             raise UsageError(
-                f"The name {name!r} belongs to workspace {bound} in {self._root}, but its key opens {workspace_id}. "
-                "Give the new workspace a name of its own in INSTANTLY_API_KEYS, or another INSTANTLY_DATA_DIR."
+                f"In {self._root} the name {name!r} belongs to workspace {bound}, but its key belongs to "
+                f"{workspace_id}. Give the new workspace its own name in INSTANTLY_API_KEYS, or another "
+                "INSTANTLY_DATA_DIR."
             )
 
     def bind(self, name: str, workspace_id: str) -> None:
-        """Bind `name` to `workspace_id`; UsageError where it is bound to another one."""
+        """Bind `name` to `workspace_id`; UsageError if it is bound to another workspace."""
         self.check(name, workspace_id)
         if self._bound.get(name) == workspace_id:
             return

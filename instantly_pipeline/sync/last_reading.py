@@ -1,4 +1,4 @@
-"""How a stream's last reading ended: two checkpoints, of the last one that came to its end and of a refusal since."""
+"""Two checkpoints of a stream: when it was last read to its end, and whether the API has refused it since."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from instantly_pipeline.lake.checkpoints import Checkpoints
 
 @dataclass(frozen=True, slots=True)
 class LastReading:
-    """The last reading that came to its end; `requests` are those that were made, retries apart."""
+    """The last read that reached its end; `requests` are without retries."""
 
     at: str
     run_id: str
@@ -18,7 +18,7 @@ class LastReading:
 
 
 def last_reading(checkpoints: Checkpoints, stream: str) -> LastReading | None:
-    """The last reading of a stream that came to its end; None where it was never read."""
+    """The last read of a stream that reached its end; None if it was never read."""
     found = checkpoints.read(_read(stream))
     if not found:
         return None
@@ -27,18 +27,18 @@ def last_reading(checkpoints: Checkpoints, stream: str) -> LastReading | None:
 
 
 def was_refused(checkpoints: Checkpoints, stream: str) -> bool:
-    """Whether key or plan did not allow to read a stream when that was tried last."""
+    """Whether the last attempt to read a stream was refused because of the key or the plan."""
     return bool(checkpoints.read(_refused(stream)))
 
 
 def note_reading(checkpoints: Checkpoints, stream: str, *, at: datetime, run_id: str, requests: int) -> None:
-    """The stream was read to its end."""
+    """Record that the stream was read to its end."""
     checkpoints.write(_read(stream), {"at": at.isoformat(), "run_id": run_id, "requests": requests})
     checkpoints.forget(_refused(stream))
 
 
 def note_refusal(checkpoints: Checkpoints, stream: str, at: datetime) -> None:
-    """Key or plan did not allow to read the stream."""
+    """Record that the key or the plan does not allow reading the stream."""
     checkpoints.write(_refused(stream), {"at": at.isoformat()})
 
 

@@ -1,4 +1,4 @@
-"""The rate that a workspace's runs have learned: the checkpoint from which the next one starts."""
+"""The request rate that a workspace's runs have learned, stored in a checkpoint."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ RATE = "rate"
 
 
 def recall_rate(limiter: Limiter, checkpoints: Checkpoints) -> None:
-    """Start from what an earlier run has learned; the limiter judges whether to believe it."""
+    """Start from the stored rate; the limiter decides whether it is still valid."""
     limiter.recall(checkpoints.read(RATE))
 
 
 @contextmanager
 def keeping_rate(limiter: Limiter, checkpoints: Checkpoints) -> Iterator[None]:
-    """Keep what this run learns whenever that changes, so that it is there also if the run is killed."""
+    """Store the learned rate whenever it changes, so that a killed run does not lose it."""
 
     def keep() -> None:
         if learned := limiter.remembered():

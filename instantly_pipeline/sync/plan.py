@@ -1,8 +1,8 @@
-"""What a sync is about to ask for, stream by stream, before it asks.
+"""The number of requests a sync will make, per stream.
 
-Each cost comes from the function that chooses what the stream's reader reads, so the two cannot drift apart. A plan
-itself asks for Instantly's counters and the list of campaigns only; a sync hands both on to the readers, so that its
-plan costs nothing. What was never read can only be estimated: such a cost is a range.
+Each cost comes from the function that chooses what the stream's reader reads, so the two cannot differ. A plan itself
+requests only Instantly's counters and the list of campaigns. A sync passes both on to the readers, so its plan costs no
+extra requests. A stream that was never read can only be estimated: its cost is a range.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ IDENTIFY = "identify workspace"  # its line in the plan
 
 
 async def make_plan(ctx: Context, streams: Mapping[str, Stream], *, identified: int, per_minute: float) -> Plan:
-    """The plan of a run that reads `streams`; `identified` requests were spent before to identify the workspace."""
+    """The plan of a run that reads `streams`, after `identified` requests that identified the workspace."""
     before = ctx.client.stats.requests
     counters, campaigns = await asyncio.gather(_ask_counters(ctx, streams), _ask_campaigns(ctx, streams))
     known = Known(streams, counters, campaigns)
     try:
-        costs = [Cost(IDENTIFY, identified, "asked first by every run", identified, identified)]
+        costs = [Cost(IDENTIFY, identified, "every run starts with this", identified, identified)]
         costs += [_cost(ctx, stream, known) for stream in streams.values()]
     finally:
         ctx.expected.clear()
@@ -44,7 +44,7 @@ async def make_plan(ctx: Context, streams: Mapping[str, Stream], *, identified: 
 
 
 async def _ask_counters(ctx: Context, streams: Mapping[str, Stream]) -> Counters | None:
-    """Instantly's counters, where a stream needs them. An error is the reader's to report."""
+    """Instantly's counters, if a stream needs them. Errors are reported by the reader."""
     payer = next((s.name for s in streams.values() if s.name == COUNTERS or s.read is Read.SWEEP), None)
     if payer is None:
         return None
@@ -56,13 +56,13 @@ async def _ask_counters(ctx: Context, streams: Mapping[str, Stream]) -> Counters
     ctx.ahead[payer] = stats
     if counters is not None:
         now = {orjson.dumps([campaign]).decode(): digest for campaign, digest in counters.hashes.items()}
-        with suppress(StreamError):  # a damaged file of the lake is for the reader to report as well
+        with suppress(StreamError):  # a damaged file in the lake: reported by the reader too
             ctx.expected[COUNTERS] = {**ctx.hashes(COUNTERS), **now}
     return counters
 
 
 async def _ask_campaigns(ctx: Context, streams: Mapping[str, Stream]) -> list[Record]:
-    """The campaigns, where they are read in this run; as far as they could be listed."""
+    """The campaigns, if this run reads them; as many as could be listed."""
     if CAMPAIGNS not in streams:
         return []
     with count_requests() as stats:
@@ -77,11 +77,11 @@ async def _ask_campaigns(ctx: Context, streams: Mapping[str, Stream]) -> list[Re
 
 
 def _cost(ctx: Context, stream: Stream, known: Known) -> Cost:
-    """What the reader of a stream will ask for, with what was asked ahead for it."""
+    """The requests of a stream's reader, with those the plan already made for it."""
     ahead = ctx.requests_ahead(stream.name)
     if was_refused(ctx.checkpoints, stream.name):
         is_answered = ctx.knows(stream.path) or stream.name in ctx.listed
-        return exactly(stream, ahead + (not is_answered), "refused the last time: asked once more")
+        return exactly(stream, ahead + (not is_answered), "refused last time, tried once more")
     try:
         cost = reader_of(stream).estimate(ctx, stream, known)
     except StreamError as error:

@@ -1,4 +1,4 @@
-"""What a sync notes about records that are not as declared: misfit values, records that became no rows, drift."""
+"""Logs records that differ from the stream's declaration: type mismatches, rejected records, schema drift."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.results import StreamResult
 
-NAMED = 1_000  # records with one anomaly that are named in a run; of more the number is noted
+NAMED = 1_000  # records per anomaly and run that are logged by key; the others are only counted
 
 
 class Quarantine:
-    """The notes on one stream in one run; they land with the logs of the next flush."""
+    """The log rows about one stream in one run; they are written with the next flush."""
 
     def __init__(self, ctx: Context, stream: Stream, result: StreamResult) -> None:
         self._ctx, self._stream, self._result = ctx, stream, result
@@ -23,19 +23,19 @@ class Quarantine:
         self._named: Counter[tuple[str, str]] = Counter()
 
     def note(self, batch: Batch) -> None:
-        """Note what normalizing a batch has found."""
+        """Log what normalizing a batch has found."""
         self._note_anomalies(batch.anomalies)
         self._note_drift(batch.drift)
         self._note_rejected(batch.rejected)
 
     def note_no_records(self, count: int) -> None:
-        """Note entries of a page that were no objects; there is nothing of them to keep."""
-        self._result.put_aside["no records"] += count
-        self._add(None, "entries of a page were no records", expected="object", occurrences=count)
+        """Log entries of a page that were not objects; nothing of them is kept."""
+        self._result.rejected["not a record"] += count
+        self._add(None, "entries of a page were not records", expected="object", occurrences=count)
 
     def _note_anomalies(self, anomalies: Sequence[Anomaly]) -> None:
-        """Each with the record's key, once a run; above a number of them, how many there are."""
-        self._result.misfits += sum(one.reason == DOES_NOT_FIT for one in anomalies)
+        """Log each anomaly of a record once per run, with its key; above `NAMED`, only how many there are."""
+        self._result.type_mismatches += sum(one.reason == DOES_NOT_FIT for one in anomalies)
         more: Counter[Anomaly] = Counter()
         for one in anomalies:
             if self._named[one.column, one.reason] >= NAMED:
@@ -61,7 +61,7 @@ class Quarantine:
 
     def _note_rejected(self, rejected: Sequence[Rejected]) -> None:
         for (key, reason), occurrences in Counter((one.key, one.reason) for one in rejected).items():
-            self._result.put_aside[reason] += occurrences
+            self._result.rejected[reason] += occurrences
             kept = f"{reason}; kept in the lake's log of rejected records"
             self._add(key, kept, column=",".join(self._stream.key), occurrences=occurrences)
         for one in rejected:

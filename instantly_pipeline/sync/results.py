@@ -1,4 +1,4 @@
-"""What a sync is asked to do, what it says while it runs, and what it says at the end."""
+"""The request, the events and the results of a sync."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ class Outcome(StrEnum):
     """How a stream or a workspace ended."""
 
     OK = "ok"
-    PARTIAL = "partial"  # good as far as it went; the next run goes on
+    PARTIAL = "partial"  # read without errors, but not everything; the next run continues
     HELD = "held"  # read, but suspicious deletions were not carried out
     SKIPPED = "skipped"  # the key or the plan does not allow it
     FAILED = "failed"
 
 
-FINE = (Outcome.OK, Outcome.PARTIAL)  # read as far as it should be
+FINE = (Outcome.OK, Outcome.PARTIAL)  # nothing for the user to do
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one stream will ask for: `requests`, or about so many, within `low` and `high`; retries come on top."""
+    """The requests of one stream, without retries: exactly `requests`, or about as many, within `low` and `high`."""
 
     stream: str
     requests: int
@@ -46,13 +46,13 @@ class Cost:
 
     @property
     def is_estimate(self) -> bool:
-        """Whether it cannot be known yet."""
+        """Whether the exact number is unknown."""
         return self.low != self.high
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one workspace will ask for; `asked` is what it took to find out, `per_minute` the rate to reckon with."""
+    """The requests of one workspace; `asked` is how many the plan itself made, `per_minute` the expected rate."""
 
     costs: tuple[Cost, ...]
     asked: int
@@ -65,11 +65,11 @@ class Plan:
         return Cost("all", requests, "", low, high)
 
     def of(self, stream: str) -> int | None:
-        """The requests of one stream; None where it is not in the plan."""
+        """The requests of one stream; None if it is not in the plan."""
         return next((cost.requests for cost in self.costs if cost.stream == stream), None)
 
     def minutes(self, requests: int) -> float:
-        """How long so many requests take at the rate."""
+        """How long `requests` take at the expected rate."""
         return requests / self.per_minute
 
 
@@ -89,21 +89,19 @@ class StreamResult:
     requests: int = 0
     retries: int = 0
     held_deletes: int = 0
-    put_aside: Counter[str] = field(default_factory=Counter)  # records that became no rows, by why
-    misfits: int = 0  # values that did not fit their column and were kept in `extra`
+    rejected: Counter[str] = field(default_factory=Counter)  # records that were not stored as rows, by reason
+    type_mismatches: int = 0  # values that did not fit their column and are stored in `extra`
 
     @property
-    def aside(self) -> str:
-        """What was read and is not where one would look for it, in words; empty where all is."""
-        why = ", ".join(
-            reason if len(self.put_aside) == 1 else f"{n:,} {reason}" for reason, n in self.put_aside.items()
-        )
-        records = [f"{self.put_aside.total():,} put aside: {why}"] if why else []
-        values = [f"{self.misfits:,} values did not fit and are in extra"] if self.misfits else []
+    def data_issues(self) -> str:
+        """Rejected records and type mismatches as one sentence; empty if there are none."""
+        why = ", ".join(reason if len(self.rejected) == 1 else f"{n:,} {reason}" for reason, n in self.rejected.items())
+        records = [f"{self.rejected.total():,} records rejected: {why}"] if why else []
+        values = [f"{self.type_mismatches:,} type mismatches stored in extra"] if self.type_mismatches else []
         return f"{', '.join([*records, *values])} (see meta.quarantine)" if records or values else ""
 
     def end_partial(self, reason: str) -> None:
-        """End as partial: something is left for later. What ended worse stays so."""
+        """End as partial: something is left for later runs. A worse outcome stays."""
         if self.outcome is Outcome.OK:
             self.outcome = Outcome.PARTIAL
         self.reason = f"{self.reason}; {reason}" if self.reason else reason
@@ -111,7 +109,7 @@ class StreamResult:
 
 @dataclass(slots=True)
 class WorkspaceResult:
-    """One workspace in one run; `workspace_id` is None where it could not be found out."""
+    """One workspace in one run; `workspace_id` is None if it could not be identified."""
 
     name: str
     workspace_id: str | None
@@ -122,12 +120,12 @@ class WorkspaceResult:
     retries: int = 0
     responses_429: int = 0
     plan: Plan | None = None
-    clock: str | None = None  # what is to be said about the machine's clock
+    clock: str | None = None  # a warning about this machine's clock
 
 
 @dataclass(slots=True)
 class SyncReport:
-    """The whole run; `accepted` are the streams whose deletions the user has accepted in words."""
+    """The whole run; `accepted` are the streams the user passed with --accept-deletes."""
 
     run_id: str
     started_at: datetime
@@ -137,7 +135,7 @@ class SyncReport:
 
     @property
     def exit_code(self) -> int:
-        """0 all well, 1 nothing could be read, 3 something was skipped, failed or held."""
+        """0 success, 1 nothing could be read, 3 something was skipped, failed or held."""
         if self.workspaces and all(w.outcome is Outcome.FAILED for w in self.workspaces):
             return 1
         ends = [w.outcome for w in self.workspaces] + [s.outcome for w in self.workspaces for s in w.streams]
@@ -146,9 +144,9 @@ class SyncReport:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something to show while a sync runs; `total` is in the stream's own unit and None where it is not known.
+    """Something to show while a sync runs; `total` is in the stream's own unit, None if unknown.
 
-    `spent` is a workspace's: `done` of about `total` requests were made.
+    `spent` is about a workspace: `done` of about `total` requests were made.
     """
 
     kind: str  # `say`, `start`, `progress`, `end`, `spent`

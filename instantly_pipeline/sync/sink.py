@@ -1,7 +1,7 @@
 """Where a reader puts its records: batches of pages, written to the lake one after the other.
 
-A checkpoint given with a batch moves only after the batch is in the lake. Hashing and writing happen in a thread, so
-that fetching goes on meanwhile.
+A checkpoint passed with a batch is written only after the batch is in the lake. Hashing and writing happen in a thread,
+so that fetching continues.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class Sink:
         self.ctx = ctx
         self.stream = stream
         self.result = result
-        self.client = client  # counts what this stream asks
+        self.client = client
         self.done = 0
         self.total: int | None = None
-        self.on_version: OnVersion | None = None  # called with each version that is written
+        self.on_version: OnVersion | None = None  # called for each version written
         self._since = ctx.clock.monotonic()
         self._quarantine = Quarantine(ctx, stream, result)
         self.forget_batch()
@@ -46,26 +46,26 @@ class Sink:
         """Drop what was taken and is not written yet."""
         self._records: list[Record] = []
         self._verified: list[Range] = []
-        self._gone: set[str] = set()
+        self._deleted: set[str] = set()
         self._pages = 0
 
     def take(self, records: Sequence[Record]) -> None:
-        """Take the records of one answer."""
+        """Take the records of one response."""
         self._records += records
         self._pages += 1
         self.done += 1
         self.result.rows_read += len(records)
 
     def mark_verified(self, bounds: Range) -> None:
-        """The keys in (low, high] are decided by what was taken."""
+        """Mark the keys in (low, high] as verified by the batch: it has every record that exists there."""
         self._verified.append(bounds)
 
     def delete(self, keys: Collection[str]) -> None:
-        """These keys get a tombstone, unless they are in the batch."""
-        self._gone.update(keys)
+        """Write a tombstone for these keys, unless they are in the batch."""
+        self._deleted.update(keys)
 
     def put(self, records: Sequence[Record], *verified: Range) -> None:
-        """Take the records of one answer, with the ranges of keys it decides."""
+        """Take the records of one response, with the ranges of keys that it verifies."""
         self.take(records)
         self._verified += verified
         self.show()
@@ -76,23 +76,23 @@ class Sink:
         return self._pages >= PAGES_PER_BATCH or waited >= SECONDS_PER_BATCH
 
     async def page(self, records: Sequence[Record], verified: Range | None = None) -> None:
-        """Take the records of one answer; write the batch when it is full."""
+        """Take the records of one response; write the batch when it is full."""
         self.put(records, *([verified] if verified is not None else []))
         if self.is_full():
             await self.flush()
 
     async def flush(self, *, checkpoint: Callable[[], None] = lambda: None, at: datetime | None = None) -> None:
-        """Write what was taken and tombstones; then move `checkpoint`. `at` is when the records were asked for."""
-        batch = self._records, self._verified, self._gone
+        """Write the batch and its tombstones, then call `checkpoint`. `at` is when the records were requested."""
+        batch = self._records, self._verified, self._deleted
         self.forget_batch()
         self._since = self.ctx.clock.monotonic()
-        async with self.ctx.writing:  # one writer a workspace: instants and file numbers only grow
-            await _to_its_end(asyncio.to_thread(self._write, *batch, at or self.ctx.now()))
+        async with self.ctx.writing:  # one writer per workspace: timestamps and file numbers only grow
+            await _uncancelled(asyncio.to_thread(self._write, *batch, at or self.ctx.now()))
             checkpoint()
         self.show()
 
     def show(self) -> None:
-        """Report how far this stream is; it may take more requests than expected."""
+        """Report the progress of this stream; it may take more requests than expected."""
         total = None if self.total is None else max(self.total, self.done)
         self.ctx.on_event(
             Event("progress", self.ctx.workspace, self.stream.name, rows=self.result.rows_read, done=self.done,
@@ -100,11 +100,11 @@ class Sink:
         )  # fmt: skip
 
     def fail(self, reason: str) -> None:
-        """End the stream as failed; what was read of it is kept."""
+        """Set the outcome to FAILED; what was read is kept."""
         self.result.outcome, self.result.reason = Outcome.FAILED, reason
 
     def no_records(self, count: int) -> None:
-        """So many entries of a page were no records."""
+        """Log entries of a page that were not records."""
         if count:
             self._quarantine.note_no_records(count)
 
@@ -118,8 +118,8 @@ class Sink:
         self.ctx.logs.flush()
 
 
-async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
-    """Await work in a thread; a cancellation waits for it, since a thread cannot be stopped halfway."""
+async def _uncancelled(work: Coroutine[Any, Any, None]) -> None:
+    """Await work in a thread, which cannot be stopped halfway: a cancellation is raised after it has ended."""
     task = asyncio.ensure_future(work)
     try:
         await asyncio.shield(task)
@@ -129,7 +129,7 @@ async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
 
 
 def below(*parts: str) -> Range:
-    """The range of all keys that begin with `parts` and have more: `["a","b",` up to the last of them."""
+    """The range of all keys that begin with `parts` and continue: `["a","b",` up to the last of them."""
     prefix = orjson.dumps(list(parts)).decode()[:-1]
     return f"{prefix},", f"{prefix},~"
 

@@ -1,4 +1,4 @@
-"""One workspace in one run: plan, then every chosen stream, parents before children, independent ones side by side."""
+"""One workspace in one run: the plan, then every chosen stream, parents before children, the others concurrently."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from instantly_pipeline.sync.readers.registry import reader_of
 from instantly_pipeline.sync.results import Event, OnEvent, Outcome, Request, StreamResult, WorkspaceResult
 from instantly_pipeline.sync.sink import Sink
 
-STEP_MINUTES = 10  # campaign-days of steps per run: what so many minutes allow at the learned rate
+STEP_MINUTES = 10  # limits the campaign-days of steps per run, at the learned rate
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class WorkspaceRun:
     ) -> None:
         self.run = run
         self.result = result
-        self._unpaid = 0  # streams refused for want of a paid plan
+        self._unpaid = 0  # streams refused because the plan does not include them
         self.client = client
         settings, clock = run.settings, run.clock
         write_clock = WriterClock(clock.now, after=last_written(run.layout, workspace_id))
@@ -75,12 +75,12 @@ class WorkspaceRun:
             self.ctx.know(WORKSPACE_PATH, answer)
 
     async def sync(self) -> None:
-        """Plan, then read every stream; the outcome is in the result, and in the lake's logs."""
+        """Plan, then read every stream; the outcome is in the result and in the lake's logs."""
         streams = self._with_parents()
         try:
             await self._plan(streams)
-        except Exception as error:  # noqa: BLE001 - a plan that cannot be made must not cost the sync
-            _log.error("No plan could be made: %s at\n%s", type(error).__name__, _place(error))
+        except Exception as error:  # noqa: BLE001 - a failed plan must not stop the sync
+            _log.error("The plan failed: %s at\n%s", type(error).__name__, _traceback(error))
         if self.result.clock is not None:
             self.ctx.note(self.result.clock)
         self._log_run("running")
@@ -95,7 +95,7 @@ class WorkspaceRun:
         self._log_run(self._logged_outcome())
 
     async def _read_all(self, streams: Mapping[str, Stream]) -> None:
-        """Every stream after its parents; an error that ends the workspace or the run is raised."""
+        """Read every stream after its parents; an error that ends the workspace or the run is raised."""
         tasks: dict[str, asyncio.Task[None]] = {}
         try:
             async with asyncio.TaskGroup() as group:
@@ -106,7 +106,7 @@ class WorkspaceRun:
             raise first_of(errors) from None
 
     async def plan(self) -> None:
-        """Plan what `sync` would ask for."""
+        """Plan the requests that `sync` would make."""
         try:
             await self._plan(self._with_parents())
         finally:
@@ -118,7 +118,7 @@ class WorkspaceRun:
         self.ctx.on_event(Event("spent", self.result.name, done=identified, total=self.result.plan.total.requests))
 
     def _report(self, event: Event) -> None:
-        """Pass an event on; with the progress of a stream comes that of the whole."""
+        """Pass an event on; after the progress of a stream comes that of the workspace."""
         self.run.on_event(event)
         if event.kind == "progress" and self.result.plan is not None:
             spent = self.client.stats.requests - self.client.stats.retries
@@ -126,12 +126,12 @@ class WorkspaceRun:
             self.run.on_event(Event("spent", self.result.name, done=spent, total=total))
 
     def _with_parents(self) -> dict[str, Stream]:
-        """The chosen streams, and those parents that were never read: without them a child has nothing to ask for."""
+        """The chosen streams, and their parents that were never read: a child is requested by its parents' records."""
         wanted = dict(self.run.streams)
         for stream in list(wanted.values()):
             for need in self._missing_parents(stream):
                 if need not in wanted:
-                    self.ctx.say(f"{stream.name} needs {need}, which was not read before: reading it first.", need)
+                    self.ctx.say(f"{stream.name} needs {need}, which was never read, so that is read first.", need)
                     wanted[need] = self.ctx.streams[need]
         return sort_by_needs(wanted.values())
 
@@ -145,7 +145,7 @@ class WorkspaceRun:
         await self._read(stream)
 
     async def _read(self, stream: Stream) -> None:
-        """Read one stream. An error of its own is its outcome; one that ends more than the stream is raised too."""
+        """Read one stream. An error becomes its outcome; one that ends the workspace or the run is raised too."""
         ctx = self.ctx
         result = StreamResult(ctx.workspace_id, ctx.workspace, stream.name, ctx.now())
         self.result.streams.append(result)
@@ -159,17 +159,17 @@ class WorkspaceRun:
                 result.outcome = Outcome.FAILED
                 result.reason = f"interrupted: {error}" if str(error) else "interrupted"
                 raise
-            except Exception as error:  # noqa: BLE001 - one stream's defect must not cost the others
-                self._end_by(error, result)
+            except Exception as error:  # noqa: BLE001 - a bug in one stream must not stop the others
+                self._record_error(error, result)
             finally:
-                result.reason = "; ".join(said for said in (result.reason, result.aside) if said) or None
+                result.reason = "; ".join(text for text in (result.reason, result.data_issues) if text) or None
                 result.ended_at = ctx.now()
                 self._log_stream(result, stats)
         end = Event("end", ctx.workspace, stream.name, result.reason or "", result.rows_read, outcome=result.outcome)
         ctx.on_event(end)
 
-    def _end_by(self, error: Exception, result: StreamResult) -> None:
-        """The outcome of a stream that an error has ended."""
+    def _record_error(self, error: Exception, result: StreamResult) -> None:
+        """Set the outcome of a stream that an error ended."""
         result.outcome, result.reason = Outcome.FAILED, str(error)
         if isinstance(error, Forbidden | PlanRequired):
             result.outcome = Outcome.SKIPPED
@@ -179,8 +179,8 @@ class WorkspaceRun:
             error.add_note(f"the stream {result.stream}")
             result.reason = str(lack_of_memory(error))
         elif not isinstance(error, PipelineError):
-            _log.error("%s ended by an unexpected %s at\n%s", result.stream, type(error).__name__, _place(error))
-            result.reason = f"an unexpected {type(error).__name__}; the log has its place. Please report it"
+            _log.error("%s: unexpected %s at\n%s", result.stream, type(error).__name__, _traceback(error))
+            result.reason = f"unexpected {type(error).__name__}; the log has the traceback. Please report it"
 
     def _log_stream(self, result: StreamResult, stats: ClientStats) -> None:
         ahead = self.ctx.ahead.get(result.stream, ClientStats())
@@ -196,20 +196,20 @@ class WorkspaceRun:
         )  # fmt: skip
 
     def _fail_if_unpaid(self) -> None:
-        """A workspace whose every stream was refused for want of a plan is refused itself."""
+        """Mark the workspace as failed if its plan includes none of the streams."""
         if self._unpaid and self._unpaid == len(self.result.streams):
             self.result.outcome = Outcome.FAILED
             self.result.reason = next(stream.reason for stream in self.result.streams)
 
     def _report_clock_change(self) -> None:
-        """Where the machine's clock went wrong during the run."""
+        """Warn if this machine's clock was changed during the run."""
         if (jump := self.client.clock_skew.jump) is not None:
-            self.result.clock = f"{jump}; the next sync corrects what it dated. {HOW_TO_SET}."
+            self.result.clock = f"{jump}; the next sync corrects the wrong timestamps. {HOW_TO_SET}."
             self.ctx.say(self.result.clock)
             self.ctx.note(self.result.clock)
 
     def _logged_outcome(self) -> str:
-        """The workspace's outcome; `incomplete` where it went well and a stream did not."""
+        """The workspace's outcome; `incomplete` if it did not fail but a stream was skipped, failed or held."""
         whole = all(stream.outcome in (Outcome.OK, Outcome.PARTIAL) for stream in self.result.streams)
         return self.result.outcome.value if whole or self.result.outcome is Outcome.FAILED else "incomplete"
 
@@ -226,13 +226,13 @@ class WorkspaceRun:
         self.ctx.logs.flush()
 
 
-def _place(error: Exception) -> str:
-    """Where an unforeseen error was raised; not its text, which may hold a record's values."""
+def _traceback(error: Exception) -> str:
+    """Where an unexpected error was raised; without its message, which may contain a record's values."""
     return "".join(traceback.format_tb(error.__traceback__))
 
 
 def first_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The one error worth showing of several tasks that ended together: a fatal one before others."""
+    """The error to show of several tasks that failed together: a fatal one before others."""
     leaves = list(_leaves(errors))
     return next((e for e in leaves if isinstance(e, Fatal)), leaves[0])
 

@@ -73,7 +73,7 @@ def test_a_listener_hears_what_happens_while_it_listens(at: Bench) -> None:
     always: list[Event] = []
     meanwhile: list[Event] = []
     with Run(at.settings(), on_event=always.append) as run:
-        with run.heard_by(meanwhile.append):
+        with run.listening(meanwhile.append):
             run.say("one")
         run.say("two")
     assert [event.text for event in meanwhile] == ["one"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from instantly_pipeline.streams.registry import all_streams
-from instantly_pipeline.sync.engine import FEW_COLLECTIONS
+from instantly_pipeline.sync.engine import GC_THRESHOLDS
 from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, assert_mirrors, bench, stream_result
 
@@ -161,7 +161,7 @@ def test_a_sync_looks_for_garbage_seldom_and_leaves_the_collector_as_it_was(tmp_
     with bench(tmp_path / "data", config) as at:
         at.watch = lambda _: seen.add(gc.get_threshold())
         at.sync("campaigns")
-    assert seen == {FEW_COLLECTIONS}
+    assert seen == {GC_THRESHOLDS}
     assert (gc.get_threshold(), gc.get_freeze_count()) == (before, 0)
 
 

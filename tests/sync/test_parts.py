@@ -18,7 +18,7 @@ from instantly_pipeline.lake.checkpoints import Checkpoints
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.sync.limits import ACCOUNTS, DAYS, Limits
 from instantly_pipeline.sync.readers.fetch import Refused
-from instantly_pipeline.sync.readers.parts import OF_ACCOUNTS, OF_DAYS, Question
+from instantly_pipeline.sync.readers.parts import OF_ACCOUNTS, OF_DAYS, SplitRequest
 from tests.sync.harness import NOON
 
 TODAY = date(2026, 6, 1)
@@ -69,9 +69,9 @@ def days(checkpoints: Checkpoints | None = None, today: date = TODAY) -> Limits:
     return Limits(checkpoints or NoCheckpoints(), "days", today, DAYS)
 
 
-async def _read(question: Question[int, list[int]], count: int) -> Found:
+async def _read(request: SplitRequest[int, list[int]], count: int) -> Found:
     found = Found()
-    async with aclosing(question.about(range(count))) as answers:
+    async with aclosing(request.answers(range(count))) as answers:
         async for answer in answers:
             if isinstance(answer.got, Refused):
                 found.refused += answer.item
@@ -85,7 +85,7 @@ async def _read(question: Question[int, list[int]], count: int) -> Found:
 
 def read(limits: Limits, count: int, server: Server, *, is_known: bool = False) -> Found:
     refusals = OF_DAYS if limits.kind is DAYS else OF_ACCOUNTS
-    return asyncio.run(_read(Question(limits, server.ask, refusals, lambda: NOON, lambda: is_known), count))
+    return asyncio.run(_read(SplitRequest(limits, server.ask, refusals, lambda: NOON, lambda: is_known), count))
 
 
 def too_many(most: int) -> Refuses:

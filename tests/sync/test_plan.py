@@ -13,7 +13,7 @@ from instantly_pipeline.sync.results import Outcome, Plan, SyncReport
 from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, bench
 
-GATED = Sizes(few_pages=0, leads_per_slice=100)
+GATED = Sizes(few_pages=0, leads_per_segment=100)
 Files = dict[Path, tuple[int, int]]
 
 

@@ -1,4 +1,4 @@
-"""The names of the assets, which others rely on."""
+"""The names of assets, checks, jobs and tags."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from instantly_pipeline.warehouse.models.model import Model
 PUBLISHED = dg.AssetKey(["publish", "warehouse"])
 JOB = "sync"
 LOCATION = "instantly_pipeline"  # its name in workspace.yaml
-READ_CHECK = "read"  # of a lake stream: how reading it ended
+READ_CHECK = "read"  # of a lake stream: whether it was read in full
 CONTRACT_CHECK = "contract"  # of a model: what must hold before anything is published
 WARNING_CHECK = "warnings"  # of a model: what should hold
 FRESH_CHECK = "streams_are_fresh"  # of the published file
 COMPLETE_CHECK = "streams_are_complete"  # of the published file
 
-# Tags of a run, from which the next one tells whether its process is still there.
+# Tags of a run, which show the next run whether its process is still running.
 PROCESS_TAG = ".dagster/instantly_process"  # the prefix keeps it out of the UI
 DATA_DIR_TAG = "instantly/data_dir"
 SKIPPED_TAG = "instantly/skipped"
-INCOMPLETE_TAG = "instantly/incomplete"  # what a run that published all the same did not read
+INCOMPLETE_TAG = "instantly/incomplete"  # what a run that has published did not read
 NEXT_TICK = "Skipped; the schedule tries again at its next tick."
 SCHEDULE_TAG = "dagster/schedule_name"  # dagster's own
 
@@ -40,5 +40,5 @@ def model(which: Model) -> dg.AssetKey:
 
 
 def table(full_name: str) -> dg.AssetKey:
-    """The asset of a table called `schema.name`."""
+    """The asset of the table `schema.name`."""
     return dg.AssetKey(full_name.split(".", 1))

@@ -1,4 +1,4 @@
-"""What the checks found, as Dagster shows it: which promise broke, by how many rows, and how to see them."""
+"""Check results for Dagster: which check failed, by how many rows, and how to see these."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ _STREAMS = dg.TableSchema(
 
 
 def outcome_sentence(results: Sequence[CheckResult]) -> str:
-    """How many promises held, for the log of a run."""
+    """How many checks passed, for the log of a run."""
     failed = [result for result in results if not result.passed]
     blocking = sum(result.blocking for result in failed)
     if not failed:
         return f"All {len(results)} checks passed."
-    effect = "nothing is published" if blocking else "none of them keeps the tables from being published"
+    effect = "so nothing is published" if blocking else "the failed ones are only warnings"
     return f"{len(results) - len(failed)} of {len(results)} checks passed; {effect}."
 
 
 def check_result(key: dg.AssetCheckKey, results: Iterable[CheckResult]) -> dg.AssetCheckResult:
-    """The check `key` of a table, from the results of all that is promised of it. No row's values are in it."""
-    promises = list(results)
-    failed = [result for result in promises if not result.passed]
+    """The Dagster check `key` of a table, combined from its checks' `results`. Contains no values of rows."""
+    checks = list(results)
+    failed = [result for result in checks if not result.passed]
     blocking = key.name == asset_keys.CONTRACT_CHECK
-    metadata: dict[str, Any] = {"asked": len(promises), "failed": len(failed)}
-    metadata["promises"] = dg.MetadataValue.md("\n".join(f"- {r.name.removeprefix(f'{r.model}: ')}" for r in promises))
+    metadata: dict[str, Any] = {"checks_run": len(checks), "failed": len(failed)}
+    metadata["checks"] = dg.MetadataValue.md("\n".join(f"- {r.name.removeprefix(f'{r.model}: ')}" for r in checks))
     if failed:
         metadata["failing_rows"] = sum(result.failing_rows for result in failed)
-        metadata["what"] = dg.MetadataValue.md("\n".join(f"- {r.name}: {r.failing_rows} rows" for r in failed))
+        metadata["failed_checks"] = dg.MetadataValue.md("\n".join(f"- {r.name}: {r.failing_rows} rows" for r in failed))
         metadata["to_see_the_rows"] = dg.MetadataValue.md(_to_see(failed))
     return dg.AssetCheckResult(
         passed=not failed,
@@ -49,18 +49,18 @@ def check_result(key: dg.AssetCheckKey, results: Iterable[CheckResult]) -> dg.As
         check_name=key.name,
         severity=dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN,
         description="; ".join(f"{one.name}: {one.failing_rows} rows ({one.description})" for one in failed)
-        or f"All {len(promises)} hold.",
+        or f"All {len(checks)} checks passed.",
         metadata=metadata,
     )
 
 
 def _to_see(failed: Sequence[CheckResult]) -> str:
-    """Commands that show failing rows, to be typed in a terminal."""
+    """Shell commands that show failing rows."""
     return "\n\n".join(f"```sh\n{one.to_see_the_rows}\n```" for one in failed[:_MOST_SHOWN])
 
 
 def streams_table(streams: Sequence[StreamStatus]) -> dg.TableMetadataValue:
-    """How every stream of the published file stands; those that are not well come first."""
+    """The status of every stream in the published file; those with problems first."""
     ordered = sorted(streams, key=lambda one: (one.outcome in FINE, one.workspace_name, one.stream))
     return dg.MetadataValue.table(
         [
@@ -81,27 +81,27 @@ def streams_table(streams: Sequence[StreamStatus]) -> dg.TableMetadataValue:
 
 
 def complete_result(streams: Sequence[StreamStatus]) -> dg.AssetCheckResult:
-    """Whether each stream ended well when it was last read."""
-    lacking = freshness.incomplete(streams)
-    lines = [visible(f"{one.workspace_name}, {one.stream}: {one.outcome}: {one.reason or ''}") for one in lacking]
-    metadata: dict[str, Any] = {"streams": len(streams), "not_well": len(lacking)}
-    if lacking:
-        metadata["which"] = streams_table(lacking)
-    return _of_published(
+    """The check whether the last sync of each stream was complete."""
+    incomplete = freshness.incomplete(streams)
+    lines = [visible(f"{one.workspace_name}, {one.stream}: {one.outcome}: {one.reason or ''}") for one in incomplete]
+    metadata: dict[str, Any] = {"streams": len(streams), "incomplete": len(incomplete)}
+    if incomplete:
+        metadata["incomplete_streams"] = streams_table(incomplete)
+    return _published_check(
         asset_keys.COMPLETE_CHECK,
-        passed=not lacking,
-        description="\n\n".join(lines) or f"All {len(streams)} streams were read as they should be.",
+        passed=not incomplete,
+        description="\n\n".join(lines) or f"The last sync of all {len(streams)} streams was complete.",
         metadata=metadata,
     )
 
 
 def fresh_result(streams: Sequence[StreamStatus], *, now: datetime) -> dg.AssetCheckResult:
-    """Whether each stream was read in full in time, by what the published file says."""
+    """The check whether each stream was read in full in time, from the published file."""
     late = freshness.late(streams, now=now)
     metadata: dict[str, Any] = {"streams": len(streams), "late": len(late)}
     if late:
-        metadata["which"] = streams_table(late)
-    return _of_published(
+        metadata["late_streams"] = streams_table(late)
+    return _published_check(
         asset_keys.FRESH_CHECK,
         passed=not late,
         description=f"{len(streams) - len(late)} of {len(streams)} streams were read in full in time.",
@@ -109,7 +109,7 @@ def fresh_result(streams: Sequence[StreamStatus], *, now: datetime) -> dg.AssetC
     )
 
 
-def _of_published(name: str, *, passed: bool, description: str, metadata: dict[str, Any]) -> dg.AssetCheckResult:
+def _published_check(name: str, *, passed: bool, description: str, metadata: dict[str, Any]) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=passed,
         asset_key=asset_keys.PUBLISHED,

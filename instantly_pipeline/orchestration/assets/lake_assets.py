@@ -1,10 +1,10 @@
 """Reading the API into the lake: one step, one asset per stream.
 
-The step never fails for one stream: how a stream ended is its check, and its materialization says the same. A stream
-that was skipped or failed is materialized all the same, with its old rows, since what follows must be built. The step
-fails only where nothing at all could be read.
+The step does not fail because of one stream: the outcome of a stream is in its check and its materialization. A stream
+that was skipped or failed is materialized too, with its old rows, so that the tables are still built. The step fails
+only if nothing could be read.
 
-Annotations are evaluated here, since dagster finds the step's config by them.
+Annotations are not postponed, since dagster finds the step's config by them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -32,7 +32,7 @@ class SyncConfig(dg.Config):
 
     full: bool = Field(default=False, description="Read everything again, changed or not; as `sync --full`.")
     accept_deletes: bool = Field(
-        default=False, description="Let held deletions of the selected streams through, after asking the API once more."
+        default=False, description="Apply held deletions of the selected streams, after asking the API once more."
     )
     workspaces: list[str] = Field(default=[], description="Only these workspaces, by name; empty means all.")
 
@@ -59,8 +59,8 @@ def lake_assets(streams: Mapping[str, Stream]) -> dg.AssetsDefinition:
             chosen = None if len(selected) == len(streams) else tuple(selected)
             report = run.read(Request(chosen, tuple(config.workspaces) or None, config.full, config.accept_deletes))
             context.log.info(read_sentence(report))
-            if lacking := incomplete_tag(report):
-                context.instance.add_run_tags(context.run.run_id, {asset_keys.INCOMPLETE_TAG: lacking})
+            if incomplete := incomplete_tag(report):
+                context.instance.add_run_tags(context.run.run_id, {asset_keys.INCOMPLETE_TAG: incomplete})
             for name in selected:
                 yield dg.MaterializeResult(asset_key=asset_keys.lake(name), metadata=read_metadata(report, name))
                 if dg.AssetCheckKey(asset_keys.lake(name), asset_keys.READ_CHECK) in context.selected_asset_check_keys:

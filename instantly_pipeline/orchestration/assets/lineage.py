@@ -1,4 +1,4 @@
-"""The columns each model is made from, as Dagster's asset pages show them."""
+"""Column lineage of the models, for Dagster's asset pages."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ from instantly_pipeline.warehouse.models.model import Model
 def lineage_of(
     models: Mapping[str, Model], streams: Mapping[str, Stream], *, kept: Path
 ) -> dict[str, dg.TableColumnLineage]:
-    """The lineage of every model, which come in an order in which each is after those it reads. `kept` is a cache.
+    """The lineage of every model; `models` are in dependency order, `kept` is a cache file.
 
-    Empty where the SQL of a model cannot be followed: a picture is missing then; whether the SQL is right is DuckDB's
-    to say.
+    Empty if the SQL of a model cannot be parsed: then only the lineage is missing, and DuckDB reports wrong SQL.
     """
     try:
         found = cached_lineage(models, streams, cache=kept)
@@ -31,7 +30,7 @@ def lineage_of(
 
 
 def _shown(columns: Columns, known: set[str]) -> dg.TableColumnLineage:
-    """Only what is an asset can be named; `meta`, `seeds` and `history` are none."""
+    """Without tables that are not assets: `meta`, `seeds` and `history`."""
     return dg.TableColumnLineage(
         {
             column: [dg.TableColumnDep(asset_keys.table(table), name) for table, name in sources if table in known]

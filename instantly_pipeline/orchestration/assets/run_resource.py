@@ -1,4 +1,4 @@
-"""The run as a resource of Dagster's, which the steps of one Dagster run share, and how a step begins and ends."""
+"""The run as a Dagster resource that the steps of one Dagster run share, and the context of each step."""
 
 from __future__ import annotations
 
@@ -25,11 +25,9 @@ NewRun = Callable[[Settings], AbstractContextManager[Run]]
 
 
 def run_resource(settings: Callable[[], Settings], new_run: NewRun) -> dg.ResourceDefinition:
-    """One run for all steps: Dagster's executor is this process, so that it is a plain object."""
+    """One run for all steps. A plain object, since Dagster's executor runs all steps in this process."""
 
-    @dg.resource(
-        description="What the steps of one run share: settings, the data directory's lock, the open warehouse."
-    )
+    @dg.resource(description="Shared by the steps of one run: settings, the data directory's lock, the open warehouse.")
     def resource(context: dg.InitResourceContext) -> Iterator[Run]:
         current, instance = settings(), context.instance
         if instance is not None and context.run is not None:
@@ -46,14 +44,14 @@ def run_resource(settings: Callable[[], Settings], new_run: NewRun) -> dg.Resour
 
 @contextmanager
 def step_of_run(context: dg.AssetExecutionContext) -> Iterator[Run | None]:
-    """The run a step belongs to, with the lock held; its events go to Dagster's log.
+    """The run of a step, with the lock held and its events sent to Dagster's log.
 
-    None where a schedule started the run and another command is writing: the next tick comes anyway.
+    None if a schedule started the run while another command writes: the schedule tries again anyway.
     """
     run = context.resources.run
     if not isinstance(run, Run):
         raise TypeError("the resource `run` is not a Run")
-    with run.heard_by(partial(_log, context)), sanitized_errors(context, run.report):
+    with run.listening(partial(_log, context)), sanitized_errors(context, run.report):
         yield run if _may_write(context, run) else None
 
 
@@ -71,12 +69,12 @@ def _may_write(context: dg.AssetExecutionContext, run: Run) -> bool:
         )
         return False
     for run_id in close_orphans(context.instance, own=context.run.run_id, held=run.settings.data_dir):
-        context.log.info(f"Closed the run {run_id}, whose process is gone.")
+        context.log.info(f"Marked run {run_id} as failed: its process no longer exists.")
     return True
 
 
 def _log(context: dg.AssetExecutionContext, event: Event) -> None:
-    """How each stream ended, and what is said; how far a step is would only fill the log."""
+    """Log messages and the outcome of each stream; progress events would only fill the log."""
     where = f"{event.workspace}, {event.stream}" if event.stream else event.workspace
     if event.kind == "say":
         context.log.info(visible(f"{where}: {event.text}") if where else visible_lines(event.text))

@@ -1,4 +1,4 @@
-"""What Dagster may show of an error: everyone who sees its log can read it."""
+"""Errors without private data, since everyone with access to Dagster's log can read them."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from instantly_pipeline.run.results import RunReport
 
 @contextmanager
 def sanitized_errors(context: dg.AssetExecutionContext, report: RunReport) -> Iterator[None]:
-    """Turn an error of a step into one that may be shown, and note it in the run's `report`.
+    """Replace an error of a step by one that may be shown, and add it to the run's `report`.
 
-    Our own errors say what failed in a sentence. Of any other only the kind and the place are shown, since its text
-    may hold a record's values. An interruption ends the run as canceled.
+    A PipelineError keeps its message. Of any other error only the type and the traceback are shown, since its message
+    may contain a record's values. An interruption ends the run as canceled.
     """
     try:
         yield
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
         _note_interruption(context, report)
         raise
-    except Exception as error:  # noqa: BLE001 - whatever it is, its text stays here
+    except Exception as error:  # noqa: BLE001 - no error message may leave unsanitized
         if is_interruption(error):
             _note_interruption(context, report)
             raise dg.DagsterExecutionInterruptedError from None
@@ -42,6 +42,6 @@ def _note_interruption(context: dg.AssetExecutionContext, report: RunReport) -> 
 
 
 def _unexpected(error: BaseException) -> str:
-    """The kind of an error and where it happened, without its text."""
+    """The type and the traceback of an error, without its message."""
     place = "".join(traceback.format_tb(error.__traceback__))
-    return f"An unexpected {type(error).__name__}. Please report it with its place:\n{redact(place)}"
+    return f"Unexpected {type(error).__name__}. Please report it with this traceback:\n{redact(place)}"

@@ -1,4 +1,4 @@
-"""Which assets belong to a choice of streams."""
+"""The assets of selected streams."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from instantly_pipeline.warehouse.models.model import Model
 
 
 def wanted(settings: Settings, request: Request) -> list[dg.AssetKey] | None:
-    """The assets of the request's streams, else of the settings'; None for all. UsageError names an unknown stream."""
+    """The assets of the request's streams, or else of the settings'; None for all. UsageError for an unknown stream."""
     if request.streams:
         return chosen_assets(request.streams)
     names = settings.stream_names()
@@ -29,22 +29,22 @@ def wanted(settings: Settings, request: Request) -> list[dg.AssetKey] | None:
 
 
 def chosen_assets(names: Iterable[str]) -> list[dg.AssetKey]:
-    """The lake and raw tables of the named streams, the models that come of them, and the published file.
+    """The lake and raw tables of the named streams, all models downstream of them, and the published file.
 
-    Models about the syncs themselves (they read `meta`) belong to every choice. UsageError names an unknown stream.
+    Models about the syncs themselves (they read `meta`) are always included. UsageError for an unknown stream.
     """
     streams = list(select_streams(names))
     models = models_in(SQL_DIR)
     wanted = {full_name: None for name in streams for full_name in (f"raw.{name}", f"history.{name}")}
     found = [asset_keys.lake(name) for name in streams] + [asset_keys.raw(name) for name in streams]
-    return [*found, *(asset_keys.model(model) for model in _touched(models, set(wanted))), asset_keys.PUBLISHED]
+    return [*found, *(asset_keys.model(model) for model in _downstream(models, set(wanted))), asset_keys.PUBLISHED]
 
 
-def _touched(models: Mapping[str, Model], tables: set[str]) -> list[Model]:
-    """The models that read one of `tables` or `meta`, at any remove; `models` come after those they read."""
-    touched = []
+def _downstream(models: Mapping[str, Model], tables: set[str]) -> list[Model]:
+    """The models that read one of `tables` or `meta`, directly or not; `models` are in dependency order."""
+    found = []
     for model in models.values():
         if any(table in tables or table.startswith("meta.") for table in model.depends_on):
             tables.add(model.full_name)
-            touched.append(model)
-    return touched
+            found.append(model)
+    return found

@@ -1,4 +1,4 @@
-"""The assets as they are declared, and the checks on them; made from the streams and the SQL models."""
+"""The declarations of assets and checks, from the streams and the SQL models."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def lake_specs(streams: Mapping[str, Stream]) -> list[dg.AssetSpec]:
         dg.AssetSpec(
             asset_keys.lake(stream.name),
             deps=[asset_keys.lake(need) for need in stream.needs if need in streams],
-            description=f"{stream.about}. Every version seen, as Parquet; read from {stream.method} {stream.path}.",
+            description=f"{stream.about}. All versions, as Parquet; read from {stream.method} {stream.path}.",
             group_name="lake",
             kinds={"parquet"},
             metadata={"endpoint": f"{stream.method} {stream.path}", "key": ", ".join(stream.key) or "(one row)"},
@@ -31,12 +31,12 @@ def lake_specs(streams: Mapping[str, Stream]) -> list[dg.AssetSpec]:
 
 
 def raw_specs(streams: Mapping[str, Stream]) -> list[dg.AssetSpec]:
-    """One asset per stream: its current state, one row per key, deleted ones flagged."""
+    """One asset per stream: its current state, one row per key, deleted rows flagged."""
     return [
         dg.AssetSpec(
             asset_keys.raw(stream.name),
             deps=[asset_keys.lake(stream.name)],
-            description=f"{stream.about}. Current state, one row per key; deleted ones are kept and flagged.",
+            description=f"{stream.about}. Current state, one row per key; deleted rows are kept and flagged.",
             group_name="raw",
             kinds={"duckdb", "table"},
             metadata={
@@ -49,7 +49,7 @@ def raw_specs(streams: Mapping[str, Stream]) -> list[dg.AssetSpec]:
 
 
 def model_specs(models: Mapping[str, Model], streams: Mapping[str, Stream]) -> list[dg.AssetSpec]:
-    """One asset per SQL model; what it reads of `meta`, `history` and `seeds` is no asset of its own."""
+    """One asset per SQL model; tables of `meta`, `history` and `seeds` are not assets."""
     known = {f"raw.{name}" for name in streams} | {model.full_name for model in models.values()}
     return [
         dg.AssetSpec(
@@ -67,13 +67,13 @@ def model_specs(models: Mapping[str, Model], streams: Mapping[str, Stream]) -> l
 
 
 def published_spec(models: Mapping[str, Model], streams: Mapping[str, Stream]) -> dg.AssetSpec:
-    """The published file, with the tables that are published as Parquet too as what it comes from."""
+    """The published file; it depends on the tables that are also published as Parquet."""
     marts = [asset_keys.model(model) for model in models.values() if model.schema == "marts"]
     return dg.AssetSpec(
         asset_keys.PUBLISHED,
         deps=[*(asset_keys.raw(name) for name in streams), *marts],
-        description="publish/warehouse.duckdb, the file BI tools and notebooks open, with Parquet copies beside it. "
-        "Replaced in one step after all blocking checks have passed; a failed run leaves the last good one.",
+        description="publish/warehouse.duckdb, the file for BI tools and notebooks, with Parquet copies beside it. "
+        "Replaced atomically after all blocking checks have passed; a failed run leaves the previous file.",
         group_name="publish",
         kinds={"duckdb", "parquet"},
         freshness_policy=dg.FreshnessPolicy.time_window(fail_window=TOO_LATE, warn_window=LATE),
@@ -81,20 +81,20 @@ def published_spec(models: Mapping[str, Model], streams: Mapping[str, Stream]) -
 
 
 def lake_checks(streams: Mapping[str, Stream]) -> list[dg.AssetCheckSpec]:
-    """How reading each stream ended. It blocks nothing: what was read before is still published."""
+    """One check per stream on its outcome. It blocks nothing: rows read before are still published."""
     return [
         dg.AssetCheckSpec(
             asset_keys.READ_CHECK,
             asset=asset_keys.lake(name),
-            description="The stream was read in full. Fails where it was skipped, failed, or deletions were held back; "
-            "the rows read before stay.",
+            description="The stream was read in full. Fails if it was skipped or failed, or if deletions were held; "
+            "the rows read before are kept.",
         )
         for name in streams
     ]
 
 
 def model_checks(streams: Mapping[str, Stream], models: Mapping[str, Model], sql_dir: Path) -> list[dg.AssetCheckSpec]:
-    """For each table one check that blocks publication and, where there is something to warn of, one that does not."""
+    """For each table one check that blocks publication and, if it has warnings, one that does not."""
     written = read_contracts(sql_dir / "checks").values()
     warning = {str(entry.more.get("of")) for entry in written if entry.more.get("warn")}
     blocking = {str(entry.more.get("of")) for entry in written if not entry.more.get("warn")}
@@ -112,7 +112,7 @@ def model_checks(streams: Mapping[str, Stream], models: Mapping[str, Model], sql
 
 
 def published_checks() -> list[dg.AssetCheckSpec]:
-    """On the data's own time and state: a run that succeeds may publish streams that were not read for days."""
+    """Checks on the age and state of the data: a successful run may publish streams that were not read for days."""
     within = f"{LATE.total_seconds() / 3600:.0f} hours"
     return [
         dg.AssetCheckSpec(
@@ -123,24 +123,24 @@ def published_checks() -> list[dg.AssetCheckSpec]:
         dg.AssetCheckSpec(
             asset_keys.COMPLETE_CHECK,
             asset=asset_keys.PUBLISHED,
-            description="Every stream was read as it should be when it was last asked for. Fails where one was refused "
-            "or failed, or deletions are held; says which and why, and what to do.",
+            description="The last sync of every stream was complete. Fails if a stream was skipped or failed, or if "
+            "deletions are held; names these streams with the reason and what to do.",
         ),
     ]
 
 
 def _check(name: str, table: str, *, blocking: bool) -> dg.AssetCheckSpec:
-    effect = "Nothing is published while it fails." if blocking else "A warning; it keeps nothing from being published."
+    effect = "Nothing is published while it fails." if blocking else "A warning; it does not block publication."
     return dg.AssetCheckSpec(
         name,
         asset=asset_keys.table(table),
         blocking=blocking,
-        description=f"What the contract promises of {table}. {effect}",
+        description=f"The contract of {table}. {effect}",
     )
 
 
 def _as_raw(table: str) -> str:
-    """History is loaded with the current state of its stream."""
+    """The raw table of a history table: both are loaded in one step."""
     return f"raw.{table.removeprefix('history.')}" if table.startswith("history.") else table
 
 

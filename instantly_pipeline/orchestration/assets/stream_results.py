@@ -1,4 +1,4 @@
-"""How one stream ended, over all workspaces, as Dagster shows it."""
+"""The results of one stream over all workspaces, for Dagster."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from instantly_pipeline.visible import visible
 _MOST_NAMED = 3
 _WORSE = list(Outcome)  # declared from good to bad
 _COUNTS = ("requests", "retries", "rows_read", "rows_inserted", "rows_updated", "rows_deleted", "rows_unchanged",
-           "held_deletes", "put_aside", "misfits")  # fmt: skip
+           "held_deletes", "rows_rejected", "type_mismatches")  # fmt: skip
 
 
 @dataclass(slots=True)
 class StreamSummary:
-    """One stream of one run: the worst outcome of all workspaces, sums, and the reasons."""
+    """One stream in one run: the worst outcome of all workspaces, totals, and reasons."""
 
     stream: str
-    outcome: Outcome | None = None  # None: it was not selected
+    outcome: Outcome | None = None  # None: not selected
     reasons: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTS, 0))
     seconds: float = 0.0
@@ -33,12 +33,12 @@ class StreamSummary:
 
     @property
     def is_fine(self) -> bool:
-        """Read as far as it should be, or not selected."""
+        """Whether there is nothing for the user to do."""
         return self.outcome is None or self.outcome in FINE
 
 
 def summary(report: SyncReport, stream: str) -> StreamSummary:
-    """The results of `stream` in all workspaces of a run, as one."""
+    """The combined results of `stream` in all workspaces of a run."""
     found = StreamSummary(stream, parts=[s for w in report.workspaces for s in w.streams if s.stream == stream])
     ends = [part.outcome for part in found.parts]
     for part in found.parts:
@@ -52,7 +52,7 @@ def summary(report: SyncReport, stream: str) -> StreamSummary:
 
 
 def incomplete_tag(report: SyncReport) -> str:
-    """What was not read as it should be, short enough for the list of runs; empty where all is well."""
+    """The workspaces and streams that were not read completely, short enough for a tag; empty if all were."""
     ends = [(visible(w.name), w.outcome) for w in report.workspaces]
     ends += [(s.stream, s.outcome) for w in report.workspaces for s in w.streams]
     found = list(dict.fromkeys(f"{name} {outcome.value}" for name, outcome in ends if outcome not in FINE))
@@ -61,16 +61,16 @@ def incomplete_tag(report: SyncReport) -> str:
 
 
 def read_sentence(report: SyncReport) -> str:
-    """What was read, for the log of a run; what was not as it should be comes last."""
+    """A summary for the log of a run."""
     parts = [part for workspace in report.workspaces for part in workspace.streams]
     requests = sum(workspace.requests for workspace in report.workspaces)
     read = sum(part.rows_read for part in parts)
     written = sum(part.changes.inserted + part.changes.updated + part.changes.deleted for part in parts)
     took = (report.ended_at - report.started_at).total_seconds()
-    lacking = f" Not all of it: {found}." if (found := incomplete_tag(report)) else ""
+    incomplete = f" Incomplete: {found}." if (found := incomplete_tag(report)) else ""
     return (
         f"Read {read:,} rows with {requests:,} requests in {took:,.1f} s; "
-        f"{written:,} of them were new, changed or gone.{lacking}"
+        f"{written:,} rows were new, changed or deleted.{incomplete}"
     )
 
 
@@ -114,12 +114,12 @@ def _add(found: StreamSummary, part: StreamResult) -> None:
 def _numbers(part: StreamResult) -> dict[str, int]:
     changes = part.changes
     values = (part.requests, part.retries, part.rows_read, changes.inserted, changes.updated, changes.deleted,
-              changes.unchanged, part.held_deletes, part.put_aside.total(), part.misfits)  # fmt: skip
+              changes.unchanged, part.held_deletes, part.rejected.total(), part.type_mismatches)  # fmt: skip
     return dict(zip(_COUNTS, values, strict=True))
 
 
 def _word(found: StreamSummary) -> str:
-    return found.outcome.value if found.outcome else "not asked for (INSTANTLY_STREAMS)"
+    return found.outcome.value if found.outcome else "not selected (INSTANTLY_STREAMS)"
 
 
 def _reason(found: StreamSummary) -> dict[str, str]:

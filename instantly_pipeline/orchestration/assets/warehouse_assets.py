@@ -1,8 +1,8 @@
 """Building the tables and publishing them: two steps on one connection.
 
-Whatever is selected, the run builds and checks all tables; the selection decides what Dagster records of it.
+The run builds and checks all tables, whatever is selected; only selected ones are recorded in Dagster.
 
-Annotations are evaluated here, since dagster looks at them.
+Annotations are not postponed, since dagster evaluates them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -71,7 +71,7 @@ def warehouse_assets(
 
     @dg.multi_asset(
         name="publish",
-        description="Puts the tables in place of the published ones.",
+        description="Replaces the published tables.",
         specs=[published_spec(models, streams)],
         check_specs=published_checks(),
         can_subset=True,
@@ -97,7 +97,7 @@ def warehouse_assets(
 
 def _raw(context: dg.AssetExecutionContext, loaded: Mapping[str, LoadResult]) -> Shown:
     added, rows = (sum(getattr(one, name) for one in loaded.values()) for name in ("versions_added", "rows"))
-    context.log.info(f"Loaded {added:,} new versions from the lake; {rows:,} rows are live.")
+    context.log.info(f"Loaded {added:,} new versions from the lake; there are {rows:,} live rows.")
     for name, found in loaded.items():
         if asset_keys.raw(name) in context.selected_asset_keys:
             metadata = {"dagster/row_count": found.rows, "rows_deleted": found.deleted,
@@ -112,12 +112,12 @@ def _models(
     lineage: Mapping[str, dg.TableColumnLineage],
 ) -> Shown:
     rebuilt = sum(one.rebuilt for one in built.values())
-    rest = "; the others read nothing that has changed" if rebuilt < len(built) else ""
-    context.log.info(f"Built {rebuilt} of {len(built)} models{rest}.")
+    rest = "; the inputs of the others have not changed" if rebuilt < len(built) else ""
+    context.log.info(f"Rebuilt {rebuilt} of {len(built)} models{rest}.")
     for name, result in built.items():
         key = asset_keys.model(models[name])
         if key in context.selected_asset_keys:
-            # in the result it would be written twice, since Dagster copies that into the step's output too
+            # not in the result: Dagster would write it twice, since it copies that into the step's output
             context.add_asset_metadata(_columns_metadata(models[name], result, lineage.get(name)), asset_key=key)
             yield dg.MaterializeResult(asset_key=key, metadata=_built_metadata(result))
 
@@ -145,7 +145,7 @@ def _checks(context: dg.AssetExecutionContext, results: Sequence[CheckResult]) -
     context.log.info(outcome_sentence(results))
     for key in context.selected_asset_check_keys:
         yield check_result(key, by_check.get(key, []))
-    # Dagster would end the step too, naming the check alone; this says which promise was broken and by how many rows
+    # Dagster would fail the step too, but its error would not name the failed checks and their rows
     refuse_if_failed([one for key in context.selected_asset_check_keys for one in by_check.get(key, [])])
 
 

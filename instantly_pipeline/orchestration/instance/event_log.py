@@ -1,10 +1,10 @@
-"""Dagster's SQLite event log with connections that stay open, and without asking the same thing for every event.
+"""Dagster's SQLite event log with connections that stay open and fewer queries per event.
 
-`SqliteEventLogStorage` of dagster 1.13 makes an SQLAlchemy engine and a connection for every statement, about four an
-event, looks up for each event whether the tables have been migrated, and reads each materialization back to note what
-the next asset was made from. A sync has about 650 events; that costs it more than ten seconds. The files are the same,
-so either class can read what the other wrote. This one can go when dagster keeps its connections open
-(`test_workarounds.py` tells).
+`SqliteEventLogStorage` of dagster 1.13 creates an SQLAlchemy engine and a connection for every statement, about four
+per event, checks for each event whether the tables have been migrated, and reads each materialization back to record
+the inputs of the next asset. A sync has about 650 events, which takes more than ten seconds. The files are the same, so
+either class can read what the other wrote. Can be removed when dagster keeps its connections open
+(`test_workarounds.py` checks that).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from instantly_pipeline.lake.permissions import private_umask
 from instantly_pipeline.orchestration.instance.home import keep_home
 from instantly_pipeline.settings import unload_dotenv
 
-_OPEN_RUNS = 4  # event logs of so many runs stay open; the web server looks at many
+_OPEN_RUNS = 4  # event logs that stay open; the web server reads those of many runs
 
 
 class CachedSqliteEventLogStorage(SqliteEventLogStorage):
@@ -42,9 +42,9 @@ class CachedSqliteEventLogStorage(SqliteEventLogStorage):
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
-        """Made from `dagster.yaml`; `base_dir` is Dagster's home.
+        """Create it from `dagster.yaml`; `base_dir` is Dagster's home.
 
-        The first call of the project's code in every process of Dagster's, before that starts another.
+        This is the first call of the project's code in every Dagster process, before that starts others.
         """
         unload_dotenv()
         keep_home(Path(config_value["base_dir"]))
@@ -55,23 +55,23 @@ class CachedSqliteEventLogStorage(SqliteEventLogStorage):
     def _connect(self, shard: str) -> Iterator[db.Connection]:
         with self._db_lock:
             connection = self._connection(shard)
-            if connection.in_transaction():  # of a batch: the lock is this thread's
+            if connection.in_transaction():  # of a batch: this thread holds the lock
                 yield connection
                 return
             with connection.begin():
                 yield connection
 
     def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
-        """Store events of one run in one transaction; `in_process` has dagster hand over what it plans in a batch."""
+        """Store events of one run in one transaction; `in_process` sets the batch size."""
         with self.run_connection(events[0].run_id), self.index_connection():
             super().store_event_batch(events)
 
     def has_table(self, table_name: str) -> bool:
-        """Whether the index has a table. What was there once is not looked for again, here and below."""
+        """Whether the index has a table. Positive results are cached, here and below."""
         return self._is_there("table", table_name) or self._found("table", table_name, super().has_table(table_name))
 
     def has_secondary_index(self, name: str) -> bool:
-        """Whether a migration of the index was made."""
+        """Whether a migration of the index was run."""
         return self._is_there("index", name) or self._found("index", name, super().has_secondary_index(name))
 
     def _has_asset_key_col_on_connection(self, conn: db.Connection, column_name: str) -> bool:
@@ -98,12 +98,12 @@ class CachedSqliteEventLogStorage(SqliteEventLogStorage):
     def _get_latest_materialization_records(
         self, raw_asset_rows: Sequence[Mapping[str, Any]]
     ) -> Mapping[dg.AssetKey, dg.EventLogRecord | None]:
-        """What this process wrote is not decoded again, where the row still holds the very text that it wrote."""
+        """Records that this process wrote are not decoded again if their row is unchanged."""
         found: dict[dg.AssetKey, dg.EventLogRecord | None] = {}
         others = []
         for row in raw_asset_rows:
             text, record = self._written.get(row["asset_key"], (None, None))
-            same = row["last_materialization"] == text and not row["asset_details"]  # the latter tell of a wipe
+            same = row["last_materialization"] == text and not row["asset_details"]  # set when an asset is wiped
             if same and record is not None and record.asset_key is not None:
                 found[record.asset_key] = record
             else:
@@ -111,7 +111,7 @@ class CachedSqliteEventLogStorage(SqliteEventLogStorage):
         return found | dict(super()._get_latest_materialization_records(others)) if others else found
 
     def delete_events(self, run_id: str) -> None:
-        """Forget a run and let go of its file, which `housekeeping` removes."""
+        """Delete the events of a run and close its file, which `housekeeping` removes."""
         super().delete_events(run_id)
         with self._db_lock:
             self._close(run_id)
@@ -155,5 +155,5 @@ class CachedSqliteEventLogStorage(SqliteEventLogStorage):
 
 
 def _no_fsync_per_event(connection: Any, _record: Any) -> None:
-    """In WAL mode a power cut can then cost the last events, never the file."""
+    """In WAL mode a power failure can then lose the last events, but not corrupt the file."""
     connection.execute("pragma synchronous = normal")

@@ -1,7 +1,7 @@
-"""Dagster's home, and the instance that lives in it.
+"""Dagster's home and its instance.
 
-`InstanceRef` is private to dagster 1.13, and only with it can an instance be opened with settings that go before those
-of `dagster.yaml`. It can go when `DagsterInstance.from_config` takes them (`test_workarounds.py` tells).
+`InstanceRef` is private to dagster 1.13, but required to open an instance with settings that override `dagster.yaml`.
+Can be replaced when `DagsterInstance.from_config` accepts overrides (`test_workarounds.py` checks that).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from instantly_pipeline import settings
 from instantly_pipeline.errors import StorageError, UsageError
 from instantly_pipeline.lake.permissions import keep_private, make_folder, private_umask, set_mode
 
-# For a home of the user's own: nothing may be sent, and nothing may redirect this terminal into a file.
+# Also for a user's own `dagster.yaml`: no telemetry, and the output of this terminal is not captured in files.
 _OVERRIDES = {
     "telemetry": {"enabled": False},
     "compute_logs": {
@@ -32,14 +32,14 @@ _OVERRIDES = {
 
 
 def dagster_home() -> Path:
-    """DAGSTER_HOME, or `dagster_home/` of the project; relative paths are taken from the project's root."""
+    """DAGSTER_HOME, or `dagster_home/` of the project; relative paths start at the project's root."""
     return settings.dagster_home()
 
 
 def open_instance() -> dg.DagsterInstance:
     """The instance whose runs Dagster's UI shows.
 
-    StorageError where its folder cannot be written, UsageError where its `dagster.yaml` is wrong.
+    StorageError if its folder cannot be written, UsageError if its `dagster.yaml` is invalid.
     """
     home = dagster_home()
     try:
@@ -47,8 +47,8 @@ def open_instance() -> dg.DagsterInstance:
         make_folder(home)
     except OSError as error:
         raise StorageError(
-            f"{home} cannot be made: {error.strerror}. Dagster keeps its records there; "
-            "DAGSTER_HOME names another folder."
+            f"{home} cannot be created: {error.strerror}. Dagster stores its records there; "
+            "set DAGSTER_HOME to another folder."
         ) from error
     os.environ["DAGSTER_HOME"] = str(home)  # dagster.yaml refers to it
     keep_home(home)
@@ -57,9 +57,9 @@ def open_instance() -> dg.DagsterInstance:
 
 
 def keep_home(home: Path) -> None:
-    """See to it that Dagster's records are their user's alone. StorageError where there is a link among them.
+    """Restrict Dagster's records to their owner. StorageError if there is a link among them.
 
-    Dagster's other folders, and `dagster.yaml`, may be links: nothing is written there by us.
+    Dagster's other folders and `dagster.yaml` may be links: we do not write there.
     """
     keep_private(home / "history", home / "schedules")
     set_mode(home, 0o700)
@@ -67,24 +67,24 @@ def keep_home(home: Path) -> None:
 
 @contextmanager
 def _readable(config: Path) -> Iterator[None]:
-    """UsageError, in words, where Dagster's settings are wrong."""
+    """Raise UsageError for invalid Dagster settings."""
     try:
         yield
     except (dg.DagsterInvalidConfigError, YAMLError) as error:
         said = " ".join(str(error).split()).partition(". Expected: ")[0]
         raise UsageError(
-            f"{config} cannot be used: {said[:300]}. Nothing was read or written. Correct it, or set DAGSTER_HOME to a "
-            "folder that holds a copy of the project's dagster_home/dagster.yaml."
+            f"{config} is invalid: {said[:300]}. Nothing was read or written. Correct it, or set DAGSTER_HOME to a "
+            "folder with a copy of the project's dagster_home/dagster.yaml."
         ) from error
 
 
 @contextmanager
 def dagster_records() -> Iterator[None]:
-    """StorageError, in words, where Dagster cannot read or write its own records."""
+    """Raise StorageError if Dagster cannot read or write its own records."""
     try:
         yield
     except (OperationalError, PermissionError) as error:
         raise StorageError(
             f"Dagster's records in {dagster_home()} cannot be written: {error.args[0] if error.args else error}. "
-            "Check the folder's rights and the free space of the disk; what was synced so far is safe."
+            "Check the folder's permissions and the free disk space; what was synced so far is safe."
         ) from error

@@ -1,9 +1,9 @@
-"""Dagster's own records: closing runs whose process is gone, forgetting old ones, giving their bytes back.
+"""Dagster's own records: marks runs of killed processes as failed, deletes old runs and their files.
 
-A process that was killed cannot say so, and Dagster would show its run as going on for ever. dagster 1.13 keeps every
-run for ever too (its retention knows ticks only); an hourly sync would fill the disk with one to two megabytes each. A
-run that is deleted leaves its emptied file, the results of its checks and its log. This can go when dagster has a
-retention for runs and removes all of a run (`test_workarounds.py` tells).
+Dagster would show the run of a killed process as running forever. dagster 1.13 also keeps every run forever (its
+retention only covers ticks), one to two megabytes per sync. A deleted run leaves its empty file, its check results and
+its log. Can be removed when dagster has a retention for runs that removes all of this (`test_workarounds.py` checks
+that).
 """
 
 from __future__ import annotations
@@ -22,22 +22,25 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_
 from instantly_pipeline.orchestration.assets import asset_keys
 from instantly_pipeline.orchestration.instance import process
 
-KEEP_RUNS = timedelta(days=7)  # `meta.sync_runs` remembers every sync for ever
+KEEP_RUNS = timedelta(days=7)  # `meta.sync_runs` keeps every sync forever
 FORGET_AT_ONCE, LOOK_AT_ONCE = 50, 1000
-SILENT_FOR = timedelta(minutes=5)  # a run says which process it is within seconds of its start
+SILENT_FOR = timedelta(minutes=5)  # a run is tagged with its process within seconds of its start
 _RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _OPEN = [
     dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]  # fmt: skip
 _ENDED = (
-    "The process of this run ended without a word: it was killed, or the machine stopped. "
-    "What it had read is in the lake; the next sync goes on from there."
+    "The process of this run was killed, or the machine stopped. "
+    "What it had read is in the lake; the next sync continues from there."
 )
 
 
 def close_orphans(instance: dg.DagsterInstance, *, own: str | None, held: Path | None) -> list[str]:
-    """Close the runs whose process is gone; their ids. `own` is left alone, `held` is a data directory we hold."""
+    """Mark runs whose process no longer exists as failed; returns their ids.
+
+    `own` is the caller's run, `held` the data directory whose lock the caller holds.
+    """
     closed = []
     for record in instance.get_run_records(dg.RunsFilter(statuses=_OPEN)):
         run = record.dagster_run
@@ -48,10 +51,10 @@ def close_orphans(instance: dg.DagsterInstance, *, own: str | None, held: Path |
 
 
 def is_gone(record: dg.RunRecord, *, held: Path | None = None) -> bool:
-    """Whether the process of an open run is gone.
+    """Whether the process of an open run no longer exists.
 
-    A run of another machine (a container has a new name at each start) is known to be gone where `held`, the data
-    directory whose lock the caller has, is the one it was writing.
+    A run of another machine (a container has a new name at each start) is known to have ended if it was writing to
+    `held`, the data directory whose lock the caller holds.
     """
     run = record.dagster_run
     of = run.tags.get(asset_keys.PROCESS_TAG)
@@ -65,7 +68,7 @@ def is_gone(record: dg.RunRecord, *, held: Path | None = None) -> bool:
 
 
 def forget_old_runs(instance: dg.DagsterInstance, *, now: datetime | None = None) -> int:
-    """Delete the records of runs that ended long ago, with their files, some at a time; how many."""
+    """Delete the records and files of runs older than `KEEP_RUNS`, up to `FORGET_AT_ONCE`; returns how many."""
     before = (now or datetime.now(UTC)) - KEEP_RUNS
     ended = [status for status in dg.DagsterRunStatus if status not in _OPEN]
     wanted = dg.RunsFilter(statuses=ended, created_before=before)
@@ -74,14 +77,14 @@ def forget_old_runs(instance: dg.DagsterInstance, *, now: datetime | None = None
     for run_id in ours:
         instance.delete_run(run_id)
     if isinstance(instance.event_log_storage, SqliteEventLogStorage):
-        _give_back(instance, instance.event_log_storage, ours, before)
+        _remove_files(instance, instance.event_log_storage, ours, before)
     return len(ours)
 
 
-def _give_back(
+def _remove_files(
     instance: dg.DagsterInstance, log: SqliteEventLogStorage, forgotten: list[str], before: datetime
 ) -> None:
-    """Remove what forgotten runs left: these, and those of which only an old file is there. Then empty pages go."""
+    """Remove the files of deleted runs, and old files without a run; then vacuum the databases."""
     folder = Path(log.path_for_shard(INDEX_SHARD_NAME)).parent
     quiet = [path.stem for path in folder.glob("*.db") if path.stat().st_mtime < before.timestamp()]
     gone = [name for name in quiet if _RUN_ID.match(name) and not instance.has_run(name)]
@@ -101,7 +104,7 @@ def _give_back(
 
 
 def _vacuum(path: Path) -> None:
-    """Make a file of SQLite's smaller where more than half of it is empty; another time where somebody is using it."""
+    """Vacuum an SQLite file if more than half of it is empty; does nothing while it is in use."""
     with suppress(sqlite3.Error), closing(sqlite3.connect(path, timeout=1, isolation_level=None)) as connection:
         [(empty,)] = connection.execute("pragma freelist_count")
         [(pages,)] = connection.execute("pragma page_count")
@@ -111,7 +114,7 @@ def _vacuum(path: Path) -> None:
 
 
 def _is_ours(run: dg.DagsterRun) -> bool:
-    """Whether a run is this project's: DAGSTER_HOME may hold other projects' runs too."""
+    """Whether a run belongs to this project: DAGSTER_HOME may contain other projects' runs too."""
     if asset_keys.PROCESS_TAG in run.tags:
         return True
     origin = run.remote_job_origin

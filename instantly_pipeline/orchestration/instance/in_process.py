@@ -1,7 +1,8 @@
-"""Running a job in this process, on record as a run of the project's code location.
+"""Running a job in this process, recorded as a run of the project's code location.
 
-`JobDefinition.execute_in_process` of dagster 1.13 records no code location, and Dagster's UI then leaves the run out of
-its timeline, its list of jobs and the job's own page. This can go when it takes one (`test_workarounds.py` tells).
+`JobDefinition.execute_in_process` of dagster 1.13 records no code location, so Dagster's UI does not show the run in
+its timeline, its list of jobs and the job's page. Can be removed when it accepts one (`test_workarounds.py` checks
+that).
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ def run_here(
     selection: Sequence[dg.AssetKey] | None,
     tags: Mapping[str, str],
 ) -> dg.DagsterRun:
-    """Run `job`, or the selected assets of it; the run as it ended. A failed step raises nothing."""
+    """Run `job`, or its selected assets; returns the ended run. Does not raise if a step fails."""
     chosen = job.get_subset(asset_selection=set(selection)) if selection else job
-    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")  # what is planned is written down at once
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")  # write the planned events in one batch
     repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(asset_keys.LOCATION), SINGLETON_REPOSITORY_NAME)
     run = instance.create_run_for_job(
         job_def=chosen,
         run_config=run_config,
-        tags={**chosen.run_tags, **tags},  # from the first: a run can be cut off before it begins
+        tags={**chosen.run_tags, **tags},  # at creation, since a run can be killed before it starts
         asset_selection=frozenset(selection) if selection else None,
         remote_job_origin=RemoteJobOrigin(repository, job.name),
     )

@@ -1,7 +1,7 @@
-"""Dagster's launcher of runs on this machine, able to say whether a run's process is still there.
+"""Dagster's local run launcher with a health check of the run's process.
 
-`DefaultRunLauncher` of dagster 1.13 cannot, so that its run monitoring leaves a killed run open, and one open run
-fills the queue of one. This one can go when the default launcher supports health checks (`test_workarounds.py` tells).
+`DefaultRunLauncher` of dagster 1.13 has none, so its run monitoring leaves a killed run open, which blocks a queue that
+allows one run. Can be removed when the default launcher supports health checks (`test_workarounds.py` checks that).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ class LocalRunLauncher(DefaultRunLauncher):
 
     @property
     def supports_check_run_worker_health(self) -> bool:
-        """Yes: `run_monitoring` asks, and closes what is gone."""
+        """True, so that `run_monitoring` marks killed runs as failed."""
         return True
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
-        """Running, or not found where the process of the run is gone."""
+        """RUNNING, or NOT_FOUND if the process of the run no longer exists."""
         record = self._instance.get_run_record_by_id(run.run_id)
         if record is not None and is_gone(record):
-            return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "its process is gone")
+            return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "its process no longer exists")
         return CheckRunHealthResult(WorkerStatus.RUNNING)

@@ -1,7 +1,7 @@
-"""Campaign scans: the leads of one campaign or list are read and taken; the rest is not decided.
+"""Campaign scans: reading the leads of single campaigns and lists, and new leads at the tail.
 
-What a campaign should have and did not show has moved or is gone: it is asked for by id, like what a sweep misses. The
-tail, leads that were made since the newest one known, is read alike.
+Leads that a campaign should have but did not return are now elsewhere or deleted: they are requested by id, like those
+missing from a sweep. The tail are leads created since the newest known one.
 """
 
 from __future__ import annotations
@@ -23,57 +23,57 @@ from instantly_pipeline.sync.leads.leads_run import LeadsRun
 from instantly_pipeline.sync.leads.parallel_scan import ParallelScan, StaleCursor
 from instantly_pipeline.sync.leads.scope import Kind, Scope, leads_in
 from instantly_pipeline.sync.leads.selector import LeadSelector
-from instantly_pipeline.sync.readers.fetch import MOST_FAILURES, together
+from instantly_pipeline.sync.readers.fetch import MOST_FAILURES, gather_or_cancel
 from instantly_pipeline.sync.sink import Sink
 
 AT_ONCE = 16
 LEADS_PER_WAVE = 5_000
-HOPELESS = 3  # campaigns and lists, the first ones, that fail: some 50 tries each
-PARENTS = {Kind.CAMPAIGN: "campaigns", Kind.LIST: "lead_lists"}  # the streams that list what leads can be asked by
+MOST_FAILURES_AT_FIRST = 3  # failed campaigns and lists, if none was read before; each takes about 50 tries
+PARENTS = {Kind.CAMPAIGN: "campaigns", Kind.LIST: "lead_lists"}  # the stream of each kind
 
 
 class FilterIgnored(StreamError):
-    """The server answered with leads of other campaigns or lists."""
+    """The API returned leads of other campaigns or lists than requested."""
 
 
 async def scan_scopes(run: LeadsRun, scopes: Sequence[Scope]) -> StreamError | None:
-    """Read the leads of some campaigns and lists, in waves; each is recorded once all of it is decided.
+    """Read the leads of some campaigns and lists in waves; each is recorded once its missing leads are looked up.
 
-    One that cannot be read does not cost the others: the stream goes on, and ends as failed; where none can, the first
-    one's error is returned. FilterIgnored where the server does not look at the scope.
+    One that fails does not stop the others: the stream ends as failed. If all fail, the first error is returned.
+    FilterIgnored if the API ignores the filter by campaign or list.
     """
     sink, deletions, selector = run.sink, run.deletions, run.selector
     places, tally = asyncio.Semaphore(AT_ONCE), _Tally(len(scopes))
 
     async def one(scope: Scope) -> _Seen:
         async with places, tally.turn():
-            if tally.is_hopeless():
+            if tally.has_too_many_failures():
                 return _Seen(left=[KeyRange()])
             seen = await _scan(run, scope)
             tally.count(seen.error)
             return seen
 
     for wave in _waves(scopes, selector):
-        seen = dict(zip(wave, await together([one(scope) for scope in wave]), strict=True))
+        seen = dict(zip(wave, await gather_or_cancel([one(scope) for scope in wave]), strict=True))
         await sink.flush()
         deletions.control = next((min(found.keys) for found in seen.values() if found.keys), deletions.control)
         missing = _missing(sink, seen)
-        there = await deletions.confirm(list(missing))
+        existing = await deletions.confirm(list(missing))
         deletions.save()
-        still_here = {missing[key] for key, lead in there.items() if missing[key].has(lead)}
-        short = {scope for scope in still_here if not seen[scope].is_closed}
-        if short:
+        incomplete = {missing[key] for key, lead in existing.items() if missing[key].has(lead)}
+        ended_early = {scope for scope in incomplete if not seen[scope].is_closed}
+        if ended_early:
             sink.fail(ENDED_EARLY)
-        whole = [scope for scope, found in seen.items() if not found.left and scope not in short]
-        marks = {scope: selector.mark_of(scope) for scope in whole}
+        complete = [scope for scope, found in seen.items() if not found.left and scope not in ended_early]
+        marks = {scope: selector.mark_of(scope) for scope in complete}
         await sink.flush(checkpoint=partial(run.state.record_scan, marks))
     return tally.report(sink)
 
 
 async def scan_tail(run: LeadsRun) -> None:
-    """Take the leads that were made since the newest one known: their ids follow it, as long as they tell the time.
+    """Read the leads created since the newest known one: ids made from a timestamp follow it.
 
-    Where the server does not take the newest one as a cursor (it may be gone), the next sweep finds what is new.
+    If the API does not accept the newest id as a cursor (the lead may be deleted), the next sweep finds new leads.
     """
     sink, newest = run.sink, run.selector.newest_timed()
     if newest is None:
@@ -97,16 +97,16 @@ async def scan_tail(run: LeadsRun) -> None:
 
 @dataclass(slots=True)
 class _Seen:
-    """The keys of a scope's leads, and what of it could not be read."""
+    """The keys of a scope's leads, and the ranges that could not be read."""
 
     keys: set[str] = field(default_factory=set)
     left: list[KeyRange] = field(default_factory=list)
-    is_closed: bool = False  # it is deleted, and the server refuses it
-    error: StreamError | None = None  # why it could not be read
+    is_closed: bool = False  # the scope is deleted and the API refuses it
+    error: StreamError | None = None
 
 
 class _Tally:
-    """How many of some campaigns and lists could be read, and why others could not."""
+    """Counts the campaigns and lists that were read, and keeps the errors of the others."""
 
     def __init__(self, scopes: int) -> None:
         self._scopes = scopes
@@ -116,7 +116,7 @@ class _Tally:
 
     @asynccontextmanager
     async def turn(self) -> AsyncGenerator[None]:
-        """Until one was read they are read one after the other: the server may be down."""
+        """Until one was read, scopes are read one after the other: the API may be down."""
         async with self._turn:
             if not self._read:
                 yield
@@ -124,30 +124,30 @@ class _Tally:
         yield
 
     def count(self, error: StreamError | None) -> None:
-        """One more: read, or not because of `error`."""
+        """Count one more scope, failed if there is an `error`."""
         if error is None:
             self._read += 1
         else:
             self._errors.append(error)
 
-    def is_hopeless(self) -> bool:
-        """Whether it is likely that the others cannot be read either. Refusals cost little: they do not count."""
+    def has_too_many_failures(self) -> bool:
+        """Whether the others would probably fail too. Refusals cost little, so they do not count."""
         failed = sum(isinstance(error, Exhausted) for error in self._errors)
-        return failed > MOST_FAILURES or (not self._read and failed >= HOPELESS)
+        return failed > MOST_FAILURES or (not self._read and failed >= MOST_FAILURES_AT_FIRST)
 
     def report(self, sink: Sink) -> StreamError | None:
-        """Say what could not be read; the first error where nothing could."""
+        """Set the stream to failed if any scope failed; return the first error if all did."""
         if not self._errors:
             return None
         sink.fail(
-            f"The leads of {self._scopes - self._read} of {self._scopes} campaigns and lists could not be read, of "
-            f"the first one because: {str(self._errors[0]).rstrip('.')}. The next sync asks for these again."
+            f"The leads of {self._scopes - self._read} of {self._scopes} campaigns and lists could not be read. The "
+            f"first error: {str(self._errors[0]).rstrip('.')}. The next sync tries them again."
         )
         return None if self._read else self._errors[0]
 
 
 def _waves(scopes: Sequence[Scope], selector: LeadSelector) -> Iterator[list[Scope]]:
-    """The scopes in groups of some thousand leads; a larger one is a group of its own."""
+    """The scopes in groups of up to `LEADS_PER_WAVE` leads; a larger scope is a group of its own."""
     wave: list[Scope] = []
     size = 0
     for scope in scopes:
@@ -162,7 +162,7 @@ def _waves(scopes: Sequence[Scope], selector: LeadSelector) -> Iterator[list[Sco
 
 
 async def _scan(run: LeadsRun, scope: Scope) -> _Seen:
-    """Take all leads of a scope. A small one is one chain: others go on beside."""
+    """Read all leads of a scope; errors about this scope alone are in the result."""
     seen = _Seen()
     try:
         await _read(run, scope, seen)
@@ -198,16 +198,16 @@ async def _read(run: LeadsRun, scope: Scope, seen: _Seen) -> None:
 
 
 def _take(sink: Sink, pages: Sequence[Page], scope: Scope) -> None:
-    """Take the leads of some pages; FilterIgnored where they are of another parent."""
+    """Take the leads of some pages; FilterIgnored if they are of another campaign or list."""
     for page in pages:
         if not all(map(scope.has, page.items)):
-            raise FilterIgnored(f"{sink.stream.path} answered with leads of another campaign or list than asked for.")
+            raise FilterIgnored(f"{sink.stream.path} returned leads of another campaign or list than requested.")
         sink.take(page.items)
         sink.no_records(page.dropped)
 
 
 def _missing(sink: Sink, seen: Mapping[Scope, _Seen]) -> dict[str, Scope]:
-    """The leads the lake has of these scopes and that would have been seen, and where they should be."""
+    """The live leads of these scopes that were not returned, although their range was read; each with its scope."""
     known = sorted(leads_in(sink.ctx.log(sink.stream.name).index, seen))
     return {
         key: scope

@@ -1,4 +1,4 @@
-"""A chain: one range of a list of leads, read page by page. Page i owns the keys after page i-1 up to its own last."""
+"""A chain: one range of a list of leads, read page by page. Page i covers the keys after page i-1 up to its last."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from datetime import datetime
 from instantly_pipeline.api.bodies import Page
 from instantly_pipeline.sync.leads.keyspace import CursorOrigin, KeyRange, pages_left
 
-PACED = 8  # pages, the last ones of a chain, by which its pace is known
+PACED = 8  # the last pages of a chain, which estimate its density
 
 
 class OutOfOrder(Exception):
-    """The server does not list by ascending id."""
+    """The API does not list by ascending id."""
 
 
 @dataclass(slots=True, eq=False)
@@ -23,13 +23,13 @@ class Chain:
 
     range: KeyRange
     at: str | None = None  # read up to here
-    asked: str | None = None  # the cursor of the page last asked for
-    recent: Collection[str] = ()  # the keys of its last page
-    entered: bool = False  # its first page is there
-    ended: bool = False  # nothing more is asked for
-    places: deque[str] = field(default_factory=lambda: deque(maxlen=PACED + 1))  # after each of its last pages
+    asked: str | None = None  # the cursor of the last request
+    recent: Collection[str] = ()  # the keys of the last page
+    entered: bool = False  # the first page has arrived
+    ended: bool = False  # no more requests
+    places: deque[str] = field(default_factory=lambda: deque(maxlen=PACED + 1))  # positions after the last pages
     landed: str | None = None  # in the lake up to here
-    cursor: str | None = None  # asks for what follows `landed`
+    cursor: str | None = None  # of the page after `landed`
     finished: bool = False  # all of it has landed
 
     def __post_init__(self) -> None:
@@ -42,12 +42,12 @@ class Chain:
 
     @property
     def paced(self) -> int:
-        """Of how many pages the pace is known, since the chain was cut last."""
+        """How many pages the density is known from, since the chain was last split."""
         return max(len(self.places) - 1, 0)
 
     @property
     def pages_left(self) -> float:
-        """About how many pages are to come; 0 where no pace is known."""
+        """About how many pages are left; 0 if the density is unknown."""
         if not self.paced:
             return 0.0
         return pages_left(self.places[-1], self.range.high, since=self.places[0], pages=self.paced)
@@ -59,16 +59,16 @@ class Chain:
 
     @property
     def left(self) -> KeyRange | None:
-        """What has not landed yet; None where all has."""
+        """What has not landed yet; None if all has."""
         if self.finished or (self.landed is not None and self.landed == self.range.high):
             return None
         origin = self.range.origin if self.landed == self.range.low else CursorOrigin.GIVEN
         return KeyRange(self.landed, self.range.high, self.cursor, origin)
 
     def take(self, keys: list[str]) -> list[str]:
-        """Read on to the end of a page with these keys; those of them that are news.
+        """Advance to the end of a page with these keys; returns those that are in the range.
 
-        OutOfOrder where keys do not ascend.
+        OutOfOrder if the keys do not ascend.
         """
         low = self.range.low
         if not self.entered and self.range.origin is CursorOrigin.EARLIER and low is not None:
@@ -81,23 +81,23 @@ class Chain:
         return keys
 
     def end_at(self, high: str | None) -> None:
-        """Let the range end elsewhere."""
+        """Change the end of the range."""
         self.range = replace(self.range, high=high)
 
     def cut_at(self, high: str) -> None:
-        """Let the range end at `high`; how dense it is from here on is not known."""
+        """Let the range end at `high`, and forget its density."""
         self.end_at(high)
         while self.paced:
             self.places.popleft()
 
     def land(self, chunk: Chunk) -> None:
-        """What the chunk holds is in the lake."""
+        """Note that the chunk is in the lake."""
         self.landed, self.cursor, self.finished = chunk.range.high, chunk.cursor, chunk.finished
 
 
 @dataclass(slots=True)
 class Chunk:
-    """Pages of one chain in a row: they decide the keys of `range`. `at_end`: the list has nothing behind them."""
+    """Consecutive pages of one chain, which cover the keys of `range`. `at_end`: they are the last of the list."""
 
     range: KeyRange
     asked_at: datetime
@@ -105,7 +105,7 @@ class Chunk:
     keys: list[str]
     at_end: bool
     finished: bool
-    cursor: str | None  # asks for what follows
+    cursor: str | None  # of the next page
     chain: Chain
 
     def join(self, following: Chunk) -> None:
@@ -117,7 +117,7 @@ class Chunk:
 
 
 def _check_order(keys: list[str], after: str | None, recent: Collection[str]) -> None:
-    """OutOfOrder where keys do not ascend; a row doubled across two pages is no disorder."""
+    """OutOfOrder if keys do not ascend; a row repeated on the next page is allowed."""
     last = after
     for key in keys:
         if last is not None and key < last and key not in recent:

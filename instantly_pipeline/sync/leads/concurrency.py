@@ -1,9 +1,8 @@
-"""Whether more requests side by side would bring more pages, judged by how long pages take. No I/O.
+"""Whether more concurrent requests would bring more pages, measured by how long pages take. No I/O.
 
-A server that has much to spare, and far away, answers many requests as quickly as one: more of them bring more pages.
-Where the limiter makes them wait, or where answers take longer the more of them are asked for, because the server or
-this process is as fast as it can be, more of them only stand in line; and each further range costs a page that is read
-twice.
+A server with spare capacity answers many requests as fast as one, so more of them bring more pages. If the limiter
+delays them, or responses take longer because the server or this process is at its limit, more requests only queue; and
+each additional range costs a page that is read twice.
 """
 
 from __future__ import annotations
@@ -11,24 +10,24 @@ from __future__ import annotations
 import math
 from collections import deque
 
-_PAGES = 8  # the last ones are looked at
-_WAITING = 0.3  # of the time spent waiting for a turn: enough for the limiter to find out whether it may go faster
-_SLOWER = 2.0  # times as long as when it went best ...
-_REMEMBERED = 15.0  # ... within so many seconds: a server may have become slower by itself
+_PAGES = 8  # the last pages are measured
+_WAITING = 0.3  # share of the time spent waiting for the limiter: enough for it to test a higher rate
+_SLOWER = 2.0  # times the best response time ...
+_REMEMBERED = 15.0  # ... of the last seconds: a server may get slower by itself
 
 
 class Concurrency:
-    """How long the pages of one list take, whichever range they belong to."""
+    """How long the pages of one list take, over all its ranges."""
 
     def __init__(self) -> None:
         self._recent: deque[tuple[float, float]] = deque(maxlen=_PAGES)
         self._pages = 0
-        self._means: deque[tuple[float, float]] = deque()  # when, and seconds an answer, of as many pages each
+        self._means: deque[tuple[float, float]] = deque()  # time, and mean seconds per response of `_PAGES` pages
 
     def note(self, answering: float, *, of: float, at: float) -> None:
-        """A page took `of` seconds from wanting to having it, `answering` of them from its request to its answer.
+        """Note a page that took `of` seconds, `answering` of them from request to response.
 
-        `at` is when it came, in seconds of any clock.
+        `at` is when it arrived, in seconds of any monotonic clock.
         """
         self._recent.append((answering, of))
         self._pages += 1
@@ -38,7 +37,7 @@ class Concurrency:
             self._means.popleft()
 
     def is_crowded(self) -> bool:
-        """Whether one more request under way would wait rather than bring something."""
+        """Whether one more concurrent request would only wait."""
         if not self._recent:
             return False
         waiting = sum(of - answering for answering, of in self._recent)

@@ -1,11 +1,11 @@
-"""Leads that a sweep or a campaign scan did not see: collected while it goes on, resolved at its end.
+"""Leads missing from a sweep or a campaign scan: collected while it runs, resolved at its end.
 
-Each is asked for by id. Its absence is *confirmed* where the API did not have it in an answer that can be believed.
-What is confirmed becomes tombstones, unless it contradicts the campaign's own counter: if we had as many leads as
-`leads_count` says, and would be left with fewer, somebody is wrong. Where the API was merely *silent* about a lead (the
-answer left out even the lead that surely is there) it becomes a tombstone only where something else explains it: its
-campaign is deleted, or counts no leads. The rest is held. Where the API cannot be asked by id at all, what a sweep did
-not see is treated as silence, and a campaign scan shows no deletions.
+Each is requested by id. Its deletion is *confirmed* if a reliable response does not contain it. Confirmed deletions
+become tombstones, unless they contradict the campaign's own counter: if the lake has as many leads as `leads_count` and
+would be left with fewer, one of the two is wrong. If the API was only *silent* about a lead (the response did not even
+contain a lead known to exist), it becomes a tombstone only if its campaign is deleted or counts no leads. The rest is
+held. If the API cannot be asked by id at all, a lead missing from a sweep counts as silent, and campaign scans find no
+deletions.
 """
 
 from __future__ import annotations
@@ -23,18 +23,17 @@ from instantly_pipeline.sync.leads.lead_state import Answer, LeadState
 from instantly_pipeline.sync.leads.scope import Scope, count_by_scope
 from instantly_pipeline.sync.sink import Sink
 
-ASKED_AT_ONCE = 99  # and one that is known to be there: a request takes 100 ids
+ASKED_AT_ONCE = 99  # and one lead known to exist: a request takes 100 ids
 DELETED_AT_ONCE = 5_000
 ENDED_EARLY = (
-    "The list of leads ended early: leads known to be behind its end are still there. What was read is kept; the next "
-    "sync goes on."
+    "The list of leads ended early: leads after its end still exist. What was read is kept; the next sync continues."
 )
 
 
 class Deletions:
-    """The leads that were not seen. They lie beside the sweep's checkpoint, so that a resumed sweep still knows them.
+    """The missing leads. They are stored beside the sweep's checkpoint, so that a resumed sweep still has them.
 
-    `control` is the last lead that was seen: it surely is there.
+    `control` is the key of the last lead returned, which is known to exist.
     """
 
     def __init__(self, sink: Sink, state: LeadState) -> None:
@@ -45,7 +44,7 @@ class Deletions:
         self._from_before = state.has_missing()
 
     async def confirm(self, missing: Sequence[str]) -> dict[str, Record]:
-        """Ask for the missing by id: those that are there are taken, and returned, the others are noted."""
+        """Request missing leads by id. Those that exist are taken and returned, the others are noted."""
         found: dict[str, Record] = {}
         if missing and self.control is None:
             self.control = await self._some_lead()
@@ -58,10 +57,10 @@ class Deletions:
         return found
 
     async def ask(self, keys: Collection[str], control: str | None) -> tuple[dict[str, Record], Answer]:
-        """Those of `keys` that the API has, and what its silence about the others is worth.
+        """The leads of `keys` that exist, and how reliable it is that the others do not.
 
-        It is asked along for `control`, a lead that surely is there: an answer without it is not believed. Where the
-        question is too large for the server it is put in halves.
+        `control`, a lead known to exist, is requested too: a response without it is not reliable. A request that is too
+        large for the API is split in halves.
         """
         try:
             return await self._asked(keys, control)
@@ -72,7 +71,7 @@ class Deletions:
             return {}, Answer.IGNORED
         ordered, half = sorted(keys), len(keys) // 2
         found, worth = await self.ask(ordered[:half], control)
-        if worth is Answer.IGNORED:  # the smallest question was too large: the other half would go the same way
+        if worth is Answer.IGNORED:  # even one id was too much: the other half would fail too
             return found, worth
         more, other = await self.ask(ordered[half:], control)
         return found | more, max(worth, other, key=list(Answer).index)
@@ -90,23 +89,23 @@ class Deletions:
         return {key: record for key, record in found.items() if key != control}, worth
 
     def save(self) -> None:
-        """Write what was noted since the last time; a part of the sweep's checkpoint."""
+        """Write what was noted since the last call; part of the sweep's checkpoint."""
         if any(self._fresh.values()):
             self._state.add_missing(self._fresh)
             self._fresh = defaultdict(list)
 
     def is_ignored(self) -> bool:
-        """Whether the server has shown that it does not answer by id."""
+        """Whether the API has shown that it does not answer requests by id."""
         return bool(self._fresh[Answer.IGNORED] or self._state.missing()[Answer.IGNORED])
 
     def forget(self) -> None:
-        """What was noted is looked for from the beginning."""
+        """Drop all missing leads: the read that finds them starts over."""
         self._from_before = False
         self._fresh = defaultdict(list)
         self._state.forget_missing()
 
     async def resolve(self) -> None:
-        """Write tombstones for what is gone; what looks suspicious is held."""
+        """Write tombstones for deleted leads; hold suspicious deletions."""
         self.save()
         if self._from_before:
             await self._ask_again()
@@ -123,7 +122,7 @@ class Deletions:
                 self._sink.delete(gone[start : start + DELETED_AT_ONCE])
                 await self._sink.flush()
         if held:
-            await hold(self._sink, held, "the API, asked by id and by its counters, has not confirmed them")
+            await hold(self._sink, held, "neither requests by id nor the campaigns' counters confirm them")
         else:
             await release(self._sink)
 
@@ -141,10 +140,7 @@ class Deletions:
         return next(filter(None, sink.ctx.log(sink.stream.name).keys(page.items)), None)
 
     async def _ask_again(self) -> None:
-        """What was noted by a sweep that was interrupted may have come back, or have its tombstone already.
-
-        Only what is still missing counts.
-        """
+        """Look up again what an interrupted run noted: some leads may be back, or already have a tombstone."""
         noted = sorted(set().union(*self._state.missing().values()))
         known = self._sink.ctx.log(self._sink.stream.name).index.lookup(noted)
         await self.confirm([key for key in noted if key in known and known[key].alive])
@@ -153,7 +149,7 @@ class Deletions:
         self._fresh = defaultdict(list)
 
     def _contradicted(self, keys: Collection[str], counters: dict[str, int]) -> set[str]:
-        """Those of `keys` whose deletion would leave a campaign with fewer leads than it counts itself."""
+        """Those of `keys` whose deletion would leave a campaign with fewer leads than its counter says."""
         gone: dict[Scope, set[str]] = defaultdict(set)
         for key, scope in self._scopes(keys):
             if scope is not None and scope.campaign_id in counters:
@@ -165,7 +161,7 @@ class Deletions:
         return {key for scope in wrong for key in gone[scope]}
 
     def _unexplained(self, keys: Collection[str], counters: dict[str, int]) -> set[str]:
-        """Those of `keys` that no end of their campaign explains."""
+        """Those of `keys` whose campaign is neither deleted nor empty."""
         scopes = dict(self._scopes(keys))
         campaigns = {scope.id for scope in scopes.values() if scope is not None and scope.campaign_id is not None}
         ended = {one for one in campaigns if counters.get(one) == 0 or self._is_deleted(one)}

@@ -1,8 +1,8 @@
-"""Lead keys as places on a line, so that the line can be cut, and the ranges it is cut into.
+"""Lead keys as numbers, so that the key space can be split into ranges.
 
-Ids are UUIDs of version 4, spread evenly, and, since October 2025, of version 7, which begin with the time of their
-making and so lie close together (reference, section 1.2). Leads are listed by ascending id; a key of the lake is the
-JSON array of one id, and sorts the same.
+Ids are UUIDs of version 4, spread evenly, and since October 2025 of version 7, which start with their creation time and
+so are close together (reference, section 1.2). Leads are listed by ascending id; a key in the lake is a JSON array of
+one id and sorts the same.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ import orjson
 _UUID = re.compile(r'\["([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})"\]\Z')
 _VERSION_7 = re.compile(r'\["[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"\]\Z')
 _END = 1 << 128
-_CLOSEST = 1 << 72  # below a millisecond of version 7 (1 << 80): leads lie further apart
+_CLOSEST = 1 << 72  # less than a millisecond of version 7 (1 << 80): leads are further apart
 FIRST_TIMED = datetime(2025, 10, 1, tzinfo=UTC)
 
 
 class CursorOrigin(StrEnum):
-    """Why a cursor should work."""
+    """Where a cursor comes from."""
 
-    GIVEN = "given"  # the server gave it, or a lead has this id
-    GUESSED = "guessed"  # nobody has this id
-    EARLIER = "earlier"  # the server gave it in this scan; it lies before the range
+    GIVEN = "given"  # the API returned it, or a lead has this id
+    GUESSED = "guessed"  # no lead has this id
+    EARLIER = "earlier"  # the API returned it in this scan, for a position before the range
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRange:
-    """The keys in (low, high]; None leaves a side open. `cursor` asks for what follows `low`."""
+    """The keys in (low, high]; None leaves a side open. `cursor` is that of the page after `low`."""
 
     low: str | None = None
     high: str | None = None
@@ -41,7 +41,7 @@ class KeyRange:
 
     @classmethod
     def between(cls, low: str | None, high: str | None, origin: CursorOrigin = CursorOrigin.GIVEN) -> KeyRange:
-        """A range that is entered by the id at its low end."""
+        """A range whose cursor is the id at its low end."""
         return cls(low, high, id_of(low) if low else None, origin)
 
     @property
@@ -67,13 +67,13 @@ class KeyRange:
 
 
 def place(key: str | None) -> int | None:
-    """Where a key lies; None where it is no UUID as we know it."""
+    """A key as a number; None if it is not a UUID."""
     found = _UUID.match(key or "")
     return int("".join(found.groups()), 16) if found else None
 
 
 def key_at(number: int) -> str:
-    """The key at a place."""
+    """The key of a number."""
     digits = f"{number:032x}"
     return f'["{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"]'
 
@@ -84,20 +84,20 @@ def id_of(key: str) -> str:
 
 
 def is_timed(key: str) -> bool:
-    """Whether the id was made from a time (version 7)."""
+    """Whether the id contains its creation time (version 7)."""
     return _VERSION_7.match(key) is not None
 
 
 def timed(at: datetime) -> int:
-    """The least place of ids made at or after an instant."""
+    """The lowest number of ids created at or after a time."""
     return int(at.timestamp() * 1000) << 80
 
 
 def cuts(after: str, up_to: str | None, now: datetime) -> list[str]:
-    """Keys that cut (after, up_to], ascending: its middle; none where the ends are no UUIDs.
+    """Keys that split (after, up_to], ascending: its middle; none if the ends are not UUIDs.
 
-    The ends of the time in which ids of version 7 were made come first, where they lie within: they hold a crowd, and
-    what lies on either side of them does not.
+    If the range contains an end of the period with ids of version 7, it is split there: that period is dense, the key
+    space around it is not.
     """
     low, high = place(after), _END if up_to is None else place(up_to)
     if low is None or high is None or high - low < 2:
@@ -107,7 +107,7 @@ def cuts(after: str, up_to: str | None, now: datetime) -> list[str]:
 
 
 def pages_left(after: str, up_to: str | None, *, since: str, pages: int) -> float:
-    """How many pages (after, up_to] holds if ids go on as densely as over the last `pages`, which began at `since`."""
+    """How many pages (after, up_to] has if its ids are as dense as in the last `pages`, which started at `since`."""
     begin, here, end = place(since), place(after), _END if up_to is None else place(up_to)
     if begin is None or here is None or end is None or here <= begin:
         return 0.0
@@ -115,13 +115,13 @@ def pages_left(after: str, up_to: str | None, *, since: str, pages: int) -> floa
 
 
 def next_place(after: str | None) -> str | None:
-    """The very next key, at which no lead is but by a miracle; None where `after` is no UUID."""
+    """The next key, which practically no lead has; None if `after` is not a UUID."""
     here = place(after)
     return None if here is None or here + 1 >= _END else key_at(here + 1)
 
 
 def further(after: str | None, up_to: str | None) -> Iterator[str]:
-    """Keys behind `after` and below `up_to`, each sixteen times as far away as the one before; then the last one."""
+    """Keys after `after` and before `up_to`, each 16 times as far away as the one before; then the last possible."""
     here, end = place(after) if after else 0, _END if up_to is None else place(up_to)
     if here is None or end is None:
         return
@@ -134,6 +134,6 @@ def further(after: str | None, up_to: str | None) -> Iterator[str]:
 
 
 def between(low: str | None, high: str) -> str | None:
-    """The key halfway; None where none lies between, or the ends lie as close as leads do."""
+    """The key in the middle; None if the ends are as close together as leads can be."""
     here, end = place(low) if low else 0, place(high)
     return None if here is None or end is None or end - here < _CLOSEST else key_at((here + end) // 2)

@@ -1,16 +1,16 @@
-"""What is remembered of the leads from run to run. The one place that reads and writes their checkpoints.
+"""The checkpoints of leads. The only module that reads and writes them.
 
-Ten checkpoints of a workspace, all below `leads.`, each moved only after the rows it speaks of have landed:
+A workspace has ten, all below `leads.`, each written only after the rows it covers have landed:
 
-- `fingerprints`: how each campaign looked when its leads were last read whole;
-- `scans`: campaigns and lists that were read since, of which what is missing is yet to be resolved;
-- `swept` and `segments`: when all leads were read last, and when each part of the whole was;
-- `tail`: up to where new leads were read since; others may have come before those that scans show;
-- `sweep` and `sweep_fingerprints`: a sweep that has not come to its end;
-- `missing.<n>`: leads that were not seen, and what the API said when it was asked for them by id;
-- `server`: how the API lists leads; `distrust`: why campaigns that look unchanged are read all the same.
+- `fingerprints`: the state of each campaign when its leads were last read completely;
+- `scans`: campaigns and lists read since then, whose missing leads are not yet resolved;
+- `swept` and `segments`: when all leads, and each segment of them, were last read;
+- `tail`: the key up to which new leads were read since then; scans may have found leads after it;
+- `sweep` and `sweep_fingerprints`: an unfinished sweep;
+- `missing.<n>`: leads that were not returned, and the API's answer to their ids;
+- `server`: how the API lists leads; `distrust`: why campaigns that look unchanged are read anyway.
 
-What cannot be read was never known: the leads concerned are read again.
+An invalid checkpoint counts as missing: its leads are read again.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ DISTRUSTED_FOR = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class CampaignFingerprint:
-    """What a campaign looked like: the hashes of its counters and of its own row; empty where there are none."""
+    """The hashes of a campaign's counters and of its row; empty if there are none."""
 
     counters: str
     row: str
 
 
-ScanMark = CampaignFingerprint | date  # a campaign or list as it was scanned; by the day where nothing is counted
+ScanMark = CampaignFingerprint | date  # the state of a campaign or list when scanned; the day if it has no counters
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A part of all leads, and when it was swept last; None where some of it never could be."""
+    """A part of all leads, and when it was last swept; None if some of it could never be read."""
 
     keys: KeyRange
     swept_at: datetime | None
@@ -54,20 +54,20 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Segments:
-    """The parts of all leads, in order; `rolled_at` is when those that were due had all been swept."""
+    """All segments, in order; `rolled_at` is when the last due segment was swept."""
 
     all: tuple[Segment, ...] = ()
     rolled_at: datetime | None = None
 
     @property
     def unread(self) -> list[Segment]:
-        """Those of which a part could never be read."""
+        """Segments that could never be read completely."""
         return [one for one in self.all if one.swept_at is None]
 
 
 @dataclass(frozen=True, slots=True)
 class UnfinishedSweep:
-    """A sweep that has not come to its end: what is left, and `control`, a lead that it has seen."""
+    """An unfinished sweep: the ranges left, and `control`, the key of a lead that it has read."""
 
     started_at: datetime
     rows: int
@@ -77,22 +77,22 @@ class UnfinishedSweep:
 
 @dataclass(frozen=True, slots=True)
 class Distrust:
-    """Why the counters of campaigns are not trusted to show what changed, and since when."""
+    """Why campaign counters are not trusted to show changes, and since when."""
 
     why: str
     at: datetime
 
 
 class Answer(StrEnum):
-    """What an answer by id is worth for the ids it leaves out."""
+    """How reliable it is that leads missing from a response by id do not exist."""
 
     CONFIRMED = "confirmed"
-    SILENT = "silent"
-    IGNORED = "ignored"  # the server cannot be asked: it names leads nobody asked for, or refuses the question
+    SILENT = "silent"  # a lead known to exist is missing too
+    IGNORED = "ignored"  # the API refuses requests by id, or returns other leads than requested
 
 
 class LeadState:
-    """The checkpoints of the leads of one workspace. `now` bounds instants that a wrong clock has written."""
+    """The checkpoints of the leads of one workspace. Timestamps written with a wrong clock are capped at `now`."""
 
     def __init__(self, checkpoints: Checkpoints, now: Callable[[], datetime]) -> None:
         self._checkpoints = checkpoints
@@ -101,21 +101,21 @@ class LeadState:
     # questions
 
     def last_fingerprints(self) -> dict[str, CampaignFingerprint]:
-        """The campaigns, by id, as they were when their leads were last read."""
+        """The state of the campaigns, by id, when their leads were last read."""
         return _fingerprints(self._read(FINGERPRINTS))
 
     def scans(self) -> dict[Scope, ScanMark]:
-        """The campaigns and lists that were read since, as they were then; what is missing is yet to be resolved."""
+        """The campaigns and lists read since then; their missing leads are not yet resolved."""
         rows = self._read(SCANS).get("scans")
         found = map(_scan, rows if isinstance(rows, list) else [])
         return dict(one for one in found if one is not None)
 
     def swept_at(self) -> datetime | None:
-        """When all leads were read last; None where they never were."""
+        """When all leads were last read; None if never."""
         return self._instant(self._read(SWEPT).get("at"))
 
     def segments(self) -> Segments:
-        """The parts that are swept in turn; none where everything has to be swept first."""
+        """The segments that are swept in turn; none before the first complete sweep."""
         found = self._read(SEGMENTS)
         try:
             rows = [(KeyRange.between(low, high), self._instant(at)) for low, high, at in found.get("segments") or ()]
@@ -124,12 +124,12 @@ class LeadState:
         return Segments(tuple(Segment(keys, at) for keys, at in rows), self._instant(found.get("rolled_at")))
 
     def tail(self) -> str | None:
-        """The key up to which the tail was read since all leads were read last; None where it was not."""
+        """The key up to which the tail was read since the last complete read; None if it was not."""
         found = self._read(TAIL).get("read_to")
         return found if isinstance(found, str) else None
 
     def unfinished_sweep(self) -> UnfinishedSweep | None:
-        """A sweep that was interrupted."""
+        """A sweep that was interrupted, if any."""
         found = self._read(SWEEP)
         started_at, control, rows = self._instant(found.get("started_at")), found.get("control"), found.get("rows")
         try:
@@ -146,29 +146,29 @@ class LeadState:
         )
 
     def sweep_fingerprints(self) -> dict[str, CampaignFingerprint]:
-        """The campaigns as they were before the unfinished sweep began."""
+        """The state of the campaigns before the unfinished sweep started."""
         return _fingerprints(self._read(SWEEP_FINGERPRINTS))
 
     def missing(self) -> dict[Answer, set[str]]:
-        """The leads that were not seen and are yet to be resolved, by what the API said to their ids."""
+        """The missing leads that are not yet resolved, by the API's answer to their ids."""
         parts = [self._read(name) for name in self._checkpoints.names(MISSING)]
         return {answer: {key for part in parts for key in _texts(part.get(answer))} for answer in Answer}
 
     def has_missing(self) -> bool:
-        """Whether a run that was interrupted has left leads to be resolved."""
+        """Whether an interrupted run has left missing leads."""
         return bool(self._checkpoints.names(MISSING))
 
     def is_by_parent(self) -> bool:
-        """Whether the API has shown that it lists leads by campaign or list only."""
+        """Whether the API lists leads only by campaign or list."""
         return bool(self._read(SERVER).get("by_parent"))
 
     def takes_any_id(self) -> bool | None:
-        """Whether the API takes any id as a cursor; None where that is not known yet."""
+        """Whether the API accepts any id as a cursor; None if unknown."""
         found = self._read(SERVER).get("any_id")
         return found if isinstance(found, bool) else None
 
     def distrust(self) -> Distrust | None:
-        """Why campaigns that look unchanged have to be read; None where it was never found, or a week has gone by."""
+        """Why campaigns that look unchanged must be read anyway; None if there is no reason, or it is a week old."""
         found = self._read(DISTRUST)
         at = self._instant(found.get("at"))
         if at is None or self._now() - at >= DISTRUSTED_FOR:
@@ -178,7 +178,7 @@ class LeadState:
     # commands
 
     def migrate(self) -> bool:
-        """Rename the checkpoints of version 0.1.0; whether there were any."""
+        """Rename the checkpoints of version 0.1.0. Returns whether there were any."""
         there = set(self._checkpoints.names("leads"))
         old_names = {name: old_name for name, (old_name, _) in RENAMED.items() if old_name in there}
         for name, old_name in old_names.items():
@@ -187,9 +187,9 @@ class LeadState:
         return bool(old_names)
 
     def begin_sweep(self, sweep: UnfinishedSweep, fingerprints: Mapping[str, CampaignFingerprint]) -> None:
-        """A sweep begins; `fingerprints` are those of now.
+        """Record that a sweep starts; `fingerprints` are the current ones.
 
-        From here on only a sweep that comes to its end will do: what was missing in scans and segments is dropped.
+        Deletes the missing leads of scans and segments: only a finished sweep counts from here on.
         """
         self._checkpoints.forget(SWEEP)
         self._checkpoints.write(SWEEP_FINGERPRINTS, _written(fingerprints))
@@ -197,7 +197,7 @@ class LeadState:
         self.forget_missing()
 
     def save_sweep(self, sweep: UnfinishedSweep) -> None:
-        """How far a sweep has come."""
+        """Record the progress of a sweep."""
         ranges = [[one.low, one.high, one.cursor, one.origin] for one in sweep.ranges]
         state = {"started_at": sweep.started_at.isoformat(), "rows": sweep.rows, "control": sweep.control}
         self._checkpoints.write(SWEEP, state | {"ranges": ranges})
@@ -209,9 +209,9 @@ class LeadState:
         *,
         unread: Sequence[KeyRange] = (),
     ) -> None:
-        """Everything was read and resolved, but for what could not be: the segments it lies in stay due.
+        """Record that everything was read and resolved, except `unread` ranges: their segments stay due.
 
-        `fingerprints` are those from before the sweep began.
+        `fingerprints` are from before the sweep started.
         """
         now = self._now()
         swept = [Segment(keys, None if any(map(keys.is_overlapping, unread)) else now) for keys in segments]
@@ -225,7 +225,7 @@ class LeadState:
     def record_segments(
         self, ranges: Sequence[KeyRange], *, unread: Sequence[KeyRange] = (), is_all: bool = False
     ) -> None:
-        """The segments within some ranges were swept, but for those with something that could not be read.
+        """Record that the segments within `ranges` were swept, except those that overlap `unread`.
 
         `is_all`: no other segment was due.
         """
@@ -239,15 +239,15 @@ class LeadState:
         self._write_segments(Segments(swept, now if is_all or before.rolled_at is None else before.rolled_at))
 
     def forget_segments(self) -> None:
-        """The segments are no longer what they were: the next sync sweeps everything."""
+        """Delete the segments: the next sync sweeps everything."""
         self._checkpoints.forget(SEGMENTS)
 
     def record_tail(self, read_to: str) -> None:
-        """The tail was read up to this key."""
+        """Record that the tail was read up to this key."""
         self._checkpoints.write(TAIL, {"read_to": read_to})
 
     def record_scan(self, marks: Mapping[Scope, ScanMark]) -> None:
-        """Campaigns and lists were read whole; what was missing there is yet to be resolved."""
+        """Record that campaigns and lists were read completely; their missing leads are not yet resolved."""
         rows = [
             {"kind": scope.kind, "id": scope.id}
             | ({"day": mark.isoformat()} if isinstance(mark, date) else _as_dict(mark))
@@ -256,7 +256,7 @@ class LeadState:
         self._checkpoints.write(SCANS, {"scans": rows})
 
     def commit_scans(self, campaigns: Collection[str]) -> None:
-        """What the scans found missing is resolved: those of these campaigns count from now on."""
+        """Record that missing leads are resolved: the scans of `campaigns` become their last fingerprints."""
         scanned = {
             scope.id: mark
             for scope, mark in self.scans().items()
@@ -266,37 +266,37 @@ class LeadState:
         self._checkpoints.forget(SCANS)
 
     def add_missing(self, keys: Mapping[Answer, Sequence[str]]) -> None:
-        """Leads were not seen, and the API said so or so when it was asked for them by id."""
+        """Record missing leads by the API's answer to their ids."""
         there = self._checkpoints.names(MISSING)
         number = int(there[-1].removeprefix(MISSING)) + 1 if there else 0
         self._checkpoints.write(f"{MISSING}{number:06}", {answer.value: list(found) for answer, found in keys.items()})
 
     def replace_missing(self, keys: Mapping[Answer, Sequence[str]]) -> None:
-        """All that was missing was asked for again, and these are missing still."""
+        """Record the leads that are still missing after all were looked up again."""
         before = self._checkpoints.names(MISSING)
         self.add_missing(keys)
         for name in before:
             self._checkpoints.forget(name)
 
     def forget_missing(self) -> None:
-        """What was missing is resolved, or is looked for from the beginning: by scans, too, that are not committed."""
+        """Delete the missing leads, and the scans that are not committed: they are resolved, or the read starts over."""
         for name in (SCANS, *self._checkpoints.names(MISSING)):
             self._checkpoints.forget(name)
 
     def record_by_parent(self, *, is_so: bool) -> None:
-        """Whether the API lists leads by campaign or list only."""
+        """Record whether the API lists leads only by campaign or list."""
         self._checkpoints.write(SERVER, self._read(SERVER) | {"by_parent": is_so})
 
     def record_any_id(self, *, is_so: bool) -> None:
-        """Whether the API takes any id as a cursor."""
+        """Record whether the API accepts any id as a cursor."""
         self._checkpoints.write(SERVER, self._read(SERVER) | {"any_id": is_so})
 
     def record_distrust(self, why: str) -> None:
-        """From now on, for a week, everything is swept."""
+        """Record that everything is swept for a week from now."""
         self._checkpoints.write(DISTRUST, {"why": why, "at": self._now().isoformat()})
 
     def _read(self, name: str) -> dict[str, Any]:
-        """A checkpoint; from its old one where there is one: only version 0.1.0 leaves it there."""
+        """A checkpoint, from its old name if version 0.1.0 left one there."""
         if name in RENAMED:
             old_name, translate = RENAMED[name]
             if old := self._checkpoints.read(old_name):
@@ -313,10 +313,9 @@ class LeadState:
 
 
 def instant(text: object, now: datetime) -> datetime | None:
-    """An instant as a checkpoint has it, now at the latest; None for anything else, such as one without its offset.
+    """A timestamp from a checkpoint, capped at `now`; None if it is invalid or has no offset.
 
-    None also where it lies ahead by more than clocks may differ: it was noted by a clock that was wrong, and when that
-    was is not known.
+    None also if it is later than clocks may differ: it was written with a wrong clock, so the real time is unknown.
     """
     try:
         at = datetime.fromisoformat(text) if isinstance(text, str) else None

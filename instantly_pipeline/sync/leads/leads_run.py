@@ -1,4 +1,4 @@
-"""What all who read leads in one run have in common."""
+"""What the modules that read leads share in one run."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ class LeadsRun:
     deletions: Deletions
 
     def say(self, text: str) -> None:
-        """One line for whoever watches."""
+        """Show one line to the user."""
         self.sink.ctx.say(text, self.sink.stream.name)

@@ -1,6 +1,6 @@
-"""The checkpoints of leads as version 0.1.0 wrote them, translated into those of `lead_state`. No I/O.
+"""Translates the checkpoints of leads of version 0.1.0 into those of `lead_state`. No I/O.
 
-A translation takes what it is given: what of it cannot be read, `lead_state` leaves out as it does of its own.
+Invalid parts are kept as they are; `lead_state` ignores them as it does in its own checkpoints.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 Checkpoint = Mapping[str, Any]
 
-_NEVER = "0001-01-01T00:00:00+00:00"  # a slice was swept: a part of it could never be read
+_NEVER = "0001-01-01T00:00:00+00:00"  # when a slice was swept that could never be read completely
 _ORIGINS = {"KNOWN": "given", "TRIED": "guessed", "EARLIER": "earlier"}
 
 
@@ -35,7 +35,7 @@ def _segments(old: Checkpoint) -> dict[str, Any]:
 
 
 def _scans(old: Checkpoint) -> dict[str, Any]:
-    """From `campaign=<id>` and `list_id=<id>`, each with a token, or with the day where nothing is counted."""
+    """From `campaign=<id>` and `list_id=<id>`, each with a token, or with the day if it has no counters."""
     rows = []
     for scope, token in old.items():
         kind, _, identity = scope.partition("=")
@@ -53,7 +53,7 @@ def _sweep(old: Checkpoint) -> dict[str, Any]:
         return {}
 
 
-# By the name of now: the name of then, and how what it holds is translated. The other checkpoints are as they were.
+# By the current name: the old name and the translation. The other checkpoints have not changed.
 RENAMED: Mapping[str, tuple[str, Callable[[Checkpoint], dict[str, Any]]]] = {
     "leads.sweep": ("leads", _sweep),
     "leads.sweep_fingerprints": ("leads.sweep_tokens", _fingerprints),

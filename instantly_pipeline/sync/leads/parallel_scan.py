@@ -1,13 +1,13 @@
-"""Reading a list of leads in several ranges of ids side by side.
+"""Reading a list of leads in several ranges of ids concurrently.
 
-A range is read by a chain of pages of its own. There are as many chains as bring more pages (see `concurrency`): where
-whoever takes the pages waits, and one more would not only stand in line, a chain is added. It takes a range that waits
-or, where the server takes any id as a cursor, half of the range that has most left. So the chains balance however the
-ids lie, a fast server is read by few chains and a slow one by many. A range is cut in two at a time: ids lie in lumps,
-and of several cuts most would fall into one gap, where each costs a page and brings none.
+Each range is read by its own chain of pages. A chain is added when the consumer waits for pages and one more request
+would bring more of them (see `concurrency`). It takes a waiting range or, if the API accepts any id as a cursor, half
+of the range that has most left. So the chains balance for any distribution of ids; a fast server is read by few chains,
+a slow one by many. A range is only split in two: ids are clustered, and most of several splits would fall into one gap,
+where each costs a request and brings no page.
 
-Whether a server takes any id as a cursor is found out by trying: a chain that begins at an id nobody has must answer
-with ids behind it. What the server refuses goes back to the range before it, which knows a cursor that was given.
+Whether the API accepts any id as a cursor is found by trying: a chain that starts at an id no lead has must return ids
+after it. A range that the API refuses is joined to the range before it, which has a cursor from the API.
 """
 
 from __future__ import annotations
@@ -32,20 +32,19 @@ MOST_CHAINS = 64
 PAGES_AHEAD = 64  # read and not yet taken, of all chains
 WORTH_CUTTING = 6  # pages each half should have left
 PAGES_BETWEEN_CUTS = 2
-PATIENCE = 8  # pages read before the first cut of a list that is not large
+PATIENCE = 8  # pages read before the first split of a list that is not large
 FRUITLESS_CUTS = 2
-LARGE = 500  # pages: to a list this long a second spent on a few chains is dear, and a page read twice is cheap
+LARGE = 500  # pages: for such a list it pays to split early, although a page may be read twice
 
 
 class StaleCursor(Exception):
-    """A range cannot be entered at the place where it should begin, and nothing is known of what lies before it."""
+    """The API does not accept the cursor of a range, and there is no range before it to join it to."""
 
 
 class ParallelScan:
-    """The ranges of one list, read side by side; `body` filters the list. Iterate over `batches`, `land` each.
+    """The ranges of one list, read concurrently; `body` filters the list. Iterate over `batches`, `land` each.
 
-    `any_id` says whether the server takes any id as a cursor, None where that is not known yet; `may_cut` whether
-    ranges are cut further.
+    `any_id`: whether the API accepts any id as a cursor, None if unknown; `may_cut`: whether ranges may be split.
     """
 
     def __init__(
@@ -57,7 +56,7 @@ class ParallelScan:
         any_id: bool | None = None,
         may_cut: bool = True,
     ) -> None:
-        self.unreadable: list[Exhausted] = []  # why something is left in the end
+        self.unreadable: list[Exhausted] = []  # why something is left at the end
         self._may_cut = may_cut
         self._sink = sink
         self._body = dict(body or {})
@@ -76,26 +75,27 @@ class ParallelScan:
 
     @property
     def any_id(self) -> bool | None:
-        """Whether the server takes any id as a cursor, as far as this scan has shown."""
+        """Whether the API accepts any id as a cursor; None if this scan has not shown it."""
         return self._cursors.any_id
 
     def left(self) -> list[KeyRange]:
-        """What has not landed yet, in order: from here another process can go on. In the end: what cannot be read."""
+        """The ranges that have not landed yet, in order, from which another process can resume. At the end: what
+        cannot be read."""
         begun = [left for chain in self._chains if (left := chain.left) is not None]
         return sorted([*self._waiting, *self._refused, *begun], key=lambda one: one.low or "")
 
     def finished(self) -> list[KeyRange]:
-        """The ranges that have landed whole."""
+        """The ranges that have landed completely."""
         return [chain.range for chain in self._chains if chain.finished]
 
     def report_unreadable(self) -> None:
-        """Let the stream end as failed where the server could not give some leads, whatever was asked; name them."""
+        """Set the stream to failed if the API could not return some leads; the reason names their ids."""
         if self.unreadable:
             ends = [(id_of(end) if end else "the end of the list" for end in one.bounds) for one in self.left()]
             parts = ", ".join(f"from {low} to {high}" for low, high in ends)
             self._sink.fail(
-                f"The server could not give the leads with ids {parts}: {self.unreadable[0]} All others were read; the "
-                "next sync asks for these again."
+                f"The API could not return the leads with ids {parts}: {self.unreadable[0]} All others were read; the "
+                "next sync tries these again."
             )
 
     async def batches(self) -> AsyncGenerator[list[Chunk]]:
@@ -106,7 +106,7 @@ class ParallelScan:
         try:
             while True:
                 if self._queue.empty():
-                    self._add_chain()  # whoever takes the pages waits
+                    self._add_chain()  # the consumer waits
                 if not self._running and self._queue.empty():
                     break
                 got = await self._queue.get()
@@ -115,7 +115,7 @@ class ParallelScan:
                         yield batch
                     raise got
                 if got is None:
-                    continue  # a chain ended: perhaps another one is due
+                    continue  # a chain ended: maybe another one can start
                 self._places.release()
                 _add(batch, got)
                 pages += 1
@@ -130,16 +130,16 @@ class ParallelScan:
             await asyncio.gather(*self._running, return_exceptions=True)
 
     def land(self, batch: Sequence[Chunk]) -> None:
-        """What the batch holds is in the lake: `left` moves on."""
+        """Note that the batch is in the lake, which advances `left`."""
         for chunk in batch:
             chunk.chain.land(chunk)
 
     def _add_chain(self) -> None:
-        """Begin to read another range, if there is one and that brings more pages."""
+        """Start another chain, if there is a range for it and it would bring more pages."""
         if self._running and (len(self._running) >= MOST_CHAINS or self._concurrency.is_crowded()):
             return
         if self._refused and (not self._running or not self._waiting):
-            self._give_back()
+            self._join_refused()
         if not self._waiting:
             self._cut()
         if self._waiting:
@@ -150,14 +150,14 @@ class ParallelScan:
             task.add_done_callback(partial(self._end_chain, chain))
 
     def _end_chain(self, chain: Chain, task: asyncio.Task[None]) -> None:
-        """A chain has ended; an error that ended it goes to the one who takes the pages."""
+        """Note that a chain has ended; its error is raised by `batches`."""
         chain.ended = True
         self._running.discard(task)
         if not task.cancelled():
             self._queue.put_nowait(task.exception())
 
     async def _read(self, chain: Chain) -> None:
-        """Read a chain page by page, up to the end of its range."""
+        """Read a chain page by page to the end of its range."""
         sink, stream, clock = self._sink, self._sink.stream, self._sink.ctx.clock
         asked_at, since = sink.ctx.now(), clock.monotonic()
         pages = sink.client.pages(
@@ -167,7 +167,7 @@ class ParallelScan:
         try:
             async with aclosing(pages) as listed:
                 async for page in listed:
-                    if page.items or page.next_cursor is None:  # an empty page with a cursor says nothing yet
+                    if page.items or page.next_cursor is None:  # skips empty pages that have a next cursor
                         now = clock.monotonic()
                         self._concurrency.note(page.seconds, of=now - since, at=now)
                         chunk = self._chunk(chain, page, asked_at)
@@ -189,7 +189,7 @@ class ParallelScan:
             await self._read_around(chain, error)
 
     async def _read_around(self, chain: Chain, error: Exhausted) -> None:
-        """End the chain before what cannot be read, and let another begin behind it; `error` where that cannot be."""
+        """End the chain before the page that fails, and start another after it; raises `error` if that cannot be."""
         detour = await self._detours.detour(chain)
         if detour is None:
             raise error
@@ -200,7 +200,7 @@ class ParallelScan:
             self.unreadable.append(error)
 
     def _chunk(self, chain: Chain, page: Page, asked_at: datetime) -> Chunk | None:
-        """The page as a chunk of its chain; None where the server did not begin where it was told to."""
+        """The page as a chunk of its chain; None if the API did not start at the requested cursor."""
         keys = [key for key in self._sink.ctx.log(self._sink.stream.name).keys(page.items) if key is not None]
         if not chain.entered and not self._is_believed(chain.range, keys):
             self._refuse(chain, is_wrong=bool(keys))
@@ -210,11 +210,11 @@ class ParallelScan:
         self._take_over_ranges(chain)
         at_end = page.next_cursor is None
         chain.ended = at_end or chain.is_past_its_range
-        decided = KeyRange(low, chain.range.high if chain.ended else chain.at)
-        return Chunk(decided, asked_at, [page], keys, at_end, chain.ended, page.next_cursor, chain)
+        covered = KeyRange(low, chain.range.high if chain.ended else chain.at)
+        return Chunk(covered, asked_at, [page], keys, at_end, chain.ended, page.next_cursor, chain)
 
     def _take_over_ranges(self, chain: Chain) -> None:
-        """A chain at the end of its range takes the next one along where nobody has begun it: the page reaches in."""
+        """A chain whose page reaches into the next range takes that one over, unless another chain has started it."""
         while chain.is_past_its_range:
             following = next((other for other in self._waiting if other.low == chain.range.high), None)
             if following is None:
@@ -223,15 +223,15 @@ class ParallelScan:
             chain.end_at(following.high)
 
     def _is_believed(self, of: KeyRange, keys: list[str]) -> bool:
-        """Whether the first page of a chain begins where it was told to; it may show that the server takes any id.
+        """Whether the first page of a chain starts at its cursor; this may show that the API accepts any id.
 
-        What the API says to a cursor whose lead is gone, or never was, is not known (reference, section 21): 400, the
-        first page or an empty one. To an id nobody has, an empty page is an answer only where the server is known to
-        take any.
+        How the API treats a cursor whose lead is deleted or never existed is unknown (reference, section 21): it may
+        answer 400, the first page, or an empty one. For an id that no lead has, an empty page counts only if the API is
+        known to accept any id.
         """
         if of.cursor is None or of.origin is CursorOrigin.EARLIER:
             return True
-        follows = bool(keys) and (of.low is None or min(keys) >= of.low)  # a row may come twice
+        follows = bool(keys) and (of.low is None or min(keys) >= of.low)  # the row at the cursor may be repeated
         if of.origin is CursorOrigin.GIVEN:
             return follows
         if follows:
@@ -239,15 +239,15 @@ class ParallelScan:
         return follows or (not keys and self._cursors.any_id is True)
 
     def _refuse(self, chain: Chain, *, is_wrong: bool) -> None:
-        """The range goes back; `is_wrong`: the server has shown that it does not take such a cursor."""
+        """Give the range back; `is_wrong`: the API has shown that it does not accept such a cursor."""
         chain.ended = True
         self._chains.remove(chain)
         if chain.range.origin is CursorOrigin.GUESSED and is_wrong:
             self._cursors.any_id = False
         self._refused.append(chain.range)
 
-    def _give_back(self) -> None:
-        """Join what was refused to the range before it; StaleCursor where there is none, or it was tried that way."""
+    def _join_refused(self) -> None:
+        """Join each refused range to the one before it; StaleCursor if there is none, or that was tried before."""
         for refused in sorted(self._refused, key=lambda one: one.low or ""):
             before = next((chain for chain in self._chains if chain.range.high == refused.low), None)
             waits = next((other for other in self._waiting if other.high == refused.low), None)
@@ -262,7 +262,7 @@ class ParallelScan:
         self._refused = []
 
     def _cut(self) -> None:
-        """Cut the range that has most left, if it is worth it and the server may take any id as a cursor."""
+        """Split the range that has most left, if it is large enough and the API may accept any id as a cursor."""
         any_id = self._cursors.any_id
         if not self._may_cut or any_id is False or (any_id is None and self._cuts >= FRUITLESS_CUTS):
             return
@@ -281,7 +281,7 @@ class ParallelScan:
 
 
 def _add(batch: list[Chunk], chunk: Chunk) -> None:
-    """Add a chunk to the batch, to the end of its chain's last one where there is one."""
+    """Add a chunk to the batch, joined to the last one of its chain if there is one."""
     before = next((other for other in reversed(batch) if other.chain is chunk.chain), None)
     if before is None:
         batch.append(chunk)

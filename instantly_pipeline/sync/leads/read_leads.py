@@ -1,4 +1,4 @@
-"""Leads as a way of reading: all of them, or what has changed; what is missing is resolved at the end."""
+"""The reader of leads: reads all of them, or only what has changed, and then resolves missing leads."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from instantly_pipeline.sync.readers.reader import Known, Probe, Seen, exactly
 from instantly_pipeline.sync.results import Cost
 from instantly_pipeline.sync.sink import Sink
 
-SEGMENTS = 112  # parts of the whole, swept in turn
-OUTSIDE_CAMPAIGNS = 1.3  # as many leads at most, set against those the campaigns count
+SEGMENTS = 112  # of all leads, swept in turn
+OUTSIDE_CAMPAIGNS = 1.3  # the upper estimate of all leads, relative to those that campaigns count
 
 
 class LeadsReader:
-    """Pages by id: of all leads, or of what has changed."""
+    """Reads all leads, or the campaigns and segments that the selector chooses."""
 
     async def read(self, sink: Sink) -> None:
-        """Read what the selector chooses; everything under `--full`, the first time, and where it cannot choose."""
+        """Read what the selector chooses; everything with `--full`, the first time, and if it cannot choose."""
         ctx, name = sink.ctx, sink.stream.name
         state = LeadState(ctx.checkpoints, ctx.now)
         if state.migrate():
-            ctx.say("The checkpoints of version 0.1.0 go on under their new names.", name)
+            ctx.say("The checkpoints of version 0.1.0 were renamed.", name)
         selector = LeadSelector(ctx, name, state, await counters_now(ctx))
         run = LeadsRun(sink, state, selector, Deletions(sink, state))
         choice = selector.choice(full=ctx.request.full)
@@ -46,21 +46,21 @@ class LeadsReader:
         return await _read_all(run)
 
     def estimate(self, ctx: Context, stream: Stream, known: Known) -> Cost:
-        """What the selector chooses by the counters that the plan has asked for; never read, a range."""
+        """What the selector chooses by the counters of the plan; a range if leads were never read."""
         state = LeadState(ctx.checkpoints, ctx.now)
         selector = LeadSelector(ctx, stream.name, state, known.counters)
         choice = selector.choice(full=ctx.request.full)
         held = len(held_keys(ctx, stream.name))
         requests = choice.pages + (-(-held // ASKED_AT_ONCE) + 1 if held else 0)
         if not choice.is_sweep:
-            return exactly(stream, requests, f"{choice.why}; new ones at the tail")
-        why = f"all are read, {selector.leads():,} or so: {choice.why}"
+            return exactly(stream, requests, f"{choice.why}; new leads are read at the tail")
+        why = f"about {selector.leads():,}, all are read: {choice.why}"
         if state.swept_at() is None:
             return Cost(stream.name, requests, why, requests, round(OUTSIDE_CAMPAIGNS * requests) + 1)
         return exactly(stream, requests, why)
 
     def probe(self, stream: Stream, seen: Seen) -> Probe:
-        """One lead; of a campaign where the API lists leads by campaign only."""
+        """One lead; if the API lists leads only by campaign, one of a campaign."""
         campaign = seen.field_of("campaigns", "id")
         by_campaign = Probe(body={"limit": 1, "campaign": campaign}) if campaign else None
         return Probe(body={"limit": 1}, otherwise=by_campaign)
@@ -80,11 +80,11 @@ async def _read_part(run: LeadsRun, choice: Choice) -> None:
         await sweep_segments(run, choice.segments)
     await deletions.confirm(sorted(held_keys(sink.ctx, sink.stream.name)))
     if deletions.is_ignored():
-        raise FilterIgnored(f"{sink.stream.path} does not say by id which leads there are.")
+        raise FilterIgnored(f"{sink.stream.path} does not return leads by id.")
     await deletions.resolve()
     sink.on_version = None
     state.commit_scans(run.selector.fingerprints.keys())
-    if why := await changes.judge():
+    if why := await changes.reason_for_distrust():
         _distrust(run, why)
     deletions.forget()
 
@@ -97,14 +97,14 @@ async def _read_all(run: LeadsRun) -> None:
     swept = await _read_everything(run)
     await run.deletions.resolve()
     sink.on_version = None
-    if why := await changes.judge():
+    if why := await changes.reason_for_distrust():
         _distrust(run, why)
-    segments = equal_parts(run, max(sink.ctx.sizes.leads_per_slice, -(-selector.leads() // SEGMENTS)))
+    segments = equal_parts(run, max(sink.ctx.sizes.leads_per_segment, -(-selector.leads() // SEGMENTS)))
     run.state.record_sweep(swept.fingerprints, segments, unread=swept.unread)
 
 
 async def _read_everything(run: LeadsRun) -> Swept:
-    """Read every lead: as one list, or by campaign and list where the API lists them so only."""
+    """Read every lead: as one list, or by campaign and list if the API only lists them that way."""
     sink, state = run.sink, run.state
     was_by_parent = state.is_by_parent()
     if not was_by_parent or await _is_listing_all(sink):
@@ -112,7 +112,7 @@ async def _read_everything(run: LeadsRun) -> Swept:
             swept = await _sweep_around(run)
         except BadRequest:
             if await _is_listing_all(sink):
-                raise  # it was something else that the server refused
+                raise  # something else was refused
             sink.forget_batch()
         else:
             if was_by_parent:
@@ -121,29 +121,29 @@ async def _read_everything(run: LeadsRun) -> Swept:
     if not was_by_parent:
         run.deletions.forget()
         state.record_by_parent(is_so=True)
-        run.say("The API lists leads by campaign or list only: reading them so.")
+        run.say("The API lists leads only by campaign or list: reading them that way.")
     return await _read_by_parent(run)
 
 
 async def _sweep_around(run: LeadsRun) -> Swept:
-    """A sweep. One that never came to its end, and cannot go on, may do so behind leads that their campaigns show."""
+    """Sweep. If the first sweep is stuck at a page, read by campaign and list, then resume it after the leads found."""
     try:
         return await sweep(run)
     except Exhausted as error:
         if run.state.swept_at() is not None or not is_about_the_page(error):
             raise
-        run.say("Behind a page that fails no place is known: reading by campaign and list.")
+        run.say("A page fails and no known lead follows it: reading by campaign and list.")
         if await scan_scopes(run, run.selector.unscanned(run.selector.parents())):
             raise
     return await sweep(run)
 
 
 async def _read_by_parent(run: LeadsRun) -> Swept:
-    """Read the leads of every campaign and list; those that could not be read whole are not recorded as read."""
+    """Read the leads of every campaign and list; those that could not be read completely are not recorded as read."""
     sink, selector = run.sink, run.selector
     begun, parents = sink.ctx.now(), selector.parents()
     if refused := await scan_scopes(run, selector.unscanned(parents)):
-        run.state.record_by_parent(is_so=False)  # it was something else that the server refused
+        run.state.record_by_parent(is_so=False)  # something else was refused
         raise refused
     await run.deletions.confirm(selector.without_parent())
     unread = {scope.campaign_id for scope in selector.unscanned(parents)}
@@ -154,7 +154,7 @@ async def _read_by_parent(run: LeadsRun) -> Swept:
 
 
 async def _is_listing_all(sink: Sink) -> bool:
-    """Whether the API lists leads without their campaign or list by now."""
+    """Whether the API now lists leads without a campaign or list."""
     try:
         await sink.client.page(sink.stream.method, sink.stream.path, body={}, size=1)
     except BadRequest:
@@ -163,8 +163,8 @@ async def _is_listing_all(sink: Sink) -> bool:
 
 
 def _distrust(run: LeadsRun, why: str) -> None:
-    """For a week everything is swept: the counters have shown that they do not show what changes."""
+    """Sweep everything for a week, because the counters miss changes."""
     ctx, stream = run.sink.ctx, run.sink.stream.name
     run.state.record_distrust(why)
-    run.say(f"{why}; for a week every sync sweeps all leads (reset leads to try again sooner).")
+    run.say(f"{why}; every sync sweeps all leads for a week (`reset --streams leads` ends that sooner).")
     ctx.logs.add("notices", stream=stream, notice=f"{why}; every sync sweeps all leads for a week", seen_at=ctx.now())

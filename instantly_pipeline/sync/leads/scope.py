@@ -1,4 +1,4 @@
-"""The campaign or list that a lead is in. A lead in neither has the scope None."""
+"""The campaign or list of a lead; None for a lead in neither."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from instantly_pipeline.lake.records.canonical import Record
 
 
 class Kind(StrEnum):
-    """What holds leads; the value is the lead's column, and the filter of a request."""
+    """The kind of scope; its value is the lead's column and the filter in a request."""
 
     CAMPAIGN = "campaign"
     LIST = "list_id"
@@ -31,13 +31,13 @@ class Scope:
 
     @classmethod
     def indexed(cls, text: str | None) -> Scope | None:
-        """From the index's text, `campaign=<id>` or `list_id=<id>`; None for a lead in neither."""
+        """From the text in the index, `campaign=<id>` or `list_id=<id>`; None for a lead in neither."""
         kind, _, identity = (text or "").partition("=")
         return cls(Kind(kind), identity) if kind in set(Kind) else None
 
     @property
     def in_index(self) -> str:
-        """The index's text."""
+        """The text in the index."""
         return f"{self.kind}={self.id}"
 
     @property
@@ -46,16 +46,16 @@ class Scope:
         return self.id if self.kind is Kind.CAMPAIGN else None
 
     def has(self, lead: Record) -> bool:
-        """Whether a lead, as the API answers with it, is in here."""
+        """Whether a lead as the API returns it is in this scope."""
         return bool(lead.get(self.kind, lead.get(f"{self.kind}_id")) == self.id)
 
 
 def count_by_scope(index: Index) -> dict[Scope | None, int]:
-    """How many live leads each scope has, and None for those in none."""
+    """The number of live leads per scope; None for those in neither a campaign nor a list."""
     return {Scope.indexed(text): count for text, count in index.alive_by_scope().items()}
 
 
 def leads_in(index: Index, scopes: Iterable[Scope]) -> list[tuple[str, Scope]]:
-    """The keys of the live leads of some scopes, each with its scope."""
+    """The keys of the live leads in some scopes, each with its scope."""
     named = {scope.in_index: scope for scope in scopes}
     return [(key, named[text]) for key, text in index.alive_in(list(named))]

@@ -1,12 +1,12 @@
-"""What a sync reads of the leads, when it is not asked to read all. Questions only: nothing is written here.
+"""Selects which leads a sync reads. Writes nothing.
 
-- A campaign whose counters and own row are as they were when its leads were last read is not read.
-- A campaign that changed is *scanned*: its leads are read and taken; what is missing is asked for by id.
-- New leads outside campaigns are found at the *tail*: ids made from the time come after those known (reference,
+- A campaign is skipped if its counters and its row are the same as when its leads were last read.
+- A changed campaign is *scanned*: its leads are read, and missing ones are requested by id.
+- New leads outside campaigns are read at the *tail*: ids made from a timestamp follow the known ones (reference,
   section 5.4).
-- A segment of the whole is swept in turn, so that within `INSTANTLY_SWEEP_DAYS` everything is read again.
+- Segments of all leads are swept in turn, so that everything is read again within `INSTANTLY_SWEEP_DAYS`.
 
-Whether the counters can be trusted is judged by what sweeps find (`missed_changes`).
+`missed_changes` checks whether the counters can be trusted.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from instantly_pipeline.sync.leads.keyspace import FIRST_TIMED, is_timed, key_at
 from instantly_pipeline.sync.leads.lead_state import CampaignFingerprint, LeadState, ScanMark, Segment
 from instantly_pipeline.sync.leads.scope import Kind, Scope, count_by_scope
 
-WORTH_A_SWEEP = 0.8  # of all pages: where the scans would cost as much, everything is swept
+WORTH_A_SWEEP = 0.8  # share of all pages: if the scans would take more, everything is swept
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What to read: all (`is_sweep`), or the tail, some campaigns and lists, and some segments.
+    """What to read: all leads (`is_sweep`), or the tail, some campaigns and lists, and some segments.
 
-    `why` is for people; `pages` is about how many it takes, unless leads come or go meanwhile.
+    `why` is shown to the user; `pages` is about how many requests it takes.
     """
 
     is_sweep: bool
@@ -42,10 +42,10 @@ class Choice:
 
 
 class LeadSelector:
-    """The leads of one workspace as one run finds them.
+    """Selects the leads to read in one run of one workspace.
 
-    `fingerprints` are the campaigns as their counters and rows are now, `changed` those that have changed since their
-    leads were last read, and `known` counts the live leads of each scope, before the run reads any.
+    `fingerprints` is the current state of each campaign, `changed` are the campaigns that changed since their leads
+    were last read, and `known` counts the live leads of each scope before the run.
     """
 
     def __init__(self, ctx: Context, stream: str, state: LeadState, counters: Counters | None) -> None:
@@ -64,35 +64,35 @@ class LeadSelector:
     def choice(self, *, full: bool) -> Choice:
         """What this run should read."""
         pages = self.pages_of_all()
-        must = self._reason_to_sweep() or ("there are few" if self.is_small() else None)
+        must = self._reason_to_sweep() or ("there are only a few" if self.is_small() else None)
         if must or full:
-            return Choice(is_sweep=True, why=must or "asked for with --full", pages=pages)
+            return Choice(is_sweep=True, why=must or "requested with --full", pages=pages)
         changed = [Scope.campaign(one) for one in self.changed]
         if sum(map(self.pages_of, changed)) > WORTH_A_SWEEP * pages:
-            return Choice(is_sweep=True, why=f"{len(changed)} campaigns changed, nearly all there is", pages=pages)
+            return Choice(is_sweep=True, why=f"the {len(changed)} changed campaigns have most of them", pages=pages)
         lists = self.lists() if self._state.is_by_parent() else []
         scopes, segments = self.unscanned([*changed, *lists]), self.due_segments()
         all_segments = len(self._state.segments().all)
         swept = len(segments) * -(-self.leads() // (PAGE_SIZE * max(all_segments, 1)))
         why = f"{len(changed)} of {len(self.fingerprints)} campaigns changed and are scanned"
         if self._state.is_by_parent():
-            why += f", and all {len(lists)} lists, as the API lists leads by campaign or list only"
+            why += f", and all {len(lists)} lists, since the API lists leads only by campaign or list"
         if segments:
             why += f", {len(segments)} of {all_segments} segments are due to be swept"
         spent = sum(map(self.pages_of, scopes)) + swept + self.has_tail()
         return Choice(is_sweep=False, why=why, pages=spent, scopes=tuple(scopes), segments=tuple(segments))
 
     def unscanned(self, scopes: Iterable[Scope]) -> list[Scope]:
-        """Those that a run which was interrupted has not read as they are now."""
+        """The scopes without those that an interrupted run has already read in their current state."""
         done = self._state.scans()
         return [scope for scope in scopes if done.get(scope) != self.mark_of(scope)]
 
     def mark_of(self, scope: Scope) -> ScanMark:
-        """What shows that a scope has changed; one that nothing is counted of is read once a day."""
+        """The current state of a scope. A scope without counters is read once a day."""
         return self.fingerprints.get(scope.campaign_id or "") or self._ctx.windows.today
 
     def parents(self) -> list[Scope]:
-        """All campaigns and lists that leads may be in, by what is known by now."""
+        """All known campaigns and lists that leads may be in."""
         campaigns = map(Scope.campaign, self.fingerprints)
         return sorted({*campaigns, *self.lists(), *filter(None, count_by_scope(self._index))})
 
@@ -101,31 +101,31 @@ class LeadSelector:
         return [Scope(Kind.LIST, one) for one in self._ctx.ids("lead_lists", alive_only=True)]
 
     def without_parent(self) -> list[str]:
-        """The keys of the known leads that are in no campaign and no list."""
+        """The keys of live leads in neither a campaign nor a list."""
         if not count_by_scope(self._index).get(None):
             return []
         return sorted(key for key, entry in self._index.alive().items() if entry.scope is None)
 
     def newest_timed(self) -> str | None:
-        """The key of the newest known lead whose id was made from the time; None where there is none.
+        """The greatest key of a live lead whose id contains its creation time; None if there is none.
 
-        Not behind the tail: what scans have shown behind it may not be the only leads there.
+        Not after the tail: leads that scans have found after it may not be the only ones there.
         """
         until = key_at(timed(self._ctx.now() + timedelta(days=1)))
         return self._index.last_alive(key_at(timed(FIRST_TIMED)), min(until, self._state.tail() or until), is_timed)
 
     def has_tail(self) -> bool:
-        """Whether new leads come behind those known."""
+        """Whether new leads can be read after the newest known one."""
         return not self._state.is_by_parent() and self.newest_timed() is not None
 
     def pages_of_all(self) -> int:
         """About how many pages it takes to read every lead."""
         if self._state.is_by_parent():
-            return 1 + sum(map(self.pages_of, self.parents()))  # one finds out whether it is so still
+            return 1 + sum(map(self.pages_of, self.parents()))  # one checks whether it still does
         return self.leads() // PAGE_SIZE + 1
 
     def pages_of(self, scope: Scope) -> int:
-        """About how many pages the leads of a campaign or list are."""
+        """About how many pages of leads a campaign or list has."""
         return self.leads_of(scope) // PAGE_SIZE + 1
 
     def leads_of(self, scope: Scope) -> int:
@@ -142,11 +142,11 @@ class LeadSelector:
         return known + sum(self.leads_of(scope) - self.known.get(scope, 0) for scope in changed)
 
     def is_small(self) -> bool:
-        """Whether a sweep costs next to nothing."""
+        """Whether there are so few leads that every sync sweeps them."""
         return not self._state.is_by_parent() and self.leads() <= self._ctx.sizes.few_pages * PAGE_SIZE
 
     def due_segments(self) -> list[Segment]:
-        """The segments to sweep in this run: in proportion to the time that went by, the oldest first."""
+        """The segments to sweep in this run, oldest first: their share grows with the time since the last one."""
         segments, now = self._state.segments(), self._ctx.now()
         if not segments.all or self._state.is_by_parent():
             return []
@@ -160,15 +160,15 @@ class LeadSelector:
         return oldest[: max(share, late)]
 
     def _reason_to_sweep(self) -> str | None:
-        """Why everything has to be swept; None where it has not."""
+        """Why everything must be swept; None if it need not."""
         state, sweep_days = self._state, self._ctx.windows.sweep_days
         swept_at, distrust = state.swept_at(), state.distrust()
         if state.unfinished_sweep():
-            return "a sweep that was interrupted goes on"
+            return "an interrupted sweep continues"
         if swept_at is None or not state.segments().all:
-            return "they were never read whole"
+            return "they were never read completely"
         if state.is_by_parent() and self._ctx.now() - swept_at >= timedelta(days=sweep_days):
-            return f"{sweep_days} days have gone by"
+            return f"the last sweep was {sweep_days} days ago or more"
         if self._counters is None:
             return "the campaigns' counters cannot be read"
         return distrust.why if distrust else None

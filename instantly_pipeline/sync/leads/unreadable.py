@@ -1,4 +1,4 @@
-"""Reading around leads that the server cannot give, whatever is asked: where the list can be read again behind them."""
+"""Skipping leads that the API cannot return: finds where the list can be read again after them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from instantly_pipeline.sync.leads.chain import Chain
 from instantly_pipeline.sync.leads.keyspace import CursorOrigin, KeyRange, between, further, id_of, next_place
 from instantly_pipeline.sync.sink import Sink
 
-MOST_PLACES = 10  # of one list that are read around: each costs a minute of tries
-TWICE = RetryPolicy(tries=2, edge_tries=2, unreached_tries=2)  # of what is expected to fail
+MOST_PLACES = 10  # failing pages of one list that are skipped: each costs a minute of retries
+TWICE = RetryPolicy(tries=2, edge_tries=2, unreached_tries=2)  # for requests that are expected to fail
 
 
 class CursorProbe:
-    """Asks a list whether it can be entered at an id. `any_id`: whether at one that no lead has; None: not known."""
+    """Tests whether the API accepts an id as a cursor. `any_id`: even one that no lead has; None if unknown."""
 
     def __init__(self, sink: Sink, body: Mapping[str, object], any_id: bool | None) -> None:
         self.any_id = any_id
@@ -24,7 +24,7 @@ class CursorProbe:
         self._body = body
 
     async def has_page_behind(self, key: str) -> bool:
-        """Whether the server takes an id as a cursor, and can give what is behind it."""
+        """Whether the API accepts an id as a cursor and can return the page after it."""
         stream = self._sink.stream
         try:
             page = await self._sink.client.page(
@@ -44,7 +44,7 @@ class CursorProbe:
 
 @dataclass(frozen=True, slots=True)
 class Detour:
-    """A chain ends at `ends_at`, and `then` is read instead of what it has left; `is_gap`: not all of it can be."""
+    """A chain ends at `ends_at`, and `then` is read in place of its rest. `is_gap`: leads between are skipped."""
 
     ends_at: str | None
     then: KeyRange | None
@@ -52,7 +52,7 @@ class Detour:
 
 
 class Detours:
-    """Finds the ways around the places of one list where pages always fail."""
+    """Finds detours around the pages of one list that always fail."""
 
     def __init__(self, sink: Sink, cursors: CursorProbe) -> None:
         self._sink = sink
@@ -60,7 +60,7 @@ class Detours:
         self._places = 0
 
     async def detour(self, chain: Chain) -> Detour | None:
-        """The way around the page that a chain cannot get; None where there is none, or there were too many."""
+        """The detour around a chain's failing page; None if there is none, or there were too many."""
         self._places += 1
         if self._places > MOST_PLACES:
             return None
@@ -68,7 +68,7 @@ class Detours:
         high = chain.range.high
         if self._cursors.any_id is not False:
             following = next_place(chain.at)
-            if following and await self._cursors.has_page_behind(following):  # it was the cursor that was the trouble
+            if following and await self._cursors.has_page_behind(following):  # only the cursor failed
                 return Detour(chain.at, KeyRange(chain.at, high, id_of(following), CursorOrigin.GUESSED), is_gap=False)
             behind = await self._nearest_place(chain.at, high)
             if behind is not None:
@@ -81,14 +81,14 @@ class Detours:
         return None
 
     async def _learn_of_cursors(self, chain: Chain) -> None:
-        """Find out whether the server takes an id that no lead has: asked where it has just given a page."""
+        """Test whether the API accepts an id that no lead has, at a position where it has just returned a page."""
         read = chain.places[0] if chain.places and chain.places[0] != chain.at else None
         near = next_place(read) if read else None
         if self._cursors.any_id is None and near is not None:
             self._cursors.any_id = await self._cursors.has_page_behind(near)
 
     async def _nearest_known(self, failing: str | None, up_to: str | None) -> str | None:
-        """The nearest known lead from which the server can give a page, where it takes no other ids."""
+        """The nearest known lead after which a page can be read, for an API that accepts no other ids."""
         known = self._sink.ctx.log(self._sink.stream.name).index.alive(failing, up_to)
         for key in sorted(known.keys() - {up_to})[:MOST_PLACES]:
             if await self._cursors.has_page_behind(key):
@@ -96,7 +96,7 @@ class Detours:
         return None
 
     async def _nearest_place(self, failing: str | None, up_to: str | None) -> str | None:
-        """The nearest place behind `failing` from which the server can give a page; None where there is none."""
+        """The nearest key after `failing` from which a page can be read; None if there is none."""
         for behind in further(failing, up_to):
             if await self._cursors.has_page_behind(behind):
                 break

@@ -1,1 +1,1 @@
-"""One reader per way of reading (`streams.model.Read`); each puts a stream's records into a `Sink`."""
+"""One reader per way of reading (`streams.model.Read`). Each puts a stream's records into a `Sink`."""

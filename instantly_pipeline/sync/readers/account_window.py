@@ -19,11 +19,11 @@ from instantly_pipeline.sync.readers.accounts import (
     ACCOUNTS_AT_ONCE,
     are_new,
     cost_of_unknown,
-    report_left_out,
+    report_refused,
 )
 from instantly_pipeline.sync.readers.campaigns import dates_between
 from instantly_pipeline.sync.readers.fetch import Answer, Refused, fetch_all
-from instantly_pipeline.sync.readers.parts import OF_ACCOUNTS, Question, groups
+from instantly_pipeline.sync.readers.parts import OF_ACCOUNTS, SplitRequest, groups
 from instantly_pipeline.sync.readers.reader import Known, Probe, Seen, exactly
 from instantly_pipeline.sync.readers.refusals import end_partial, note_refusal
 from instantly_pipeline.sync.readings import Readings, Span
@@ -35,7 +35,7 @@ DAYS_AT_ONCE = 31
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Some accounts, by their addresses in lower case, over some days; `refused` where it is the days that are."""
+    """Some accounts (addresses in lower case) over some days. `refused`: the days are refused, not the accounts."""
 
     emails: tuple[str, ...]
     span: Span
@@ -43,13 +43,13 @@ class Window:
 
 
 def choose_account_windows(ctx: Context, stream: Stream, done: Readings) -> list[list[Window]]:
-    """Batches of accounts, each over what is due of its days, the newest first; the longest of the largest batches
-    first, which shows how much is too much."""
-    left_out = ctx.left_out(stream)
+    """Batches of accounts with the same due days, newest days first. The largest batch with the longest span comes
+    first, since that finds the limits of the API."""
+    refused = ctx.refused_accounts(stream)
     alike: dict[tuple[str, tuple[Span, ...]], list[str]] = defaultdict(list)
     for email in ctx.addresses():
-        if email not in left_out.resting:
-            alone = email if email in left_out.known else ""
+        if email not in refused.skipped:
+            alone = email if email in refused.known else ""
             alike[alone, tuple(done.due(email))].append(email)
     most = ctx.limits_of_accounts(stream, ACCOUNTS_AT_ONCE).at_most(ACCOUNTS_AT_ONCE)
     batches = [
@@ -60,14 +60,14 @@ def choose_account_windows(ctx: Context, stream: Stream, done: Readings) -> list
     return sorted(batches, key=_size, reverse=True)
 
 
-def questions_about(ctx: Context, stream: Stream, batches: Sequence[Sequence[Window]]) -> int:
-    """How many requests these take, in pieces of days that the API takes."""
+def requests_for(ctx: Context, stream: Stream, batches: Sequence[Sequence[Window]]) -> int:
+    """How many requests these batches take, with as many days in each as the API accepts."""
     limits = ctx.limits_of_days(stream, DAYS_AT_ONCE)
-    return sum(limits.questions(len(window.span.days())) for windows in batches for window in windows)
+    return sum(limits.requests_for(len(window.span.days())) for windows in batches for window in windows)
 
 
 def _size(batch: Sequence[Window]) -> tuple[int, int]:
-    """Of a batch: its accounts, and the longest of its spans."""
+    """The number of accounts, and the days of the longest span."""
     return max(((len(window.emails), len(window.span.days())) for window in batch), default=(0, 0))
 
 
@@ -75,19 +75,21 @@ class AccountWindowReader:
     """Daily figures of every account over the lookback; the first time from the start date."""
 
     async def read(self, sink: Sink) -> None:
-        """Ask for the days due, batch by batch."""
+        """Request the due days, batch by batch."""
         await _Windows(sink).read()
 
     def estimate(self, ctx: Context, stream: Stream, known: Known) -> Cost:
-        """As many requests as the days due of all batches take."""
+        """The requests that the due days of all batches take."""
         if are_new(ctx):
-            pieces = ctx.limits_of_days(stream, DAYS_AT_ONCE).questions(
+            each = ctx.limits_of_days(stream, DAYS_AT_ONCE).requests_for(
                 (ctx.windows.today - ctx.windows.begin).days + 1
             )
-            return cost_of_unknown(ctx, stream, known, each=pieces, why=f"{pieces} pieces of days for each")
+            return cost_of_unknown(ctx, stream, known, each=each, why=f"{each} requests")
         batches = choose_account_windows(ctx, stream, Readings.of(ctx, stream))
-        requests = questions_about(ctx, stream, batches)
-        return exactly(stream, requests, f"{len(batches):,} batches of accounts, each in pieces of {DAYS_AT_ONCE} days")
+        requests = requests_for(ctx, stream, batches)
+        return exactly(
+            stream, requests, f"{len(batches):,} batches of accounts, at most {DAYS_AT_ONCE} days per request"
+        )
 
     def probe(self, stream: Stream, seen: Seen) -> Probe | None:
         """The figures of one account, of today."""
@@ -96,31 +98,31 @@ class AccountWindowReader:
 
 
 class _Windows:
-    """The windows of one run, batch by batch of accounts."""
+    """The windows of one run."""
 
     def __init__(self, sink: Sink) -> None:
         ctx, stream = sink.ctx, sink.stream
         self._sink, self._ctx, self._spelled = sink, ctx, ctx.addresses()
-        self._done, self._left_out = Readings.of(ctx, stream), ctx.left_out(stream)
+        self._done, self._refused = Readings.of(ctx, stream), ctx.refused_accounts(stream)
         self._of_days = ctx.limits_of_days(stream, DAYS_AT_ONCE)
         self._of_accounts = ctx.limits_of_accounts(stream, ACCOUNTS_AT_ONCE)
-        self._answered: set[date] = set()  # about some accounts, in this run
+        self._answered: set[date] = set()  # days answered in this run, for any account
 
     async def read(self) -> None:
-        """Ask for what is due."""
+        """Request what is due."""
         batches = choose_account_windows(self._ctx, self._sink.stream, self._done)
-        self._sink.total = questions_about(self._ctx, self._sink.stream, batches)
+        self._sink.total = requests_for(self._ctx, self._sink.stream, batches)
         await fetch_all(self._sink, batches, self._ask, self._take, refuse=self._refuse, checkpoint=self._checkpoint)
-        report_left_out(self._sink)
+        report_refused(self._sink)
         if days := sum(self._done.refused_days(email) for email in self._spelled):
             end_partial(self._sink, f"{days:,} days of accounts")
 
     async def _ask(self, batch: list[Window]) -> AsyncGenerator[Answer[Window, list[Record]]]:
-        """One window after the other, without the accounts that were refused, as long as any is answered."""
+        """Request one window after the other, without refused accounts, as long as any account is answered."""
         emails = [email for window in batch[:1] for email in window.emails]
-        question = Question(self._of_days, partial(self._over, emails), OF_ACCOUNTS, self._ctx.now)
+        request = SplitRequest(self._of_days, partial(self._over, emails), OF_ACCOUNTS, self._ctx.now)
         for window in batch:
-            async with aclosing(question.about(window.span.days())) as answers:
+            async with aclosing(request.answers(window.span.days())) as answers:
                 async for answer in answers:
                     span = Span.of(answer.item)
                     if isinstance(answer.got, PipelineError | Refused):
@@ -132,16 +134,16 @@ class _Windows:
                         return
 
     async def _over(self, emails: list[str], days: Sequence[date]) -> list[Answer[Sequence[str], list[Record]]]:
-        """The answers about accounts over some days; those that are refused are taken from `emails`.
+        """The answers for accounts over some days; refused accounts are removed from `emails`.
 
-        Where no account is answered the error is raised: it may be for the days.
+        If no account is answered, the error is raised: it may be about the days.
         """
         rows = partial(self._rows, dates_between(days[-1], days[0]))
-        question = Question(
+        request = SplitRequest(
             self._of_accounts, rows, OF_ACCOUNTS, self._ctx.now,
-            is_known=lambda: self._answered.issuperset(days) or self._left_out.known.issuperset(emails),
+            is_known=lambda: self._answered.issuperset(days) or self._refused.known.issuperset(emails),
         )  # fmt: skip
-        answers = [answer async for answer in question.about(list(emails))]
+        answers = [answer async for answer in request.answers(list(emails))]
         errors = [answer.got for answer in answers if isinstance(answer.got, PipelineError)]
         if errors and len(errors) == len(answers):
             raise errors[0]
@@ -159,7 +161,7 @@ class _Windows:
         self._sink.put(rows, *(days_of((email,), *window.span.as_texts()) for email in window.emails))
         for email in window.emails:
             self._done.note_read(email, window.span)
-            self._left_out.forget(email)
+            self._refused.forget(email)
 
     def _refuse(self, window: Window) -> None:
         for email in window.emails:
@@ -168,8 +170,8 @@ class _Windows:
                 self._done.note_refused(email, window.span)
             else:
                 note_refusal(self._sink, f"account {email}")
-                self._left_out.add([email])
+                self._refused.add([email])
 
     def _checkpoint(self) -> None:
         self._done.save()
-        self._left_out.save()
+        self._refused.save()

@@ -1,4 +1,4 @@
-"""What all questions about batches of sender accounts have in common."""
+"""What the readers of batches of sender accounts share."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from instantly_pipeline.sync.results import Cost
 from instantly_pipeline.sync.sink import Sink
 
 ACCOUNTS = "accounts"
-ACCOUNTS_AT_ONCE = 100  # 200 are allowed since 2026-07, 413 came at a few hundred before (reference, section 4.1)
+ACCOUNTS_AT_ONCE = 100  # 200 are allowed since 2026-07; before, a few hundred returned 413 (reference, section 4.1)
 
 
 def are_new(ctx: Context) -> bool:
-    """Whether the accounts were never listed, so that nobody knows how many there are."""
+    """Whether the accounts were never read, so that their number is unknown."""
     return last_reading(ctx.checkpoints, ACCOUNTS) is None
 
 
 def cost_of_unknown(ctx: Context, stream: Stream, known: Known, *, each: int, why: str) -> Cost:
-    """The cost of `each` requests a batch of accounts that were never listed: about as many batches as pages."""
+    """The cost of `each` requests per batch before the accounts were ever read: about as many batches as pages."""
     accounts = ScanReader().estimate(ctx, ctx.streams[ACCOUNTS], known)
-    why = f"the accounts were never read; {why} {ACCOUNTS_AT_ONCE}"
+    why = f"the accounts were never read; {why} per {ACCOUNTS_AT_ONCE} accounts"
     return Cost(stream.name, accounts.low * each, why, accounts.low * each, accounts.high * each)
 
 
-def report_left_out(sink: Sink) -> None:
+def report_refused(sink: Sink) -> None:
+    """End the stream as partial if the endpoint refuses some of the accounts."""
     accounts = sink.ctx.addresses()
-    if count := sink.ctx.left_out(sink.stream).among(accounts):
+    if count := sink.ctx.refused_accounts(sink.stream).count(accounts):
         end_partial(sink, f"{count:,} of {len(accounts):,} accounts")

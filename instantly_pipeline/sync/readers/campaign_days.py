@@ -1,4 +1,4 @@
-"""Figures of single days by step: one request a campaign and day, so asked for only where something is new."""
+"""Figures of single days by step: one request per campaign and day, so only days that changed are read."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ from instantly_pipeline.sync.readings import Readings
 from instantly_pipeline.sync.results import Cost
 from instantly_pipeline.sync.sink import Sink, below
 
-WEEKDAYS = 0.7  # of all days: campaigns mostly rest at the weekend
-Rows = list[Record] | None  # None: the campaign is gone, and what is known of it stays
+WEEKDAYS = 0.7  # share of all days: most campaigns do not send at the weekend
+Rows = list[Record] | None  # None: the campaign is deleted; its rows are kept
 
 
 class CampaignDaysReader:
-    """One request a campaign and day whose daily row changed."""
+    """One request per campaign and day whose daily row changed."""
 
     async def read(self, sink: Sink) -> None:
-        """Ask for what is due."""
+        """Request what is due."""
         await _Days(sink).read()
 
     def estimate(self, ctx: Context, stream: Stream, known: Known) -> Cost:
-        """What is due, and what the daily figures of this run may make due, within the bound of a run."""
+        """The campaign-days that are due, and those that this run's daily figures may add, up to the limit of a run."""
         due = choose_days(ctx, stream)
         now = len(due.days) + due.left
         low, likely, high = _days_to_come(ctx, known)
         most = now + high if ctx.request.full else ctx.step_requests
         why = f"{now:,} campaign-days are due"
         if high:
-            why += f"; with the daily figures of this run {low:,} to {high:,} more"
+            why += f"; the daily figures of this run may add {low:,} to {high:,}"
         if now + high > most:
-            why += f"; at most {most:,} a run"
+            why += f"; at most {most:,} per run"
         low, likely, high = (min(now + more, most) for more in (low, likely, high))
         return Cost(stream.name, likely, why, low, high)
 
@@ -68,7 +68,7 @@ class _Days:
         self._refused = 0
 
     async def read(self) -> None:
-        """Ask for what is due."""
+        """Request what is due."""
         sink, due = self._sink, self._due
         sink.total = len(due.days)
         await fetch_all(
@@ -78,17 +78,17 @@ class _Days:
         if self._refused:
             end_partial(sink, f"{self._refused:,} campaign-days", again="")
         if due.left:
-            left = f"{due.left} older campaign-days are left for the next runs"
+            left = f"{due.left} older campaign-days are left for later runs"
             sink.result.end_partial(f"{left} (sync --full reads them all)")
 
     async def _ask(self, day: Day) -> AsyncGenerator[Answer[Day, Rows]]:
         at, got = self._sink.ctx.now(), await attempt(self._rows_of(day))
         self._limits.was_answered |= not isinstance(got, PipelineError)
-        known = self._limits.was_answered  # one day is like another
+        known = self._limits.was_answered  # any day: all are requested in the same way
         yield Answer(day, at, Refused(got) if known and isinstance(got, OF_DAYS) else got)
 
     async def _rows_of(self, day: Day) -> Rows:
-        """The rows of a day. As long as none was answered in this run, its dates are tried in the other form too."""
+        """The rows of a day. Until one is answered in this run, the other date format is tried too."""
         try:
             return await self._rows_in(day, self._limits.form)
         except OF_DAYS:
@@ -116,36 +116,36 @@ class _Days:
 
 
 def _days_to_come(ctx: Context, known: Known) -> tuple[int, int, int]:
-    """Campaign-days that this run's daily figures may make due, those known apart: at least, likely, at most."""
+    """How many more campaign-days this run's daily figures may make due: at least, likely, at most."""
     daily = known.streams.get(DAILY)
     if daily is None:
         return 0, 0, 0
-    done, moved, begun = Readings.of(ctx, daily), _moved(ctx, known.counters), _begun(known.campaigns)
+    done, changed, created = Readings.of(ctx, daily), _changed(ctx, known.counters), _created(known.campaigns)
     low = likely = high = 0
     for campaign in choose_windows(ctx, daily):
         if campaign not in done:
             first, sent = ctx.windows.begin, known.counters.sent.get(campaign) if known.counters else None
-            days = (ctx.windows.today - max(first, begun.get(campaign, first))).days + 1
+            days = (ctx.windows.today - max(first, created.get(campaign, first))).days + 1
             most = max(days if sent is None else min(days, sent), 0)
             low, likely, high = low + (1 if sent and most else 0), likely + round(WEEKDAYS * most), high + most
-        elif campaign in moved:
+        elif campaign in changed:
             passed = (ctx.windows.today - (done.last(campaign) or ctx.windows.today)).days
             likely, high = likely + passed + 1, high + passed + 2
     return low, likely, high
 
 
-def _moved(ctx: Context, counters: Counters | None) -> set[str]:
-    """The campaigns whose counters are other ones than in the lake."""
+def _changed(ctx: Context, counters: Counters | None) -> set[str]:
+    """The campaigns whose counters differ from those in the lake."""
     if counters is None:
         return set()
     before = {orjson.loads(key)[0]: entry.hash for key, entry in ctx.log(COUNTERS).index.alive().items()}
     return {campaign for campaign, digest in counters.hashes.items() if before.get(campaign) != digest}
 
 
-def _begun(campaigns: Sequence[Record]) -> dict[str, date]:
-    """When each campaign just listed was made."""
-    begun = {}
+def _created(campaigns: Sequence[Record]) -> dict[str, date]:
+    """The creation date of each campaign just listed, by id."""
+    created = {}
     for record in campaigns:
         with suppress(ValueError):
-            begun[str(record.get("id"))] = date.fromisoformat(str(record.get("timestamp_created"))[:10])
-    return begun
+            created[str(record.get("id"))] = date.fromisoformat(str(record.get("timestamp_created"))[:10])
+    return created

@@ -1,4 +1,4 @@
-"""What all questions about one campaign have in common."""
+"""What the readers of single campaigns share."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from instantly_pipeline.sync.sink import Sink
 async def rows_of(
     sink: Sink, campaign: str, params: Mapping[str, str] = MappingProxyType({}), *, or_object: bool = False
 ) -> list[Record] | None:
-    """The rows of one request; None where the campaign is gone (its rows are kept).
+    """The rows of one request; None if the campaign is deleted (its rows are kept).
 
-    404 says so, and an answer without any row about a campaign that is not listed.
+    It is deleted if the API answers 404, or without rows about a campaign that is not listed.
     """
     try:
         return await rows_in(sink, campaign, params, or_object=or_object)
@@ -31,9 +31,9 @@ async def rows_of(
 async def rows_in(
     sink: Sink, campaign: str | None, params: Mapping[str, str], *, or_object: bool = False
 ) -> list[Record] | None:
-    """The rows of one request; None for an answer without any row about a campaign that is not listed.
+    """The rows of one request; None if there are none and the campaign is not listed.
 
-    NotFound where the API does not know the campaign.
+    NotFound if the API does not know the campaign.
     """
     named = {} if campaign is None else {sink.stream.parent_param: campaign}
     answer = await sink.client.get(sink.stream.path, {**(sink.stream.params or {}), **named, **params})
@@ -42,12 +42,12 @@ async def rows_in(
 
 
 def every_campaign(ctx: Context) -> Sequence[str]:
-    """Every campaign the lake ever knew, deleted ones too: they still answer."""
+    """Every campaign in the lake, including deleted ones: the API still answers about them."""
     return sorted({*ctx.ids("campaigns"), *ctx.ids(COUNTERS)})
 
 
 def dates_between(first: date, last: date, form: Dates = Dates.PLAIN) -> dict[str, str]:
-    """The parameters of a range of days, both included (reference, section 6)."""
+    """The parameters of a range of days, both ends included (reference, section 6)."""
     if form is Dates.INSTANTS:
         return {"start_date": f"{first}T00:00:00.000Z", "end_date": f"{last}T23:59:59.999Z"}
     return {"start_date": first.isoformat(), "end_date": last.isoformat()}

@@ -1,7 +1,8 @@
-"""Which of the records that a list did not show are gone: the API is asked for each by its id.
+"""Which records missing from a list are deleted: each is requested by its id.
 
-A list that ends early looks like one that is over, so its silence is no proof. `GET <list>/<id>` is: 404, while a
-record that was just listed is answered (reference, section 2). Leads are asked for by a list of ids, in `sync/leads`.
+A list that ends early looks like a complete one, so a missing record is no proof of its deletion. A 404 of
+`GET <list>/<id>` is, if a record that was just listed is found (reference, section 2). Leads are requested by a list of
+ids, in `sync/leads`.
 """
 
 from __future__ import annotations
@@ -16,80 +17,81 @@ import orjson
 
 from instantly_pipeline.errors import BadRequest, Forbidden, NotFound, PlanRequired
 from instantly_pipeline.lake.index.sorted_files import IndexEntry
-from instantly_pipeline.sync.readers.fetch import together
+from instantly_pipeline.sync.readers.fetch import gather_or_cancel
 from instantly_pipeline.sync.sink import Sink
 
-SAMPLE = 200  # of more than so many these are asked for: were 2 % still there, all would be gone once in 57 cases
+SAMPLE = 200  # the most to request: if 2 % of the records still existed, a sample without any has a chance of 1 in 57
 
 
 @dataclass(slots=True)
 class Missing:
-    """Keys a list did not show: `gone`, `there` all the same, or `unknown`, where the API could not be asked."""
+    """Keys missing from a list: `deleted`, still `existing`, or `unknown` if the API could not tell."""
 
-    gone: set[str] = field(default_factory=set)
-    there: set[str] = field(default_factory=set)
+    deleted: set[str] = field(default_factory=set)
+    existing: set[str] = field(default_factory=set)
     unknown: set[str] = field(default_factory=set)
 
-    def without(self, shown: Collection[str]) -> Missing:
-        """What is still missing when these were shown after all."""
-        return Missing(self.gone.difference(shown), self.there.difference(shown), self.unknown.difference(shown))
+    def without(self, keys: Collection[str]) -> Missing:
+        """Those that are not in `keys`."""
+        return Missing(self.deleted.difference(keys), self.existing.difference(keys), self.unknown.difference(keys))
 
 
-class _Said(Enum):
-    GONE = auto()
-    THERE = auto()
-    NOTHING = auto()  # an answer that says neither
+class _Status(Enum):
+    DELETED = auto()
+    EXISTS = auto()
+    UNKNOWN = auto()
 
 
-async def ask_for(
+async def look_up(
     sink: Sink, missing: Mapping[str, IndexEntry], witness: tuple[str, str] | None, *, each: bool = False
 ) -> Missing:
-    """Ask for what a list did not show; `witness` is the key and the id of a record that it did.
+    """Request missing records by id; `witness` is the key and the id of a record that the list contained.
 
-    A 404 counts where a witness is answered before and after; where the list has none that is, one of the missing that
-    is there will do. Many are judged by a random sample: where all of that are gone, all are. Where some are there,
-    and `each` matters, the others are asked for as well. Exhausted where an answer did not come.
+    A 404 counts only if the witness is found before and after. If the list contained no record that can be found, a
+    missing record that still exists serves as witness. Of many, a random sample is requested: if all of it are deleted,
+    all count as deleted. If some still exist and `each` is set, the others are requested too. Exhausted if a request
+    fails for good.
     """
-    first = _Said.GONE if witness is None else await _say(sink, *witness)
-    if first is _Said.NOTHING:
+    first = _Status.DELETED if witness is None else await _status(sink, *witness)
+    if first is _Status.UNKNOWN:
         return Missing(unknown=set(missing))
     chosen = sorted(missing)
     if len(chosen) > SAMPLE:
         chosen = random.Random(sink.ctx.files.run_id).sample(chosen, SAMPLE)
-    said = await _say_all(sink, missing, chosen)
-    if each and _Said.THERE in said.values():
-        said |= await _say_all(sink, missing, missing.keys() - said.keys())
-    found = Missing(there={key for key in said if said[key] is _Said.THERE})
-    if first is _Said.GONE:
-        witness = next(((key, asked_as(key, missing[key])) for key in sorted(found.there)), None)
-    if witness is not None and await _say(sink, *witness) is _Said.THERE:
-        gone = {key for key in said if said[key] is _Said.GONE}
-        found.gone = set(missing) if gone == said.keys() else gone
-    found.unknown = set(missing) - found.gone - found.there
-    return found
+    found = await _statuses(sink, missing, chosen)
+    if each and _Status.EXISTS in found.values():
+        found |= await _statuses(sink, missing, missing.keys() - found.keys())
+    result = Missing(existing={key for key in found if found[key] is _Status.EXISTS})
+    if first is _Status.DELETED:
+        witness = next(((key, api_id(key, missing[key])) for key in sorted(result.existing)), None)
+    if witness is not None and await _status(sink, *witness) is _Status.EXISTS:
+        deleted = {key for key in found if found[key] is _Status.DELETED}
+        result.deleted = set(missing) if deleted == found.keys() else deleted
+    result.unknown = set(missing) - result.deleted - result.existing
+    return result
 
 
-async def _say_all(sink: Sink, missing: Mapping[str, IndexEntry], keys: Iterable[str]) -> dict[str, _Said]:
+async def _statuses(sink: Sink, missing: Mapping[str, IndexEntry], keys: Iterable[str]) -> dict[str, _Status]:
     ordered = sorted(keys)
-    answers = await together([_say(sink, key, asked_as(key, missing[key])) for key in ordered])
-    return dict(zip(ordered, answers, strict=True))
+    found = await gather_or_cancel([_status(sink, key, api_id(key, missing[key])) for key in ordered])
+    return dict(zip(ordered, found, strict=True))
 
 
-def asked_as(key: str, entry: IndexEntry) -> str:
-    """The id the API is asked for; where keys are in lower case, as the API spells it."""
+def api_id(key: str, entry: IndexEntry) -> str:
+    """The id in the spelling of the API, which differs for keys that are stored in lower case."""
     return entry.scope.partition("=")[2] if entry.scope else str(orjson.loads(key)[0])
 
 
-async def _say(sink: Sink, key: str, identity: str) -> _Said:
+async def _status(sink: Sink, key: str, identity: str) -> _Status:
     if identity in ("", ".", ".."):
-        return _Said.NOTHING  # in a path these lead elsewhere
+        return _Status.UNKNOWN  # would change the path
     path = f"{sink.stream.path}/{quote(identity, safe='')}"
     try:
         answer = await sink.client.get(path)
     except NotFound:
-        return _Said.GONE
+        return _Status.DELETED
     except (BadRequest, Forbidden, PlanRequired):
-        return _Said.NOTHING
-    records = [answer, *answer.values()] if isinstance(answer, dict) else []  # alone, or in an envelope
+        return _Status.UNKNOWN
+    records = [answer, *answer.values()] if isinstance(answer, dict) else []  # bare, or in an envelope
     keys = sink.ctx.log(sink.stream.name).keys([one for one in records if isinstance(one, dict)])
-    return _Said.THERE if key in keys else _Said.NOTHING
+    return _Status.EXISTS if key in keys else _Status.UNKNOWN

@@ -1,9 +1,9 @@
 """Which campaign-days are due to be read by step, and which were read before.
 
-A campaign-day is due when its daily row is another one than when its steps were read: it has got figures, they were
-revised, it vanished. A day that is over is asked for at most once a day. Newest first, bounded per run; `--full` has no
-bound, and reads all days within the lookback again: meetings and wins are counted by the lead's present status, which
-moves without the daily row.
+A campaign-day is due if its daily row has changed since its steps were read: figures arrived, were revised, or
+disappeared. A closed day is read at most once a day. Newest days first, up to a limit per run. `--full` has no limit
+and reads all days of the lookback again: meetings and wins are counted by the current status of a lead, which changes
+without the daily row.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from instantly_pipeline.sync.context import Context
 
 DAILY = "daily_analytics"
 OPEN_FOR = timedelta(hours=48)  # a date is open until 24 h after its UTC end
-NOT_READ = "?"  # instead of a daily row's hash: a listed campaign answered 404, or the day was refused
+NOT_READ = "?"  # in place of the daily row's hash: 404 for a listed campaign, or the day was refused
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The campaign-days to ask for in this run, newest first, and how many older ones are left for the next."""
+    """The campaign-days to read in this run, newest first, and how many older ones are left for later runs."""
 
     days: list[Day]
     left: int
@@ -33,7 +33,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One campaign-day as its daily row is now; the hash is empty where that vanished."""
+    """One campaign-day with the hash of its daily row; empty if the row disappeared."""
 
     campaign: str
     date: date
@@ -46,7 +46,7 @@ class Day:
 
 
 def choose_days(ctx: Context, stream: Stream) -> Due:
-    """What is due, from the daily rows the lake knows and from what was read before."""
+    """What is due, from the daily rows in the lake and the checkpoint."""
     done = StepDays(ctx.checkpoints, stream.name)
     known = ctx.log(DAILY).index.entries()
     days = [day for key, entry in known.items() if (day := _day(key, entry)) and _is_due(ctx, day, entry, done)]
@@ -57,14 +57,14 @@ def choose_days(ctx: Context, stream: Stream) -> Due:
 
 @dataclass(frozen=True, slots=True)
 class DayRead:
-    """From which daily row (its hash) the steps of a day were read, and on which day."""
+    """The hash of the daily row when the steps of a day were read, and the date of reading."""
 
     digest: str
     read_on: str
 
 
 class StepDays:
-    """Which campaign-days were read, from which daily row and when; one checkpoint a month, so each stays small."""
+    """Which campaign-days were read; one checkpoint per month, so each stays small."""
 
     def __init__(self, checkpoints: Checkpoints, stream: str) -> None:
         self._checkpoints = checkpoints
@@ -73,12 +73,12 @@ class StepDays:
         self._changed: set[str] = set()
 
     def get(self, key: str) -> DayRead | None:
-        """The last reading of a day; None where it was never read."""
+        """When and from which row a day was last read; None if never."""
         found = self._months.get(self._month(key), {}).get(key)
         return DayRead(str(found[0]), str(found[1])) if isinstance(found, list) and len(found) == 2 else None
 
     def put(self, key: str, digest: str, today: date) -> None:
-        """Note a reading; `save` makes it last."""
+        """Record that a day was read; `save` writes it."""
         month = self._month(key)
         self._months.setdefault(month, {})[key] = [digest, today.isoformat()]
         self._changed.add(month)
@@ -94,7 +94,7 @@ class StepDays:
 
 
 def _day(key: str, entry: IndexEntry) -> Day | None:
-    """The campaign-day of a daily row; None where its key does not name one."""
+    """The campaign-day of a daily row; None if its key is not a campaign and a date."""
     try:
         campaign, day = orjson.loads(key)
         return Day(campaign, date.fromisoformat(day), (entry.hash or "") if entry.alive else "")
@@ -103,10 +103,10 @@ def _day(key: str, entry: IndexEntry) -> Day | None:
 
 
 def _is_due(ctx: Context, day: Day, entry: IndexEntry, done: StepDays) -> bool:
-    """A day changed since its steps were read; a closed day read today waits for tomorrow."""
+    """Whether a day changed since its steps were read; a closed day that was read today waits until tomorrow."""
     windows, before = ctx.windows, done.get(day.key)
     if before is None:
-        return entry.alive and entry.scope == "figures"  # of a day without figures there is nothing to divide
+        return entry.alive and entry.scope == "figures"  # a day without figures has no steps
     if entry.alive and ctx.request.full and day.date >= windows.today - timedelta(days=windows.lookback_days):
         return True
     return before.digest != day.digest and (_is_open(day, ctx.now()) or before.read_on != windows.today.isoformat())

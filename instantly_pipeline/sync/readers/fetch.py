@@ -1,7 +1,7 @@
-"""Fetching many things side by side, and taking the answers one after the other.
+"""Concurrent requests for many items, whose answers are taken one after the other.
 
-As many requests are under way as the client allows; one task takes the answers and writes the batches. So a checkpoint
-that is written after a batch never says more than what is in the lake.
+There are as many requests in flight as the client allows; one task takes the answers and writes the batches. So a
+checkpoint that is written after a batch never covers more than what is in the lake.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from instantly_pipeline.errors import (
 )
 from instantly_pipeline.sync.sink import Sink
 
-AHEAD = 2 * CONCURRENCY  # asked for and not yet taken: the client's places stay taken while a batch is written
-MOST_FAILURES = 20  # so many items that cannot be read, and the stream is given up for this run
-HOPELESS = 8  # and earlier where the first so many all could not be read
+AHEAD = 2 * CONCURRENCY  # answers not yet taken: keeps the client busy while a batch is written
+MOST_FAILURES = 20  # failed items after which the stream is given up for this run
+MOST_FAILURES_AT_FIRST = 8  # the same if no item was read before them
 
 _Item = TypeVar("_Item")
 _Part = TypeVar("_Part")
@@ -37,14 +37,14 @@ _Got = TypeVar("_Got")
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Instead of an answer: this was refused, and others like it were answered."""
+    """In place of an answer: the item was refused while others like it were answered."""
 
     error: StreamError
 
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[_Item, _Got]):
-    """What was asked for, when, and what came: the answer, or the error that concerns this item alone."""
+    """What was requested, when, and the answer or the error about this item."""
 
     item: _Item
     asked_at: datetime
@@ -52,7 +52,7 @@ class Answer(Generic[_Item, _Got]):
 
 
 async def attempt(asked: Awaitable[_Got]) -> _Got | PipelineError:
-    """What comes, or the error it ends in; one that concerns more than this question is raised."""
+    """The result, or the error about this request; errors about the stream, the workspace or the run are raised."""
     try:
         return await asked
     except (Fatal, WorkspaceError, Forbidden):
@@ -74,15 +74,15 @@ async def fetch_all(
     checkpoint: Callable[[], None] = lambda: None,
     before: Callable[[], None] = lambda: None,
 ) -> None:
-    """Ask for the items, `take` each answer, write batch by batch; call `before` before and `checkpoint` after each.
+    """Request the items, `take` each answer, write batch by batch; call `before` before and `checkpoint` after each.
 
-    An item may be answered in parts. `refuse` gets what was refused while others were answered. What cannot be read
-    does not cost the others: the stream goes on, and ends as failed, naming how many.
+    An item may be answered in parts. `refuse` gets items that were refused while others were answered. Items that fail
+    do not stop the others: the stream ends as failed, with their number.
     """
     failed: list[PipelineError] = []
     taken, since = 0, sink.ctx.now()
 
-    async def land() -> None:
+    async def write_batch() -> None:
         before()
         await sink.flush(checkpoint=checkpoint, at=since)
 
@@ -90,7 +90,7 @@ async def fetch_all(
         async for answer in answers:
             if isinstance(answer.got, PipelineError):
                 failed.append(answer.got)
-                if len(failed) > MOST_FAILURES or (not taken and len(failed) >= HOPELESS):
+                if len(failed) > MOST_FAILURES or (not taken and len(failed) >= MOST_FAILURES_AT_FIRST):
                     break
                 continue
             since = min(since, answer.asked_at)
@@ -100,26 +100,26 @@ async def fetch_all(
             take(answer.item, answer.got)
             taken += 1
             if sink.is_full():
-                await land()
+                await write_batch()
                 since = sink.ctx.now()
-    await land()
+    await write_batch()
     if failed:
         of = max(len(items), taken + len(failed))
-        sink.fail(f"{len(failed)} of {of} could not be read, the first one because: {failed[0]}")
+        sink.fail(f"{len(failed)} of {of} requests failed. The first error: {failed[0]}")
 
 
 async def alone(
     sink: Sink, item: _Item, asked: Callable[[_Item], Awaitable[_Got]]
 ) -> AsyncGenerator[Answer[_Item, _Got]]:
-    """The one answer to what is asked for in one request."""
+    """The answer to an item that takes one request."""
     at = sink.ctx.now()
     yield Answer(item, at, await attempt(asked(item)))
 
 
 async def _first_alone(items: Sequence[_Item], ask: Ask[_Item, _Part, _Got]) -> AsyncGenerator[Answer[_Part, _Got]]:
-    """The answers about the first item, or the first that is not refused outright; then about all others side by side.
+    """The answers for the first item, or the first one that is not refused; then for all others concurrently.
 
-    So one finds out for all how the API wants to be asked.
+    The first one finds the API's limits for all.
     """
     begun, is_refused = 0, True
     while is_refused and begun < len(items):
@@ -129,14 +129,14 @@ async def _first_alone(items: Sequence[_Item], ask: Ask[_Item, _Part, _Got]) -> 
                 is_refused = isinstance(answer.got, BadRequest | TooLarge | NotFound)
                 yield answer
         begun += 1
-    async with aclosing(_side_by_side(items[begun:], ask)) as answers:
+    async with aclosing(_concurrently(items[begun:], ask)) as answers:
         async for answer in answers:
             yield answer
 
 
-async def _side_by_side(items: Sequence[_Item], ask: Ask[_Item, _Part, _Got]) -> AsyncGenerator[Answer[_Part, _Got]]:
-    """The answers as they come. An error that concerns more than one item is raised."""
-    come: asyncio.Queue[Answer[_Part, _Got] | Exception | None] = asyncio.Queue()
+async def _concurrently(items: Sequence[_Item], ask: Ask[_Item, _Part, _Got]) -> AsyncGenerator[Answer[_Part, _Got]]:
+    """The answers as they arrive. An error about more than one item is raised."""
+    arrived: asyncio.Queue[Answer[_Part, _Got] | Exception | None] = asyncio.Queue()
     left = iter(items)
     places = asyncio.Semaphore(AHEAD)
 
@@ -146,22 +146,22 @@ async def _side_by_side(items: Sequence[_Item], ask: Ask[_Item, _Part, _Got]) ->
                 await places.acquire()
                 async with aclosing(ask(item)) as answers:
                     async for answer in answers:
-                        come.put_nowait(answer)
+                        arrived.put_nowait(answer)
                         await places.acquire()
                 places.release()
-            come.put_nowait(None)
-        except Exception as error:  # noqa: BLE001 - handed to the one who waits at the other end
-            come.put_nowait(error)
+            arrived.put_nowait(None)
+        except Exception as error:  # noqa: BLE001 - raised at the other end of the queue
+            arrived.put_nowait(error)
 
     workers = [asyncio.create_task(work()) for _ in range(min(CONCURRENCY, len(items)))]
-    at_work = len(workers)
+    running = len(workers)
     try:
-        while at_work:
-            answer = await come.get()
+        while running:
+            answer = await arrived.get()
             if isinstance(answer, Exception):
                 raise answer
             if answer is None:
-                at_work -= 1
+                running -= 1
                 continue
             places.release()
             yield answer
@@ -171,8 +171,8 @@ async def _side_by_side(items: Sequence[_Item], ask: Ask[_Item, _Part, _Got]) ->
         await asyncio.gather(*workers, return_exceptions=True)
 
 
-async def together(work: Iterable[Coroutine[object, object, _Got]]) -> list[_Got]:
-    """The results, in order; where one fails, the others do not go on beside what follows."""
+async def gather_or_cancel(work: Iterable[Coroutine[object, object, _Got]]) -> list[_Got]:
+    """The results, in order; if one fails, the others are cancelled before its error is raised."""
     tasks = [asyncio.create_task(one) for one in work]
     try:
         return await asyncio.gather(*tasks)

@@ -1,8 +1,8 @@
-"""Asking about many things (the days of a range, accounts) in as few requests as the server takes.
+"""Requests about many items (the days of a range, accounts), split only as far as the API requires.
 
-All are asked for at once. Where that is refused, one of them is asked for alone, which tells whether the question can
-be answered at all, then the others, and where these are refused, fewer of them. What comes down to one is left out;
-where many in a row do, the last one of all tells whether there is any use in going on.
+All items are requested at once. If that is refused, one of them is requested on its own, which shows whether the
+request can be answered at all, then the others, and if these are refused, fewer of them. An item that is refused on its
+own is skipped. If many in a row are, the last item of all decides whether to continue.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from instantly_pipeline.sync.readers.fetch import Answer, Refused, attempt
 _Item = TypeVar("_Item")
 _Got = TypeVar("_Got")
 
-OF_DAYS: tuple[type[StreamError], ...] = (BadRequest, TooLarge)  # 404 says that whose days they are is gone
+OF_DAYS: tuple[type[StreamError], ...] = (BadRequest, TooLarge)  # 404 is about the campaign, not its days
 OF_ACCOUNTS: tuple[type[StreamError], ...] = (BadRequest, TooLarge, NotFound)
 
 
 @dataclass
-class Question(Generic[_Item, _Got]):
-    """A question that can be asked about many things at once.
+class SplitRequest(Generic[_Item, _Got]):
+    """A request about many items that can be split.
 
-    `refusals` are the errors that may mean that these were too many, or one of them was refused; `is_known` says
-    whether others like them were answered in this run.
+    `refusals` are the errors that may mean too many items, or a refused one among them; `is_known` says whether a
+    request like this was answered in this run.
     """
 
     limits: Limits
@@ -38,13 +38,13 @@ class Question(Generic[_Item, _Got]):
     now: Callable[[], datetime]
     is_known: Callable[[], bool] = lambda: False
     _is_answered: bool = False
-    _refused: int = 0  # so many were refused at once, and since then
-    _answered: list[int] = field(default_factory=list)  # parts of these sizes were answered
+    _refused: int = 0  # the size of the last refused part
+    _answered: list[int] = field(default_factory=list)  # the sizes of the parts answered since then
 
-    async def about(self, items: Sequence[_Item]) -> AsyncGenerator[Answer[Sequence[_Item], _Got]]:
-        """Each part with its answer or its error; Refused for what is left out.
+    async def answers(self, items: Sequence[_Item]) -> AsyncGenerator[Answer[Sequence[_Item], _Got]]:
+        """Each part with its answer or its error; Refused for items that are skipped.
 
-        Where nothing can be answered, what was refused is one error about them all.
+        If nothing is answered, all refusals become one error about all items.
         """
         held: list[Answer[Sequence[_Item], _Got]] = []
         async with aclosing(self._parts(items)) as answers:
@@ -62,7 +62,7 @@ class Question(Generic[_Item, _Got]):
                 yield Answer(items, one.asked_at, one.got.error)
 
     async def _parts(self, items: Sequence[_Item]) -> AsyncGenerator[Answer[Sequence[_Item], _Got]]:
-        left, in_a_row = [items], 0  # what is left, the next part last; how many were refused one by one
+        left, in_a_row = [items], 0  # parts left, the next one last; single items refused in a row
         while left:
             part = left.pop()
             if (most := self.limits.at_most(len(part))) < len(part):
@@ -78,7 +78,7 @@ class Question(Generic[_Item, _Got]):
             if rest and in_a_row > self._patience():
                 yield Answer(rest, answer.asked_at, answer.got)
                 return
-            if rest and in_a_row == self._patience():  # the last one tells whether there is any use in going on
+            if rest and in_a_row == self._patience():  # try the last item next: it decides whether to continue
                 left = [part for part in (rest[:-1], rest[-1:]) if part]
 
     async def _ask(self, part: Sequence[_Item]) -> Answer[Sequence[_Item], _Got]:
@@ -94,20 +94,20 @@ class Question(Generic[_Item, _Got]):
         return Answer(part, at, got)
 
     def _learn(self, size: int) -> None:
-        """What was refused at once and then answered in parts was too much; the largest part was not."""
+        """If a refused part was then answered in smaller ones, the largest of these is the limit."""
         self._answered.append(size)
         if self._refused > 1 and sum(self._answered) == self._refused:
             self.limits.learn(most=max(self._answered))
 
     def _smaller(self, part: Sequence[_Item]) -> list[Sequence[_Item]]:
-        """Parts of what was refused: one and the others, as long as none was answered; then halves."""
+        """A refused part split: one item and the others until anything is answered, then the next smaller size."""
         if not self._can_be_answered():
             return [part[:1], part[1:]]
         half = -(-len(part) // 2)
         return groups(part, next((size for size in self.limits.kind.sizes if size < len(part)), half))
 
     def _patience(self) -> int:
-        """How many are refused one by one, in a row, before the last one is asked for."""
+        """How many single items may be refused in a row before the last item is tried."""
         return self.limits.kind.in_a_row if self._can_be_answered() else self.limits.kind.tries
 
     def _can_be_answered(self) -> bool:
@@ -115,5 +115,5 @@ class Question(Generic[_Item, _Got]):
 
 
 def groups(items: Sequence[_Item], size: int) -> list[Sequence[_Item]]:
-    """The items in pieces of at most `size`."""
+    """The items in groups of at most `size`."""
     return [items[start : start + size] for start in range(0, len(items), size)]

@@ -1,4 +1,4 @@
-"""Lifetime figures asked for campaign by campaign: of those whose counters moved."""
+"""Lifetime figures, one request per campaign: only of campaigns whose counters changed."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from instantly_pipeline.sync.sink import Range, Sink, below
 
 
 class PerCampaignReader:
-    """One request for every campaign whose counters moved since its lifetime figures were last read."""
+    """One request for every campaign whose counters changed since its lifetime figures were last read."""
 
     async def read(self, sink: Sink) -> None:
-        """Ask for what moved.
+        """Request the campaigns that changed.
 
-        The counters were taken before, so a change in between is read again next time rather than missed.
+        The counters are older than the figures, so a change in between is read again next time rather than missed.
         """
         done = _CountersRead(sink.ctx, sink.stream)
-        campaigns = done.moved()
+        campaigns = done.changed()
         sink.total = len(campaigns)
 
         async def ask(campaign: str) -> list[Record] | None:
@@ -38,10 +38,10 @@ class PerCampaignReader:
         await fetch_all(sink, campaigns, lambda campaign: alone(sink, campaign, ask), take, checkpoint=done.save)
 
     def estimate(self, ctx: Context, stream: Stream, known: Known) -> Cost:
-        """As many as moved."""
-        moved, every = len(_CountersRead(ctx, stream).moved()), len(every_campaign(ctx))
-        why = "read again" if ctx.request.full else "moved"
-        return exactly(stream, moved, f"{moved:,} of {every:,} campaigns {why}, {every - moved:,} are skipped")
+        """One request per changed campaign."""
+        changed, every = len(_CountersRead(ctx, stream).changed()), len(every_campaign(ctx))
+        why = "are read again" if ctx.request.full else "changed"
+        return exactly(stream, changed, f"{changed:,} of {every:,} campaigns {why}, {every - changed:,} are skipped")
 
     def probe(self, stream: Stream, seen: Seen) -> Probe:
         """The figures of today, of all campaigns together."""
@@ -57,13 +57,13 @@ class _CountersRead:
         found = ctx.checkpoints.read(self._name).items()
         self._read = {campaign: digest for campaign, digest in found if isinstance(digest, str)}
 
-    def moved(self) -> list[str]:
-        """The campaigns whose counters have moved since; all under `--full`."""
+    def changed(self) -> list[str]:
+        """The campaigns whose counters have changed since; all with `--full`."""
         every, is_full = every_campaign(self._ctx), self._ctx.request.full
         return [c for c in every if is_full or self._read.get(c) != self._now.get(c, "")]
 
     def note(self, campaign: str) -> None:
-        """Its figures were read; `save` makes it last."""
+        """Record that the figures of a campaign were read; `save` writes it."""
         self._read[campaign] = self._now.get(campaign, "")
 
     def save(self) -> None:
@@ -72,7 +72,7 @@ class _CountersRead:
 
 
 def _whole(sink: Sink, campaign: str) -> Range:
-    """The range of keys one campaign's answer decides."""
+    """The range of keys that the response about one campaign verifies."""
     if sink.stream.key == ("campaign_id",):
         key = orjson.dumps([campaign]).decode()
         return key[:-1], key

@@ -1,7 +1,7 @@
-"""What a way of reading is: one object that reads a stream, estimates what that costs, and probes whether a key may.
+"""A way of reading: one object that reads a stream, estimates its requests, and checks whether a key may read it.
 
 `registry` maps each `streams.model.Read` to its reader. The sync calls `read`, the plan `estimate`, the doctor `probe`.
-A reader keeps nothing between calls: what was read lies in checkpoints, what a plan has asked in `Known`.
+A reader keeps no state between calls: what was read is in checkpoints, what a plan has requested is in `Known`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from instantly_pipeline.sync.sink import Sink
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a plan knows before a run reads: its streams, Instantly's counters, and the campaigns as just listed."""
+    """What a plan knows: the streams of the run, Instantly's counters, and the campaigns just listed."""
 
     streams: Mapping[str, Stream]
     counters: Counters | None = None
@@ -31,27 +31,27 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a probe may ask with: the date, and the first record of each list that was answered, by stream."""
+    """What a probe may use in its request: the date, and the first record of each list, by stream."""
 
     today: date
     records: Mapping[str, Record] = field(default_factory=dict)
 
     @property
     def dates(self) -> dict[str, str]:
-        """The parameters of an endpoint of figures: today alone."""
+        """The parameters of an endpoint of figures: only today."""
         return {"start_date": self.today.isoformat(), "end_date": self.today.isoformat()}
 
     def field_of(self, stream: str, name: str) -> str | None:
-        """A text field of the first record of a stream; None where none was seen."""
+        """A text field of the first record of a stream; None if there is none."""
         value = self.records.get(stream, {}).get(name)
         return value if isinstance(value, str) and value else None
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One request to a stream's path, by its method: `params` of a GET, the `body` of a POST.
+    """One request to a stream's path: `params` of a GET, or the `body` of a POST.
 
-    `otherwise` is what to ask where the API refuses this one as a bad request.
+    `otherwise` is the request to try if the API answers 400.
     """
 
     params: Params | None = None
@@ -65,17 +65,17 @@ class Reader(Protocol):
     async def read(self, sink: Sink) -> None:
         """Read the sink's stream into it.
 
-        A PipelineError ends the stream, and its outcome says so; what was flushed before is kept.
+        A PipelineError ends the stream and becomes its outcome; what was flushed before is kept.
         """
 
     def estimate(self, ctx: Context, stream: Stream, known: Known) -> Cost:
-        """The requests that `read` is about to make, without those that were made ahead; it asks nothing itself.
+        """The requests that `read` will make, without those the plan has made. Makes no requests itself.
 
-        A range where that cannot be known yet. StreamError where the lake cannot be read.
+        A range if the exact number is unknown. StreamError if the lake cannot be read.
         """
 
     def probe(self, stream: Stream, seen: Seen) -> Probe | None:
-        """The smallest request that shows whether a key may read the stream; None where there is nothing to ask for."""
+        """The smallest request that shows whether a key may read the stream; None if no request is possible."""
 
 
 def exactly(stream: Stream, requests: int, why: str) -> Cost:

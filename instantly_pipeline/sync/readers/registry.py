@@ -1,4 +1,4 @@
-"""The reader of each way of reading. The sync, the plan and the doctor find it here."""
+"""The reader of each way of reading, for the sync, the plan and the doctor."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ READERS: Mapping[Read, Reader] = {
 
 
 def reader_of(stream: Stream) -> Reader:
-    """How a stream is read."""
+    """The reader of a stream."""
     return READERS[stream.read]

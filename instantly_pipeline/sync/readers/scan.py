@@ -1,4 +1,4 @@
-"""Lists, by cursor; and which records that a list does not show are gone."""
+"""Lists read page by page, and which records missing from them are deleted."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from instantly_pipeline.streams.model import Absent, Stream
 from instantly_pipeline.sync.context import Context, Listing
 from instantly_pipeline.sync.held_deletions import accepted_keys, held_keys, hold, release
 from instantly_pipeline.sync.last_reading import last_reading
-from instantly_pipeline.sync.readers.deletions import Missing, ask_for
+from instantly_pipeline.sync.readers.deletions import Missing, look_up
 from instantly_pipeline.sync.readers.reader import Known, Probe, Seen, exactly
 from instantly_pipeline.sync.results import Cost
 from instantly_pipeline.sync.sink import EVERYTHING, Sink
 
-LONG_LIST = 10  # pages: so many, at most, of a list that was never read
-FEW = 3  # records that two readings do not show are gone, where the API cannot be asked; more are held
+LONG_LIST = 10  # pages, the upper estimate of a list that was never read
+FEW = 3  # records missing from two reads that are deleted if the API cannot be asked; more are held
 INSTANT = "timestamp_created"
 MILLISECOND = timedelta(milliseconds=1)  # the precision of the API's instants
 
@@ -31,41 +31,41 @@ class ScanReader:
     """Pages by cursor."""
 
     async def read(self, sink: Sink) -> None:
-        """Read the list; what it does not show is asked for by id, and deleted where the API says that it is gone.
+        """Read the list; missing records are requested by id, and deleted if the API confirms it.
 
-        Where the API knows a record that the list does not show, or cannot be asked, the list is read again. What
-        cannot be asked and two readings do not show is gone where it is a few, else held.
+        If a missing record still exists, or the API cannot be asked, the list is read again. Records that are missing
+        from both reads and cannot be requested are deleted if they are few, else held.
         """
         ahead = sink.ctx.listed.get(sink.stream.name)
         at = ahead.asked_at if ahead else sink.ctx.now()
-        shown, missing = await _scan_until_sure(sink)
+        shown, missing = await _scan_up_to_twice(sink)
         held = _to_hold(sink, missing, shown)
-        sink.delete(missing.gone if shown.is_vague else missing.gone | (missing.unknown - held))
-        if not held and not missing.there:
+        sink.delete(missing.deleted if shown.is_vague else missing.deleted | (missing.unknown - held))
+        if not held and not missing.existing:
             sink.mark_verified(EVERYTHING)
         await sink.flush(at=at)
-        if missing.there:
+        if missing.existing:
             sink.fail(
-                f"The list ended early: it does not show {len(missing.there)} records that the API has by their id, so "
-                "new ones may be missing as well. What was read is kept; the next sync reads it again."
+                f"The list ended early: {len(missing.existing)} records that still exist are not in it, so new ones "
+                "may be missing too. What was read is kept; the next sync reads the list again."
             )
         if held:
-            await hold(sink, held, "two readings of the list do not show them, and the API could not be asked by id")
+            await hold(sink, held, "they are missing from two reads of the list, and the API cannot be asked by id")
         else:
             await release(sink)
 
     def estimate(self, ctx: Context, stream: Stream, known: Known) -> Cost:
-        """As many pages as the last time, unless they were read ahead."""
+        """As many pages as last time, unless the plan has read them."""
         if stream.name in ctx.listed:
             return exactly(stream, 0, f"every page of the list ({len(known.campaigns):,} records)")
         last = last_reading(ctx.checkpoints, stream.name)
         if last is not None and last.requests is not None:
-            return exactly(stream, last.requests, "every page of the list, as many as the last time")
+            return exactly(stream, last.requests, "every page of the list, as many as last time")
         if stream.name == "accounts":
             senders = len(_senders(known.campaigns))
             low = max(-(-senders // PAGE_SIZE), 1)
-            return Cost(stream.name, low, f"never read; the campaigns name {senders:,}", low, 2 * low + 1)
-        return Cost(stream.name, 1, "never read: a page, or some", 1, LONG_LIST)
+            return Cost(stream.name, low, f"never read; the campaigns use {senders:,} accounts", low, 2 * low + 1)
+        return Cost(stream.name, 1, f"never read; 1 to {LONG_LIST} pages", 1, LONG_LIST)
 
     def probe(self, stream: Stream, seen: Seen) -> Probe:
         """One record."""
@@ -78,14 +78,14 @@ def _senders(campaigns: Sequence[Record]) -> set[str]:
     return {str(email).lower() for emails in listed if isinstance(emails, list) for email in emails}
 
 
-async def _scan_until_sure(sink: Sink) -> tuple[_Shown, Missing]:
-    """Take the list, again where it may have ended early; what it showed, and what of the known records it did not."""
-    shown = await _scan(sink)
-    known = sink.ctx.log(sink.stream.name).index.alive()
+async def _scan_up_to_twice(sink: Sink) -> tuple[_Shown, Missing]:
+    """Read the list, a second time if it may have ended early; what it contained, and which live records it did not."""
+    shown, stream = await _scan(sink), sink.stream.name
+    known = sink.ctx.log(stream).index.alive()
     missing = await _missing(sink, {key: entry for key, entry in known.items() if key not in shown.ids}, shown)
-    if missing.there or (missing.unknown and not shown.is_vague):
-        count = len(missing.there | missing.unknown)
-        sink.ctx.say(f"{count} of {len(known)} known records were not in the list: reading it again.", sink.stream.name)
+    if missing.existing or (missing.unknown and not shown.is_vague):
+        count = len(missing.existing | missing.unknown)
+        sink.ctx.say(f"{count} of {len(known)} known records are missing from the list: reading it again.", stream)
         shown += await _scan(sink)
         missing = missing.without(shown.ids)
     return shown, missing
@@ -95,19 +95,19 @@ async def _missing(sink: Sink, missing: Mapping[str, IndexEntry], shown: _Shown)
     if not missing or sink.stream.absent is not Absent.DELETED:
         return Missing()
     witness = next(iter(shown.ids.items()), None)
-    return await ask_for(sink, missing, witness, each=bool(accepted_keys(sink) & missing.keys()))
+    return await look_up(sink, missing, witness, each=bool(accepted_keys(sink) & missing.keys()))
 
 
 def _to_hold(sink: Sink, missing: Missing, shown: _Shown) -> set[str]:
-    """Those that could not be asked for and are not to be deleted; a few are, where the list may have been whole."""
+    """The keys that could not be looked up and must not be deleted; up to `FEW` may be, if the list looked complete."""
     if shown.is_vague:
         return missing.unknown & held_keys(sink.ctx, sink.stream.name)
     held = missing.unknown - accepted_keys(sink)
-    return held if len(held) > FEW or missing.there else set()
+    return held if len(held) > FEW or missing.existing else set()
 
 
 async def read_ahead(ctx: Context, stream: Stream) -> Listing:
-    """Read a short list before its turn, for the plan: the next scan of it takes these pages as its own."""
+    """Read a short list for the plan; the scan in the same run uses these pages."""
     at, pages = ctx.now(), []
     error: PipelineError | None = None
     try:
@@ -121,10 +121,10 @@ async def read_ahead(ctx: Context, stream: Stream) -> Listing:
 
 @dataclass(slots=True)
 class _Shown:
-    """What a scan has shown: keys, and the ids as the API spells them."""
+    """What a scan contained: keys, and the ids as the API spells them."""
 
     ids: dict[str, str] = field(default_factory=dict)
-    is_vague: bool = False  # an entry was no record, or had no key: it may be any of those missing
+    is_vague: bool = False  # an entry had no key or was not a record: it may be any of the missing ones
 
     def __iadd__(self, other: _Shown) -> _Shown:
         self.ids |= other.ids
@@ -133,19 +133,19 @@ class _Shown:
 
 
 async def _scan(sink: Sink) -> _Shown:
-    """Take all pages of the list."""
+    """Read all pages of the list."""
     stream, shown, edges = sink.stream, _Shown(), list[str]()
     ahead = sink.ctx.listed.pop(stream.name, None)
     try:
-        async for page in _again(ahead) if ahead else list_pages(sink.client, stream):
-            _see(sink, shown, page)
+        async for page in _replay(ahead) if ahead else list_pages(sink.client, stream):
+            _note_shown(sink, shown, page)
             await sink.page(page.items)
             if page.next_cursor is not None and (before := _before_the_last(stream, page)):
                 edges.append(before)
         for cursor in edges:
-            await _edge(sink, shown, cursor)
+            await _read_edge(sink, shown, cursor)
     except StreamError:
-        await sink.flush()  # what was read is good
+        await sink.flush()  # keep what was read
         raise
     return shown
 
@@ -155,7 +155,7 @@ def list_pages(client: ApiClient, stream: Stream, start: str | None = None) -> A
     return client.pages(stream.method, stream.path, params=stream.params, start=start, cursor_of=stream.cursor_of)
 
 
-def _see(sink: Sink, shown: _Shown, page: Page) -> None:
+def _note_shown(sink: Sink, shown: _Shown, page: Page) -> None:
     for key, record in zip(sink.ctx.log(sink.stream.name).keys(page.items), page.items, strict=True):
         if key is None:
             shown.is_vague = True
@@ -167,7 +167,7 @@ def _see(sink: Sink, shown: _Shown, page: Page) -> None:
 
 
 def _before_the_last(stream: Stream, page: Page) -> str | None:
-    """Where the cursor is an instant, the one just before that of a page's last record, in the order of the list."""
+    """If the cursor is a timestamp: the one just before the page's last record, in the order of the list."""
     if stream.cursor != (INSTANT,) or not page.items:
         return None
     try:
@@ -178,21 +178,21 @@ def _before_the_last(stream: Stream, page: Page) -> str | None:
     return before.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-async def _edge(sink: Sink, shown: _Shown, cursor: str) -> None:
-    """Take the records of one instant that lie on both sides of a page's edge: the cursor leads on behind them all."""
+async def _read_edge(sink: Sink, shown: _Shown, cursor: str) -> None:
+    """Read records with the same timestamp as a page's last one: the page's own cursor skips all of them."""
     try:
         async with aclosing(list_pages(sink.client, sink.stream, cursor)) as pages:
             page = await anext(pages)
     except (BadRequest, NotFound):
-        return  # not a cursor to this server
+        return  # this API does not take timestamps as cursors
     log = sink.ctx.log(sink.stream.name)
     new = [record for key, record in zip(log.keys(page.items), page.items, strict=True) if key not in shown.ids]
-    _see(sink, shown, page)
+    _note_shown(sink, shown, page)
     await sink.page(new)
 
 
-async def _again(ahead: Listing) -> AsyncGenerator[Page]:
-    """What was read ahead, as if it came now; its error at its end."""
+async def _replay(ahead: Listing) -> AsyncGenerator[Page]:
+    """The pages that the plan has read; then their error, if any."""
     for page in ahead.pages:
         yield page
     if ahead.error is not None:

@@ -1,4 +1,4 @@
-"""Streams of one request: one object, or a bare array."""
+"""Streams that take one request: one object, or a bare array."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from instantly_pipeline.sync.sink import EVERYTHING, Sink
 
 
 class _OneRequest:
-    """What both have in common: the cost and the probe."""
+    """The cost and the probe of both readers."""
 
     def estimate(self, ctx: Context, stream: Stream, known: Known) -> Cost:
-        """One request, unless it was made ahead."""
+        """One request, unless it was already made."""
         if ctx.knows(stream.path):
-            return exactly(stream, 0, "answered with what was asked first")
+            return exactly(stream, 0, "already requested to identify the workspace or for the plan")
         return exactly(stream, 1, "one request")
 
     def probe(self, stream: Stream, seen: Seen) -> Probe:
@@ -37,16 +37,16 @@ class ObjectReader(_OneRequest):
 
 
 class ArrayReader(_OneRequest):
-    """A bare array of lifetime figures. Records it leaves out are kept: it never claims to be complete."""
+    """A bare array of lifetime figures, which may be incomplete: missing records are kept."""
 
     async def read(self, sink: Sink) -> None:
-        """Take the array; of what it leaves out nothing is verified."""
+        """Take the array; missing records are not marked as verified."""
         stream, ctx = sink.stream, sink.ctx
         at = ctx.now()
         answer = await ctx.shared(stream.path, lambda: sink.client.get(stream.path, stream.params))
         records = records_in(stream, answer)
         log = ctx.log(stream.name)
         seen = {key for key in log.keys(records) if key is not None}
-        left_out = log.index.alive().keys() - seen
-        sink.put(records, *([(key[:-1], key) for key in sorted(seen)] if left_out else [EVERYTHING]))
+        missing = log.index.alive().keys() - seen
+        sink.put(records, *([(key[:-1], key) for key in sorted(seen)] if missing else [EVERYTHING]))
         await sink.flush(at=at)

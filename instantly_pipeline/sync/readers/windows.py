@@ -1,4 +1,4 @@
-"""Daily figures over a window: of every campaign, and of the workspace."""
+"""Daily figures over a window of days: of every campaign, and of the workspace."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.counters import COUNTERS
 from instantly_pipeline.sync.readers.campaigns import dates_between, every_campaign, rows_in
 from instantly_pipeline.sync.readers.fetch import Answer, fetch_all
-from instantly_pipeline.sync.readers.parts import OF_DAYS, Question
+from instantly_pipeline.sync.readers.parts import OF_DAYS, SplitRequest
 from instantly_pipeline.sync.readers.reader import Known, Probe, Seen, exactly
 from instantly_pipeline.sync.readers.refusals import end_partial, note_refusal
 from instantly_pipeline.sync.readings import A_DAY, Readings, Span
@@ -26,7 +26,7 @@ from instantly_pipeline.sync.sink import Sink, days_of
 
 THE_WORKSPACE = "last"  # its name in the checkpoint of its own days
 
-Rows = list[Record] | None  # None: the campaign is gone, and what is known of it stays
+Rows = list[Record] | None  # None: the campaign is deleted; its rows are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,40 +43,39 @@ class Days:
 
     @property
     def parent(self) -> tuple[str, ...]:
-        """What the keys of their rows begin with."""
+        """The first parts of the keys of their rows."""
         return (self.campaign,) if self.campaign is not None else ()
 
 
 def choose_windows(ctx: Context, stream: Stream) -> list[str]:
-    """The campaigns to ask for their days: listed ones, those never asked for or with days missing, and others while
-    they may move."""
+    """The campaigns to read: listed ones, those never read or with missing days, and deleted ones that may change."""
     done, listed = Readings.of(ctx, stream), set(ctx.ids("campaigns", alive_only=True))
     return [
         c for c in every_campaign(ctx)
-        if c in listed or done.last(c) is None or done.is_behind(c) or _may_move(ctx, stream, c, str(done.last(c)))
+        if c in listed or done.last(c) is None or done.is_behind(c) or _may_change(ctx, stream, c, str(done.last(c)))
     ]  # fmt: skip
 
 
 class CampaignWindowReader:
     """Daily figures of every campaign over the lookback; the first time from the start date.
 
-    The lookback is counted from the last day that was read, so a pause of any length leaves no hole. A deleted campaign
-    still answers, and is asked while it has days within the lookback or its counters move.
+    The lookback counts from the last day that was read, so a pause of any length leaves no gap. The API still answers
+    about deleted campaigns; they are read while they have days in the lookback or their counters change.
     """
 
     async def read(self, sink: Sink) -> None:
-        """Ask for the days due of the campaigns that may have new ones."""
+        """Request the due days of the campaigns that may have new figures."""
         await _Windows(sink, {campaign: campaign for campaign in choose_windows(sink.ctx, sink.stream)}).read()
 
     def estimate(self, ctx: Context, stream: Stream, known: Known) -> Cost:
-        """As many requests as the days due take."""
+        """The requests that the due days take."""
         chosen, every = choose_windows(ctx, stream), len(every_campaign(ctx))
         done = Readings.of(ctx, stream)
         new = sum(campaign not in done for campaign in chosen)
         parts = [f"all days of {new:,} new ones"] if new else []
         if len(chosen) > new or not new:
             parts.insert(0, f"the last {ctx.windows.lookback_days} days of {len(chosen) - new:,}")
-        return exactly(stream, _questions(ctx, stream, chosen), f"of {every:,} campaigns: {', '.join(parts)}")
+        return exactly(stream, _requests_for(ctx, stream, chosen), f"of {every:,} campaigns: {', '.join(parts)}")
 
     def probe(self, stream: Stream, seen: Seen) -> Probe:
         """The figures of today, of all campaigns together."""
@@ -87,27 +86,27 @@ class WorkspaceWindowReader:
     """Daily figures of the whole workspace, deleted campaigns included."""
 
     async def read(self, sink: Sink) -> None:
-        """Ask for the days due."""
+        """Request the due days."""
         await _Windows(sink, {THE_WORKSPACE: None}).read()
 
     def estimate(self, ctx: Context, stream: Stream, known: Known) -> Cost:
-        """As many requests as the days due take."""
-        requests = _questions(ctx, stream, [THE_WORKSPACE])
-        return exactly(stream, requests, "one request" if requests == 1 else f"days in {requests:,} parts")
+        """The requests that the due days take."""
+        requests = _requests_for(ctx, stream, [THE_WORKSPACE])
+        return exactly(stream, requests, "one request" if requests == 1 else f"the days take {requests:,} requests")
 
     def probe(self, stream: Stream, seen: Seen) -> Probe:
         """The figures of today."""
         return Probe(seen.dates)
 
 
-def _questions(ctx: Context, stream: Stream, names: Sequence[str]) -> int:
-    """Requests for the days due of each of `names`, in parts as long as the API is known to take."""
+def _requests_for(ctx: Context, stream: Stream, names: Sequence[str]) -> int:
+    """How many requests the due days of `names` take, with as many days in each as the API accepts."""
     limits, done = ctx.limits_of_days(stream), Readings.of(ctx, stream)
-    return sum(limits.questions(len(span.days())) for name in names for span in done.due(name))
+    return sum(limits.requests_for(len(span.days())) for name in names for span in done.due(name))
 
 
 class _Windows:
-    """The windows of one stream in one run: by its name in the checkpoint, each campaign, or None for the workspace."""
+    """The windows of one stream in one run. `campaigns`: by name in the checkpoint; None for the workspace."""
 
     def __init__(self, sink: Sink, campaigns: Mapping[str, str | None]) -> None:
         self._sink, self._campaigns = sink, campaigns
@@ -118,12 +117,12 @@ class _Windows:
 
     def _due_of(self, name: str, campaign: str | None) -> list[Span]:
         parent = () if campaign is None else (campaign,)
-        return self._done.due(name, self._collapses.reach(self._done.first_day(name), *parent))
+        return self._done.due(name, self._collapses.first_day(self._done.first_day(name), *parent))
 
     async def read(self) -> None:
-        """Ask for what is due, the longest first: that shows how much is too much."""
+        """Request what is due, the longest span first, since that finds the limits of the API."""
         sink, due = self._sink, self._due
-        sink.total = sum(self._limits.questions(len(span.days())) for spans in due.values() for span in spans)
+        sink.total = sum(self._limits.requests_for(len(span.days())) for spans in due.values() for span in spans)
         longest_first = sorted(due, key=lambda name: min((span.first - span.last for span in due[name]), default=A_DAY))
         await fetch_all(
             sink, longest_first, self._ask, self._take, refuse=self._refuse, checkpoint=self._done.save,
@@ -133,15 +132,15 @@ class _Windows:
             end_partial(sink, f"{days:,} days")
 
     async def _ask(self, name: str) -> AsyncGenerator[Answer[Days, Rows]]:
-        """One span after the other; no more of a campaign that is gone, or refused whatever is asked."""
+        """Request one span after the other; stop if the campaign is deleted or refuses all days."""
         campaign = self._campaigns[name]
 
         async def rows(days: Sequence[date]) -> Rows:
             return await rows_in(self._sink, campaign, dates_between(days[-1], days[0]))
 
-        question = Question(self._limits, rows, OF_DAYS, self._sink.ctx.now)
+        request = SplitRequest(self._limits, rows, OF_DAYS, self._sink.ctx.now)
         for span in self._due[name]:
-            async with aclosing(question.about(span.days())) as answers:
+            async with aclosing(request.answers(span.days())) as answers:
                 async for answer in answers:
                     part = Days(campaign, Span.of(answer.item))
                     if isinstance(answer.got, NotFound) and campaign is not None:
@@ -165,8 +164,8 @@ class _Windows:
         note_refusal(self._sink, f"{days.span} of {whose}")
 
 
-def _may_move(ctx: Context, stream: Stream, campaign: str, last_read: str) -> bool:
-    """Whether a campaign that is not listed has days within the lookback, or its counters moved since it was read."""
+def _may_change(ctx: Context, stream: Stream, campaign: str, last_read: str) -> bool:
+    """Whether an unlisted campaign has days in the lookback, or its counters changed since it was last read."""
     key = orjson.dumps([campaign]).decode()
     counters = ctx.log(COUNTERS).index.lookup([key]).get(key)
     if counters is not None and str(datetime.fromtimestamp(counters.at / 1e6, UTC).date()) >= last_read:
