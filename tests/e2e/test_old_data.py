@@ -142,7 +142,7 @@ def test_the_next_syncs_ask_no_more_than_the_old_version_and_find_what_has_chang
     config = SandboxConfig(**PLAY["config"], now=datetime.fromisoformat(PLAY["start"]))
     held = {row["key"] for row in pq.read_table(expected / "meta.held_deletes.parquet").to_pylist()}
     with bench(old, config) as at:
-        at.sizes = Sizes(**PLAY["sizes"])
+        at.sizes = Sizes(PLAY["sizes"]["few_pages"], PLAY["sizes"]["leads_per_slice"])
         done = 0
         for then in PLAY["next_syncs"]:
             for step in PLAY["steps"][done : then["after_steps"]]:

@@ -25,7 +25,7 @@ from instantly_sandbox.config import Profile, SandboxConfig
 from tests.sync.harness import NOON, Bench, Pace, bench
 from tests.sync.truth import DAILY, SEED, STREAMS, Chronicle, Snapshot, Tables, assert_mirrored
 
-PUT_OFF = re.compile("the next sync sweeps everything|Going on with the sweep")
+PUT_OFF = re.compile("the next sync sweeps everything|Resuming the sweep")
 WHOLE = {"full": True}  # the request after which everything is expected to be equal
 FAULTS = ("status", "reset", "truncate", "bad_json", "html", "empty")
 ODD_VALUES = st.sampled_from(["", "x", "\\N", 7, 1.5, True, None, {"a": None}, ["b"], "2026-01-01", "ünï ✓", "null"])
@@ -214,7 +214,7 @@ class Machine(RuleBasedStateMachine):
         """A sync of everything; another one where a sweep went on, which does not look again at what it had read."""
         self.at.said.clear()
         report = self._sync(*STREAMS, **WHOLE)
-        if self.moved and any("Going on with the sweep" in text for text in self.at.said):
+        if self.moved and any("Resuming the sweep" in text for text in self.at.said):
             report = self._sync(*STREAMS, **WHOLE)
         if any(stream.held_deletes for space in report.workspaces for stream in space.streams):
             report = self._sync(*STREAMS, **WHOLE, accept_deletes=True)

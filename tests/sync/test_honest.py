@@ -74,7 +74,7 @@ def test_an_entry_that_is_no_record_deletes_nothing(at: Bench) -> None:
     answers(at, "/api/v2/custom-tags", {"items": [tags[0], None, *tags[2:]]})
     at.sync("custom_tags")
     assert len(at.alive("custom_tags")) == len(tags)
-    assert "no records" in at.log("quarantine")[0]["reason"]
+    assert "not records" in at.log("quarantine")[0]["reason"]
 
 
 def test_a_list_that_lost_most_of_its_records_is_read_again(at: Bench) -> None:

@@ -34,7 +34,7 @@ def parent(lead: dict[str, Any]) -> str | None:
 
 
 def told(at: Bench) -> int:
-    return sum("by campaign or list only" in text for text in at.said)
+    return sum("only by campaign or list" in text for text in at.said)
 
 
 def test_all_leads_are_read_and_the_run_says_once_how(narrow: Bench) -> None:
@@ -129,7 +129,7 @@ def test_a_plan_says_how_leads_are_read(narrow: Bench) -> None:
     [workspace] = narrow.plan(*STREAMS).workspaces
     assert workspace.plan is not None
     cost = next(cost for cost in workspace.plan.costs if cost.stream == "leads")
-    assert "by campaign or list only" in cost.why
+    assert "only by campaign or list" in cost.why
     report = narrow.sync(*STREAMS)
     assert stream_result(report, "leads").requests == cost.requests
 
@@ -143,7 +143,7 @@ def test_a_server_that_begins_to_want_a_parent_is_noticed_by_syncs_that_read_in_
         for _ in range(3):
             at.wait(days=5)
             assert at.sync(*STREAMS).exit_code == 0
-        assert any("by campaign or list only" in text for text in at.said)
+        assert any("only by campaign or list" in text for text in at.said)
         assert_mirrors(at, ("leads",))
 
 

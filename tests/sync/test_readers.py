@@ -42,4 +42,4 @@ def test_a_refused_day_of_a_campaign_is_noted_by_its_date_and_campaign(at: Bench
     at.post("/switches", {"refused_days": ["2026-05-30"]})
     at.sync("daily_analytics")
     notices = [row["notice"] for row in at.log("notices") if row["stream"] == "daily_analytics"]
-    assert f"The API refuses 2026-05-30 of campaign {campaign} and answers others like it." in notices
+    assert f"The API refuses 2026-05-30 of campaign {campaign} but answers others." in notices

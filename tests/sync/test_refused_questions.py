@@ -189,7 +189,7 @@ def test_a_day_that_is_always_refused_costs_that_day_alone_and_is_asked_for_agai
     assert outcome(report, "workspace_daily_analytics")[0] is Outcome.PARTIAL
     assert "1 days" in outcome(report, "workspace_daily_analytics")[1]
     assert [row["notice"] for row in at.log("notices")] == [
-        f"The API refuses {bad} of the workspace and answers others like it."
+        f"The API refuses {bad} of the workspace but answers others."
     ]
     assert at.log("collapsed_days") == at.log("quarantine") == []
     assert is_verified(at, "workspace_daily_analytics", '["2026-05-21"]')
@@ -212,7 +212,7 @@ def test_a_campaign_that_is_refused_whatever_is_asked_costs_a_few_requests(at: B
     at.fault(DAILY, "status", status=status, match={"contains": bad})
     report = at.sync("daily_analytics", settings=A_YEAR)
     assert outcome(report, "daily_analytics")[0] is Outcome.FAILED
-    assert outcome(report, "daily_analytics")[1].startswith("1 of 4 could not be read")
+    assert outcome(report, "daily_analytics")[1].startswith("1 of 4 requests failed")
     assert len({row["campaign_id"] for row in at.alive("daily_analytics").values()}) == 3
     assert statuses(at, DAILY).count(status) == 3
     assert statuses(at, DAILY).count(200) == 3
@@ -290,7 +290,7 @@ def test_accounts_that_are_refused_do_not_cost_the_others_their_figures(many: Be
         assert "5 of 118 accounts" in reason
         assert "@" not in reason
         noted = [row["notice"] for row in many.log("notices") if row["stream"] == stream]
-        assert sorted(noted) == [f"The API refuses account {one} and answers others like it." for one in sorted(bad)]
+        assert sorted(noted) == [f"The API refuses account {one} but answers others." for one in sorted(bad)]
     assert not any("@" in line for line in many.said)
 
 

@@ -130,7 +130,7 @@ def find_them_wanting(at: Bench) -> None:
 
 def test_counters_that_a_sweep_finds_wanting_are_not_trusted_until_the_leads_are_reset(gated: Bench) -> None:
     find_them_wanting(gated)
-    assert any("counters had not moved; every sync sweeps all leads" in row["notice"] for row in gated.log("notices"))
+    assert any("with unchanged counters; every sync sweeps all leads" in row["notice"] for row in gated.log("notices"))
     assert gated.log("quarantine") == []
     assert lead_requests(gated) > TAIL
     reset(gated.layout, ["leads"])
@@ -162,7 +162,7 @@ def test_leads_that_come_or_go_without_a_counter_show_that_counters_are_wanting(
     )
     gated.fault("/api/v2/campaigns/analytics", "status", status=200, body=counted)
     gated.sync(*STREAMS, full=True)
-    assert any("counters had not moved" in row["notice"] for row in gated.log("notices"))
+    assert any("with unchanged counters" in row["notice"] for row in gated.log("notices"))
 
 
 INTEREST = {"timestamp_last_interest_change": "now", "timestamp_last_touch": "now"}
@@ -214,7 +214,7 @@ def test_a_filter_the_server_does_not_look_at_is_not_used_and_everything_is_read
     report = gated.sync(*STREAMS)
     assert stream_result(report, "leads").changes.deleted == 1
     assert_mirrors(gated, ("leads",))
-    assert any("answered with leads of another campaign or list" in text for text in gated.said)
+    assert any("returned leads of another campaign or list" in text for text in gated.said)
 
 
 def campaigns(at: Bench) -> list[str]:

@@ -54,7 +54,7 @@ def test_all_leads_but_those_beside_the_one_that_fails_are_read(at: Bench, fault
     assert len(missing) == 1
     reason = stream_result(report, "leads").reason or ""
     assert ids[348] in reason
-    assert "next sync asks for these again" in reason
+    assert "next sync tries these again" in reason
 
 
 @pytest.mark.parametrize("places", [(0,), (999,), (349, 350), (100, 500, 900)])
@@ -176,7 +176,7 @@ def test_a_server_that_takes_only_ids_of_leads_is_read_around_too(at: Bench, pla
     poison(at, bad, status=500)
     report = at.sync(*STREAMS, "lead_lists")
     assert ended(report) == (Outcome.FAILED, 3)
-    assert "next sync asks for these again" in (stream_result(report, "leads").reason or "")
+    assert "next sync tries these again" in (stream_result(report, "leads").reason or "")
     mates = [row for row in at.state("leads") if row.get("campaign") or row.get("list_id")]
     known = {json.loads(key)[0] for key in at.alive("leads")}
     assert {row["id"] for row in mates[place:]} - known <= {bad, *at_the_end(mates, bad)}

@@ -141,7 +141,7 @@ class _Tally:
             return None
         sink.fail(
             f"The leads of {self._scopes - self._read} of {self._scopes} campaigns and lists could not be read. The "
-            f"first error: {str(self._errors[0]).rstrip('.')}. The next sync tries them again."
+            f"first error: {str(self._errors[0]).rstrip('.')}. The next sync tries these again."
         )
         return None if self._read else self._errors[0]
 
