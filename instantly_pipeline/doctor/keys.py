@@ -147,7 +147,7 @@ class _Key:
             self._note(Health.INFO, f"belongs to the same workspace as {self._taken[identity]!r}, so it is not used.")
             return False
         self._taken[identity] = self.name
-        self._note(Health.OK, f"workspace {name or '(name not readable)'} ({identity})")
+        self._note(Health.OK, f"belongs to workspace {name or '(name not readable)'} ({identity})")
         return True
 
     def _report_streams(self) -> None:

@@ -96,9 +96,9 @@ class StreamResult:
     def data_issues(self) -> str:
         """Rejected records and type mismatches as one sentence; empty if there are none."""
         why = ", ".join(reason if len(self.rejected) == 1 else f"{n:,} {reason}" for reason, n in self.rejected.items())
-        records = [f"{self.rejected.total():,} records rejected: {why}"] if why else []
-        values = [f"{self.type_mismatches:,} type mismatches stored in extra"] if self.type_mismatches else []
-        return f"{', '.join([*records, *values])} (see meta.quarantine)" if records or values else ""
+        records = [f"rejected records: {self.rejected.total():,} ({why})"] if why else []
+        values = [f"type mismatches: {self.type_mismatches:,} (stored in extra)"] if self.type_mismatches else []
+        return f"{', '.join([*records, *values])}; see meta.quarantine" if records or values else ""
 
     def end_partial(self, reason: str) -> None:
         """End as partial: something is left for later runs. A worse outcome stays."""

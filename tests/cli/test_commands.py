@@ -215,9 +215,9 @@ def test_a_sync_can_be_stopped_or_killed_and_the_next_goes_on(stopped: tuple[Don
     assert interrupted.returncode == INTERRUPTED
     assert "Stopped; nothing is lost. Run the same command to continue." in interrupted.stderr
     assert "Traceback" not in interrupted.stdout + interrupted.stderr
-    assert "was closed" not in began  # the stopped run ended as canceled, by itself
+    assert "was killed" not in began  # the stopped run ended as canceled, by itself
     assert after.returncode == 0
-    assert "An earlier run did not end by itself and was closed" in after.stderr
+    assert "An earlier Dagster run was killed and is now marked as failed" in after.stderr
 
 
 def test_sync_sums_up_on_stdout_and_shows_progress_on_stderr(

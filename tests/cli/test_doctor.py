@@ -100,7 +100,7 @@ def test_a_stream_that_there_is_nothing_to_ask_for_is_named(synced: Synced) -> N
     [alone] = not_well(examined(shell, 0, INSTANTLY_STREAMS="account_daily_analytics"))
     with switched(pipe, stream_status={"/api/v2/accounts": 403}):
         _, without = not_well(examined(shell, 3, INSTANTLY_STREAMS="accounts,warmup_summary"))
-    assert [alone[0], alone[2]] == ["info", "account_daily_analytics: not asked, as accounts is not one of the streams"]
+    assert [alone[0], alone[2]] == ["info", "account_daily_analytics: not checked, since INSTANTLY_STREAMS does not include accounts"]
     assert [without[0], without[2]] == ["info", "warmup_summary: not asked, as no record of accounts was found"]
 
 
@@ -131,7 +131,7 @@ def test_a_key_of_another_workspace_is_refused(synced: Synced, tmp_path: Path) -
     finally:
         bound.write_bytes(before)
     assert health == "fail"
-    assert "the data directory knows the name 'default' as another" in said
+    assert "in the data directory the name 'default' belongs to another" in said
 
 
 @pytest.mark.parametrize(
@@ -202,10 +202,10 @@ def test_what_others_may_read_or_write_is_named(shell: Shell, tmp_path: Path) ->
     data.chmod(0o777)
     said = [sentence for health, _, sentence in examined(shell, 2) if health == "info"]
     for expected in (
-        f"{lead} is open to other users of this machine",
-        f"Others may put files and links into {data}.",
-        f"{home / 'history' / 'runs' / 'index.db'} is open to other users of this machine",
-        f"{data / 'publish' / 'marts' / 'm.parquet'} is open to more users than INSTANTLY_PUBLISH_MODE=0440 says",
+        f"{lead} is readable by other users",
+        f"Other users may create files and links in {data}.",
+        f"{home / 'history' / 'runs' / 'index.db'} is readable by other users",
+        f"{data / 'publish' / 'marts' / 'm.parquet'} is readable by more users than INSTANTLY_PUBLISH_MODE=0440 allows",
     ):
         assert any(sentence.startswith(expected) for sentence in said)
 
@@ -230,7 +230,7 @@ def test_a_home_without_the_shipped_settings_is_shown_how_fast_it_grows(shell: S
     [said] = [
         s for _, about, s in examined(shell, 2, DAGSTER_HOME=str(home)) if about == "dagster home" and "yaml" in s
     ]
-    assert "hold 8.0 MB and have grown by 3.0 MB a day lately" in said
+    assert "take 8.0 MB and grew by 3.0 MB a day in the last week" in said
     assert "Copy the project's dagster_home/dagster.yaml there." in said
 
 
@@ -238,7 +238,7 @@ def test_two_homes_of_dagsters_are_distinguished(shell: Shell, tmp_path: Path) -
     (tmp_path / "env").write_text(f"DAGSTER_HOME={tmp_path / 'other'}\n")
     found = examined(shell, 2, INSTANTLY_ENV_FILE=str(tmp_path / "env"))
     [said] = [sentence for _, about, sentence in found if "that of .env is" in sentence]
-    assert f"{tmp_path / 'dagster_home'}, and that of .env is {tmp_path / 'other'}" in said
+    assert f"DAGSTER_HOME is {tmp_path / 'dagster_home'} in the environment, but {tmp_path / 'other'} in .env" in said
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def noted(error: BaseException, note: str) -> BaseException:
         (UsageError("a wrong setting"), 2, "Error: a wrong setting\n"),
         (LockedError("taken"), 2, "Error: taken\n"),
         (StorageError("the disk is full"), 1, "Error: the disk is full\n"),
-        (PermissionError(13, "Permission denied", "/data/x"), 1, "Error: /data/x: Permission denied. Where it is"),
+        (PermissionError(13, "Permission denied", "/data/x"), 1, "Error: /data/x: Permission denied. If it belongs"),
         (OSError(28, "No space left on device"), 1, "Error: The disk is full. Free some space and run the same"),
         (noted(MemoryError(), "the stream leads"), 1, "Error: Out of memory in the stream leads. Synced and"),
         (pa.ArrowMemoryError("malloc of size 9 failed"), 1, "Error: Out of memory (malloc of size 9 failed)."),
@@ -65,7 +65,7 @@ def test_an_unexpected_error_is_kept_in_a_log_without_what_it_holds(
     monkeypatch.setenv("INSTANTLY_DATA_DIR", str(tmp_path))
     assert run_safely(failing(RuntimeError("jane@private.example")), []) == 1
     said = capsys.readouterr().err
-    assert said.startswith("Error: An unexpected RuntimeError.")
+    assert said.startswith("Error: Unexpected RuntimeError.")
     assert "Traceback" not in said
     log = tmp_path / "work" / LOG_NAME
     assert str(log) in said
@@ -162,7 +162,7 @@ def test_the_details_of_an_error_go_through_no_link(shell: Shell, tmp_path: Path
     env = shell.environment | {"TMPDIR": str(tmp_path)}
     said = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True).stdout
     assert victim.read_text() == "of somebody else"
-    path = Path(said.partition(" has its details")[0])
+    path = Path(said.removeprefix("The details are in ").partition(";")[0])
     assert "what happened" in path.read_text()
     assert path.stat().st_mode & 0o777 == 0o600
 

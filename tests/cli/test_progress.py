@@ -112,12 +112,12 @@ def test_the_end_of_a_sync_names_what_was_skipped_and_held(capsys: pytest.Captur
     assert "instantly-pipeline sync      again" in said
 
 
-def test_the_end_of_a_sync_names_what_was_put_aside(capsys: pytest.CaptureFixture[str]) -> None:
-    leads = stream("leads", Outcome.OK, reason="2 put aside: no key (see meta.quarantine)")
-    leads.put_aside["no key"] = 2
+def test_the_end_of_a_sync_names_rejected_records(capsys: pytest.CaptureFixture[str]) -> None:
+    leads = stream("leads", Outcome.OK, reason="rejected records: 2 (no key); see meta.quarantine")
+    leads.rejected["no key"] = 2
     assert show_report(report(WorkspaceResult("ac\nme", "w1", Outcome.OK, streams=[leads]), exit_code=0)) == 0
     said = capsys.readouterr().out
-    assert "ac\ufffdme, leads: ok: 2 put aside: no key (see meta.quarantine)\n" in said
+    assert "ac\ufffdme, leads: ok: rejected records: 2 (no key); see meta.quarantine\n" in said
 
 
 def test_what_kept_a_run_from_publishing_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:

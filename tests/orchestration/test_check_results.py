@@ -40,7 +40,7 @@ def test_what_steers_is_taken_out_of_names_and_reasons() -> None:
     odd = replace(stream("leads", "failed", 3, reason="\x1b[31m\n"), workspace_name="ac\u202eme\x9b")
     found = complete_result([odd])
     assert found.description == "ac\ufffdme\ufffd, leads: failed: \ufffd[31m\ufffd"
-    table = found.metadata["which"]
+    table = found.metadata["incomplete_streams"]
     assert isinstance(table, dg.TableMetadataValue)
     assert table.records[0].data["workspace"] == "ac\ufffdme\ufffd"
 
@@ -52,7 +52,7 @@ def test_streams_that_are_well_or_still_filling_pass() -> None:
 def test_a_stream_read_too_long_ago_or_never_is_late() -> None:
     found = fresh_result([stream("a", "ok", 25), stream("b", "ok", 27), stream("c", "skipped", None)], now=NOON)
     assert not found.passed
-    table = found.metadata["which"]
+    table = found.metadata["late_streams"]
     assert isinstance(table, dg.TableMetadataValue)
     shown = [(record.data["stream"], record.data["last_read_in_full"]) for record in table.records]
     assert shown == [("c", "never"), ("b", "2026-03-04 09:00 UTC")]
@@ -61,15 +61,16 @@ def test_a_stream_read_too_long_ago_or_never_is_late() -> None:
 def test_the_log_says_whether_a_broken_promise_keeps_the_tables_back() -> None:
     assert outcome_sentence([promise(passed=True)]) == "All 1 checks passed."
     warned = outcome_sentence([promise(passed=True), promise(passed=False)])
-    assert warned == "1 of 2 checks passed; none of them keeps the tables from being published."
+    assert warned == "1 of 2 checks passed; the failed ones are only warnings."
     assert outcome_sentence([promise(passed=False, blocking=True)]) == "0 of 1 checks passed; nothing is published."
 
 
-def test_a_materialization_counts_what_was_put_aside_and_says_why() -> None:
-    read = StreamResult("w1", "ac\u202eme", "leads", NOON, NOON, reason="1 put aside: no key", misfits=3)
-    read.put_aside["no key"] = 1
+def test_a_materialization_counts_rejected_records_and_type_mismatches_and_says_why() -> None:
+    read = StreamResult("w1", "ac\u202eme", "leads", NOON, NOON, reason="rejected records: 1 (no key)", type_mismatches=3)
+    read.rejected["no key"] = 1
     report = SyncReport("r1", NOON, NOON, [WorkspaceResult("ac\u202eme", "w1", Outcome.OK, streams=[read])])
     found = read_metadata(report, "leads")
-    assert (found["put_aside"], found["misfits"], found["reason"]) == (1, 3, "ac\ufffdme: 1 put aside: no key")
+    assert (found["rows_rejected"], found["type_mismatches"]) == (1, 3)
+    assert found["reason"] == "ac\ufffdme: rejected records: 1 (no key)"
     check = read_check(report, "leads")
-    assert (check.passed, check.description) == (True, "ok.\nac\ufffdme: 1 put aside: no key")
+    assert (check.passed, check.description) == (True, "ok.\nac\ufffdme: rejected records: 1 (no key)")

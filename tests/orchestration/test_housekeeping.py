@@ -85,7 +85,7 @@ def _idle() -> None:
 
 
 def test_a_run_whose_process_is_gone_is_closed_and_a_living_one_is_not(home: Path) -> None:
-    parent = f"{socket.gethostname()} {os.getppid()} {process._began(os.getppid())}"
+    parent = f"{socket.gethostname()} {os.getppid()} {process._started(os.getppid())}"
     with open_instance() as instance:
         gone = open_run(instance, {asset_keys.PROCESS_TAG: dead_token()})
         lives = open_run(instance, {asset_keys.PROCESS_TAG: parent})

@@ -83,7 +83,7 @@ def test_the_log_of_a_run_tells_the_whole_story(synced: tuple[Pipeline, RunRepor
     log = "\n".join(sentences(report.dagster_run_id))
     for expected in (
         "default, leads: ok, 120 rows read",
-        "of them were new, changed or gone.",
+        "rows were new, changed or deleted.",
         "new versions from the lake",
         "models.",
         "checks passed.",
@@ -138,7 +138,7 @@ def test_a_refused_stream_ends_with_3_and_is_published_all_the_same(synced: tupl
     check = failed_checks(report.dagster_run_id)["lake/leads:read"]
     assert (check["outcome"], check["severity"]) == ("skipped", "WARN")
     assert "403" in check["reason"] or "scope" in check["reason"]
-    [lacking] = failed_checks(report.dagster_run_id)["publish/warehouse:streams_are_complete"]["which"].records
+    [lacking] = failed_checks(report.dagster_run_id)["publish/warehouse:streams_are_complete"]["incomplete_streams"].records
     assert (lacking.data["stream"], lacking.data["outcome"]) == ("leads", "skipped")
     assert run_of(report.dagster_run_id).tags[asset_keys.INCOMPLETE_TAG] == "leads skipped"
     assert query(pipe.published, "select count(*) from raw.leads").rows == [(120,)]  # old rows stay
@@ -158,7 +158,7 @@ def test_a_failed_blocking_check_keeps_the_last_file(synced: tuple[Pipeline, Run
     assert pipe.published.read_bytes() == before
     assert run_of(report.dagster_run_id).status is dg.DagsterRunStatus.FAILURE
     failed = failed_checks(report.dagster_run_id)["marts/dim_campaign:contract"]
-    assert "never_true" in failed["what"]
+    assert "never_true" in failed["failed_checks"]
     assert "instantly-pipeline query --build 'select * from (select campaign_id" in failed["to_see_the_rows"]
     assert "never_true: 3 rows (fails while there are campaigns)" in step_failure(report.dagster_run_id)
     assert "publish/warehouse" not in materialized(report.dagster_run_id)

@@ -1,6 +1,6 @@
 """What we do because dagster does not: in one place, and each thing for as long as dagster needs it.
 
-A test that fails here after dagster was updated says that the module it names can go.
+A test that fails here after dagster was updated says that the module it names can be removed.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def test_dagsters_private_names_stay_in_one_room() -> None:
 def test_who_uses_them_says_for_which_version_and_until_when(file: Path) -> None:
     said = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
     assert "dagster 1.13" in said
-    assert "can go when" in said
+    assert "Can be removed when" in said
     assert Path(__file__).name in said
 
 

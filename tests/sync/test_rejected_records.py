@@ -47,7 +47,7 @@ def test_a_record_nested_too_deeply_is_named_and_the_others_are_read(at: Bench, 
     answers(at, LISTS[stream], deep(first, levels), json.dumps(second))
     result = stream_result(at.sync(stream), stream)
     assert (result.outcome, result.rows_read, result.changes.inserted) == (Outcome.OK, 2, 1)
-    assert result.reason == "1 records rejected: nested too deeply (see meta.quarantine)"
+    assert result.reason == "rejected records: 1 (nested too deeply); see meta.quarantine"
     assert (status_of(at, stream)["outcome"], status_of(at, stream)["reason"]) == ("ok", result.reason)
     [noted] = [row for row in at.log("quarantine") if "nested too deeply" in row["reason"]]
     assert (noted["stream"], noted["key"], noted["occurrences"]) == (stream, json.dumps([first["id"]]), 1)
@@ -68,7 +68,7 @@ def test_records_without_a_key_and_entries_that_are_none_are_counted(at: Bench, 
     answers(at, LISTS[stream], nameless, json.dumps(first), "null", "7", nameless)
     result = stream_result(at.sync(stream), stream)
     assert result.rejected == {"no key": 2, "not a record": 2}
-    assert "4 records rejected: " in (result.reason or "")
+    assert "rejected records: 4 (" in (result.reason or "")
     assert {row["occurrences"] for row in at.log("quarantine")} == {2}
 
 
@@ -78,7 +78,7 @@ def test_values_that_did_not_fit_are_counted(at: Bench) -> None:
         at, LISTS["campaigns"], json.dumps(first | {"status": {}}), json.dumps(second | {"status": "x", "name": []})
     )
     result = stream_result(at.sync("campaigns"), "campaigns")
-    assert result.reason == "3 type mismatches stored in extra (see meta.quarantine)"
+    assert result.reason == "type mismatches: 3 (stored in extra); see meta.quarantine"
 
 
 def test_a_stream_without_such_has_no_reason(at: Bench) -> None:

@@ -28,7 +28,7 @@ def outcome_sentence(results: Sequence[CheckResult]) -> str:
     blocking = sum(result.blocking for result in failed)
     if not failed:
         return f"All {len(results)} checks passed."
-    effect = "so nothing is published" if blocking else "the failed ones are only warnings"
+    effect = "nothing is published" if blocking else "the failed ones are only warnings"
     return f"{len(results) - len(failed)} of {len(results)} checks passed; {effect}."
 
 

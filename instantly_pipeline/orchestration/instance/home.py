@@ -1,7 +1,7 @@
 """Dagster's home and its instance.
 
 `InstanceRef` is private to dagster 1.13, but required to open an instance with settings that override `dagster.yaml`.
-Can be replaced when `DagsterInstance.from_config` accepts overrides (`test_workarounds.py` checks that).
+Can be removed when `DagsterInstance.from_config` accepts overrides (`test_workarounds.py` checks that).
 """
 
 from __future__ import annotations
