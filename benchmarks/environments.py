@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-TOLD = {
+PACKAGES = {
     "bare": ("httpx", "orjson", "polars", "uvloop"),
     "dlt": ("dlt", "pyarrow"),
     "airbyte": ("airbyte-cdk",),
@@ -46,6 +46,6 @@ def make(name: str) -> str | None:
 
 def versions(name: str) -> dict[str, str]:
     """Of the packages that matter, as installed."""
-    done = subprocess.run([str(python(name)), "-c", _ASK, *TOLD[name]], capture_output=True, text=True, check=True)
+    done = subprocess.run([str(python(name)), "-c", _ASK, *PACKAGES[name]], capture_output=True, text=True, check=True)
     found: dict[str, str] = json.loads(done.stdout)
     return found

@@ -89,7 +89,7 @@ def _about(failed: dict[str, str]) -> dict[str, Any]:
     commit = subprocess.run(here, capture_output=True, text=True, check=False).stdout.strip()
     models = [line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
     memory = next((int(line.split()[1]) / 2**20 for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0)
-    names = [name for name in environments.TOLD if name not in failed]
+    names = [name for name in environments.PACKAGES if name not in failed]
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M}", "commit": commit or "unknown",
         "machine": f"{models[0] if models else platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB",

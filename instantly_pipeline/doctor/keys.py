@@ -35,7 +35,8 @@ def examine_settings(settings: Settings) -> list[Finding]:
     found = []
     try:
         keys = settings.keys()
-        found.append(Finding("settings", Health.OK, f"{_many(len(keys), 'key')} for {settings.base_url}"))
+        count = "1 key" if len(keys) == 1 else f"{len(keys)} keys"
+        found.append(Finding("settings", Health.OK, f"{count} for {settings.base_url}"))
     except UsageError as error:
         found.append(Finding("settings", Health.FAIL, str(error)))
     try:
@@ -190,7 +191,3 @@ def _first(answer: object) -> dict[str, Any]:
     items = answer.get("items") if isinstance(answer, dict) else answer
     first = items[0] if isinstance(items, list) and items else None
     return first if isinstance(first, dict) else {}
-
-
-def _many(count: int, thing: str) -> str:
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

@@ -100,7 +100,10 @@ def test_a_stream_that_there_is_nothing_to_ask_for_is_named(synced: Synced) -> N
     [alone] = not_well(examined(shell, 0, INSTANTLY_STREAMS="account_daily_analytics"))
     with switched(pipe, stream_status={"/api/v2/accounts": 403}):
         _, without = not_well(examined(shell, 3, INSTANTLY_STREAMS="accounts,warmup_summary"))
-    assert [alone[0], alone[2]] == ["info", "account_daily_analytics: not checked, since INSTANTLY_STREAMS does not include accounts"]
+    assert [alone[0], alone[2]] == [
+        "info",
+        "account_daily_analytics: not checked, since INSTANTLY_STREAMS does not include accounts",
+    ]
     assert [without[0], without[2]] == ["info", "warmup_summary: not asked, as no record of accounts was found"]
 
 

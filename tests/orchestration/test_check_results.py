@@ -66,7 +66,9 @@ def test_the_log_says_whether_a_broken_promise_keeps_the_tables_back() -> None:
 
 
 def test_a_materialization_counts_rejected_records_and_type_mismatches_and_says_why() -> None:
-    read = StreamResult("w1", "ac\u202eme", "leads", NOON, NOON, reason="rejected records: 1 (no key)", type_mismatches=3)
+    read = StreamResult(
+        "w1", "ac\u202eme", "leads", NOON, NOON, reason="rejected records: 1 (no key)", type_mismatches=3
+    )
     read.rejected["no key"] = 1
     report = SyncReport("r1", NOON, NOON, [WorkspaceResult("ac\u202eme", "w1", Outcome.OK, streams=[read])])
     found = read_metadata(report, "leads")

@@ -138,7 +138,9 @@ def test_a_refused_stream_ends_with_3_and_is_published_all_the_same(synced: tupl
     check = failed_checks(report.dagster_run_id)["lake/leads:read"]
     assert (check["outcome"], check["severity"]) == ("skipped", "WARN")
     assert "403" in check["reason"] or "scope" in check["reason"]
-    [lacking] = failed_checks(report.dagster_run_id)["publish/warehouse:streams_are_complete"]["incomplete_streams"].records
+    [lacking] = failed_checks(report.dagster_run_id)["publish/warehouse:streams_are_complete"][
+        "incomplete_streams"
+    ].records
     assert (lacking.data["stream"], lacking.data["outcome"]) == ("leads", "skipped")
     assert run_of(report.dagster_run_id).tags[asset_keys.INCOMPLETE_TAG] == "leads skipped"
     assert query(pipe.published, "select count(*) from raw.leads").rows == [(120,)]  # old rows stay

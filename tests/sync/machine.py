@@ -84,7 +84,7 @@ class Machine(RuleBasedStateMachine):
         self.opened = bench(self.root / "0", config)
         self.at: Bench = self.opened.__enter__()
         self.at.clock = self.pace = Pace()
-        self.at.sizes = sizes  # by the usual ones so few leads are swept each time: the others turn the gate on
+        self.at.sizes = sizes  # by the usual ones so few leads are swept each time: the others are read in part
         found = self.at.control.get("/state").json()["workspaces"]
         self.spaces = [space["id"] for space in found]
         self.keys = {"api_keys": json.dumps({space["name"]: space["key"] for space in found})}
@@ -175,7 +175,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def hours_go_by(self) -> None:
-        """Syncs by the hour, as a schedule has them: campaigns move and are touched."""
+        """Syncs by the hour, as a schedule has them: campaigns change and are scanned."""
         for _ in range(3):
             self.at.advance(hours=1)
             self.moved = True
@@ -184,7 +184,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def a_fortnight_goes_by(self) -> None:
-        """The parts swept in turn, the campaigns touched and the tail make the leads equal as a whole sweep does."""
+        """The parts swept in turn, the campaigns scanned and the tail make the leads equal as a whole sweep does."""
         self.sound = False
         self.at.advance(days=15)
         self.moved = True

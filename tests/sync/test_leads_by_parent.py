@@ -33,7 +33,7 @@ def parent(lead: dict[str, Any]) -> str | None:
     return lead.get("campaign") or lead.get("list_id")
 
 
-def told(at: Bench) -> int:
+def messages_by_parent(at: Bench) -> int:
     return sum("only by campaign or list" in text for text in at.said)
 
 
@@ -41,7 +41,7 @@ def test_all_leads_are_read_and_the_run_says_once_how(narrow: Bench) -> None:
     assert narrow.sync().exit_code == 0
     assert_mirrors(narrow)
     assert any(not row.get("campaign") for row in narrow.state("leads"))
-    assert told(narrow) == 1
+    assert messages_by_parent(narrow) == 1
 
 
 def test_only_what_moved_and_the_lists_are_read_again(narrow: Bench) -> None:
@@ -153,7 +153,7 @@ def test_a_refusal_in_the_middle_of_the_list_is_not_taken_for_this_one(tmp_path:
         ids = [row["id"] for row in at.state("leads")]
         at.fault(LEADS, "status", status=400, match={"contains": ids[199]}, times=1)
         assert stream_result(at.sync(*STREAMS), "leads").outcome is Outcome.FAILED
-        assert told(at) == 0
+        assert messages_by_parent(at) == 0
         assert at.sync(*STREAMS).exit_code == 0
         assert_mirrors(at, ("leads",))
 

@@ -13,7 +13,7 @@ from instantly_pipeline.sync.results import Outcome, Plan, SyncReport
 from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, bench
 
-GATED = Sizes(few_pages=0, leads_per_segment=100)
+SELECTIVE = Sizes(few_pages=0, leads_per_segment=100)
 Files = dict[Path, tuple[int, int]]
 
 
@@ -42,7 +42,7 @@ def synced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """A world that was synced once, with so many accounts that they come in batches."""
     config = SandboxConfig(leads=350, campaigns=4, accounts=130, days=20, rate_limited=False, now=NOON)
     with bench(tmp_path_factory.mktemp("plan") / "data", config) as at:
-        at.sizes = GATED
+        at.sizes = SELECTIVE
         assert at.sync().exit_code == 0
         yield at
 
@@ -106,7 +106,7 @@ def test_a_first_plan_is_an_estimate_whose_range_holds(tmp_path: Path) -> None:
 def test_the_figures_that_move_are_planned_as_a_range(tmp_path: Path) -> None:
     config = SandboxConfig(leads=350, campaigns=4, accounts=6, days=20, rate_limited=False, now=NOON)
     with bench(tmp_path / "data", config) as at:
-        at.sizes = GATED
+        at.sizes = SELECTIVE
         at.sync()
         at.advance(days=1)
         said = {cost.stream: cost for cost in plan_of(at.plan()).costs}

@@ -46,7 +46,7 @@ def outcome(report: SyncReport, stream: str) -> tuple[Outcome, str]:
 
 
 def elsewhere(at: Bench) -> None:
-    """Begin anew, with an empty data directory."""
+    """Start over with an empty data directory."""
     at.data_dir = at.data_dir.parent / "anew"
     at.layout = Layout(at.data_dir)
 

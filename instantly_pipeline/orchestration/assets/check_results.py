@@ -42,7 +42,8 @@ def check_result(key: dg.AssetCheckKey, results: Iterable[CheckResult]) -> dg.As
     if failed:
         metadata["failing_rows"] = sum(result.failing_rows for result in failed)
         metadata["failed_checks"] = dg.MetadataValue.md("\n".join(f"- {r.name}: {r.failing_rows} rows" for r in failed))
-        metadata["to_see_the_rows"] = dg.MetadataValue.md(_to_see(failed))
+        commands = (f"```sh\n{one.to_see_the_rows}\n```" for one in failed[:_MOST_SHOWN])
+        metadata["to_see_the_rows"] = dg.MetadataValue.md("\n\n".join(commands))
     return dg.AssetCheckResult(
         passed=not failed,
         asset_key=key.asset_key,
@@ -52,11 +53,6 @@ def check_result(key: dg.AssetCheckKey, results: Iterable[CheckResult]) -> dg.As
         or f"All {len(checks)} checks passed.",
         metadata=metadata,
     )
-
-
-def _to_see(failed: Sequence[CheckResult]) -> str:
-    """Shell commands that show failing rows."""
-    return "\n\n".join(f"```sh\n{one.to_see_the_rows}\n```" for one in failed[:_MOST_SHOWN])
 
 
 def streams_table(streams: Sequence[StreamStatus]) -> dg.TableMetadataValue:

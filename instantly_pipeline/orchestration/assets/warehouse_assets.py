@@ -119,12 +119,8 @@ def _models(
         if key in context.selected_asset_keys:
             # not in the result: Dagster would write it twice, since it copies that into the step's output
             context.add_asset_metadata(_columns_metadata(models[name], result, lineage.get(name)), asset_key=key)
-            yield dg.MaterializeResult(asset_key=key, metadata=_built_metadata(result))
-
-
-def _built_metadata(built: ModelResult) -> dict[str, Any]:
-    rows = {} if built.rows is None else {"dagster/row_count": built.rows}
-    return {"seconds": round(built.seconds, 3), **rows}
+            rows = {} if result.rows is None else {"dagster/row_count": result.rows}
+            yield dg.MaterializeResult(asset_key=key, metadata={"seconds": round(result.seconds, 3), **rows})
 
 
 def _columns_metadata(model: Model, built: ModelResult, lineage: dg.TableColumnLineage | None) -> dict[str, Any]:
