@@ -106,7 +106,7 @@ def demo_command(folder: Path = DEMO_DIR, *, days: int = 90, leads: int = 5000) 
 
 
 def demo_world(*, days: int = 90, leads: int = 5000) -> SandboxConfig:
-    """The business that is synced: its seed is one of those with variants that sent and brought in enough to judge."""
+    """The business that is synced: its seed gives variants with enough e-mails and replies to compare."""
     return SandboxConfig(now=_Earlier().now(), seed=3, days=days, campaigns=12, leads=leads, accounts=24)
 
 

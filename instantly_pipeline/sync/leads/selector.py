@@ -24,7 +24,7 @@ from instantly_pipeline.sync.leads.keyspace import FIRST_TIMED, is_timed, key_at
 from instantly_pipeline.sync.leads.lead_state import CampaignFingerprint, LeadState, ScanMark, Segment
 from instantly_pipeline.sync.leads.scope import Kind, Scope, count_by_scope
 
-WORTH_A_SWEEP = 0.8  # share of all pages: if the scans would take more, everything is swept
+WORTH_A_SWEEP = 0.8  # share of all pages: if campaign scans would take more, everything is swept
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ class LeadSelector:
     def pages_of_all(self) -> int:
         """About how many pages it takes to read every lead."""
         if self._state.is_by_parent():
-            return 1 + sum(map(self.pages_of, self.parents()))  # one checks whether it still does
+            return 1 + sum(map(self.pages_of, self.parents()))  # one request checks for that
         return self.leads() // PAGE_SIZE + 1
 
     def pages_of(self, scope: Scope) -> int:
