@@ -325,7 +325,7 @@ def test_a_child_alone_reads_its_parents_first_and_says_so(at: Bench) -> None:
     assert {s.stream for s in report.workspaces[0].streams} == {
         "campaigns", "campaign_analytics", "daily_analytics", "step_analytics",
     }  # fmt: skip
-    assert any("reading it first" in text for text in at.said)
+    assert any("so that is read first" in text for text in at.said)
     again = at.sync("step_analytics")
     assert [s.stream for s in again.workspaces[0].streams] == ["step_analytics"]
 
