@@ -104,7 +104,7 @@ def test_a_stream_that_there_is_nothing_to_ask_for_is_named(synced: Synced) -> N
         "info",
         "account_daily_analytics: not checked, since INSTANTLY_STREAMS does not include accounts",
     ]
-    assert [without[0], without[2]] == ["info", "warmup_summary: not asked, as no record of accounts was found"]
+    assert [without[0], without[2]] == ["info", "warmup_summary: not checked, since no record of accounts was found"]
 
 
 def test_without_the_scope_of_the_workspace_it_is_found_by_its_records(synced: Synced) -> None:
@@ -240,7 +240,7 @@ def test_a_home_without_the_shipped_settings_is_shown_how_fast_it_grows(shell: S
 def test_two_homes_of_dagsters_are_distinguished(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "env").write_text(f"DAGSTER_HOME={tmp_path / 'other'}\n")
     found = examined(shell, 2, INSTANTLY_ENV_FILE=str(tmp_path / "env"))
-    [said] = [sentence for _, about, sentence in found if "that of .env is" in sentence]
+    [said] = [sentence for _, about, sentence in found if ".env" in sentence and about == "dagster home"]
     assert f"DAGSTER_HOME is {tmp_path / 'dagster_home'} in the environment, but {tmp_path / 'other'} in .env" in said
 
 

@@ -143,7 +143,7 @@ def test_a_time_ahead_is_refused(data: Data) -> None:
 
 def test_the_first_instant_it_names_can_be_typed(data: Data) -> None:
     said = data.refused("rebuild", "--as-of", "2020-01-01")
-    first = said.rpartition("ask for is ")[2].strip().removesuffix(".")
+    first = said.rpartition("the earliest --as-of is ")[2].strip().removesuffix(".")
     printed = data.run("rebuild", "--as-of", first).strip()
     assert Path(printed).is_file()
     Path(printed).unlink()
