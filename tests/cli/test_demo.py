@@ -49,7 +49,7 @@ def test_the_demo_syncs_twice_and_leaves_a_published_file(demo: tuple[Path, str]
     for expected in (
         "What the two syncs found",
         "reply rate",
-        "How long it took",
+        "Time: ",
         "The report to open in a browser",
         "make ui",
         "INSTANTLY_API_KEY=<key>",
@@ -92,5 +92,5 @@ def test_the_demo_leaves_a_folder_alone_that_it_did_not_make(
     (tmp_path / "mine.txt").write_text("mine")
     command = click.Command("demo", callback=lambda: demo_command(tmp_path))
     assert run_safely(command, []) == 2
-    assert "was not made by the demo" in capsys.readouterr().err
+    assert "was not created by the demo" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
