@@ -279,7 +279,7 @@ class LeadState:
             self._checkpoints.forget(name)
 
     def forget_missing(self) -> None:
-        """Delete the missing leads, and the scans that are not committed: they are resolved, or the read starts over."""
+        """Delete the missing leads and uncommitted scans: they are resolved, or the read starts over."""
         for name in (SCANS, *self._checkpoints.names(MISSING)):
             self._checkpoints.forget(name)
 
