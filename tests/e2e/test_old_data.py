@@ -25,6 +25,8 @@ from instantly_pipeline.sync.results import SyncReport
 from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import Bench, bench
 
+pytestmark = pytest.mark.medium
+
 FIXTURE = Path(__file__).resolve().parents[1] / "fixtures" / "data-0.1.0"
 PLAY = json.loads((FIXTURE / "play.json").read_text())
 # Campaigns that are asked in parallel find out at once where a refused range has to be cut: 17 to 20 requests. A sync

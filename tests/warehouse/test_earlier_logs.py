@@ -6,10 +6,13 @@ import json
 
 import duckdb
 import pyarrow as pa
+import pytest
 
 from instantly_pipeline.lake.logs import LOGS
 from instantly_pipeline.lake.schema import UTC_MICROS
 from tests.warehouse.lake_writer import LakeWriter, Opener, at, tiny_stream
+
+pytestmark = pytest.mark.medium
 
 THINGS = tiny_stream()
 CAMPAIGN = "01990000-0000-7000-8000-000000000001"
