@@ -41,7 +41,7 @@ PYTEST = $(TEMP) $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 # MEASURE=1 notes which branches were taken, for `make coverage`. It costs a third more time, so of test-whole only the
 # commands and Dagster's runs are measured: the kills and worlds take no other branches than the rest.
 COVER = $(if $(MEASURE),--cov --cov-report=)
-COMMANDS = tests/cli tests/orchestration
+COMMANDS = tests/cli tests/orchestration tests/run
 
 test: setup ## the tests (below four minutes on two cores)
 	@$(PYTEST) $(COVER)

@@ -206,3 +206,22 @@ def test_a_mode_of_published_files_lets_nobody_write(env_file: Path, written: st
     env_file.write_text(f"INSTANTLY_PUBLISH_MODE={written}\n")
     with pytest.raises(UsageError, match=r"INSTANTLY_PUBLISH_MODE: must be 0400 .* 0440 .* 0444"):
         load()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("base_url", "ftp://api.example", "must be an address"),
+        ("base_url", "https://user@api.example", "without user, query or fragment"),
+        ("base_url", "http://api.example", "plain http is allowed for this machine"),
+        ("base_url", "https://api.example/v3", "must end after the host and port"),
+        ("pii", "hash", "not available yet"),
+        ("pii", "hide", "must be keep"),
+        ("storage_version", "2", "must be a DuckDB version"),
+        ("memory_limit", "much", "must be an amount"),
+        ("publish_mode", "0666", "0444"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_the_name_of_its_variable(variable: str, value: str, message: str) -> None:
+    with pytest.raises(UsageError, match=f"INSTANTLY_{variable.upper()}: .*{message}"):
+        load(**{variable: value})

@@ -83,7 +83,7 @@ def test_a_listener_hears_what_happens_while_it_listens(at: Bench) -> None:
 def test_where_nothing_can_be_read_the_run_stops_and_says_why(at: Bench) -> None:
     with Run(at.settings(api_key="rejected"), world=at._world()) as run:
         run.lock()
-        with pytest.raises(NothingRead, match=r"Nothing could be read, .* stays\.\ndefault: .*401"):
+        with pytest.raises(NothingRead, match=r"Nothing could be read, .* is unchanged\.\ndefault: .*401"):
             run.read(Request())
     assert run.report.sync_report is not None
     assert run.report.exit_code == 1
@@ -150,5 +150,5 @@ def test_tables_as_of_an_instant_are_a_file_of_their_own_and_not_logged(at: Benc
 
 
 def test_tables_as_of_an_instant_ahead_are_refused(at: Bench) -> None:
-    with pytest.raises(UsageError, match="2026-06-01T12:00:01 UTC lies ahead"):
+    with pytest.raises(UsageError, match="2026-06-01T12:00:01 UTC is in the future"):
         rebuild_as_of(at.settings(), NOON + timedelta(seconds=1), world=at._world())

@@ -100,6 +100,22 @@ def test_a_key_that_may_not_read_the_workspace_is_known_by_its_records(at: Bench
     assert report.exit_code == 0
 
 
+def test_a_key_that_may_read_none_of_the_records_that_name_a_workspace_is_told_which_scope_it_needs(at: Bench) -> None:
+    at.post("/switches", {"key_scopes": {at.key: ["custom_tags:read"]}})
+    report = at.sync("custom_tags")
+    assert report.exit_code == 1
+    assert "scope all:read" in (report.workspaces[0].reason or "")
+
+
+def test_without_a_record_that_names_the_workspace_the_key_needs_the_scope_for_it(tmp_path: Path) -> None:
+    config = SandboxConfig(leads=0, campaigns=0, accounts=0, days=10, rate_limited=False, now=NOON)
+    with bench(tmp_path / "data", config) as at:
+        at.post("/switches", {"key_scopes": {at.key: ["campaigns:read", "accounts:read", "leads:read"]}})
+        report = at.sync("campaigns")
+        assert report.exit_code == 1
+        assert "workspaces:read" in (report.workspaces[0].reason or "")
+
+
 def test_a_rejected_key_stops_its_workspace_only(tmp_path: Path) -> None:
     config = SandboxConfig(leads=80, campaigns=2, accounts=2, days=10, rate_limited=False, now=NOON)
     with bench(tmp_path / "data", config) as at:
