@@ -146,7 +146,7 @@ def _as_raw(table: str) -> str:
 
 def _described(model: Model) -> str:
     grain = f"\n\nGrain: {model.grain}." if model.grain else ""
-    return f"{model.description.strip()}{grain}\n\n```sql\n{model.sql.strip()}\n```"
+    return f"{model.description.strip().rstrip('.')}.{grain}\n\n```sql\n{model.sql.strip()}\n```"
 
 
 def _model_metadata(model: Model) -> dict[str, object]:
