@@ -14,6 +14,7 @@ import pytest
 
 from instantly_pipeline.errors import LockedError, StorageError
 from instantly_pipeline.lake.compact import compact
+from instantly_pipeline.warehouse.db.build_file import refused_by_machine
 from instantly_pipeline.warehouse.db.build_state import EARLIER_TABLES
 from instantly_pipeline.warehouse.warehouse import Warehouse
 from tests.warehouse.lake_writer import LakeWriter, Opener, at, tiny_stream
@@ -393,3 +394,14 @@ def test_a_table_of_meta_is_computed_again_once_its_rule_changes(lake: LakeWrite
     warehouse.close()
     con = opener(THINGS, load=True).connection
     assert con.execute("select occurrences from meta.quarantine").fetchall() == [(1,)]
+
+
+def test_transactions_that_conflict_are_not_taken_for_a_full_disk(tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "x.duckdb")) as first, first.cursor() as second:
+        first.execute("create table t as select 1 as x")
+        first.begin()
+        second.begin()
+        first.execute("delete from t")
+        with pytest.raises(duckdb.TransactionException) as conflict:
+            second.execute("delete from t")
+        assert not refused_by_machine(conflict.value)

@@ -72,8 +72,9 @@ def open_build(
 
 def refused_by_machine(error: BaseException | None) -> bool:
     """Whether it was the disk or the memory that made DuckDB fail, and neither the file nor the SQL."""
-    # a commit that the disk did not take is a TransactionException
-    if isinstance(error, MemoryError | duckdb.OutOfMemoryException | duckdb.TransactionException):
+    if isinstance(error, duckdb.TransactionException):  # a commit that the disk did not take, or two that conflict
+        return "conflict" not in str(error).lower()
+    if isinstance(error, MemoryError | duckdb.OutOfMemoryException):
         return True
     return isinstance(error, duckdb.Error) and any(said in str(error) for said in _NO_ROOM)
 
