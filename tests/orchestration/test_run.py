@@ -194,7 +194,7 @@ def test_an_unexpected_error_shows_its_place_and_not_its_text(tmp_path: Path, mo
     async def broken(*_: object, **__: object) -> None:
         raise RuntimeError("jane@private.example")
 
-    report = run_sync(Run(settings_for(tmp_path / "data"), sync=broken), Request())  # type: ignore[arg-type]
+    report = run_sync(Run(settings_for(tmp_path / "data"), sync=broken), Request())  # type: ignore[arg-type]  # it raises before it reports
     assert report.exit_code == 1
     assert "RuntimeError" in (report.details or "")
     assert "private" not in (report.details or "")
