@@ -13,6 +13,8 @@ from datetime import date
 import orjson
 
 from instantly_pipeline.lake.records.canonical import Record
+from instantly_pipeline.streams.model import Stream
+from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.sink import Range, Sink
 
 VANISHED, ZERO = "vanished", "zero"
@@ -28,25 +30,29 @@ def day_of(key: str) -> date | None:
 
 
 class Collapses:
-    """Detects collapsed days in the windows of one stream."""
+    """The collapsed days of one stream."""
 
-    def __init__(self, sink: Sink) -> None:
-        self._sink = sink
-        self._name = f"{sink.stream.name}.collapsed"
-        known = sink.ctx.checkpoints.read(self._name)
+    def __init__(self, ctx: Context, stream: Stream) -> None:
+        self._ctx, self._stream, self._name = ctx, stream, f"{stream.name}.collapsed"
+        known = ctx.checkpoints.read(self._name)
         self._times = {key: times for key, times in known.items() if isinstance(times, int)}
 
-    def take(self, rows: Sequence[Record], bounds: Range) -> None:
+    def take(self, sink: Sink, rows: Sequence[Record], bounds: Range) -> None:
         """Take the rows of a window, delete the days that are not in it, log the days that collapsed."""
-        log = self._sink.ctx.log(self._sink.stream.name)
+        log = self._ctx.log(self._stream.name)
         batch = log.normalize(rows)
         now = dict(zip(batch.keys, batch.scopes, strict=True))
         known = log.index.entries(*bounds)
         for key, entry in known.items():
             had = entry.alive and entry.scope == "figures"
             self._record(key, had, now.get(key))
-        self._sink.delete([key for key, entry in known.items() if entry.alive and key not in now])
-        self._sink.put(rows, bounds)
+        sink.delete([key for key, entry in known.items() if entry.alive and key not in now])
+        sink.put(rows, bounds)
+
+    def parents(self) -> set[str]:
+        """The first part of the keys of collapsed days that fewer than three syncs have seen: campaigns, if any."""
+        keys = [key for key, times in self._times.items() if times < BELIEVED_AFTER and day_of(key) is not None]
+        return {orjson.loads(key)[0] for key in keys}
 
     def first_day(self, first: date, *parent: str) -> date:
         """The first day to request: `first`, or the oldest collapsed day that fewer than three syncs have seen."""
@@ -56,7 +62,7 @@ class Collapses:
 
     def save(self) -> None:
         """Write the checkpoint, before the batch: a kill in between then repeats a log row instead of losing it."""
-        self._sink.ctx.checkpoints.write(self._name, self._times)
+        self._ctx.checkpoints.write(self._name, self._times)
 
     def _record(self, key: str, had: bool, now: str | None) -> None:
         if now == "figures":
@@ -66,7 +72,7 @@ class Collapses:
         elif key in self._times:
             self._times[key] += 1
         if key in self._times:
-            ctx, stream = self._sink.ctx, self._sink.stream
+            ctx, stream = self._ctx, self._stream
             ctx.logs.add(
                 "collapsed_days", stream=stream.name, key=key, date=orjson.loads(key)[stream.key.index("date")],
                 kind=VANISHED if now is None else ZERO, syncs=self._times[key], seen_at=ctx.now(),

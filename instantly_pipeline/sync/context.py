@@ -33,7 +33,12 @@ class Windows:
     @property
     def begin(self) -> date:
         """The first day to read of something that was never read."""
-        return min(self.first_day, self.today - timedelta(days=self.lookback_days))
+        return min(self.first_day, self.lookback)
+
+    @property
+    def lookback(self) -> date:
+        """The first day that is read again."""
+        return self.today - timedelta(days=self.lookback_days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,7 @@ class Context:
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     expected: dict[str, Mapping[str, str]] = field(default_factory=dict)  # by stream: hashes the plan has seen
     listed: dict[str, Listing] = field(default_factory=dict)  # by stream: what the plan has read ahead
+    own_days: Mapping[str, str] | None = None  # hash of the workspace's figures by date, if the plan has read them
     ahead: dict[str, ClientStats] = field(default_factory=dict)  # requests made before a stream's turn
     _limits: dict[str, Limits] = field(default_factory=dict)
     _refused_accounts: dict[str, RefusedAccounts] = field(default_factory=dict)

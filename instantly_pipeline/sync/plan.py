@@ -1,8 +1,8 @@
 """The number of requests a sync will make, per stream.
 
 Each cost comes from the function that chooses what the stream's reader reads, so the two cannot differ. A plan itself
-requests only Instantly's counters and the list of campaigns. A sync passes both on to the readers, so its plan costs no
-extra requests. A stream that was never read can only be estimated: its cost is a range.
+requests only Instantly's counters, the list of campaigns and the workspace's own days. A sync passes them on to the
+readers, so its plan costs no extra requests. A stream that was never read can only be estimated: its cost is a range.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from instantly_pipeline.sync.last_reading import was_refused
 from instantly_pipeline.sync.readers.reader import Known, exactly
 from instantly_pipeline.sync.readers.registry import reader_of
 from instantly_pipeline.sync.readers.scan import read_ahead
+from instantly_pipeline.sync.readers.windows import read_own_days
 from instantly_pipeline.sync.results import Cost, Plan
 
 CAMPAIGNS = "campaigns"
@@ -33,7 +34,9 @@ IDENTIFY = "identify workspace"  # its line in the plan
 async def make_plan(ctx: Context, streams: Mapping[str, Stream], *, identified: int, per_minute: float) -> Plan:
     """The plan of a run that reads `streams`, after `identified` requests that identified the workspace."""
     before = ctx.client.stats.requests
-    counters, campaigns = await asyncio.gather(_ask_counters(ctx, streams), _ask_campaigns(ctx, streams))
+    counters, campaigns, _ = await asyncio.gather(
+        _ask_counters(ctx, streams), _ask_campaigns(ctx, streams), _ask_own_days(ctx, streams)
+    )
     known = Known(streams, counters, campaigns)
     try:
         costs = [Cost(IDENTIFY, identified, "every run starts with this", identified, identified)]
@@ -74,6 +77,17 @@ async def _ask_campaigns(ctx: Context, streams: Mapping[str, Stream]) -> list[Re
             batch = ctx.log(CAMPAIGNS).normalize(campaigns)
             ctx.expected[CAMPAIGNS] = dict(zip(batch.keys, batch.hashes, strict=True))
     return campaigns
+
+
+async def _ask_own_days(ctx: Context, streams: Mapping[str, Stream]) -> None:
+    """The workspace's own days, if this run reads them and the windows that they say something about."""
+    by_read = {stream.read: stream for stream in streams.values()}
+    own = by_read.get(Read.WORKSPACE_WINDOW)
+    if own is None or Read.CAMPAIGN_WINDOW not in by_read or was_refused(ctx.checkpoints, own.name):
+        return
+    with count_requests() as stats:
+        await read_own_days(ctx, own)
+    ctx.ahead[own.name] = stats
 
 
 def _cost(ctx: Context, stream: Stream, known: Known) -> Cost:

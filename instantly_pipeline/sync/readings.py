@@ -1,15 +1,17 @@
 """The days read of each campaign or account: a checkpoint with the last day and the days missing before it.
 
 Days are missing if a sync was interrupted, if some of them could not be read, or if the API refused them. The next sync
-requests missing days; those that were refused only after `limits.REMEMBERED`.
+requests missing days; those that were refused only after `limits.REMEMBERED`. Of a campaign it is also on record what
+its fingerprint was (`due_windows`), taken before the days were requested, so that the next run sees a change between.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from instantly_pipeline.lake.checkpoints import Checkpoints
@@ -53,28 +55,32 @@ class Span:
 
 @dataclass(slots=True)
 class Reading:
-    """The last day read of one campaign or account, and the missing days with the date the API refused them, if any."""
+    """The last day read of one campaign or account, the missing days with the date the API refused them, if any, and
+    the fingerprint when it was read."""
 
     last: date | None = None
     missing: dict[Span, date | None] = field(default_factory=dict)
+    fingerprint: str | None = None
 
     @classmethod
     def parse(cls, found: Any) -> Reading:
-        """From the checkpoint: only the last day if nothing is missing. Anything invalid counts as never read."""
+        """From the checkpoint: only the last day if that is all. Anything invalid counts as never read."""
         with suppress(KeyError, TypeError, ValueError):
             if not isinstance(found, dict):
                 return cls(date.fromisoformat(found))
             day = date.fromisoformat
             missing = {Span(day(first), day(last)): on and day(on) for first, last, on in found["missing"]}
-            return cls(day(found["last"]), missing)
+            fingerprint = found.get("fingerprint")
+            return cls(day(found["last"]), missing, fingerprint if isinstance(fingerprint, str) else None)
         return cls()
 
     def as_json(self) -> Any:
         """As it is stored in the checkpoint."""
-        if self.last is None or not self.missing:
+        if self.last is None or not (self.missing or self.fingerprint):
             return self.last and self.last.isoformat()
         missing = [[*span.as_texts(), on and on.isoformat()] for span, on in sorted(self.missing.items())]
-        return {"last": self.last.isoformat(), "missing": missing}
+        fingerprint = {"fingerprint": self.fingerprint} if self.fingerprint else {}
+        return {"last": self.last.isoformat(), "missing": missing, **fingerprint}
 
     def take(self, span: Span) -> None:
         """Remove these days from the missing ones."""
@@ -82,17 +88,20 @@ class Reading:
 
 
 class Readings:
-    """The checkpoint of one stream."""
+    """The checkpoint of one stream. `fingerprints`, by name, are those of this run."""
 
-    def __init__(self, checkpoints: Checkpoints, stream: str, windows: Windows, *, full: bool) -> None:
+    def __init__(
+        self, checkpoints: Checkpoints, stream: str, windows: Windows, fingerprints: Mapping[str, str], *, full: bool
+    ) -> None:
         self._checkpoints, self._stream, self._windows, self._full = checkpoints, stream, windows, full
+        self._fingerprints = fingerprints
         self._known = {name: Reading.parse(found) for name, found in checkpoints.read(stream).items()}
         self._asked: dict[str, Reading] = {}  # the state if none of the due days arrives
 
     @classmethod
-    def of(cls, ctx: Context, stream: Stream) -> Readings:
+    def of(cls, ctx: Context, stream: Stream, fingerprints: Mapping[str, str] = MappingProxyType({})) -> Readings:
         """The days of a stream that were read before this run."""
-        return cls(ctx.checkpoints, stream.name, ctx.windows, full=ctx.request.full)
+        return cls(ctx.checkpoints, stream.name, ctx.windows, fingerprints, full=ctx.request.full)
 
     def __contains__(self, name: str) -> bool:
         """Whether any day of it was read."""
@@ -105,6 +114,14 @@ class Readings:
         """
         last, today = self._of(name).last, self._windows.today
         return None if last is None or last > today + A_DAY else min(last, today)  # clocks may differ at midnight
+
+    def is_of_today(self, name: str) -> bool:
+        """Whether its window was read today (UTC)."""
+        return self._of(name).last == self._windows.today
+
+    def has_moved(self, name: str) -> bool:
+        """Whether its fingerprint is another one than when it was read; False if it has none in this run."""
+        return name in self._fingerprints and self._fingerprints[name] != self._of(name).fingerprint
 
     def first_day(self, name: str) -> date:
         """The first day of its window: the lookback before the last day read, or the start date if none was."""
@@ -136,7 +153,9 @@ class Readings:
 
     def note_read(self, name: str, span: Span) -> None:
         """Record that these days were read; `save` writes it."""
-        self._known[name] = self._asked.pop(name, self._of(name))
+        before = self._of(name)
+        self._known[name] = self._asked.pop(name, before)
+        self._known[name].fingerprint = self._fingerprints.get(name, before.fingerprint)
         self._known[name].take(span)
 
     def note_refused(self, name: str, span: Span) -> None:

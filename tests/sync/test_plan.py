@@ -69,14 +69,14 @@ def test_planned_and_spent_requests_are_in_the_log_of_runs(synced: Bench) -> Non
     assert row["planned_requests"] == row["requests"] == report.workspaces[0].requests
 
 
-def test_a_plan_writes_nothing_and_asks_for_three_things(synced: Bench) -> None:
+def test_a_plan_writes_nothing_and_asks_for_four_things(synced: Bench) -> None:
     before = files(synced.data_dir)
     synced.forget_requests()
     said = synced.plan()
     assert files(synced.data_dir) == before
     asked = [request["path"].removeprefix("/api/v2/") for request in synced.requests()]
-    assert sorted(asked) == ["campaigns", "campaigns/analytics", "workspaces/current"]
-    assert plan_of(said).asked == 3
+    assert sorted(asked) == ["campaigns", "campaigns/analytics", "campaigns/analytics/daily", "workspaces/current"]
+    assert plan_of(said).asked == 4
 
 
 def test_what_the_plan_of_a_sync_asked_for_is_not_asked_again(synced: Bench) -> None:

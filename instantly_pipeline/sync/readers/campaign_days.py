@@ -6,23 +6,19 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from datetime import date
 
-import orjson
-
 from instantly_pipeline.errors import PipelineError
 from instantly_pipeline.lake.records.canonical import Record
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.sync.collapses import Collapses
 from instantly_pipeline.sync.context import Context
-from instantly_pipeline.sync.counters import COUNTERS, Counters
 from instantly_pipeline.sync.limits import Dates
 from instantly_pipeline.sync.readers.campaigns import dates_between, rows_of
 from instantly_pipeline.sync.readers.due_days import DAILY, NOT_READ, Day, StepDays, choose_days
+from instantly_pipeline.sync.readers.due_windows import choose_windows
 from instantly_pipeline.sync.readers.fetch import Answer, Refused, attempt, fetch_all
 from instantly_pipeline.sync.readers.parts import OF_DAYS
 from instantly_pipeline.sync.readers.reader import Known, Probe, Seen
 from instantly_pipeline.sync.readers.refusals import end_partial, note_refusal
-from instantly_pipeline.sync.readers.windows import choose_windows
-from instantly_pipeline.sync.readings import Readings
 from instantly_pipeline.sync.results import Cost
 from instantly_pipeline.sync.sink import Sink, below
 
@@ -62,7 +58,7 @@ class _Days:
     def __init__(self, sink: Sink) -> None:
         ctx, stream = sink.ctx, sink.stream
         self._sink, self._today, self._due = sink, ctx.windows.today, choose_days(ctx, stream)
-        self._done, self._collapses = StepDays(ctx.checkpoints, stream.name), Collapses(sink)
+        self._done, self._collapses = StepDays(ctx.checkpoints, stream.name), Collapses(ctx, stream)
         self._limits = ctx.limits_of_days(stream)
         self._listed = set(ctx.ids("campaigns", alive_only=True))
         self._refused = 0
@@ -105,7 +101,7 @@ class _Days:
     def _take(self, day: Day, rows: Rows) -> None:
         given = {"campaign_id": day.campaign, "date": day.date.isoformat()}
         if rows is not None:
-            self._collapses.take([row | given for row in rows], below(day.campaign, day.date.isoformat()))
+            self._collapses.take(self._sink, [row | given for row in rows], below(day.campaign, day.date.isoformat()))
         is_read = rows is not None or day.campaign not in self._listed
         self._done.put(day.key, day.digest if is_read else NOT_READ, self._today)
 
@@ -120,26 +116,19 @@ def _days_to_come(ctx: Context, known: Known) -> tuple[int, int, int]:
     daily = known.streams.get(DAILY)
     if daily is None:
         return 0, 0, 0
-    done, changed, created = Readings.of(ctx, daily), _changed(ctx, known.counters), _created(known.campaigns)
+    due, created = choose_windows(ctx, daily, known.counters), _created(known.campaigns)
     low = likely = high = 0
-    for campaign in choose_windows(ctx, daily):
-        if campaign not in done:
+    for campaign in due.now:
+        last = due.readings.last(campaign)
+        if last is None:
             first, sent = ctx.windows.begin, known.counters.sent.get(campaign) if known.counters else None
             days = (ctx.windows.today - max(first, created.get(campaign, first))).days + 1
             most = max(days if sent is None else min(days, sent), 0)
             low, likely, high = low + (1 if sent and most else 0), likely + round(WEEKDAYS * most), high + most
-        elif campaign in changed:
-            passed = (ctx.windows.today - (done.last(campaign) or ctx.windows.today)).days
+        elif due.readings.has_moved(campaign):
+            passed = (ctx.windows.today - last).days
             likely, high = likely + passed + 1, high + passed + 2
     return low, likely, high
-
-
-def _changed(ctx: Context, counters: Counters | None) -> set[str]:
-    """The campaigns whose counters differ from those in the lake."""
-    if counters is None:
-        return set()
-    before = {orjson.loads(key)[0]: entry.hash for key, entry in ctx.log(COUNTERS).index.alive().items()}
-    return {campaign for campaign, digest in counters.hashes.items() if before.get(campaign) != digest}
 
 
 def _created(campaigns: Sequence[Record]) -> dict[str, date]:

@@ -29,16 +29,15 @@ async def rows_of(
 
 
 async def rows_in(
-    sink: Sink, campaign: str | None, params: Mapping[str, str], *, or_object: bool = False
+    sink: Sink, campaign: str, params: Mapping[str, str], *, or_object: bool = False
 ) -> list[Record] | None:
     """The rows of one request; None if there are none and the campaign is not listed.
 
     NotFound if the API does not know the campaign.
     """
-    named = {} if campaign is None else {sink.stream.parent_param: campaign}
-    answer = await sink.client.get(sink.stream.path, {**(sink.stream.params or {}), **named, **params})
-    rows = records_in(sink.stream, answer, or_object=or_object)
-    return rows if rows or campaign is None or sink.ctx.is_listed("campaigns", campaign) else None
+    asked = {**(sink.stream.params or {}), sink.stream.parent_param: campaign, **params}
+    rows = records_in(sink.stream, await sink.client.get(sink.stream.path, asked), or_object=or_object)
+    return rows if rows or sink.ctx.is_listed("campaigns", campaign) else None
 
 
 def every_campaign(ctx: Context) -> Sequence[str]:

@@ -107,7 +107,7 @@ def _is_due(ctx: Context, day: Day, entry: IndexEntry, done: StepDays) -> bool:
     windows, before = ctx.windows, done.get(day.key)
     if before is None:
         return entry.alive and entry.scope == "figures"  # a day without figures has no steps
-    if entry.alive and ctx.request.full and day.date >= windows.today - timedelta(days=windows.lookback_days):
+    if entry.alive and ctx.request.full and day.date >= windows.lookback:
         return True
     return before.digest != day.digest and (_is_open(day, ctx.now()) or before.read_on != windows.today.isoformat())
 
