@@ -28,7 +28,7 @@ def test_it_shows_requests_time_and_reasons_by_stream_while_another_command_writ
     rows = {line.split()[0] for line in lines[2:] if line}
     assert {"leads", "daily_analytics", "step_analytics", "all"} <= rows
     assert "campaigns" in done.stdout
-    assert lines[-1].startswith("This plan itself made 3 requests")
+    assert lines[-1].startswith("This plan itself made 4 requests")
     assert pipe.key not in done.stdout
 
 
