@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,26 @@ def test_days_are_asked_for_once_a_day_whatever_moved(at: Bench) -> None:
     at.wait(hours=13)
     assert asked(at) == every(at)
     assert asked(at) == ["own"]
+
+
+def test_a_day_is_read_for_good_by_the_first_sync_after_it_closed(at: Bench) -> None:
+    row = max(at.state("daily_analytics"), key=lambda one: str(one["date"]))
+    key = json.dumps([row["campaign_id"], row["date"]], separators=(",", ":"))
+    closed = datetime.fromisoformat(row["date"]).replace(tzinfo=UTC) + timedelta(days=2)
+
+    def last_verified() -> datetime:
+        ranges = [r for r in at.log("verified") if r["stream"] == "daily_analytics"]
+        found: list[datetime] = [
+            r["verified_at"] for r in ranges if (r["key_from"] or "") < key <= (r["key_to"] or "~")
+        ]
+        return max(found)
+
+    at.wait(seconds=(closed - at.clock.start).total_seconds() - 60)
+    at.sync(*STREAMS)
+    assert last_verified() < closed
+    at.wait(minutes=2)
+    at.sync(*STREAMS)
+    assert last_verified() >= closed
 
 
 def test_days_of_a_campaign_whose_counters_moved_are_asked_for(at: Bench) -> None:
