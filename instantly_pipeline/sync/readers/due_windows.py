@@ -44,7 +44,7 @@ def choose_windows(ctx: Context, stream: Stream, counters: Counters | None) -> D
     every, listed = every_campaign(ctx), set(ctx.ids("campaigns", alive_only=True))
     fingerprints = dict(counters.hashes) if counters else {}
     in_lookback = {c for c in every if not (c in listed and c in fingerprints) and _has_days(ctx, stream, c)}
-    if counters and ctx.own_days is not None:
+    if counters is not None and ctx.own_days is not None:
         fingerprints = dict.fromkeys(in_lookback, _hash_of(ctx.own_days)) | fingerprints
     readings, collapsed = Readings.of(ctx, stream, fingerprints), Collapses(ctx, stream).parents()
     may_wait = counters is not None and ctx.own_days is not None and not ctx.request.full
@@ -64,7 +64,8 @@ class OwnDays:
     def __init__(self, ctx: Context, stream: Stream) -> None:
         self._ctx, self._name, self._today = ctx, f"{stream.name}.own_days", ctx.windows.today.isoformat()
         found = ctx.checkpoints.read(self._name)
-        self._before = found["days"] if isinstance(found.get("days"), dict) else {}
+        days = found["days"] if isinstance(found.get("days"), dict) else {}
+        self._before = {day: digest for day, digest in days.items() if isinstance(digest, str)}
         self._is_ignored = found.get("unexplained_on") == self._today
 
     def unexplained(self, moved: Collection[str] = ()) -> set[str]:
