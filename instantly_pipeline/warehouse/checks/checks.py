@@ -25,7 +25,7 @@ from instantly_pipeline.warehouse.db.parallel import run_parallel
 from instantly_pipeline.warehouse.db.sql_text import digest, first, ident
 from instantly_pipeline.warehouse.models.definitions import Definitions
 from instantly_pipeline.warehouse.models.model import Model
-from instantly_pipeline.warehouse.models.runner import keys_of, macros_text
+from instantly_pipeline.warehouse.models.runner import fingerprints_of, macros_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def run_checks(
     """
     macros = macros_text(sql_dir)
     definitions = Definitions(con, models, macros)
-    passed = KnownPasses(con, definitions, Fingerprints(con, keys_of(models)), macros)
+    passed = KnownPasses(con, definitions, fingerprints_of(con, models), macros)
     queries = [
         *stream_checks(streams),
         *(q for model in models.values() for q in model_checks(model)),
@@ -110,8 +110,8 @@ class KnownPasses:
         found = [self._definitions.of(name) for name in names]
         for name, few in query.reads.items():
             for table, every in sorted(self._definitions.tables([name]).items()):
-                if self._definitions.of(table):  # built by a model: whatever changes it rebuilds it
-                    found += [table, self._fingerprints.stamp(table)]
+                if self._definitions.of(table) and not self._fingerprints.is_row_by_row(table):
+                    found += [table, self._fingerprints.stamp(table)]  # whatever changes it rebuilds it
                     continue
                 chosen = few if few is not None and table == name else [column for column, _ in every]
                 found += [table, self._fingerprints.of(table, chosen)]

@@ -32,7 +32,7 @@ CATALOG = "build"
 # thread. Half as many cost 3 % more space; drivers from 1.2 on read them.
 ROW_GROUP = 61_440
 # Raise it when the loader would make other tables from the same files, or files made before cannot be trusted.
-LOADER_VERSION = "4"
+LOADER_VERSION = "5"
 
 _NO_ROOM = ("No space left", "Could not write file", "Failed to create directory")
 
@@ -175,13 +175,10 @@ def _prepare(con: duckdb.DuckDBPyConnection, storage_version: str) -> None:
     con.execute(f"use {CATALOG}; set TimeZone = 'UTC'")
     expected = {"storage_version": storage_version, "loader_version": LOADER_VERSION}
     try:
-        tables = con.execute("select schema_name || '.' || table_name from duckdb_tables() where not internal")
-        there = {row[0] for row in tables.fetchall()}
+        there = con.execute("select 1 from duckdb_tables() where not internal limit 1").fetchall()
         con.begin()
         if not there:
             _make_new(con, expected)
-        elif "meta.build" in there:
-            _move_state(con)
         con.commit()
         known = build_state.facts(con)
     except duckdb.Error as error:
@@ -198,12 +195,3 @@ def _make_new(con: duckdb.DuckDBPyConnection, expected: Mapping[str, str]) -> No
     con.execute(build_state.TABLES)
     for name, value in expected.items():
         build_state.note_fact(con, name, value)
-
-
-def _move_state(con: duckdb.DuckDBPyConnection) -> None:
-    """Version 0.1.0 kept in `meta` what the file knows of itself."""
-    con.execute(f"create schema {build_state.SCHEMA}")
-    con.execute(build_state.TABLES)
-    for name, earlier in build_state.EARLIER_TABLES.items():
-        con.execute(f"insert into {build_state.SCHEMA}.{name} from {earlier}; drop table {earlier}")
-    describe(con, LOADED_FILES)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import duckdb
 import pyarrow as pa
@@ -17,26 +17,29 @@ SCHEMA = "_build"  # not in the published file
 TABLES = """
 create table _build.facts (name varchar primary key, value varchar);
 create table _build.made (
-    name varchar, definition varchar, reads varchar, made_from varchar, rows bigint, columns varchar
+    name varchar, definition varchar, reads varchar, inputs varchar, upto varchar, rows bigint, columns varchar
 );
+create table _build.rows_read (model varchar, "table" varchar, key ubigint, row ubigint);
 create table _build.passed (digest varchar);
 create table _build.fingerprints (
     "table" varchar, "column" varchar, fingerprint varchar, primary key ("table", "column")
 )
 """
-# Where version 0.1.0 kept them
-EARLIER_TABLES = {"facts": "meta.build", "made": "meta.made", "passed": "meta.passed", "fingerprints": "meta.contents"}
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """How a model, a seed or the macros were built: digests of its text, and of that with the contents it read."""
+    """How a model, a seed or the macros were built: a digest of its text, and what it read.
+
+    `upto` says up to which versions of its records a model with `changed_by` was built (`by_record.py`).
+    """
 
     definition: str
-    built_from: str
-    reads: dict[str, list[str]]  # full table name -> columns
-    rows: int | None
-    columns: list[tuple[str, str]]
+    reads: dict[str, list[str]] = field(default_factory=dict)  # full table name -> columns
+    inputs: dict[str, str] = field(default_factory=dict)  # full table name -> fingerprint of these columns
+    upto: str = ""
+    rows: int | None = None
+    columns: list[tuple[str, str]] = field(default_factory=list)
 
 
 def facts(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
@@ -64,10 +67,12 @@ def forget_facts(con: duckdb.DuckDBPyConnection, names: Collection[str]) -> None
 
 def built_before(con: duckdb.DuckDBPyConnection) -> dict[str, Built]:
     """Everything that was built, by full name."""
-    found = con.execute("select name, definition, made_from, reads, rows, columns from _build.made").fetchall()
+    found = con.execute("select name, definition, reads, inputs, upto, rows, columns from _build.made").fetchall()
     return {
-        name: Built(definition, built_from, json.loads(reads), rows, [(c, t) for c, t in json.loads(columns)])
-        for name, definition, built_from, reads, rows, columns in found
+        name: Built(
+            definition, json.loads(reads), json.loads(inputs), upto, rows, [(c, t) for c, t in json.loads(columns)]
+        )
+        for name, definition, reads, inputs, upto, rows, columns in found
     }
 
 
@@ -75,9 +80,12 @@ def note_built(con: duckdb.DuckDBPyConnection, name: str, built: Built) -> None:
     """Note how something was built. Belongs into the transaction that builds it."""
     con.execute("delete from _build.made where name = ?", [name])
     con.execute(
-        "insert into _build.made (name, definition, made_from, reads, rows, columns) values (?, ?, ?, ?, ?, ?)",
-        [name, built.definition, built.built_from, json.dumps(built.reads), built.rows, json.dumps(built.columns)],
-    )
+        "insert into _build.made (name, definition, reads, inputs, upto, rows, columns) values (?, ?, ?, ?, ?, ?, ?)",
+        [
+            name, built.definition, json.dumps(built.reads), json.dumps(built.inputs), built.upto, built.rows,
+            json.dumps(built.columns),
+        ],
+    )  # fmt: skip
 
 
 def passed_before(con: duckdb.DuckDBPyConnection) -> set[str]:

@@ -1,8 +1,11 @@
-"""Fingerprints of the tables of the build file: two tables with the same fingerprints hold the same rows.
+"""Fingerprints of the tables of the build file: where they are the same, so are the rows.
 
 Whether a model is rebuilt depends on the fingerprints of the columns it reads, whichever load, edit or kill came
-between. A fingerprint is computed when it is needed and stays valid until `forget`, which whoever changes the table
-calls in the same transaction.
+between. A table that is only ever made whole has one of each column, computed from its rows: it may be made of other
+rows and come out the same. Tables that are changed row by row (those of streams, models with `changed_by`) grow with
+the leads, and who changes them knows that rows changed: theirs is a random text, apart from that of the one column that
+moves in rows that stay. Either stays valid until `forget`, which whoever changes the table calls in the same
+transaction.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import pyarrow as pa
 from instantly_pipeline.warehouse.db.sql_text import columns, digest, ident
 
 WHOLE, STAMP = "*", ""  # in place of a column: all of a table without a known key, and a name for the state it is in
+VERIFIED = "_verified_at"  # moves in rows of `raw` that are as they were
 
 
 def forget(con: duckdb.DuckDBPyConnection, table: str, column: str | None = None) -> None:
@@ -29,43 +33,53 @@ def forget(con: duckdb.DuckDBPyConnection, table: str, column: str | None = None
 class Fingerprints:
     """The fingerprints of tables by column, where `keys` has the table's key; of other tables as a whole.
 
-    Thread-safe; `con` is then used by this object alone.
+    `row_by_row` are the models changed row by row, with the column that moves in rows that stay ("": none). Thread-safe;
+    `con` is then used by this object alone.
     """
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, keys: Mapping[str, Collection[str]]) -> None:
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, keys: Mapping[str, Collection[str]], row_by_row: Mapping[str, str]
+    ) -> None:
         self._con = con
         self._alone = Lock()
         self._keys = keys
+        self._row_by_row = row_by_row
         rows = con.execute('select "table", "column", fingerprint from _build.fingerprints').fetchall()
         self._known: dict[tuple[str, str], str] = {(table, column): found for table, column, found in rows}
         self._taken: dict[tuple[str, str], str] = {}
 
     def of(self, table: str, names: Collection[str]) -> str:
         """The fingerprint of these columns of a table, and of which rows it has."""
-        key = self._key(table)
-        wanted = sorted({*names, *key}) if key else [WHOLE]
         with self._alone:
-            missing = [name for name in wanted if (table, name) not in self._known]
-            if missing:
-                self._take(table, key, missing)
-        return digest(*(f"{name}={self._known[table, name]}" for name in wanted))
+            if self.is_row_by_row(table):
+                wanted = [WHOLE, *{self._moving(table)}.intersection(names)]
+                for name in wanted:
+                    self._stamp(table, name)
+            else:
+                key = self._keys.get(table, ())
+                wanted = sorted({*names, *key}) if key else [WHOLE]
+                if missing := [name for name in wanted if (table, name) not in self._known]:
+                    self._take(table, key, missing)
+            return digest(*(f"{name}={self._known[table, name]}" for name in wanted))
 
     def stamp(self, table: str) -> str:
         """A random text that stays the same until the table changes."""
         with self._alone:
-            if (table, STAMP) not in self._known:
-                self._note(table, STAMP, secrets.token_hex(8))
-            return self._known[table, STAMP]
+            return self._stamp(table, STAMP)
 
-    def forget(self, con: duckdb.DuckDBPyConnection, table: str) -> None:
+    def is_row_by_row(self, table: str) -> bool:
+        """Whether a table is changed row by row."""
+        return table in self._row_by_row or table.startswith(("raw.", "history."))
+
+    def forget(self, con: duckdb.DuckDBPyConnection, table: str, column: str | None = None) -> None:
         """As the function `forget`; a table without a known fingerprint costs no statement."""
         with self._alone:
-            noted = [at for at in self._known if at[0] == table]
+            noted = [at for at in self._known if at[0] == table and (column is None or at[1] in (column, STAMP))]
             for at in noted:
                 del self._known[at]
                 self._taken.pop(at, None)
         if noted:
-            forget(con, table)
+            forget(con, table, column)
 
     def save(self) -> None:
         """Store new fingerprints for the next run."""
@@ -79,11 +93,13 @@ class Fingerprints:
             self._con.unregister("taken")
             self._taken.clear()
 
-    def _key(self, table: str) -> Collection[str]:
-        schema = table.partition(".")[0]
-        if schema == "raw":
-            return ("workspace_id", "_key")
-        return ("workspace_id", "_key", "_valid_from") if schema == "history" else self._keys.get(table, ())
+    def _moving(self, table: str) -> str:
+        return self._row_by_row.get(table, VERIFIED)
+
+    def _stamp(self, table: str, name: str) -> str:
+        if (table, name) not in self._known:
+            self._note(table, name, secrets.token_hex(8))
+        return self._known[table, name]
 
     def _take(self, table: str, key: Collection[str], names: Collection[str]) -> None:
         """Sums do not depend on the order of rows. A hash of a hash each: one alone mixes two values too little."""

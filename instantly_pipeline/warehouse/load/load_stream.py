@@ -8,6 +8,7 @@ on their order or grouping.
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -138,6 +139,7 @@ class StreamLoader:
         if not self._tables_are_new:
             make_tables(self._con, self._stream)
         note_fact(self._con, f"stream {self._stream.name}", signature(self._stream))
+        note_fact(self._con, f"generation {self._stream.name}", secrets.token_hex(8))
 
     def _has_late_rows(self, fresh: Sequence[Seen], reach: Mapping[str, Reach]) -> bool:
         """Whether a new file holds a row that is not newer than everything loaded for its workspace."""

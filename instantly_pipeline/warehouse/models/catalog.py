@@ -7,13 +7,14 @@ without a file in `sql/staging` gets the view of `staging.py`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from instantly_pipeline.errors import ModelError
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.warehouse.models.contracts import Contract, read_contracts
 from instantly_pipeline.warehouse.models.lineage.used_tables import tables_of
-from instantly_pipeline.warehouse.models.model import Model, given_tables
+from instantly_pipeline.warehouse.models.model import ByRecord, Model, given_tables
 from instantly_pipeline.warehouse.models.staging import (
     history_name,
     history_sql,
@@ -32,15 +33,20 @@ def load_models(sql_dir: Path, streams: Mapping[str, Stream]) -> dict[str, Model
     circle; the message names the file.
     """
     found = {model.name: model for model in _generated(streams)}
+    by_record: dict[str, Contract] = {}
     seeds = read_seeds(sql_dir)
     for folder in FOLDERS:
         contracts = read_contracts(sql_dir / folder)
         for path in sorted((sql_dir / folder).glob("*.sql")):
-            found[path.stem] = _from_file(path, folder, contracts.pop(path.stem, None))
+            contract = contracts.pop(path.stem, None)
+            found[path.stem] = _from_file(path, folder, contract)
+            by_record |= {path.stem: contract} if contract and contract.changed_by else {}
         for contract in contracts.values():
             if contract.name not in found:
                 raise ModelError(f"{contract.path} describes {contract.name}, and there is no {contract.name}.sql.")
             found[contract.name] = _described(found[contract.name], contract)
+    for name, contract in by_record.items():
+        found[name] = replace(found[name], by_record=_by_record(contract, streams, found))
     return _in_order(found, given_tables(streams, seeds))
 
 
@@ -89,6 +95,26 @@ def _from_file(path: Path, schema: str, contract: Contract | None) -> Model:
         materialized=_materialized(schema, contract),
         may_be_empty=contract.may_be_empty if contract else False,
         path=path,
+    )
+
+
+def _by_record(contract: Contract, streams: Mapping[str, Stream], models: Mapping[str, Model]) -> ByRecord:
+    """What `changed_by` of a contract says: the stream first, then other tables, each with columns of the model."""
+    keys = {f"raw.{stream.name}": ("workspace_id", *stream.key) for stream in streams.values()}
+    keys |= {model.full_name: model.key for model in models.values()}
+    (stream, columns), *others = contract.changed_by.items()
+    for table, names in ((f"raw.{stream}", columns), *others):
+        if not keys.get(table) or len(keys[table]) != len(names):
+            raise ModelError(
+                f"{contract.path}: `changed_by` of {contract.name} names {table} with {', '.join(names)}. It takes a "
+                "stream, then models with a key or raw tables, each with as many columns of the model as its key has."
+            )
+    return ByRecord(
+        stream=stream,
+        key=columns,
+        record_key=keys[f"raw.{stream}"],
+        others={table: (names, keys[table]) for table, names in others},
+        verified_column=contract.verified_column,
     )
 
 

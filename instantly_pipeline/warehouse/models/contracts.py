@@ -9,6 +9,8 @@ models:
     nullable_key: [step]                                    parts of the key that may be null
     materialized: table                                     intermediate only; the default is a view
     may_be_empty: true                                      having no rows any more is no reason not to publish
+    changed_by: {leads: [workspace_id, lead_id]}            only rows of records that changed are made again: by_record.py
+    verified_column: verified_at                            with it: the column that says when the record was last read
     needs: [[rpt_runway, at_limit]]                         seeds only: keys whose lines have to be there
     columns:
       - {name: campaign_id, type: VARCHAR, description: ...}
@@ -56,6 +58,8 @@ class Contract:
     nullable_key: tuple[str, ...] = ()
     materialized: str = ""
     may_be_empty: bool = False
+    changed_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    verified_column: str = ""
     columns: tuple[TableColumn, ...] = ()
     checks: tuple[Check, ...] = ()
     more: Mapping[str, Any] = field(default_factory=dict)
@@ -64,7 +68,8 @@ class Contract:
 # libyaml's is ten times faster; not every wheel has it
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-_KEYS = ("name", "description", "grain", "key", "nullable_key", "materialized", "may_be_empty", "columns", "checks")
+_KEYS = ("name", "description", "grain", "key", "nullable_key", "materialized", "may_be_empty", "changed_by")
+_KEYS += ("verified_column", "columns", "checks")
 _KEYS_ELSEWHERE = ("needs", "of", "warn")  # of seeds and of the checks in `sql/checks`
 KINDS = ("not_null", "unique", "accepted_values", "relationship", "expression")
 
@@ -114,6 +119,8 @@ def _contract(entry: Any, shared: Mapping[str, str], path: Path) -> Contract:
         nullable_key=tuple(entry.get("nullable_key") or ()),
         materialized=str(entry.get("materialized", "")),
         may_be_empty=bool(entry.get("may_be_empty", False)),
+        changed_by={of: tuple(names) for of, names in (entry.get("changed_by") or {}).items()},
+        verified_column=str(entry.get("verified_column", "")),
         columns=columns,
         checks=tuple(_check(check, name, path) for check in entry.get("checks") or ()),
         more={k: v for k, v in entry.items() if k in _KEYS_ELSEWHERE},

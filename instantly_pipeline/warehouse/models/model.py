@@ -13,6 +13,27 @@ from instantly_pipeline.warehouse.models.contracts import Check, Contract
 
 
 @dataclass(frozen=True, slots=True)
+class ByRecord:
+    """Whose changes change which rows of a model; see `by_record.py`.
+
+    `key` are its columns that hold workspace and key of a record of `stream`, which has them as `record_key`.
+    `others` are tables whose rows concern those rows that have a table's key in these columns: full name -> (columns of
+    the model, columns of the table). `verified_column` shows `_verified_at` of the record ("": none does).
+    """
+
+    stream: str
+    key: tuple[str, ...]
+    record_key: tuple[str, ...]
+    others: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]
+    verified_column: str
+
+    @property
+    def sources(self) -> tuple[str, str]:
+        """The tables with the records and with their versions."""
+        return f"raw.{self.stream}", f"history.{self.stream}"
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """One model. `depends_on` are fully qualified (`raw.leads`, `staging.stg_leads`); `path` is None if generated."""
 
@@ -28,6 +49,7 @@ class Model:
     nullable_key: tuple[str, ...] = ()
     materialized: str = "table"
     may_be_empty: bool = False
+    by_record: ByRecord | None = None
     path: Path | None = None
 
     @property

@@ -1,6 +1,7 @@
 """Building the models in the build file: macros and seeds first, then each model after those it reads.
 
-A model whose inputs have not changed is left as it is (see `definitions.py`).
+A model whose inputs have not changed is left as it is (see `definitions.py`); one with `changed_by` is built again
+only for the records that changed (see `by_record.py`).
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,16 +18,17 @@ import duckdb
 from instantly_pipeline.errors import ModelError
 from instantly_pipeline.warehouse.db.build_file import refused_by_machine
 from instantly_pipeline.warehouse.db.build_state import Built, built_before, note_built
-from instantly_pipeline.warehouse.db.fingerprints import Fingerprints
+from instantly_pipeline.warehouse.db.fingerprints import VERIFIED, Fingerprints
 from instantly_pipeline.warehouse.db.parallel import run_parallel
 from instantly_pipeline.warehouse.db.sql_text import digest, ident
 from instantly_pipeline.warehouse.db.tables import comment
 from instantly_pipeline.warehouse.models import variant_posterior
+from instantly_pipeline.warehouse.models.by_record import ByRecordBuilder, note_rows, position
 from instantly_pipeline.warehouse.models.catalog import FOLDERS, read_seeds, with_needs
 from instantly_pipeline.warehouse.models.contracts import Contract
 from instantly_pipeline.warehouse.models.definitions import Definitions
 from instantly_pipeline.warehouse.models.lineage.used_columns import Planner, Reads
-from instantly_pipeline.warehouse.models.model import Model
+from instantly_pipeline.warehouse.models.model import ByRecord, Model
 from instantly_pipeline.warehouse.models.seeds import put_seed
 
 
@@ -34,13 +36,14 @@ from instantly_pipeline.warehouse.models.seeds import put_seed
 class ModelResult:
     """A model as built: its rows (None for a view), seconds taken, columns as (name, DuckDB type).
 
-    `rebuilt` is False where it was left as it is.
+    `rebuilt` is False where it was left as it is. `records` is of how many records it was built; None where of all.
     """
 
     rows: int | None
     seconds: float
     columns: list[tuple[str, str]]
     rebuilt: bool = True
+    records: int | None = None
 
 
 def run_models(
@@ -57,7 +60,7 @@ def run_models(
     chosen = dict(models) if names is None else with_needs(models, names)
     macros = macros_text(sql_dir)
     before = built_before(con)
-    fingerprints = Fingerprints(con, keys_of(models))
+    fingerprints = fingerprints_of(con, models)
     _macros(con, sql_dir, macros, before)
     variant_posterior.register(con)
     for seed in read_seeds(sql_dir).values():
@@ -85,9 +88,11 @@ def _needs(models: Mapping[str, Model]) -> dict[str, list[str]]:
     return {m.name: [by_full_name[full] for full in m.depends_on if full in by_full_name] for m in models.values()}
 
 
-def keys_of(models: Mapping[str, Model]) -> dict[str, tuple[str, ...]]:
-    """The key columns of each model that promises a key, by full name."""
-    return {model.full_name: model.key for model in models.values() if model.key}
+def fingerprints_of(con: duckdb.DuckDBPyConnection, models: Mapping[str, Model]) -> Fingerprints:
+    """The fingerprints of what models read and of the models themselves."""
+    keys = {model.full_name: model.key for model in models.values() if model.key}
+    row_by_row = {m.full_name: m.by_record.verified_column for m in models.values() if m.by_record}
+    return Fingerprints(con, keys, row_by_row)
 
 
 def macros_text(sql_dir: Path) -> str:
@@ -107,7 +112,7 @@ def _macros(con: duckdb.DuckDBPyConnection, sql_dir: Path, macros: str, before: 
             con.execute(f"drop {kind} if exists {ident(name)}")
         if macros.strip():
             con.execute(macros)
-        note_built(con, "macros", Built(definition, definition, {}, None, []))
+        note_built(con, "macros", Built(definition))
         con.commit()
     except duckdb.Error as error:
         _give_up(con, str(sql_dir / "macros.sql"), error)
@@ -131,7 +136,7 @@ def _seed(
         put_seed(con, path, seed)
         comment(con, "table", name, seed.description, seed.columns)
         fingerprints.forget(con, name)
-        note_built(con, name, Built(definition, definition, {}, None, []))
+        note_built(con, name, Built(definition))
         con.commit()
     except ModelError:
         con.rollback()
@@ -177,39 +182,69 @@ class _Builder:
         """Build the model unless it is current."""
         started = time.perf_counter()
         try:
-            built, is_new = self._built(con, model)
+            result = self._built(con, model)
         except duckdb.Error as error:
             _give_up(con, model.where, error)
-        self._definitions.columns[model.full_name] = built.columns
-        return ModelResult(built.rows, time.perf_counter() - started if is_new else 0.0, built.columns, is_new)
+        self._definitions.columns[model.full_name] = result.columns
+        return replace(result, seconds=time.perf_counter() - started if result.rebuilt else 0.0)
 
-    def _built(self, con: duckdb.DuckDBPyConnection, model: Model) -> tuple[Built, bool]:
+    def _built(self, con: duckdb.DuckDBPyConnection, model: Model) -> ModelResult:
         name = model.full_name
         about = [part for column in model.columns for part in (column.name, column.description)]
-        definition = digest(self._definitions.of(name), model.about, *about)
+        definition = digest(self._definitions.of(name), model.about, *about, repr(model.by_record))
         before = self._before.get(name)
         known = before if before is not None and before.definition == definition else None
         reads = known.reads if known else self._reads(model)
-        built_from = digest(
-            definition, *(self._fingerprints.of(table, names) for table, names in sorted(reads.items()))
-        )
+        inputs = {table: self._fingerprints.of(table, names) for table, names in sorted(reads.items())}
         is_there = (model.schema, model.name, model.materialized) in self._there
-        if known and known.built_from == built_from and is_there and not self._definitions.is_volatile(name):
-            return known, False
+        if known and is_there and not self._definitions.is_volatile(name):
+            if known.inputs == inputs:
+                return ModelResult(known.rows, 0.0, known.columns, rebuilt=False)
+            if model.by_record is not None and (result := self._update(con, model, model.by_record, known, inputs)):
+                return result
         con.begin()
         rows, columns = self._create(con, model)
-        built = Built(definition, built_from, reads, rows, columns)
+        upto = ""
+        if model.by_record is not None:
+            upto = position(con, model.by_record)
+            note_rows(con, name, model.by_record, reads, model.by_record.others)
         self._fingerprints.forget(con, name)
-        note_built(con, name, built)
+        note_built(con, name, Built(definition, reads, inputs, upto, rows, columns))
         con.commit()
-        return built, True
+        return ModelResult(rows, 0.0, columns)
+
+    def _update(
+        self, con: duckdb.DuckDBPyConnection, model: Model, by: ByRecord, known: Built, inputs: Mapping[str, str]
+    ) -> ModelResult | None:
+        """Build the rows of the records that changed; None where all have to be built."""
+        name, builder = model.full_name, ByRecordBuilder(con, model, by, self._definitions)
+        moved = [table for table, found in inputs.items() if known.inputs.get(table) != found]
+        with builder.changed(known, moved) as found:
+            if found is None:
+                return None
+            con.begin()
+            if found.differ:
+                builder.replace()
+                self._fingerprints.forget(con, name)
+            if builder.verify():
+                self._fingerprints.forget(con, name, by.verified_column)
+            note_rows(con, name, by, known.reads, set(moved) & set(by.others))
+            rows = int(con.execute(f"select count(*) from {ident(name)}").fetchall()[0][0])
+            note_built(con, name, replace(known, inputs=dict(inputs), upto=position(con, by), rows=rows))
+            con.commit()
+        return ModelResult(rows, 0.0, known.columns, records=found.records)
 
     def _reads(self, model: Model) -> Reads:
         """The columns that a table is computed from. A view has no rows of its own."""
         if model.materialized == "view":
             return {}
-        needed = model.depends_on
-        return self._planner.columns_read(model.sql, self._definitions.tables(needed), self._definitions.views(needed))
+        tables, views = self._definitions.tables(model.depends_on), self._definitions.views(model.depends_on)
+        reads = self._planner.columns_read(model.sql, tables, views)
+        if model.by_record is not None and (column := model.by_record.verified_column):
+            rest = f"select * exclude ({ident(column)}) from (\n{model.sql}\n)"
+            if VERIFIED in self._planner.columns_read(rest, tables, views)[model.by_record.sources[0]]:
+                raise ModelError(f"{model.where}: {column} is its `verified_column`, and other columns depend on it too.")
+        return reads
 
     def _create(self, con: duckdb.DuckDBPyConnection, model: Model) -> tuple[int | None, list[tuple[str, str]]]:
         name = ident(model.full_name)

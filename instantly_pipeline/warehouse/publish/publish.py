@@ -142,7 +142,7 @@ def write_parquet(
     What to rename, and by place all files there are to be, with their table and its rows. StorageError where the disk
     does not take them. After any error nothing is left beside.
     """
-    fingerprints = Fingerprints(con, {})
+    fingerprints = Fingerprints(con, {}, {})
     places = {table: _parquet_place(layout, table) for table in tables}
     refuse_links(*places.values())
     stamps = {table: fingerprints.stamp(table) for table in places}
