@@ -2,11 +2,11 @@
 with leads as (
     select
         workspace_id,
-        id as lead_id,
+        lead_id,
         contact_of(email) as email,
         domain_of(contact_of(email)) as domain,
         timestamp_created
-    from staging.stg_leads
+    from marts.dim_lead
 ),
 
 addresses as (

@@ -19,11 +19,11 @@ unsubscribed as (
         contact_of(l.email) as value,
         max(e.occurred_at) as since,
         max(e.first_seen_at) as surely_since
-    from staging.stg_leads as l
+    from marts.dim_lead as l
     inner join marts.fct_lead_event as e
-        on l.workspace_id = e.workspace_id and l.id = e.lead_id and e.event = 'unsubscribed'
+        on l.workspace_id = e.workspace_id and l.lead_id = e.lead_id and e.event = 'unsubscribed'
     where l.status = -2 and contact_of(l.email) is not null
-    group by l.workspace_id, l.id, contact_of(l.email)
+    group by l.workspace_id, l.lead_id, contact_of(l.email)
 ),
 
 reasons as (

@@ -1,6 +1,6 @@
 -- one row per workspace that occurs in any stream or run
 -- `as_of` is the time of the last read, never later than the last run by that run's own clock. It is not the reader's
--- clock, so that a rebuild gives the same reports. The block list does not count: it says nothing about figures.
+-- clock, so that a rebuild gives the same reports. What needs no more than `today` is not built at every sync. The block list does not count: it says nothing about figures.
 with seen as (
     select
         workspace_id,
@@ -24,7 +24,8 @@ clock as (
     select
         coalesce(s.workspace_id, r.workspace_id) as workspace_id,
         r.workspace_name as name_in_settings,
-        least(s.as_of, r.last_run_at at time zone 'UTC') as as_of
+        least(s.as_of, r.last_run_at at time zone 'UTC') as as_of,
+        as_of::date as today
     from seen as s
     full join runs as r on s.workspace_id = r.workspace_id
 )

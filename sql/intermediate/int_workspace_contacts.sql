@@ -15,7 +15,7 @@ shown as (
         workspace_id,
         count(timestamp_last_contact) > 0 as has_times,
         count(last_step_id) > 0 as has_steps
-    from staging.stg_leads
+    from marts.dim_lead
     group by workspace_id
 ),
 

@@ -72,4 +72,3 @@ joined as (
 )
 
 select * from joined
-order by workspace_id, campaign_id nulls last, lead_id

@@ -4,10 +4,10 @@ with leads as (
         workspace_id,
         list_id,
         count(*) as leads,
-        count(*) filter (where campaign is not null) as leads_in_campaigns,
+        count(*) filter (where campaign_id is not null) as leads_in_campaigns,
         count(*) filter (where timestamp_last_contact is not null) as leads_contacted,
         max(timestamp_created) as last_lead_added_at
-    from staging.stg_leads
+    from marts.dim_lead
     where not is_deleted and list_id is not null
     group by workspace_id, list_id
 ),

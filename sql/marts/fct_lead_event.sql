@@ -178,4 +178,3 @@ joined as (
 )
 
 select * from joined
-order by workspace_id, lead_id, occurred_at, event

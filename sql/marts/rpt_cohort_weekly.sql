@@ -3,11 +3,11 @@
 with leads as (
     select
         workspace_id,
-        campaign as campaign_id,
-        id as lead_id,
+        campaign_id,
+        lead_id,
         date_trunc('week', timestamp_created)::date as cohort_week
-    from staging.stg_leads
-    where campaign is not null and timestamp_created is not null
+    from marts.dim_lead
+    where campaign_id is not null and timestamp_created is not null
 ),
 
 -- an open, click or reply implies an e-mail before it
@@ -41,7 +41,7 @@ first_read as (
     select
         workspace_id,
         min(first_seen_at) as first_read_at
-    from staging.stg_leads
+    from marts.dim_lead
     group by workspace_id
 ),
 
@@ -52,14 +52,15 @@ cohorts as (
         m.cohort_week,
         count(m.lead_id) as leads,
         greatest(
-            cohort_age(m.cohort_week, any_value(w.as_of)),
+            cohort_age(m.cohort_week, any_value(k.today)),
             max(greatest(m.contacted_in, m.replied_in, m.positive_in, 0))
         ) as last_week,
-        any_value(w.as_of) as as_of,
+        any_value(k.today) as today,
         any_value(w.workspace_name) as workspace_name,
         any_value(r.first_read_at) as first_read_at
     from moments as m
     left join marts.dim_workspace as w on m.workspace_id = w.workspace_id
+    left join intermediate.int_workspace_clock as k on m.workspace_id = k.workspace_id
     left join first_read as r on m.workspace_id = r.workspace_id
     group by m.workspace_id, m.campaign_id, m.cohort_week
 ),
@@ -153,7 +154,7 @@ filled as (
         contacted_so_far::bigint as contacted_so_far,
         replied_so_far::bigint as replied_so_far,
         positive_so_far::bigint as positive_so_far,
-        weeks_since = 26 or cohort_week + 7 * (weeks_since + 1)::integer > as_of as is_right_censored,
+        weeks_since = 26 or cohort_week + 7 * (weeks_since + 1)::integer > today as is_right_censored,
         cohort_week + 7 * weeks_since::integer < first_read_at as is_before_first_read
     from spine
 ),

@@ -1,22 +1,36 @@
 -- one row per contact that is active in an active campaign or was contacted in the last 30 days
 with clock as (
     select
-        workspace_id,
-        workspace_name,
-        as_of
-    from marts.dim_workspace
+        w.workspace_id,
+        w.workspace_name,
+        k.today
+    from marts.dim_workspace as w
+    inner join intermediate.int_workspace_clock as k on w.workspace_id = k.workspace_id
 ),
 
-active as (
+each_campaign as (
     select
         l.workspace_id,
         contact_of(l.email) as email,
-        count(distinct l.campaign) as active_campaigns
-    from staging.stg_leads as l
-    inner join intermediate.int_campaign as c
-        on l.workspace_id = c.workspace_id and l.campaign = c.campaign_id
-    where not l.is_deleted and l.status = 1 and c.is_listed and c.status = 1 and contact_of(l.email) is not null
-    group by l.workspace_id, contact_of(l.email)
+        l.campaign_id,
+        count(*) as leads,
+        bool_or(l.status = 1 and c.is_listed and c.status = 1) as is_active
+    from marts.dim_lead as l
+    left join intermediate.int_campaign as c
+        on l.workspace_id = c.workspace_id and l.campaign_id = c.campaign_id
+    where not l.is_deleted and contact_of(l.email) is not null
+    group by l.workspace_id, contact_of(l.email), l.campaign_id
+),
+
+current as (
+    select
+        workspace_id,
+        email,
+        count(*) filter (where is_active) as active_campaigns,
+        count(campaign_id) as campaigns,
+        sum(leads)::bigint as leads
+    from each_campaign
+    group by workspace_id, email
 ),
 
 -- e-mails without a known campaign count as those of one more campaign
@@ -28,7 +42,7 @@ recent as (
         max(e.occurred_at) as last_contacted_at
     from marts.fct_lead_event as e
     inner join clock as k on e.workspace_id = k.workspace_id
-    where e.event = 'contacted' and e.email is not null and e.occurred_at > k.as_of - interval 30 day
+    where e.event = 'contacted' and e.email is not null and e.occurred_at >= k.today - 30
     group by e.workspace_id, e.email
 ),
 
@@ -38,29 +52,28 @@ contacts as (
         coalesce(a.email, r.email) as email,
         coalesce(a.active_campaigns, 0) as active_campaigns,
         coalesce(r.campaigns_contacted_30d, 0) as campaigns_contacted_30d,
+        coalesce(a.campaigns, 0) as campaigns,
+        coalesce(a.leads, 0) as leads,
         r.last_contacted_at
-    from active as a
+    from current as a
     full join recent as r on a.workspace_id = r.workspace_id and a.email = r.email
+    where a.active_campaigns > 0 or r.email is not null
 ),
 
-leads as (
-    select
-        n.workspace_id,
-        n.email,
-        count(l.id) as leads,
-        count(distinct l.campaign) as campaigns
-    from staging.stg_leads as l
-    inner join contacts as n on l.workspace_id = n.workspace_id and contact_of(l.email) = n.email
-    where not l.is_deleted
-    group by n.workspace_id, n.email
+-- many contacts have the same figures
+figures as (
+    select distinct
+        active_campaigns,
+        campaigns_contacted_30d
+    from contacts
 ),
 
 judged as (
     select
-        n.workspace_id,
-        n.email,
+        n.active_campaigns,
+        n.campaigns_contacted_30d,
         worst_light(traffic_light(v.value, 1, t.bad_when, t.warning, t.critical, t.min_n)) as pressure
-    from contacts as n
+    from figures as n
     cross join seeds.thresholds as t
     inner join lateral (
         select case t.metric
@@ -69,7 +82,7 @@ judged as (
         end as value
     ) as v on true
     where t.entity = 'contact'
-    group by n.workspace_id, n.email
+    group by n.active_campaigns, n.campaigns_contacted_30d
 ),
 
 joined as (
@@ -81,13 +94,13 @@ joined as (
         coalesce(g.pressure, 'grey') as pressure,
         j.active_campaigns,
         j.campaigns_contacted_30d,
-        coalesce(l.campaigns, 0) as campaigns,
-        coalesce(l.leads, 0) as leads,
+        j.campaigns,
+        j.leads,
         j.last_contacted_at,
-        k.as_of
+        k.today::timestamp as as_of
     from contacts as j
-    left join judged as g on j.workspace_id = g.workspace_id and j.email = g.email
-    left join leads as l on j.workspace_id = l.workspace_id and j.email = l.email
+    left join judged as g
+        on j.active_campaigns = g.active_campaigns and j.campaigns_contacted_30d = g.campaigns_contacted_30d
     left join clock as k on j.workspace_id = k.workspace_id
 )
 

@@ -2,30 +2,31 @@
 -- Leads count for their current or last campaign, deleted leads included.
 with leads as (
     select
-        l.workspace_id,
-        l.campaign as campaign_id,
-        l.id as lead_id,
-        coalesce(l.esp_code_label, 'unknown') as recipient_provider,
-        coalesce(a.provider_code_label, 'unknown') as sender_provider,
-        l.email_reply_count > 0 as has_replied,
-        l.status = -1 as has_bounced
-    from staging.stg_leads as l
-    left join staging.stg_accounts as a
-        on l.workspace_id = a.workspace_id and contact_of(l.last_contacted_from) = a.email
-    where l.campaign is not null and l.timestamp_last_contact is not null
+        workspace_id,
+        campaign_id,
+        last_contacted_from,
+        coalesce(esp_code_label, 'unknown') as recipient_provider,
+        count(lead_id) as leads_reached,
+        count(*) filter (where email_reply_count > 0) as repliers,
+        count(*) filter (where status = -1) as bounced
+    from marts.dim_lead
+    where campaign_id is not null and timestamp_last_contact is not null
+    group by workspace_id, campaign_id, last_contacted_from, coalesce(esp_code_label, 'unknown')
 ),
 
 counted as (
     select
-        workspace_id,
-        campaign_id,
-        recipient_provider,
-        sender_provider,
-        count(lead_id) as leads_reached,
-        count(*) filter (where has_replied) as repliers,
-        count(*) filter (where has_bounced) as bounced
-    from leads
-    group by workspace_id, campaign_id, recipient_provider, sender_provider
+        l.workspace_id,
+        l.campaign_id,
+        l.recipient_provider,
+        coalesce(a.provider_code_label, 'unknown') as sender_provider,
+        sum(l.leads_reached)::bigint as leads_reached,
+        sum(l.repliers)::bigint as repliers,
+        sum(l.bounced)::bigint as bounced
+    from leads as l
+    left join staging.stg_accounts as a
+        on l.workspace_id = a.workspace_id and contact_of(l.last_contacted_from) = a.email
+    group by l.workspace_id, l.campaign_id, l.recipient_provider, coalesce(a.provider_code_label, 'unknown')
 ),
 
 joined as (

@@ -6,14 +6,14 @@ with rates as (
 known as (
     select
         workspace_id,
-        campaign as campaign_id,
+        campaign_id,
         count(*) as known_leads,
         count(*) filter (where is_verification_known(verification_status)) as checked_leads,
         count(*) filter (where verification_status = 1) as verified_leads,
         count(*) filter (where lt_interest_status = 4 and not is_deleted) as won_leads
-    from staging.stg_leads
-    where campaign is not null
-    group by workspace_id, campaign
+    from marts.dim_lead
+    where campaign_id is not null
+    group by workspace_id, campaign_id
 ),
 
 -- the API's `leads_count` falls when leads are deleted or moved; a funnel begins with all leads there ever were

@@ -1,79 +1,6 @@
 -- one row per lead list, deleted ones and those known only from leads included
 -- Contents are counted over current leads; outcomes also over leads deleted since.
-with leads as (
-    select
-        *,
-        contact_of(email) as contact
-    from staging.stg_leads
-),
-
--- addresses with several leads in the workspace
-several as (
-    select
-        workspace_id,
-        contact,
-        count(contact) as in_workspace
-    from leads
-    where contact is not null and not is_deleted
-    group by workspace_id, contact
-    having count(contact) > 1
-),
-
-addresses as (
-    select
-        l.workspace_id,
-        l.list_id,
-        count(l.contact) as in_list,
-        any_value(s.in_workspace) as in_workspace
-    from leads as l
-    inner join several as s on l.workspace_id = s.workspace_id and l.contact = s.contact
-    where l.list_id is not null and not l.is_deleted
-    group by l.workspace_id, l.list_id, l.contact
-),
-
-repeated as (
-    select
-        workspace_id,
-        list_id,
-        sum(in_list - 1) as duplicates,
-        sum(in_list) filter (where in_workspace > in_list) as elsewhere
-    from addresses
-    group by workspace_id, list_id
-),
-
-blocked_leads as (
-    select distinct
-        workspace_id,
-        lead_id
-    from intermediate.int_lead_suppression
-    where until is null and reason != 'unsubscribed'
-),
-
-counted as (
-    select
-        l.workspace_id,
-        l.list_id,
-        count(*) filter (where not l.is_deleted) as leads,
-        count(*) filter (where l.is_deleted) as deleted_leads,
-        count(*) filter (where not l.is_deleted and l.contact is null) as without_email,
-        count(*) filter (where not l.is_deleted and is_verification_known(l.verification_status)) as checked_leads,
-        count(*) filter (where not l.is_deleted and l.verification_status = 1) as verified,
-        count(*) filter (where not l.is_deleted and l.verification_status = -3) as catch_all,
-        count(*) filter (where not l.is_deleted and l.verification_status = -2) as risky,
-        count(*) filter (where not l.is_deleted and l.verification_status = -1) as invalid,
-        count(*) filter (where not l.is_deleted and coalesce(trim(l.first_name), '') = '') as missing_names,
-        count(*) filter (where not l.is_deleted and b.lead_id is not null) as blocked,
-        count(*) filter (where l.timestamp_last_contact is not null) as leads_reached,
-        count(*) filter (where l.timestamp_last_contact is not null and l.email_reply_count > 0) as repliers,
-        count(*) filter (where l.timestamp_last_contact is not null and l.status = -1) as bounced,
-        max(l.verified_at) as verified_at
-    from leads as l
-    left join blocked_leads as b on l.workspace_id = b.workspace_id and l.id = b.lead_id
-    where l.list_id is not null
-    group by l.workspace_id, l.list_id
-),
-
-lists as (
+with lists as (
     select
         coalesce(s.workspace_id, n.workspace_id) as workspace_id,
         coalesce(s.id, n.list_id) as list_id,
@@ -88,8 +15,8 @@ lists as (
         case when h.has_leads then coalesce(n.catch_all, 0) end as catch_all,
         case when h.has_leads then coalesce(n.risky, 0) end as risky,
         case when h.has_leads then coalesce(n.invalid, 0) end as invalid,
-        case when h.has_leads then coalesce(r.duplicates, 0) end::bigint as duplicates,
-        case when h.has_leads then coalesce(r.elsewhere, 0) end::bigint as elsewhere,
+        case when h.has_leads then coalesce(n.duplicates, 0) end as duplicates,
+        case when h.has_leads then coalesce(n.elsewhere, 0) end as elsewhere,
         case when h.has_leads and h.has_block_list then coalesce(n.blocked, 0) end as blocked,
         case when h.has_leads then coalesce(n.missing_names, 0) end as missing_names,
         case when h.has_leads then coalesce(n.leads_reached, 0) end as leads_reached,
@@ -97,9 +24,8 @@ lists as (
         case when h.has_leads then coalesce(n.bounced, 0) end as bounced,
         coalesce(n.verified_at, s.verified_at) as verified_at
     from staging.stg_lead_lists as s
-    full join counted as n on s.workspace_id = n.workspace_id and s.id = n.list_id
+    full join intermediate.int_list_leads as n on s.workspace_id = n.workspace_id and s.id = n.list_id
     left join intermediate.int_workspace_streams as h on coalesce(s.workspace_id, n.workspace_id) = h.workspace_id
-    left join repeated as r on n.workspace_id = r.workspace_id and n.list_id = r.list_id
 ),
 
 rates as (

@@ -8,14 +8,14 @@ findings as (
         s.workspace_id,
         s.email,
         s.lead_id,
-        l.campaign as campaign_id,
+        l.campaign_id,
         s.reason,
         s.since,
         'imported' as finding,
         s.timestamp_created as happened_at,
         s.timestamp_created > s.surely_since as is_certain
     from suppressed as s
-    left join staging.stg_leads as l on s.workspace_id = l.workspace_id and s.lead_id = l.id
+    left join marts.dim_lead as l on s.workspace_id = l.workspace_id and s.lead_id = l.lead_id
     where s.timestamp_created > s.since and (s.until is null or s.timestamp_created < s.until)
     union all
     select

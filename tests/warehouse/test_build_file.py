@@ -15,7 +15,6 @@ import pytest
 from instantly_pipeline.errors import LockedError, StorageError
 from instantly_pipeline.lake.compact import compact
 from instantly_pipeline.warehouse.db.build_file import refused_by_machine
-from instantly_pipeline.warehouse.db.build_state import EARLIER_TABLES
 from instantly_pipeline.warehouse.warehouse import Warehouse
 from tests.warehouse.lake_writer import LakeWriter, Opener, at, tiny_stream
 
@@ -135,23 +134,6 @@ def test_a_file_that_another_process_has_open_is_left_alone(lake: LakeWriter, op
         other.communicate()
     with duckdb.connect(str(lake.layout.build_file)) as con:
         assert con.execute("select count(*) from t").fetchone() == (1,)
-
-
-def test_a_file_of_version_0_1_0_goes_on(lake: LakeWriter, opener: Opener) -> None:
-    lake.upsert(THINGS, [{"id": "a"}])
-    warehouse = opener(THINGS, load=True)
-    con = warehouse.connection
-    for name, earlier in EARLIER_TABLES.items():
-        con.execute(f"create table {earlier} as from _build.{name}")
-    con.execute("drop schema _build cascade; update raw.things set name = 'as loaded'; force checkpoint")
-    warehouse.close()
-    result = warehouse.load()["things"]
-    assert (result.reloaded, result.versions_added) == (False, 0)
-    con = warehouse.connection
-    assert con.execute("select name from raw.things").fetchall() == [("as loaded",)]
-    left = con.execute("select table_name from duckdb_tables() where schema_name = 'meta'").fetchall()
-    assert not {f"meta.{name}" for (name,) in left} & set(EARLIER_TABLES.values())
-    assert opener.said == []
 
 
 SPILL = """

@@ -23,8 +23,9 @@ from instantly_pipeline.warehouse.db.build_state import note_passed, passed_befo
 from instantly_pipeline.warehouse.db.fingerprints import Fingerprints
 from instantly_pipeline.warehouse.db.parallel import run_parallel
 from instantly_pipeline.warehouse.db.sql_text import digest, first, ident
+from instantly_pipeline.warehouse.models.by_record import ByRecordBuilder
 from instantly_pipeline.warehouse.models.definitions import Definitions
-from instantly_pipeline.warehouse.models.model import Model
+from instantly_pipeline.warehouse.models.model import ByRecord, Model
 from instantly_pipeline.warehouse.models.runner import fingerprints_of, macros_text
 
 
@@ -68,6 +69,7 @@ def run_checks(
         *checks_of_files(sql_dir),
     ]
     results = list(run_parallel(con, dict.fromkeys(queries, ()), passed.result).values())
+    results += [passed.by_record(con, model, model.by_record) for model in models.values() if model.by_record]
     passed.save()
     results += [_shape(con, model) for model in models.values() if model.path is not None and model.columns]
     if layout is not None:
@@ -96,6 +98,22 @@ class KnownPasses:
         if result.passed and inputs is not None:
             self._now.add(inputs)
         return result
+
+    def by_record(self, con: duckdb.DuckDBPyConnection, model: Model, by: ByRecord) -> CheckResult:
+        """Whether rows of a model built for some records alone are those of all: once for each definition of it."""
+        name, inputs = model.full_name, digest("by record", self._definitions.of(model.full_name), repr(by))
+        differ = 0 if inputs in self._before else ByRecordBuilder(con, model, by, self._definitions).differing()
+        if not differ:
+            self._now.add(inputs)
+        return CheckResult(
+            name=f"{name}: the same record by record",
+            model=name,
+            blocking=True,
+            passed=not differ,
+            failing_rows=differ,
+            description=f"the rows of a sample of {by.stream} are the same when they are built from these alone",
+            sample_sql=f"select * from {ident(name)}",
+        )
 
     def save(self) -> None:
         """Store what passed for the next run."""

@@ -33,8 +33,8 @@ def forget(con: duckdb.DuckDBPyConnection, table: str, column: str | None = None
 class Fingerprints:
     """The fingerprints of tables by column, where `keys` has the table's key; of other tables as a whole.
 
-    `row_by_row` are the models changed row by row, with the column that moves in rows that stay ("": none). Thread-safe;
-    `con` is then used by this object alone.
+    `row_by_row` are the models changed row by row, with the column that moves in rows that stay ("": none).
+    Thread-safe; `con` is then used by this object alone.
     """
 
     def __init__(

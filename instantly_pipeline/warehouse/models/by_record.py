@@ -105,7 +105,7 @@ class ByRecordBuilder:
             return self._rows(SAMPLE).differ
 
     def replace(self) -> None:
-        """Put the rows that were run last in place of those the table has of these records. Belongs into a transaction."""
+        """Put the rows that were built last in place of those the table has. Belongs into a transaction."""
         self._con.execute(f"delete from {self._table} where rowid in (from {self._in('stale')})")
         self._con.execute(f"insert into {self._table} from {self._in('fresh')}")
 
@@ -129,14 +129,12 @@ class ByRecordBuilder:
         ]
         known = ", ".join(text(workspace_id) for workspace_id in upto)
         newer.append(f"workspace_id not in ({known})" if upto else "true")
-        return (
-            f"select distinct workspace_id, _key from {ident(self._by.sources[1])} where "
-            + " or ".join(f"({one})" for one in newer)
-        )
+        chosen = " or ".join(f"({one})" for one in newer)
+        return f"select distinct workspace_id, _key from {ident(self._by.sources[1])} where {chosen}"
 
     def _add_concerned(self, table: str, reads: Reads) -> None:
         """Add the records whose rows have the key of a row of another table that has changed."""
-        before = f'(select key, row from _build.rows_read where model = $1 and "table" = $2)'
+        before = '(select key, row from _build.rows_read where model = $1 and "table" = $2)'
         now = _hashed(table, self._by, reads)
         changed = f"select key from ({before} except all {now}) union select key from ({now} except all {before})"
         here = columns(self._by.others[table][0])
@@ -171,8 +169,11 @@ class ByRecordBuilder:
             f"create table {self._in('stale')} as select t.rowid as row from {self._table} t "
             f"semi join {record} r on {self._matches('t', 'r')}"
         )
-        fresh, stale = f"(from {self._in('fresh')})", f"(from {self._table} where rowid in (from {self._in('stale')}))"
-        differ = f"select count(*) from (({fresh} except all {stale}) union all ({stale} except all {fresh}))"
+        con.execute(
+            f"create table {self._in('before')} as from {self._table} where rowid in (from {self._in('stale')})"
+        )
+        fresh, before = f"(from {self._in('fresh')})", f"(from {self._in('before')})"
+        differ = f"select count(*) from (({fresh} except all {before}) union all ({before} except all {fresh}))"
         return Rows(records, int(con.execute(differ).fetchall()[0][0]))
 
     def _define_the_rest(self) -> None:

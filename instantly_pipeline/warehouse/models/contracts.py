@@ -9,7 +9,7 @@ models:
     nullable_key: [step]                                    parts of the key that may be null
     materialized: table                                     intermediate only; the default is a view
     may_be_empty: true                                      having no rows any more is no reason not to publish
-    changed_by: {leads: [workspace_id, lead_id]}            only rows of records that changed are made again: by_record.py
+    changed_by: {leads: [workspace_id, lead_id]}            only rows of records that changed are made: by_record.py
     verified_column: verified_at                            with it: the column that says when the record was last read
     needs: [[rpt_runway, at_limit]]                         seeds only: keys whose lines have to be there
     columns:
@@ -68,8 +68,19 @@ class Contract:
 # libyaml's is ten times faster; not every wheel has it
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-_KEYS = ("name", "description", "grain", "key", "nullable_key", "materialized", "may_be_empty", "changed_by")
-_KEYS += ("verified_column", "columns", "checks")
+_KEYS = (
+    "name",
+    "description",
+    "grain",
+    "key",
+    "nullable_key",
+    "materialized",
+    "may_be_empty",
+    "changed_by",
+    "verified_column",
+    "columns",
+    "checks",
+)
 _KEYS_ELSEWHERE = ("needs", "of", "warn")  # of seeds and of the checks in `sql/checks`
 KINDS = ("not_null", "unique", "accepted_values", "relationship", "expression")
 

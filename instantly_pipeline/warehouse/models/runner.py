@@ -243,7 +243,7 @@ class _Builder:
         if model.by_record is not None and (column := model.by_record.verified_column):
             rest = f"select * exclude ({ident(column)}) from (\n{model.sql}\n)"
             if VERIFIED in self._planner.columns_read(rest, tables, views)[model.by_record.sources[0]]:
-                raise ModelError(f"{model.where}: {column} is its `verified_column`, and other columns depend on it too.")
+                raise ModelError(f"{model.where}: other columns depend on what its `verified_column` shows.")
         return reads
 
     def _create(self, con: duckdb.DuckDBPyConnection, model: Model) -> tuple[int | None, list[tuple[str, str]]]:
