@@ -1,11 +1,10 @@
 -- one row per contact that is active in an active campaign or was contacted in the last 30 days
 with clock as (
     select
-        w.workspace_id,
-        w.workspace_name,
-        k.today
-    from marts.dim_workspace as w
-    inner join intermediate.int_workspace_clock as k on w.workspace_id = k.workspace_id
+        workspace_id,
+        workspace_name,
+        as_of
+    from marts.dim_workspace
 ),
 
 each_campaign as (
@@ -13,7 +12,7 @@ each_campaign as (
         l.workspace_id,
         contact_of(l.email) as email,
         l.campaign_id,
-        count(*) as leads,
+        count(l.lead_id) as leads,
         bool_or(l.status = 1 and c.is_listed and c.status = 1) as is_active
     from marts.dim_lead as l
     left join intermediate.int_campaign as c
@@ -42,7 +41,7 @@ recent as (
         max(e.occurred_at) as last_contacted_at
     from marts.fct_lead_event as e
     inner join clock as k on e.workspace_id = k.workspace_id
-    where e.event = 'contacted' and e.email is not null and e.occurred_at >= k.today - 30
+    where e.event = 'contacted' and e.email is not null and e.occurred_at > k.as_of - interval 30 day
     group by e.workspace_id, e.email
 ),
 
@@ -97,7 +96,7 @@ joined as (
         j.campaigns,
         j.leads,
         j.last_contacted_at,
-        k.today::timestamp as as_of
+        k.as_of
     from contacts as j
     left join judged as g
         on j.active_campaigns = g.active_campaigns and j.campaigns_contacted_30d = g.campaigns_contacted_30d

@@ -232,7 +232,7 @@ STEPS: tuple[Step, ...] = (_change, _change, _change, _delete, _other_workspace,
 
 
 @pytest.mark.whole
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_any_sequence_of_changes_gives_the_rows_of_a_full_build(
     tmp_path_factory: pytest.TempPathFactory, empty_build: Path, seed: int
