@@ -69,7 +69,11 @@ def run_checks(
         *checks_of_files(sql_dir),
     ]
     results = list(run_parallel(con, dict.fromkeys(queries, ()), passed.result).values())
-    results += [passed.by_record(con, model, model.by_record) for model in models.values() if model.by_record]
+    results += [
+        passed.by_record(con, model, model.by_record)
+        for model in models.values()
+        if model.by_record and set(model.by_record.sources) <= definitions.columns.keys()  # not of a table by itself
+    ]
     passed.save()
     results += [_shape(con, model) for model in models.values() if model.path is not None and model.columns]
     if layout is not None:
