@@ -134,6 +134,19 @@ def test_a_build_that_was_broken_off_is_made_up_for(warehouse: Warehouse, lake: 
     assert rows(warehouse) == of_a_full_build(warehouse, empty_build)
 
 
+def test_what_failed_in_the_middle_is_made_up_for_on_the_same_connection(
+    warehouse: Warehouse, lake: LakeWriter, empty_build: Path
+) -> None:
+    lake.upsert(LEADS, [world.lead("l1", "c1", first_name="Ada")], 1)
+    con = warehouse.connection
+    con.execute("create table kept as from _build.made; drop table _build.made; create view _build.made as from kept")
+    with pytest.raises(ModelError):
+        build(warehouse)
+    con.execute("drop view _build.made; create table _build.made as from kept; drop table kept")
+    assert build(warehouse)["dim_lead"].records == 1
+    assert rows(warehouse) == of_a_full_build(warehouse, empty_build)
+
+
 TINY = {
     "marts/names.sql": "select workspace_id, id, name, verified_at from staging.stg_things",
     "marts/alike.sql": "select workspace_id, id, count(*) over (partition by name) as alike from staging.stg_things",

@@ -69,7 +69,7 @@ class ByRecordBuilder:
     def __init__(self, con: Connection, model: Model, by: ByRecord, definitions: Definitions) -> None:
         self._con = con
         self._model = model
-        self._by = by
+        self.by = by
         self._definitions = definitions
         self._table = ident(model.full_name)
         self._name = f"records_of_{model.name}"
@@ -81,15 +81,15 @@ class ByRecordBuilder:
         have changed. None where it has to be built whole.
         """
         generation, upto = json.loads(before.upto)
-        tables = [table for table in moved if table not in self._by.sources]
-        if fact(self._con, f"generation {self._by.stream}") != generation or not set(tables) <= set(self._by.others):
+        tables = [table for table in moved if table not in self.by.sources]
+        if fact(self._con, f"generation {self.by.stream}") != generation or not set(tables) <= set(self.by.others):
             yield None
             return
         with self._database():
             self._con.execute(f"create table {self._in('keys')} as {self._newer(upto)}")
             for table in tables:
                 self._add_concerned(table, before.reads)
-            raw = ident(self._by.sources[0])
+            raw = ident(self.by.sources[0])
             found = f"select (select count(*) from {self._in('keys')}), (select count(*) from {raw})"
             records, every = self._con.execute(found).fetchall()[0]
             yield self._rows(records) if records <= every * MOST else None
@@ -97,7 +97,7 @@ class ByRecordBuilder:
     def differing(self) -> int:
         """How many rows of a sample of records differ between the table and the SELECT run on these records alone."""
         with self._database():
-            raw = ident(self._by.sources[0])
+            raw = ident(self.by.sources[0])
             self._con.execute(
                 f"create table {self._in('keys')} as select workspace_id, _key from {raw} "
                 f"order by hash(workspace_id, _key) limit {SAMPLE}"
@@ -111,9 +111,9 @@ class ByRecordBuilder:
 
     def verify(self) -> int:
         """Bring the column that follows `_verified_at` up to date in all rows; how many that concerned."""
-        if not self._by.verified_column:
+        if not self.by.verified_column:
             return 0
-        column, raw = ident(self._by.verified_column), ident(self._by.sources[0])
+        column, raw = ident(self.by.verified_column), ident(self.by.sources[0])
         value = "r._verified_at at time zone 'UTC'"
         done = self._con.execute(
             f"update {self._table} t set {column} = {value} from {raw} r "
@@ -130,15 +130,15 @@ class ByRecordBuilder:
         known = ", ".join(text(workspace_id) for workspace_id in upto)
         newer.append(f"workspace_id not in ({known})" if upto else "true")
         chosen = " or ".join(f"({one})" for one in newer)
-        return f"select distinct workspace_id, _key from {ident(self._by.sources[1])} where {chosen}"
+        return f"select distinct workspace_id, _key from {ident(self.by.sources[1])} where {chosen}"
 
     def _add_concerned(self, table: str, reads: Reads) -> None:
         """Add the records whose rows have the key of a row of another table that has changed."""
         before = '(select key, row from _build.rows_read where model = $1 and "table" = $2)'
-        now = _hashed(table, self._by, reads)
+        now = _hashed(table, self.by, reads)
         changed = f"select key from ({before} except all {now}) union select key from ({now} except all {before})"
-        here = columns(self._by.others[table][0])
-        raw = ident(self._by.sources[0])
+        here = columns(self.by.others[table][0])
+        raw = ident(self.by.sources[0])
         self._con.execute(
             f"insert into {self._in('keys')} select workspace_id, _key from {raw} r "
             f"semi join (from {self._table} where hash({here}) in ({changed})) t on {self._matches('t', 'r')} "
@@ -147,13 +147,13 @@ class ByRecordBuilder:
         )
 
     def _matches(self, model: str, record: str) -> str:
-        pairs = zip(self._by.key, self._by.record_key, strict=True)
+        pairs = zip(self.by.key, self.by.record_key, strict=True)
         return " and ".join(f"{model}.{ident(here)} = {record}.{ident(there)}" for here, there in pairs)
 
     def _rows(self, records: int) -> Rows:
         """Run the SELECT on the records whose keys are in `keys`."""
         con, chosen = self._con, f"semi join {self._in('keys')} using (workspace_id, _key)"
-        for table in self._by.sources:  # by their places: only row groups and columns that are needed are read
+        for table in self.by.sources:  # by their places: only row groups and columns that are needed are read
             con.execute(
                 f"create table {self._in(table)} as from {ident(table)} "
                 f"where rowid in (select t.rowid from {ident(table)} t {chosen})"
@@ -164,7 +164,7 @@ class ByRecordBuilder:
             con.execute(f"create table {self._in('fresh')} as {self._model.sql}")
         finally:
             con.execute(f"use {ident(self._home)}")
-        record = self._in(self._by.sources[0])
+        record = self._in(self.by.sources[0])
         con.execute(
             f"create table {self._in('stale')} as select t.rowid as row from {self._table} t "
             f"semi join {record} r on {self._matches('t', 'r')}"
@@ -179,9 +179,9 @@ class ByRecordBuilder:
     def _define_the_rest(self) -> None:
         """Every other table that the model reads, and the views over the records."""
         read = self._definitions
-        tables = set(read.tables(self._model.depends_on)) - set(self._by.sources)
+        tables = set(read.tables(self._model.depends_on)) - set(self.by.sources)
         views = read.views(self._model.depends_on)
-        over_records = {name for name in views if set(self._by.sources) & set(read.tables([name]))}
+        over_records = {name for name in views if set(self.by.sources) & set(read.tables([name]))}
         for name in sorted(tables | set(views) - over_records):
             self._con.execute(f"create view {self._in(name)} as from {ident(self._home)}.{ident(name)}")
         self._con.execute(f"set search_path = {text(f'{ident(self._name)},{ident(self._home)}')}")
@@ -197,7 +197,7 @@ class ByRecordBuilder:
         self._con.execute(f"attach ':memory:' as {ident(self._name)}")
         try:
             read = {*self._definitions.tables(self._model.depends_on), *self._definitions.views(self._model.depends_on)}
-            for schema in sorted({name.partition(".")[0] for name in (*read, *self._by.sources)}):
+            for schema in sorted({name.partition(".")[0] for name in (*read, *self.by.sources)}):
                 self._con.execute(f"create schema {self._in(schema)}")
             yield
         finally:

@@ -23,7 +23,7 @@ from instantly_pipeline.warehouse.db.parallel import run_parallel
 from instantly_pipeline.warehouse.db.sql_text import digest, ident
 from instantly_pipeline.warehouse.db.tables import comment
 from instantly_pipeline.warehouse.models import variant_posterior
-from instantly_pipeline.warehouse.models.by_record import ByRecordBuilder, note_rows, position
+from instantly_pipeline.warehouse.models.by_record import ByRecordBuilder, Rows, note_rows, position
 from instantly_pipeline.warehouse.models.catalog import FOLDERS, read_seeds, with_needs
 from instantly_pipeline.warehouse.models.contracts import Contract
 from instantly_pipeline.warehouse.models.definitions import Definitions
@@ -217,22 +217,41 @@ class _Builder:
         self, con: duckdb.DuckDBPyConnection, model: Model, by: ByRecord, known: Built, inputs: Mapping[str, str]
     ) -> ModelResult | None:
         """Build the rows of the records that changed; None where all have to be built."""
-        name, builder = model.full_name, ByRecordBuilder(con, model, by, self._definitions)
+        builder = ByRecordBuilder(con, model, by, self._definitions)
         moved = [table for table, found in inputs.items() if known.inputs.get(table) != found]
         with builder.changed(known, moved) as found:
             if found is None:
                 return None
             con.begin()
-            if found.differ:
-                builder.replace()
-                self._fingerprints.forget(con, name)
-            if builder.verify():
-                self._fingerprints.forget(con, name, by.verified_column)
-            note_rows(con, name, by, known.reads, set(moved) & set(by.others))
-            rows = int(con.execute(f"select count(*) from {ident(name)}").fetchall()[0][0])
-            note_built(con, name, replace(known, inputs=dict(inputs), upto=position(con, by), rows=rows))
-            con.commit()
+            try:
+                rows = self._put(con, model, builder, found, replace(known, inputs=dict(inputs)), moved)
+                con.commit()
+            except BaseException:
+                with suppress(duckdb.Error):  # a commit that failed has ended it
+                    con.rollback()
+                raise  # the database in memory is only given up outside of a transaction
         return ModelResult(rows, 0.0, known.columns, records=found.records)
+
+    def _put(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        model: Model,
+        builder: ByRecordBuilder,
+        found: Rows,
+        built: Built,
+        moved: Collection[str],
+    ) -> int:
+        """Put the rows of the records that changed into the table, and note it; how many rows there are."""
+        name, by = model.full_name, builder.by
+        if found.differ:
+            builder.replace()
+            self._fingerprints.forget(con, name)
+        if builder.verify():
+            self._fingerprints.forget(con, name, by.verified_column)
+        note_rows(con, name, by, built.reads, set(moved) & set(by.others))
+        rows = int(con.execute(f"select count(*) from {ident(name)}").fetchall()[0][0])
+        note_built(con, name, replace(built, upto=position(con, by), rows=rows))
+        return rows
 
     def _reads(self, model: Model) -> Reads:
         """The columns that a table is computed from. A view has no rows of its own."""
