@@ -83,6 +83,17 @@ def test_a_number_keeps_its_value_where_a_double_would_not(text: str, number: ob
     assert (found, type(found)) == (number, type(number))
 
 
+@pytest.mark.parametrize("text", ["12345678901234567890123", "-12345678901234567890123", "12345678901234567890123.0"])
+@pytest.mark.parametrize("before", ["", " ", "\n", "\t", "\r"])
+def test_long_numbers_are_exact_beside_long_digits_in_texts(before: str, text: str) -> None:
+    number = int(text.removesuffix(".0"))
+    sent = f'{{"id": "12345678901234567890", "n":{before}{text}}}'
+    assert decode(sent.encode(), "here") == {"id": "12345678901234567890", "n": number}
+    for shape in ("[%s%s]", "[1,%s%s]", "%s%s"):
+        assert decode((shape % (before, text)).encode(), "here") in ([number], [1, number], number)
+    assert decode(f"[1.5e-{'0' * 20}5, 1.5E+{'0' * 20}5, 1e{'0' * 20}]".encode(), "here") == [1.5e-5, 1.5e5, 1]
+
+
 def test_a_page_with_a_long_number_is_mended_like_others() -> None:
     body = b'{"n": 12345678901234567890123, "a": "x\\ud83dy", "b": "\xff"}'
     assert decode(body, "here") == {"n": 12345678901234567890123, "a": "x\ufffdy", "b": "\ufffd"}
