@@ -6,21 +6,22 @@ stands still and never goes back, whatever the machine's clock does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import compress, count, repeat
+from itertools import count, repeat
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from instantly_pipeline.errors import UnreadableFile
 from instantly_pipeline.lake.durable import storing, write_durably
 from instantly_pipeline.lake.index.last_versions import Index, in_micros
-from instantly_pipeline.lake.index.sorted_files import IndexEntry
+from instantly_pipeline.lake.index.sorted_files import IndexEntry, Versions
 from instantly_pipeline.lake.lake_files import LakeFile, reading
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.records.canonical import Record
@@ -142,25 +143,28 @@ class ChangeLog:
         """The key of each record; None for a record without one."""
         return self._normalizer.keys(records)
 
-    def append(self, batch: Batch, *, deleted: Iterable[str] = (), on_version: OnVersion | None = None) -> Appended:
+    def append(self, batch: Batch, *, deleted: Collection[str] = (), on_version: OnVersion | None = None) -> Appended:
         """Write the rows of `batch` that are new or changed, and tombstones for `deleted` keys that are alive.
 
         The file is in the log, and the index knows it, when this returns. No file is written where nothing changed.
         `on_version` is called for each version with its key, the entry before it, its scope and its values (None for a
         tombstone).
         """
-        dead = sorted(set(deleted) - set(batch.keys))
-        known = self.index.lookup([*batch.keys, *dead])
-        changed = [not _same(known.get(key), digest) for key, digest in zip(batch.keys, batch.hashes, strict=True)]
+        is_alive, is_same = self.index.compare(batch.keys, batch.hashes)
+        rows = np.flatnonzero(~is_same).tolist()
+        dead = sorted(set(deleted) - set(batch.keys)) if deleted else []
+        known = self.index.lookup([*(batch.keys[row] for row in rows), *dead])
         dead = [key for key in dead if key in known and known[key].alive]
-        result = _count(batch, changed, known, dead)
-        result.at = self._clock.tick()
-        if dead or any(changed):
-            self._write(batch, changed, dead, known, result.at)
+        inserted = len(batch.keys) - int(is_alive.sum())  # a record that comes back after a delete is one of them
+        at = self._clock.tick()
+        result = Appended(inserted, len(rows) - inserted, len(dead), len(batch.keys) - len(rows), at)
+        written = batch.rows(rows)
+        if dead or rows:
+            self._write(batch, rows, written, dead, known, at)
         if on_version is not None:
-            for row, (key, scope, differs) in enumerate(zip(batch.keys, batch.scopes, changed, strict=True)):
-                if differs:
-                    on_version(key, known.get(key), scope, partial(_value, batch.table, row))
+            for number, row in enumerate(rows):
+                key = batch.keys[row]
+                on_version(key, known.get(key), batch.scopes[row], partial(_value, written, number))
             for key in dead:
                 on_version(key, known[key], None, None)
         return result
@@ -170,17 +174,21 @@ class ChangeLog:
         self.index.flush()
 
     def _write(
-        self, batch: Batch, changed: list[bool], dead: list[str], known: Mapping[str, IndexEntry], at: datetime
-    ) -> None:
-        rows = batch.table if all(changed) else batch.table.filter(pa.array(changed, pa.bool_()))
-        upserts = self._stamp(rows, UPSERT, at)
+        self, batch: Batch, rows: list[int], written: pa.Table, dead: list[str], known: Mapping[str, IndexEntry],
+        at: datetime,
+    ) -> None:  # fmt: skip
+        """Write a file with `written`, some rows of the batch, and tombstones; the index then knows them."""
+        upserts = self._stamp(written, UPSERT, at)
         table = pa.concat_tables([upserts, self._tombstones(dead, at)]) if dead else upserts
         file = self._files.write(table, self._files.layout.changes, self._stream.name, at)
-        micros = in_micros(at)
-        new = map(IndexEntry, batch.hashes, repeat(True), batch.scopes, repeat(micros))
-        entries = list(compress(zip(batch.keys, new, strict=True), changed))
-        entries += [(key, IndexEntry(None, False, known[key].scope, micros)) for key in dead]
-        self.index.put(entries, file)
+        versions = Versions(
+            keys=[*(batch.keys[row] for row in rows), *dead],
+            hashes=[*(batch.hashes[row] for row in rows), *repeat(None, len(dead))],
+            alive=[*repeat(True, len(rows)), *repeat(False, len(dead))],
+            scopes=[*(batch.scopes[row] for row in rows), *(known[key].scope for key in dead)],
+            at=[in_micros(at)] * (len(rows) + len(dead)),
+        )
+        self.index.put(versions, file)
 
     def _stamp(self, rows: pa.Table, op: str, at: datetime) -> pa.Table:
         constants = {"_op": op, "_synced_at": at, "_run_id": self._files.run_id}
@@ -199,14 +207,3 @@ class ChangeLog:
 
 def _value(table: pa.Table, row: int, name: str) -> Any:
     return table[name][row].as_py()
-
-
-def _same(entry: IndexEntry | None, digest: str) -> bool:
-    return entry is not None and entry.alive and entry.hash == digest
-
-
-def _count(batch: Batch, changed: list[bool], known: Mapping[str, IndexEntry], dead: list[str]) -> Appended:
-    """A record that comes back after a delete counts as inserted."""
-    inserted = sum(1 for key in batch.keys if key not in known or not known[key].alive)
-    written = sum(changed)
-    return Appended(inserted, written - inserted, len(dead), len(batch.keys) - written)

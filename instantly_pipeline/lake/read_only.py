@@ -31,7 +31,7 @@ class _ReadOnlyLayout(Layout):
         if not copy.exists():
             with storing(copy):
                 copy.mkdir(parents=True)
-                for file in real.glob("*.parquet"):
+                for file in real.glob("*.rows"):
                     (copy / file.name).symlink_to(file.absolute())
                 with suppress(FileNotFoundError):
                     shutil.copy(real / "manifest.json", copy)

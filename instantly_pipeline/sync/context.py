@@ -43,10 +43,16 @@ class Windows:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """From which size on leads are read incrementally; smaller in tests."""
+    """From which size on leads are read incrementally, and in which steps; others in tests, whose worlds are small."""
 
     few_pages: int = 10  # up to this many pages every sync sweeps all leads: choosing would cost as much
     leads_per_segment: int = 3_200  # at least
+    # If reading in part would take more than this share of all pages, everything is swept. Requests stand for time,
+    # too: a page of a campaign takes at most 1.3 times the processor of one of a sweep. For at most twice the requests
+    # a sweep also finds what no counter shows, and for some time no segment is due.
+    worth_a_sweep: float = 0.5
+    # of campaigns, between two looks for missing leads: a look takes 10 ms with 1,000,000 known leads, and a checkpoint
+    pages_per_step: int = 100
 
 
 DEFAULT_SIZES = Sizes()

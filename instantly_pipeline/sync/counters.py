@@ -48,5 +48,5 @@ async def counters_now(ctx: Context, *, fresh: bool = False) -> Counters | None:
 
 
 def _figures(batch: Batch, name: str) -> dict[str, int]:
-    figures = zip(batch.table["campaign_id"].to_pylist(), batch.table[name].to_pylist(), strict=True)
+    figures = zip(batch.columns["campaign_id"].to_pylist(), batch.columns[name].to_pylist(), strict=True)
     return {campaign: figure for campaign, figure in figures if figure is not None}

@@ -40,6 +40,7 @@ class Sink:
         self.on_version: OnVersion | None = None  # called for each version written
         self._since = ctx.clock.monotonic()
         self._quarantine = Quarantine(ctx, stream, result)
+        self._flushing = asyncio.Lock()
         self.forget_batch()
 
     def forget_batch(self) -> None:
@@ -78,8 +79,13 @@ class Sink:
     async def page(self, records: Sequence[Record], verified: Range | None = None) -> None:
         """Take the records of one response; write the batch when it is full."""
         self.put(records, *([verified] if verified is not None else []))
-        if self.is_full():
-            await self.flush()
+        await self.flush_if_full()
+
+    async def flush_if_full(self) -> None:
+        """Write the batch when it is full; where several tasks take, one does, and the others wait for it."""
+        async with self._flushing:
+            if self.is_full():
+                await self.flush()
 
     async def flush(self, *, checkpoint: Callable[[], None] = lambda: None, at: datetime | None = None) -> None:
         """Write the batch and its tombstones, then call `checkpoint`. `at` is when the records were requested."""

@@ -111,7 +111,7 @@ def test_an_index_that_was_lost_is_rebuilt_from_the_log(tmp_path: Path) -> None:
 def test_a_damaged_index_is_rebuilt_from_the_log(tmp_path: Path) -> None:
     writer = Writer(tmp_path)
     writer.run({"id": "1"})
-    run = next((tmp_path / "lake" / "index").rglob("*.parquet"))
+    run = next((tmp_path / "lake" / "index").rglob("*.rows"))
     run.write_bytes(run.read_bytes()[:40])
     assert counts(writer.run({"id": "1"})) == (0, 0, 0, 1)
 
@@ -141,7 +141,7 @@ def test_the_index_says_what_the_log_says_whatever_its_files(
     writer = Writer(tmp_path_factory.mktemp("lake"))
     expected: dict[str, str] = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(last_versions, "MOST_FILES", 2)
+        patch.setattr(last_versions, "SMALL", 2)
         patch.setattr(last_versions, "ROWS_IN_MEMORY", 5)
         for step in steps:
             keys = {f'["{number}"]': name for number, name in step.items()}

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
+from collections import Counter
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,9 +19,11 @@ from instantly_pipeline.errors import StorageError, UnreadableFile
 from instantly_pipeline.lake.change_log import last_written
 from instantly_pipeline.lake.compact import compact
 from instantly_pipeline.lake.index import last_versions, replay, sorted_files
-from instantly_pipeline.lake.index.sorted_files import Cache, IndexEntry
+from instantly_pipeline.lake.index.keys import KeySet
+from instantly_pipeline.lake.index.sorted_files import IndexEntry, Versions
 from instantly_pipeline.lake.lake_files import LakeFile
 from instantly_pipeline.lake.layout import Layout
+from instantly_pipeline.lake.records.canonical import hash_version
 from instantly_pipeline.lake.run_ids import new_run_id
 from instantly_pipeline.streams.model import Stream
 from tests.lake.helpers import THINGS, Writer
@@ -38,13 +39,13 @@ def files_of(writer: Writer) -> list[Path]:
 def replays(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files replayed from now on."""
     seen: list[str] = []
-    entries_of = last_versions.entries_of
+    versions_in = last_versions.versions_in
 
     def watched(file: LakeFile, stream: Stream) -> Any:
         seen.append(file.path.name)
-        return entries_of(file, stream)
+        return versions_in(file, stream)
 
-    monkeypatch.setattr(last_versions, "entries_of", watched)
+    monkeypatch.setattr(last_versions, "versions_in", watched)
     return seen
 
 
@@ -99,7 +100,7 @@ def test_a_replay_holds_some_rows_at_a_time(tmp_path: Path, monkeypatch: pytest.
     writer.run(*RECORDS)
     shutil.rmtree(tmp_path / "lake" / "index")
     index = writer.open().index
-    assert len(index._recent) <= 3
+    assert sum(len(part) for parts in index._recent.values() for part in parts) <= 3
     assert len(index.entries()) == 6
 
 
@@ -148,7 +149,18 @@ def test_a_damaged_file_stops_its_stream_in_words_and_no_other(tmp_path: Path, k
 
 
 @pytest.mark.parametrize(
-    ("what", "value"), [("covered", None), ("covered", [1]), ("runs", ["../x"]), ("runs", 3), ("version", 1)]
+    ("what", "value"),
+    [
+        ("covered", None),
+        ("covered", [1]),
+        ("version", 2),
+        ("scopes", {}),
+        ("scopes", [1]),
+        ("files", 3),
+        ("files", [{"name": "../x", "rows": 6, "width": 64, "crc32": 1}]),
+        ("files", [{"name": "00000001.rows", "rows": "6", "width": 64, "crc32": 1}]),
+        ("files", [{"name": "00000009.rows", "rows": 6, "width": 64, "crc32": 1}]),
+    ],
 )
 def test_a_manifest_of_another_shape_is_rebuilt(tmp_path: Path, what: str, value: Any) -> None:
     writer = Writer(tmp_path)
@@ -158,84 +170,116 @@ def test_a_manifest_of_another_shape_is_rebuilt(tmp_path: Path, what: str, value
     assert writer.run(*RECORDS).unchanged == 6
 
 
-@pytest.mark.parametrize("read", ["lookup", "entries", "alive_by_scope", "merge"])
-def test_a_sorted_file_with_a_damaged_page_is_rebuilt_when_it_is_read(tmp_path: Path, read: str) -> None:
+@pytest.mark.parametrize("place", [0, 100, -1])
+def test_an_index_with_a_damaged_byte_is_rebuilt(tmp_path: Path, place: int) -> None:
+    writer = Writer(tmp_path)
+    writer.run(*RECORDS)
+    [file] = writer.layout.index("things", "w").glob("*.rows")
+    content = bytearray(file.read_bytes())
+    content[place] ^= 1
+    file.write_bytes(content)
+    assert writer.run(*RECORDS).unchanged == 6
+
+
+def test_a_file_that_no_manifest_names_is_removed(tmp_path: Path) -> None:
+    """A kill came before the manifest was written, or an older version wrote it."""
+    writer = Writer(tmp_path)
+    writer.run(*RECORDS)
+    folder = writer.layout.index("things", "w")
+    for name in ("00000007.rows", "00000001.parquet"):
+        (folder / name).write_bytes(b"x")
+    assert writer.run(*RECORDS).unchanged == 6
+    assert sorted(path.name for path in folder.iterdir()) == ["00000001.rows", "manifest.json"]
+
+
+def test_an_index_that_the_disk_refuses_is_a_sentence_and_loses_nothing(tmp_path: Path) -> None:
     writer = Writer(tmp_path)
     writer.run(*RECORDS[:3])
-    writer.run(*RECORDS[3:])
-    run = sorted(writer.layout.index("things", "w").glob("*.parquet"))[0]
-    content = run.read_bytes()
-    end = int.from_bytes(content[-8:-4], "little") + 8
-    run.write_bytes(content[:4] + bytes(255 - x for x in content[4:-end]) + content[-end:])
-    index = writer.open().index
-    if read == "lookup":
-        assert len(index.lookup([f'["{n}"]' for n in range(6)])) == 6
-    elif read == "alive_by_scope":
-        assert index.alive_by_scope() == {None: 6}
-    elif read == "merge":
-        index.flush(merge=True)
-    assert len(index.entries()) == 6
-    assert len(writer.open().index.entries()) == 6
-
-
-def test_a_merge_on_a_full_disk_is_a_sentence_and_loses_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    writer = Writer(tmp_path)
-    writer.run(*RECORDS[:3])
-    writer.run(*RECORDS[3:])
-
-    def full(_self: pq.ParquetWriter, _table: pa.Table, row_group_size: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    index = writer.open().index
-    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
-    with pytest.raises(StorageError, match="is full"):
-        index.alive_by_scope()
-    monkeypatch.undo()
+    log = writer.open()
+    log.append(log.normalize(RECORDS))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50, limits[1]))
+    try:
+        with pytest.raises(StorageError, match="cannot be written"):
+            log.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert not list(tmp_path.rglob("*.tmp"))
+    assert len(log.index.entries()) == 6
+    log.close()
     assert len(writer.open().index.entries()) == 6
 
 
-def test_of_what_was_decoded_the_last_used_is_kept_up_to_so_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[int] = []
-
-    def batch(number: int) -> pa.RecordBatch:
-        read.append(number)
-        return pa.record_batch({"at": pa.array([number] * 10, pa.int64())})  # 80 bytes
-
-    monkeypatch.setattr(sorted_files, "BYTES_IN_MEMORY", 160)
-    cache = Cache()
-    for number in (1, 2, 1, 3, 1, 2):
-        assert cache.get((number,), partial(batch, number))["at"][0].as_py() == number
-    assert read == [1, 2, 3, 2]
-    cache.clear()
-    cache.get((1,), lambda: batch(1))
-    assert read == [1, 2, 3, 2, 1]
+def test_files_are_few_and_small_ones_are_merged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(last_versions, "SMALL", 4)
+    writer = Writer(tmp_path)
+    for start, rows in [(0, 64), (100, 16), (200, 4), (300, 1), (400, 1), (500, 1)]:
+        writer.run(*({"id": f"{number}"} for number in range(start, start + rows)))
+    manifest = json.loads((writer.layout.index("things", "w") / "manifest.json").read_bytes())
+    assert [file["rows"] for file in manifest["files"]] == [64, 16, 7]
+    assert len(writer.open().index.entries()) == 87
 
 
-@settings(max_examples=40)
-@given(st.lists(st.dictionaries(st.integers(0, 60), st.integers(0, 3), max_size=40), min_size=2, max_size=5))
-def test_merged_files_hold_the_newest_entry_of_every_key_in_order(runs: list[dict[int, int]]) -> None:
+UUIDS = [f"{number:08x}-0000-4000-8000-00000000000{number}" for number in range(10)]
+IDS = [
+    *UUIDS, UUIDS[3].replace("-", ""), "0000000A-0000-4000-8000-000000000000", "zzz", "a", "", "é", "é" * 30, "x" * 59,
+    "x" * 60, "x" * 61, "x" * 9000, "00000003", "00000003-0000-4000-8000-00000000000g",
+]  # fmt: skip
+KEYS = sorted({json.dumps([one], ensure_ascii=False) for one in IDS} | {json.dumps([UUIDS[2], "2026-05-01"])})
+ENDS = st.sampled_from([None, *KEYS, f'["{UUIDS[2]}",', f'["{UUIDS[2]}",~', '["', "~", ""])
+SCOPES = [None, "campaign=a", "campaign=b", "list_id=a"]
+DIGEST = f"{hash_version(THINGS)}:{'0123456789abcdef' * 2}"
+
+
+@st.composite
+def versions(draw: st.DrawFn) -> dict[str, IndexEntry]:
+    """One batch: its keys and their versions."""
+    keys = draw(st.lists(st.sampled_from(KEYS), unique=True, min_size=1))
+    found = {}
+    for key in keys:
+        alive, at = draw(st.booleans()), draw(st.integers(0, 5))
+        digest = DIGEST[:-2] + draw(st.sampled_from(["00", "ff"])) if alive else None
+        found[key] = IndexEntry(digest, alive, draw(st.sampled_from(SCOPES)), at)
+    return found
+
+
+@settings(max_examples=60)
+@given(steps=st.lists(st.tuples(versions(), st.booleans()), max_size=8), data=st.data())
+def test_the_index_is_a_dict_of_the_newest_entries_whatever_the_keys(
+    steps: list[tuple[dict[str, IndexEntry], bool]], data: st.DataObject
+) -> None:
     newest: dict[str, IndexEntry] = {}
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as small:
-        small.setattr(sorted_files, "ROW_GROUP", 3)
-        small.setattr(sorted_files, "GROUPS_AT_ONCE", 4)
-        small.setattr(sorted_files, "BYTES_IN_MEMORY", 2_000)  # some groups, never all
-        layout = Layout(Path(folder))
-        index = last_versions.Index(layout, THINGS, "w").open()
-        for number, run in enumerate(runs):
-            entries = [(f'["{key:03}"]', IndexEntry(f"{number}", at > 0, None, at)) for key, at in run.items()]
-            for key, entry in entries:
-                if key not in newest or entry.at >= newest[key].at:
-                    newest[key] = entry
-            index.put(entries, LakeFile(Path("synced=2026-03-01") / f"{number}.parquet", "things", "w"))
-            index.flush()
-        index.flush(merge=True)
+        small.setattr(last_versions, "SMALL", 3)
+        small.setattr(last_versions, "ROWS_IN_MEMORY", 7)
+        small.setattr(sorted_files, "ROWS_AT_ONCE", 4)
+        index = last_versions.Index(Layout(Path(folder)), THINGS, "w").open()
+        for number, (batch, flushed) in enumerate(steps):
+            newest |= {key: new for key, new in batch.items() if key not in newest or new.at >= newest[key].at}
+            file = LakeFile(Path("synced=2026-03-01") / f"{number}.parquet", "things", "w")
+            index.put(Versions(list(batch), *zip(*batch.values(), strict=True)), file)
+            if flushed:
+                index.flush()
+        live = sorted(key for key, entry in newest.items() if entry.alive)
         assert list(index.entries().items()) == sorted(newest.items())
-        assert index.lookup(list(newest)) == newest
-        assert list(index.entries('["010"]', '["030"]')) == [k for k in sorted(newest) if '["010"]' < k <= '["030"]']
-        assert sum(index.alive_by_scope().values()) == sum(entry.alive for entry in newest.values())
+        assert index.lookup(KEYS) == newest
+        assert index.alive_by_scope() == Counter(newest[key].scope for key in live)
+        same = [key in live and newest[key].hash == DIGEST[:-2] + "ff" for key in KEYS]
+        assert [column.tolist() for column in index.compare(KEYS, [DIGEST[:-2] + "ff"] * len(KEYS))] == [
+            [key in live for key in KEYS], same,
+        ]  # fmt: skip
+        assert index.spread(3) == live[2::3]
+        after, up_to = data.draw(ENDS), data.draw(ENDS)
+        there = [key for key in live if (after is None or key > after) and (up_to is None or key <= up_to)]
+        assert list(index.alive(after, up_to)) == there
+        seen = data.draw(st.lists(st.sampled_from(KEYS)))
+        unseen = [(key, newest[key].scope) for key in there if key not in seen]
+        assert index.unseen(KeySet(seen), after, up_to) == unseen
+        scopes = data.draw(st.sets(st.sampled_from([*SCOPES, "campaign=never seen"])))
+        assert index.unseen(KeySet(seen), after, up_to, scopes=scopes) == [one for one in unseen if one[1] in scopes]
+        odd = [key for key in there if len(key) % 2]
+        if after is not None and up_to is not None:
+            assert index.last_alive(after, up_to, lambda key: len(key) % 2 == 1) == max(odd, default=None)
 
 
 def test_a_range_covers_what_is_in_memory_and_what_is_written_the_newest_entry_counting(tmp_path: Path) -> None:
@@ -258,5 +302,13 @@ def test_a_range_covers_what_is_in_memory_and_what_is_written_the_newest_entry_c
 def test_very_long_keys_are_found(tmp_path: Path) -> None:
     writer = Writer(tmp_path)
     writer.run({"id": "x" * 9000}, {"id": "b"})
-    assert pq.read_metadata(next(writer.layout.index("things", "w").glob("*.parquet"))).num_rows == 2
     assert writer.run({"id": "x" * 9000}, {"id": "b"}).unchanged == 2
+
+
+def test_keys_of_all_kinds_are_known_to_the_next_run(tmp_path: Path) -> None:
+    writer = Writer(tmp_path)
+    records = [{"id": one, "campaign": "a"} for one in IDS if one]
+    writer.run(*records)
+    writer.run({"id": UUIDS[1], "campaign": "b"})
+    assert writer.run(*records[:1], *records[2:], deleted=(f'["{UUIDS[1]}"]',)).unchanged == len(records) - 1
+    assert writer.open().index.alive_by_scope() == {"campaign=a": len(records) - 1}

@@ -223,7 +223,7 @@ def test_every_file_of_a_data_directory_is_on_the_page(made: Bench) -> None:
         r"\.lock(\.json)?",
         rf"lake/changes/({'|'.join(STREAMS)})/ws=[^/]+/synced=\d{{4}}-\d\d-\d\d/\d{{8}}T\d{{9}}Z-[0-9a-f]{{6}}-\d{{6}}z*\.parquet",
         rf"lake/meta/({'|'.join(LOGS)})/ws=[^/]+/synced=\d{{4}}-\d\d-\d\d/\d{{8}}T\d{{9}}Z-[0-9a-f]{{6}}-\d{{6}}z*\.parquet",
-        rf"lake/index/({'|'.join(STREAMS)})/ws=[^/]+/(manifest\.json|\d{{8}}\.parquet)",
+        rf"lake/index/({'|'.join(STREAMS)})/ws=[^/]+/(manifest\.json|\d{{8}}\.rows)",
         r"lake/state/ws=[^/]+/[^/]+\.json",  # held by the test below
     ]
     for heading, folder in (("Other files of the lake", "lake/"), ("`work/`", "work/"), ("`publish/`", "publish/")):

@@ -77,7 +77,7 @@ class Machine(RuleBasedStateMachine):
     @initialize(
         seed=st.integers(0, 99), leads=st.sampled_from([0, 3, 130, 460]), campaigns=st.integers(1, 3),
         workspaces=st.sampled_from([1, 2]), profile=st.sampled_from(["live", "live", "seed"]),
-        sizes=st.sampled_from([DEFAULT_SIZES, Sizes(0, 60), Sizes(0, 200)]),
+        sizes=st.sampled_from([DEFAULT_SIZES, Sizes(0, 60, 9), Sizes(0, 200, 9, pages_per_step=1)]),
     )  # fmt: skip
     def begin(self, profile: Profile, sizes: Sizes, **world: Any) -> None:
         config = SandboxConfig(accounts=3, days=12, rate_limited=False, now=NOON, profile=profile, **world)

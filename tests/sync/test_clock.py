@@ -129,7 +129,7 @@ def test_a_window_read_by_a_clock_far_ahead_is_read_again_from_its_beginning(at:
 
 
 def test_parts_swept_by_a_clock_far_ahead_are_due_and_are_dated_rightly_then(at: Bench) -> None:
-    at.sizes = Sizes(0, 60)
+    at.sizes = Sizes(0, 60, worth_a_sweep=9)
     at.post("/switches", {"date_header": False})
     at.clock.start += 400 * DAYS
     at.sync("leads")

@@ -205,7 +205,7 @@ def test_records_of_one_instant_at_the_edge_of_a_page_are_all_read(at: Bench, st
 def leads(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     config = SandboxConfig(leads=350, campaigns=2, accounts=2, days=3, rate_limited=False, now=NOON)
     with bench(tmp_path / "data", config) as at:
-        at.sizes = Sizes(few_pages=request.param, leads_per_segment=100)
+        at.sizes = Sizes(few_pages=request.param, leads_per_segment=100, worth_a_sweep=9)
         yield at
 
 

@@ -71,7 +71,7 @@ WORLD = SandboxConfig(leads=350, campaigns=4, accounts=3, days=20, rate_limited=
 def due(tmp_path: Path) -> Iterator[Bench]:
     """Leads that are read in part: one campaign has moved, most segments are due, and in both leads are gone."""
     with bench(tmp_path / "data", WORLD) as at:
-        at.sizes = Sizes(few_pages=0, leads_per_segment=50)
+        at.sizes = Sizes(few_pages=0, leads_per_segment=50, worth_a_sweep=9, pages_per_step=1)
         at.sync(*GATED)
         at.wait(days=10)
         leads = at.state("leads")

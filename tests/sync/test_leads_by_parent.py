@@ -83,7 +83,7 @@ def test_everything_is_read_again_within_the_sweep_days(narrow: Bench) -> None:
 def test_a_server_that_begins_to_want_a_parent_costs_nothing(tmp_path: Path) -> None:
     config = SandboxConfig(leads=450, campaigns=4, accounts=3, days=20, rate_limited=False, now=NOON)
     with bench(tmp_path / "data", config) as at:
-        at.sizes = Sizes(few_pages=0, leads_per_segment=100)
+        at.sizes = Sizes(few_pages=0, leads_per_segment=100, worth_a_sweep=9)
         at.sync()
         before = at.alive("leads")
         at.post("/switches", {"leads_need_parent": True})
@@ -137,7 +137,7 @@ def test_a_plan_says_how_leads_are_read(narrow: Bench) -> None:
 def test_a_server_that_begins_to_want_a_parent_is_noticed_by_syncs_that_read_in_part(tmp_path: Path) -> None:
     config = SandboxConfig(leads=450, campaigns=4, accounts=3, days=20, rate_limited=False, now=NOON)
     with bench(tmp_path / "data", config) as at:
-        at.sizes = Sizes(few_pages=0, leads_per_segment=100)
+        at.sizes = Sizes(few_pages=0, leads_per_segment=100, worth_a_sweep=9)
         at.sync(*STREAMS)
         at.post("/switches", {"leads_need_parent": True})
         for _ in range(3):

@@ -28,7 +28,7 @@ def selective(tmp_path: Path) -> Iterator[Bench]:
     """A world whose leads were read once, swept since in parts of 100."""
     config = SandboxConfig(leads=350, campaigns=4, accounts=3, days=20, rate_limited=False, now=NOON)
     with bench(tmp_path / "data", config) as at:
-        at.sizes = Sizes(few_pages=0, leads_per_segment=100)
+        at.sizes = Sizes(few_pages=0, leads_per_segment=100, worth_a_sweep=9)
         at.sync(*STREAMS)
         yield at
 

@@ -24,7 +24,7 @@ STREAMS = ("campaigns", "campaign_analytics", "leads")
 def at(tmp_path: Path) -> Iterator[Bench]:
     config = SandboxConfig(leads=1_000, campaigns=3, accounts=2, days=10, rate_limited=False, now=NOON)
     with bench(tmp_path / "data", config) as made:
-        made.sizes = Sizes(few_pages=0, leads_per_segment=200)
+        made.sizes = Sizes(few_pages=0, leads_per_segment=200, worth_a_sweep=9)
         yield made
 
 

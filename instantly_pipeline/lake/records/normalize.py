@@ -25,7 +25,7 @@ from instantly_pipeline.lake.records.coerce import (
 )
 from instantly_pipeline.lake.records.scopes import scopes_of
 from instantly_pipeline.lake.records.secrets import cut, is_secret, without_secrets
-from instantly_pipeline.lake.schema import ARROW, record_schema
+from instantly_pipeline.lake.schema import ARROW
 from instantly_pipeline.streams.model import Column, Stream, Type
 
 NO_KEY, TOO_DEEP = "no key", "nested too deeply"
@@ -63,15 +63,48 @@ class Rejected:
 
 @dataclass(slots=True)
 class Batch:
-    """Rows ready for the lake: `table` has the stream's columns, `extra`, `_key` and `_row_hash`, one row per key."""
+    """Rows ready for the lake, one per key.
 
-    table: pa.Table
+    `columns` are those of the stream that are not JSON, as arrays by name. `rows` makes the rest: most records are
+    unchanged and never become rows.
+    """
+
+    stream: Stream
+    records: list[Record]
+    extras: list[Record]
+    columns: dict[str, pa.Array]
     keys: list[str]
     hashes: list[str]
     scopes: list[str | None]
     anomalies: list[Anomaly] = field(default_factory=list)
     drift: Counter[Drift] = field(default_factory=Counter)
     rejected: list[Rejected] = field(default_factory=list)
+
+    @property
+    def table(self) -> pa.Table:
+        """All rows."""
+        return self.rows(range(len(self.keys)))
+
+    def rows(self, places: Sequence[int]) -> pa.Table:
+        """Some rows: the stream's columns, `extra`, `_key` and `_row_hash`."""
+        taken = pa.array(places, pa.int64())
+        columns = self.columns
+        if len(places) < len(self.keys):
+            columns = {name: array.take(taken) for name, array in columns.items()}
+        arrays = [
+            columns[column.name]
+            if column.name in columns
+            else _as_json(self.records[place].get(column.name) for place in places)
+            for column in self.stream.columns
+        ]
+        arrays.append(_as_json(self.extras[place] or None for place in places))
+        arrays += [pa.array([texts[place] for place in places], pa.string()) for texts in (self.keys, self.hashes)]
+        names = [*self.stream.names, "extra", "_key", "_row_hash"]
+        return pa.Table.from_arrays(arrays, names=names)
+
+
+def _as_json(values: Iterable[Any]) -> pa.Array:
+    return pa.array([None if value is None else to_json(value) for value in values], pa.string())
 
 
 @dataclass(slots=True)
@@ -102,9 +135,6 @@ class Normalizer:
         json_columns = [column for column in stream.columns if column.type is Type.JSON]
         # a stream without secrets may hold a user's own JSON, e.g. a lead's custom variables: it is kept whole
         self._whole = frozenset(n for c in json_columns for n in (c.name, *c.aliases) if not stream.secrets)
-        self._schema = pa.schema(
-            [*record_schema(stream), pa.field("_key", pa.string()), pa.field("_row_hash", pa.string())]
-        )
 
     def keys(self, records: Sequence[Record]) -> list[str | None]:
         """The key of each record; None for a record without one."""
@@ -135,7 +165,6 @@ class Normalizer:
             self._note_missing(clean, found.drift)
             return
         row = clean, f"{self._version}:{digest(clean)}"
-        self._note_missing(clean, found.drift)
         before = rows.pop(key, None)  # the last one counts, in its own place
         if before is not None and before[1] != row[1]:
             names = ",".join(self.stream.key)
@@ -148,17 +177,20 @@ class Normalizer:
         keys, kept, hashes = list(rows), [row for row, _ in rows.values()], [digest for _, digest in rows.values()]
         extras = [{} if as_it_is else self._unknown(record, found.drift) for record in kept]
         plain = plain_columns(kept, self.stream.columns)
-        arrays = [
-            plain[column.name] if column.name in plain else self._column(column, keys, kept, extras, found)
+        columns = {
+            column.name: plain[column.name] if column.name in plain else self._column(column, keys, kept, extras, found)
             for column in self.stream.columns
-        ]
+            if column.type is not Type.JSON
+        }
         for column in self._enums:
-            self._note_values(column, arrays[self.stream.names.index(column.name)], found.drift)
-        arrays.append(pa.array([to_json(extra) if extra else None for extra in extras], pa.string()))
-        arrays += [pa.array(keys, pa.string()), pa.array(hashes, pa.string())]
-        table = pa.Table.from_arrays(arrays, schema=self._schema)
-        scopes = scopes_of(self.stream, table)
-        return Batch(table, keys, hashes, scopes, found.anomalies, found.drift, found.rejected)
+            self._note_values(column, columns[column.name], found.drift)
+        if not all(name in columns and columns[name].null_count == 0 for name in self._always):
+            for record in kept:
+                self._note_missing(record, found.drift)
+        scopes = scopes_of(self.stream, columns, len(keys))
+        return Batch(
+            self.stream, kept, extras, columns, keys, hashes, scopes, found.anomalies, found.drift, found.rejected
+        )
 
     def _without_secrets(self, record: Record, found: _Findings) -> Record:
         """The record without secrets; the caller's is not touched.

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pyarrow as pa
 
 from instantly_pipeline.streams.model import Absent, Stream, Type
 
 
-def scopes_of(stream: Stream, table: pa.Table) -> list[str | None]:
+def scopes_of(stream: Stream, columns: Mapping[str, pa.Array | pa.ChunkedArray], rows: int) -> list[str | None]:
     """Which part of the stream each row belongs to, e.g. `campaign=<id>`: the first scope column that has a value.
 
     Rows of figures that may collapse (`Absent.FLAGGED`) are `figures` or `zero`, by whether any of them is not 0.
     """
-    names = [name for name in scope_columns(stream) if name in table.column_names]
+    names = [name for name in scope_columns(stream) if name in columns]
     if not names:
-        return [None] * table.num_rows
-    rows = list(zip(*(table[name].to_pylist() for name in names), strict=True))
+        return [None] * rows
+    values = list(zip(*(columns[name].to_pylist() for name in names), strict=True))
     if stream.absent is Absent.FLAGGED:
-        return ["figures" if any(row) else "zero" for row in rows]
-    scopes = {row: next((f"{n}={v}" for n, v in zip(names, row, strict=True) if v), None) for row in set(rows)}
-    return [scopes[row] for row in rows]
+        return ["figures" if any(row) else "zero" for row in values]
+    scopes = {row: next((f"{n}={v}" for n, v in zip(names, row, strict=True) if v), None) for row in set(values)}
+    return [scopes[row] for row in values]
 
 
 def scope_columns(stream: Stream) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ missing from a sweep. The tail are leads created since the newest known one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,18 +16,19 @@ from functools import partial
 from instantly_pipeline.api.bodies import Page
 from instantly_pipeline.api.paging import is_about_the_page
 from instantly_pipeline.errors import BadRequest, Exhausted, NotFound, StreamError
+from instantly_pipeline.lake.index.keys import KeySet
 from instantly_pipeline.sync.leads.chain import OutOfOrder
 from instantly_pipeline.sync.leads.deletions import ENDED_EARLY
 from instantly_pipeline.sync.leads.keyspace import KeyRange, id_of, key_at, timed
 from instantly_pipeline.sync.leads.leads_run import LeadsRun
 from instantly_pipeline.sync.leads.parallel_scan import ParallelScan, StaleCursor
 from instantly_pipeline.sync.leads.scope import Kind, Scope, leads_in
-from instantly_pipeline.sync.leads.selector import LeadSelector
-from instantly_pipeline.sync.readers.fetch import MOST_FAILURES, gather_or_cancel
+from instantly_pipeline.sync.readers.fetch import MOST_FAILURES
 from instantly_pipeline.sync.sink import Sink
 
 AT_ONCE = 16
-LEADS_PER_WAVE = 5_000
+PAGES_AT_ONCE = 4  # of one scope: the batch that is written has pages of all
+LARGE = 5_000  # leads: worth reading in several ranges
 MOST_FAILURES_AT_FIRST = 3  # failed campaigns and lists, if none was read before; each takes about 50 tries
 PARENTS = {Kind.CAMPAIGN: "campaigns", Kind.LIST: "lead_lists"}  # the stream of each kind
 
@@ -37,37 +38,21 @@ class FilterIgnored(StreamError):
 
 
 async def scan_scopes(run: LeadsRun, scopes: Sequence[Scope]) -> StreamError | None:
-    """Read the leads of some campaigns and lists in waves; each is recorded once its missing leads are looked up.
+    """Read the leads of some campaigns and lists; each is recorded once its missing leads are looked up.
 
     One that fails does not stop the others: the stream ends as failed. If all fail, the first error is returned.
     FilterIgnored if the API ignores the filter by campaign or list.
     """
-    sink, deletions, selector = run.sink, run.deletions, run.selector
-    places, tally = asyncio.Semaphore(AT_ONCE), _Tally(len(scopes))
-
-    async def one(scope: Scope) -> _Seen:
-        async with places, tally.turn():
-            if tally.has_too_many_failures():
-                return _Seen(left=[KeyRange()])
-            seen = await _scan(run, scope)
-            tally.count(seen.error)
-            return seen
-
-    for wave in _waves(scopes, selector):
-        seen = dict(zip(wave, await gather_or_cancel([one(scope) for scope in wave]), strict=True))
-        await sink.flush()
-        deletions.control = next((min(found.keys) for found in seen.values() if found.keys), deletions.control)
-        missing = _missing(sink, seen)
-        existing = await deletions.confirm(list(missing))
-        deletions.save()
-        incomplete = {missing[key] for key, lead in existing.items() if missing[key].has(lead)}
-        ended_early = {scope for scope in incomplete if not seen[scope].is_closed}
-        if ended_early:
-            sink.fail(ENDED_EARLY)
-        complete = [scope for scope, found in seen.items() if not found.left and scope not in ended_early]
-        marks = {scope: selector.mark_of(scope) for scope in complete}
-        await sink.flush(checkpoint=partial(run.state.record_scan, marks))
-    return tally.report(sink)
+    tally, most = _Tally(len(scopes)), run.sink.ctx.sizes.pages_per_step
+    finished: dict[Scope, _Seen] = {}
+    async with aclosing(_side_by_side(run, scopes, tally)) as read:
+        async for scope, seen in read:
+            finished[scope] = seen
+            if sum(one.pages for one in finished.values()) >= most:
+                await _record(run, finished)
+                finished = {}
+    await _record(run, finished)
+    return tally.report(run.sink)
 
 
 async def scan_tail(run: LeadsRun) -> None:
@@ -99,10 +84,17 @@ async def scan_tail(run: LeadsRun) -> None:
 class _Seen:
     """The keys of a scope's leads, and the ranges that could not be read."""
 
-    keys: set[str] = field(default_factory=set)
+    keys: KeySet = field(default_factory=KeySet)
+    some_key: str | None = None
+    pages: int = 0
     left: list[KeyRange] = field(default_factory=list)
     is_closed: bool = False  # the scope is deleted and the API refuses it
     error: StreamError | None = None
+
+    def add(self, keys: Sequence[str], pages: int) -> None:
+        self.keys.add(keys)
+        self.some_key = keys[0] if keys else self.some_key
+        self.pages += pages
 
 
 class _Tally:
@@ -146,19 +138,44 @@ class _Tally:
         return None if self._read else self._errors[0]
 
 
-def _waves(scopes: Sequence[Scope], selector: LeadSelector) -> Iterator[list[Scope]]:
-    """The scopes in groups of up to `LEADS_PER_WAVE` leads; a larger scope is a group of its own."""
-    wave: list[Scope] = []
-    size = 0
-    for scope in scopes:
-        leads = selector.leads_of(scope)
-        if wave and size + leads > LEADS_PER_WAVE:
-            yield wave
-            wave, size = [], 0
-        wave.append(scope)
-        size += leads
-    if wave:
-        yield wave
+async def _side_by_side(run: LeadsRun, scopes: Sequence[Scope], tally: _Tally) -> AsyncGenerator[tuple[Scope, _Seen]]:
+    """The scopes as they have been read, some at once."""
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def one(scope: Scope) -> tuple[Scope, _Seen]:
+        async with places, tally.turn():
+            if tally.has_too_many_failures():
+                return scope, _Seen(left=[KeyRange()])
+            seen = await _scan(run, scope)
+            tally.count(seen.error)
+            return scope, seen
+
+    tasks = [asyncio.create_task(one(scope)) for scope in scopes]
+    try:
+        for done in asyncio.as_completed(tasks):
+            yield await done
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _record(run: LeadsRun, seen: Mapping[Scope, _Seen]) -> None:
+    """Write the leads of scopes that have been read, look up the missing ones of all, and record them as read."""
+    sink, deletions, selector = run.sink, run.deletions, run.selector
+    await sink.flush()
+    deletions.control = next((one.some_key for one in seen.values() if one.some_key), deletions.control)
+    async with sink.ctx.writing:  # the leads of other scopes may be being written
+        missing = _missing(sink, seen)
+    existing = await deletions.confirm(sorted(missing))
+    deletions.save()
+    incomplete = {missing[key] for key, lead in existing.items() if missing[key].has(lead)}
+    ended_early = {scope for scope in incomplete if not seen[scope].is_closed}
+    if ended_early:
+        sink.fail(ENDED_EARLY)
+    complete = [scope for scope, found in seen.items() if not found.left and scope not in ended_early]
+    marks = {scope: selector.mark_of(scope) for scope in complete}
+    await sink.flush(checkpoint=partial(run.state.record_scan, marks))
 
 
 async def _scan(run: LeadsRun, scope: Scope) -> _Seen:
@@ -178,23 +195,23 @@ async def _scan(run: LeadsRun, scope: Scope) -> _Seen:
 
 async def _read(run: LeadsRun, scope: Scope, seen: _Seen) -> None:
     sink, stream, body = run.sink, run.sink.stream, {scope.kind.value: scope.id}
-    may_cut = run.selector.leads_of(scope) >= LEADS_PER_WAVE
-    scan = ParallelScan(sink, [KeyRange()], body=body, any_id=run.state.takes_any_id(), may_cut=may_cut)
+    may_cut = run.selector.leads_of(scope) >= LARGE
+    any_id = run.state.takes_any_id()
+    scan = ParallelScan(sink, [KeyRange()], body=body, any_id=any_id, may_cut=may_cut, batch=PAGES_AT_ONCE)
     try:
         async with aclosing(scan.batches()) as batches:
             async for batch in batches:
                 for chunk in batch:
                     _take(sink, chunk.pages, scope)
-                    seen.keys.update(chunk.keys)
+                    seen.add(chunk.keys, len(chunk.pages))
                 scan.land(batch)
-                if sink.is_full():
-                    await sink.flush()
+                await sink.flush_if_full()
         scan.report_unreadable()
         seen.left = scan.left()
     except (OutOfOrder, StaleCursor):
         async for page in sink.client.pages(stream.method, stream.path, body=body):
             _take(sink, [page], scope)
-            seen.keys.update(key for key in sink.ctx.log(stream.name).keys(page.items) if key is not None)
+            seen.add([key for key in sink.ctx.log(stream.name).keys(page.items) if key is not None], 1)
 
 
 def _take(sink: Sink, pages: Sequence[Page], scope: Scope) -> None:
@@ -208,9 +225,7 @@ def _take(sink: Sink, pages: Sequence[Page], scope: Scope) -> None:
 
 def _missing(sink: Sink, seen: Mapping[Scope, _Seen]) -> dict[str, Scope]:
     """The live leads of these scopes that were not returned, although their range was read; each with its scope."""
-    known = sorted(leads_in(sink.ctx.log(sink.stream.name).index, seen))
-    return {
-        key: scope
-        for key, scope in known
-        if key not in seen[scope].keys and not any(one.has(key) for one in seen[scope].left)
-    }
+    keys = KeySet()
+    keys.update(one.keys for one in seen.values())
+    known = leads_in(sink.ctx.log(sink.stream.name).index, seen, keys)
+    return {key: scope for key, scope in known if not any(one.has(key) for one in seen[scope].left)}

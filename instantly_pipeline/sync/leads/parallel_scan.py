@@ -44,7 +44,8 @@ class StaleCursor(Exception):
 class ParallelScan:
     """The ranges of one list, read concurrently; `body` filters the list. Iterate over `batches`, `land` each.
 
-    `any_id`: whether the API accepts any id as a cursor, None if unknown; `may_cut`: whether ranges may be split.
+    `any_id`: whether the API accepts any id as a cursor, None if unknown; `may_cut`: whether ranges may be split;
+    `batch`: how many pages `batches` puts together.
     """
 
     def __init__(
@@ -55,9 +56,11 @@ class ParallelScan:
         body: Mapping[str, object] | None = None,
         any_id: bool | None = None,
         may_cut: bool = True,
+        batch: int = PAGES_PER_BATCH,
     ) -> None:
         self.unreadable: list[Exhausted] = []  # why something is left at the end
         self._may_cut = may_cut
+        self._pages_per_batch = batch
         self._sink = sink
         self._body = dict(body or {})
         self._cursors = CursorProbe(sink, self._body, any_id)
@@ -99,7 +102,7 @@ class ParallelScan:
             )
 
     async def batches(self) -> AsyncGenerator[list[Chunk]]:
-        """The pages as chunks, some dozens at a time. OutOfOrder, StaleCursor, and whatever the client raises."""
+        """The pages as chunks, `batch` at a time. OutOfOrder, StaleCursor, and whatever the client raises."""
         clock = self._sink.ctx.clock
         batch: list[Chunk] = []
         pages, since = 0, clock.monotonic()
@@ -119,7 +122,7 @@ class ParallelScan:
                 self._places.release()
                 _add(batch, got)
                 pages += 1
-                if pages >= PAGES_PER_BATCH or clock.monotonic() - since >= SECONDS_PER_BATCH:
+                if pages >= self._pages_per_batch or clock.monotonic() - since >= SECONDS_PER_BATCH:
                     yield batch
                     batch, pages, since = [], 0, clock.monotonic()
             if batch:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from instantly_pipeline.lake.index.keys import KeySet
 from instantly_pipeline.lake.index.last_versions import Index
 from instantly_pipeline.lake.records.canonical import Record
 
@@ -55,7 +56,7 @@ def count_by_scope(index: Index) -> dict[Scope | None, int]:
     return {Scope.indexed(text): count for text, count in index.alive_by_scope().items()}
 
 
-def leads_in(index: Index, scopes: Iterable[Scope]) -> list[tuple[str, Scope]]:
-    """The keys of the live leads in some scopes, each with its scope."""
+def leads_in(index: Index, scopes: Iterable[Scope], seen: KeySet) -> list[tuple[str, Scope]]:
+    """The keys of the live leads in some scopes that are not in `seen`, each with its scope."""
     named = {scope.in_index: scope for scope in scopes}
-    return [(key, named[text]) for key, text in index.alive_in(list(named))]
+    return [(key, named[text]) for key, text in index.unseen(seen, scopes=named) if text is not None]

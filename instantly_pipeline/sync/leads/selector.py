@@ -18,13 +18,12 @@ from datetime import timedelta
 import orjson
 
 from instantly_pipeline.api.paging import PAGE_SIZE
+from instantly_pipeline.lake.index.keys import KeySet
 from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.counters import Counters
 from instantly_pipeline.sync.leads.keyspace import FIRST_TIMED, is_timed, key_at, timed
 from instantly_pipeline.sync.leads.lead_state import CampaignFingerprint, LeadState, ScanMark, Segment
 from instantly_pipeline.sync.leads.scope import Kind, Scope, count_by_scope
-
-WORTH_A_SWEEP = 0.8  # share of all pages: if campaign scans would take more, everything is swept
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +67,22 @@ class LeadSelector:
         if must or full:
             return Choice(is_sweep=True, why=must or "requested with --full", pages=pages)
         changed = [Scope.campaign(one) for one in self.changed]
-        if sum(map(self.pages_of, changed)) > WORTH_A_SWEEP * pages:
-            return Choice(is_sweep=True, why=f"the {len(changed)} changed campaigns have most of them", pages=pages)
-        lists = self.lists() if self._state.is_by_parent() else []
-        scopes, segments = self.unscanned([*changed, *lists]), self.due_segments()
+        campaigns, segments = self.unscanned(changed), self.due_segments()
         all_segments = len(self._state.segments().all)
         swept = len(segments) * -(-self.leads() // (PAGE_SIZE * max(all_segments, 1)))
+        spent = sum(map(self.pages_of, campaigns)) + swept + self.has_tail()
+        if spent > self._ctx.sizes.worth_a_sweep * pages:
+            why = f"what changed or is due has {spent:,} of {pages:,} pages"
+            return Choice(is_sweep=True, why=why, pages=pages)
         why = f"{len(changed)} of {len(self.fingerprints)} campaigns changed and are scanned"
+        lists = self.lists() if self._state.is_by_parent() else []  # they are read either way
         if self._state.is_by_parent():
             why += f", and all {len(lists)} lists, since the API lists leads only by campaign or list"
         if segments:
             why += f", {len(segments)} of {all_segments} segments are due to be swept"
-        spent = sum(map(self.pages_of, scopes)) + swept + self.has_tail()
-        return Choice(is_sweep=False, why=why, pages=spent, scopes=tuple(scopes), segments=tuple(segments))
+        lists = self.unscanned(lists)
+        spent += sum(map(self.pages_of, lists))
+        return Choice(is_sweep=False, why=why, pages=spent, scopes=(*campaigns, *lists), segments=tuple(segments))
 
     def unscanned(self, scopes: Iterable[Scope]) -> list[Scope]:
         """The scopes without those that an interrupted run has already read in their current state."""
@@ -102,9 +104,7 @@ class LeadSelector:
 
     def without_parent(self) -> list[str]:
         """The keys of live leads in neither a campaign nor a list."""
-        if not count_by_scope(self._index).get(None):
-            return []
-        return sorted(key for key, entry in self._index.alive().items() if entry.scope is None)
+        return [key for key, _ in self._index.unseen(KeySet(), scopes=[None])]
 
     def newest_timed(self) -> str | None:
         """The greatest key of a live lead whose id contains its creation time; None if there is none.

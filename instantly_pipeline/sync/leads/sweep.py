@@ -16,6 +16,7 @@ from itertools import pairwise
 
 from instantly_pipeline.api.paging import PAGE_SIZE
 from instantly_pipeline.errors import BadRequest, StreamError
+from instantly_pipeline.lake.index.keys import KeySet
 from instantly_pipeline.sync.leads.chain import Chunk, OutOfOrder
 from instantly_pipeline.sync.leads.deletions import ENDED_EARLY
 from instantly_pipeline.sync.leads.keyspace import KeyRange
@@ -152,8 +153,8 @@ async def _take(run: LeadsRun, chunk: Chunk) -> None:
         sink.no_records(page.dropped)
     if chunk.at_end and not chunk.pages[-1].items:
         await _check_end(run, chunk)
-    known = sink.ctx.log(sink.stream.name).index.alive(*chunk.range.bounds)
-    missing = sorted(known.keys() - set(chunk.keys))
+    index = sink.ctx.log(sink.stream.name).index
+    missing = [key for key, _ in index.unseen(KeySet(chunk.keys), *chunk.range.bounds)]
     deletions.control = chunk.keys[-1] if chunk.keys else deletions.control or chunk.range.low
     existing = await deletions.confirm(missing)
     if chunk.at_end and any(key > (chunk.keys[-1] if chunk.keys else "") for key in existing):
@@ -182,14 +183,16 @@ async def _in_any_order(run: LeadsRun) -> None:
     """Read the whole list with a set of the keys seen; missing leads are looked up at its end."""
     sink, stream = run.sink, run.sink.stream
     log, at = sink.ctx.log(stream.name), sink.ctx.now()
-    seen: set[str] = set()
+    seen, some_key = KeySet(), None
     async for page in sink.client.pages(stream.method, stream.path, params=stream.params, body={}):
-        seen.update(key for key in log.keys(page.items) if key is not None)
+        keys = [key for key in log.keys(page.items) if key is not None]
+        seen.add(keys)
+        some_key = keys[0] if keys else some_key
         sink.no_records(page.dropped)
         await sink.page(page.items)
     await sink.flush()
-    run.deletions.control = next(iter(seen), None)
-    if await run.deletions.confirm(sorted(log.index.alive().keys() - seen)):
+    run.deletions.control = some_key
+    if await run.deletions.confirm([key for key, _ in log.index.unseen(seen)]):
         raise StreamError(ENDED_EARLY)
     sink.mark_verified((None, None))
     await sink.flush(at=at)
