@@ -41,6 +41,7 @@ class Sink:
         self._since = ctx.clock.monotonic()
         self._quarantine = Quarantine(ctx, stream, result)
         self._flushing = asyncio.Lock()
+        self._lost: Exception | None = None  # why a batch was not written: no later checkpoint may cover it
         self.forget_batch()
 
     def forget_batch(self) -> None:
@@ -88,12 +89,21 @@ class Sink:
                 await self.flush()
 
     async def flush(self, *, checkpoint: Callable[[], None] = lambda: None, at: datetime | None = None) -> None:
-        """Write the batch and its tombstones, then call `checkpoint`. `at` is when the records were requested."""
+        """Write the batch and its tombstones, then call `checkpoint`. `at` is when the records were requested.
+
+        Where a batch could not be written, this and all later calls raise the error, and no checkpoint is called.
+        """
         batch = self._records, self._verified, self._deleted
         self.forget_batch()
         self._since = self.ctx.clock.monotonic()
         async with self.ctx.writing:  # one writer per workspace: timestamps and file numbers only grow
-            await _uncancelled(asyncio.to_thread(self._write, *batch, at or self.ctx.now()))
+            if self._lost is not None:
+                raise self._lost
+            try:
+                await _uncancelled(asyncio.to_thread(self._write, *batch, at or self.ctx.now()))
+            except Exception as error:
+                self._lost = error
+                raise
             checkpoint()
         self.show()
 
