@@ -130,7 +130,8 @@ class Deletions:
         """A lead that surely is there, where this run has not seen any; None where the API shows none."""
         sink, parents = self._sink, {}
         if self._state.is_by_parent():
-            known = count_by_scope(sink.ctx.log(sink.stream.name).index)
+            async with sink.ctx.writing:  # leads that scans have read may be being written
+                known = count_by_scope(sink.ctx.log(sink.stream.name).index)
             largest = max(filter(None, known), key=lambda scope: known[scope], default=None)
             parents = {largest.kind.value: largest.id} if largest else {}
         try:
