@@ -21,6 +21,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from instantly_pipeline.errors import UsageError
+from instantly_pipeline.memory import AMOUNT, available, default_limit
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_BASE_URL = "https://api.instantly.ai"
@@ -45,7 +46,7 @@ class Settings(BaseSettings):
     pii: str = "keep"
     pii_secret: SecretStr | None = None
     storage_version: str = "v1.2.0"
-    memory_limit: str = "2GB"
+    memory_limit: str = Field(default_factory=lambda: default_limit(available()))
     publish_mode: int = 0o440
 
     @field_validator("publish_mode", mode="before")
@@ -72,8 +73,8 @@ class Settings(BaseSettings):
     @field_validator("memory_limit")
     @classmethod
     def _check_memory_limit(cls, value: str) -> str:
-        if not re.fullmatch(r"\d+(\.\d+)?\s*[KMGT]i?B", value, re.IGNORECASE):
-            raise ValueError("must be an amount of memory, for example 2GB")
+        if not AMOUNT.fullmatch(value):
+            raise ValueError("must be an amount of memory, for example 1GB")
         return value
 
     @field_validator("storage_version")

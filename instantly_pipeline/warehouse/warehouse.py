@@ -17,7 +17,13 @@ from instantly_pipeline.lake.permissions import set_mode
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.warehouse.checks.checks import CheckResult, run_checks
 from instantly_pipeline.warehouse.checks.reconcile import reconcile
-from instantly_pipeline.warehouse.db.build_file import keep, open_build, refused_by_machine, remove_build
+from instantly_pipeline.warehouse.db.build_file import (
+    give_back_space,
+    keep,
+    open_build,
+    refused_by_machine,
+    remove_build,
+)
 from instantly_pipeline.warehouse.db.sql_text import first_line
 from instantly_pipeline.warehouse.load.load_lake import ErasedError, as_of_published, load_lake, loaded_as_of
 from instantly_pipeline.warehouse.load.load_stream import LoadResult
@@ -69,7 +75,7 @@ class Warehouse:
         *,
         sql_dir: Path,
         storage_version: str = "v1.2.0",
-        memory_limit: str = "2GB",
+        memory_limit: str = "1GB",
         publish_mode: int = 0o440,
         say: Callable[[str], None] = _quiet,
         free_bytes: Callable[[Path], int] = free_bytes,
@@ -146,7 +152,8 @@ class Warehouse:
                 f"There is no room{f' for {names}' if names else ''}: the disk that holds {self.layout.work} is full, "
                 f"or more than {self._memory_limit} of memory (INSTANTLY_MEMORY_LIMIT) and its space for spilled data "
                 f"are needed ({first_line(error)}). What was synced is safe and the published file is as it was; free "
-                "some space, or raise the limit, and run the same command again."
+                "some space, or raise the limit (`instantly-pipeline doctor` says what this workspace takes and what "
+                "there is), and run the same command again."
             ) from error
 
     def _load(self, as_of: datetime | None) -> dict[str, LoadResult]:
@@ -217,6 +224,7 @@ class Warehouse:
             if to is None:
                 pairs.append(write_views(self.layout, files))
             keep(con)
+            give_back_space(con, self.layout.build_file, self._storage_version)
             self.close()
             pairs.append(copy_database(self.layout.build_file, to or self.layout.published_file, self._storage_version))
         except BaseException:

@@ -23,7 +23,7 @@ from instantly_pipeline.errors import PublishRefused, StorageError, UsageError
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.lock import writing
 from instantly_pipeline.lake.logs import LOGS
-from instantly_pipeline.warehouse.publish.publish import PublishResult, open_folders
+from instantly_pipeline.warehouse.publish.publish import PublishResult, copy_database, open_folders
 from instantly_pipeline.warehouse.published.query import query
 from instantly_pipeline.warehouse.published.status import status
 from tests.warehouse.lake_writer import LakeWriter, Opener, at, tiny_stream
@@ -446,14 +446,25 @@ def test_a_disk_that_is_full_is_said_and_the_next_run_goes_on(
     }
     for name, do in steps.items():
         if name == step:
-            size, said = lake.layout.build_file.stat().st_size, "no room"
-            if name == "publish":
-                size, said = size - 1, "cannot be written"
-            with files_no_larger_than(size), pytest.raises(StorageError, match=said):
+            size = lake.layout.build_file.stat().st_size // (2 if name == "publish" else 1)
+            with files_no_larger_than(size), pytest.raises(StorageError, match=r"no room|cannot be written"):
                 do()
         do()
     assert len(names(lake.layout.published_file)) == 2_001
     assert opener.said == []
+
+
+def test_a_disk_that_does_not_take_the_copy_is_said_and_nothing_is_left_beside(
+    lake: LakeWriter, opener: Opener, sql: Path
+) -> None:
+    lake.upsert(THINGS, [thing("a")])
+    place = published(opener, sql).path
+    before = place.read_bytes()
+    source = lake.layout.build_file
+    with files_no_larger_than(source.stat().st_size - 1), pytest.raises(StorageError, match="cannot be written"):
+        copy_database(source, place, "v1.2.0")
+    assert place.read_bytes() == before
+    assert list(place.parent.glob(".*")) == []
 
 
 def test_the_published_file_has_the_storage_version_of_older_drivers(

@@ -19,10 +19,12 @@ from pathlib import Path
 import duckdb
 
 from instantly_pipeline.errors import LockedError, StorageError
-from instantly_pipeline.lake.durable import storing
+from instantly_pipeline.lake.durable import fsync, is_left_beside, name_beside, storing
 from instantly_pipeline.lake.permissions import detach_hard_link, make_folder, refuse_links
+from instantly_pipeline.memory import in_bytes
 from instantly_pipeline.warehouse.db import build_state
 from instantly_pipeline.warehouse.db.interruption import writing
+from instantly_pipeline.warehouse.db.shrink import copy_into, shrink
 from instantly_pipeline.warehouse.db.sql_text import text
 from instantly_pipeline.warehouse.db.tables import LOADED_FILES, create, describe
 
@@ -33,6 +35,9 @@ CATALOG = "build"
 ROW_GROUP = 61_440
 # Raise it when the loader would make other tables from the same files, or files made before cannot be trusted.
 LOADER_VERSION = "5"
+
+# Bytes: what DuckDB's documentation (Environment, Minimum Required Memory) names as the least for a thread
+PER_THREAD = 125_000_000
 
 _NO_ROOM = ("No space left", "Could not write file", "Failed to create directory")
 
@@ -51,6 +56,9 @@ def open_build(
     refuse_links(path.parent, spill)
     with storing(path.parent):
         make_folder(spill)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        if is_left_beside(left):  # a kill came before it was in its place
+            left.unlink()
     detach_hard_link(path)
     if _logs(path) and not _is_open_elsewhere(path):
         _remove_logs(path)  # of an earlier version
@@ -111,12 +119,35 @@ def keep(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("force checkpoint")
 
 
+def give_back_space(con: duckdb.DuckDBPyConnection, path: Path, storage_version: str) -> None:
+    """Bound the free space within the build file at `path`, and close it. A kill leaves the old file or the new one."""
+    if shrink(con):
+        con.close()
+        return
+    fresh = name_beside(path)
+    try:
+        with con:
+            con.execute(f"attach {text(str(fresh))} as fresh ({_options(storage_version)})")
+            copy_into(con, "fresh")
+            con.execute("detach fresh")
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+    fsync(path.parent)
+
+
 def drop_build_state(copy: Path, storage_version: str) -> None:
     """Remove from a copy of the build file what only the pipeline needs."""
     with writing(duckdb.connect(config={"autoinstall_known_extensions": "false", "threads": 1})) as con:
         con.execute(f"attach {text(str(copy))} as {CATALOG} ({_options(storage_version)}); use {CATALOG}")
         con.execute(f"drop schema {build_state.SCHEMA} cascade")
         con.execute("force checkpoint")
+
+
+def limit_threads(con: duckdb.DuckDBPyConnection, memory_limit: str) -> None:
+    """No more threads than the memory is enough for, and with them statements side by side (`parallel.py`)."""
+    threads = int(con.execute("select current_setting('threads')").fetchall()[0][0])
+    con.execute(f"set threads = {max(1, min(threads, in_bytes(memory_limit) // PER_THREAD))}")
 
 
 def _options(storage_version: str) -> str:
@@ -132,6 +163,7 @@ def _connect(
     except duckdb.Error as error:
         raise StorageError(_refused(path, error)) from error
     try:
+        limit_threads(con, str(config["memory_limit"]))
         try:
             con.execute(f"attach {text(str(path))} as {CATALOG} ({_options(storage_version)})")
         except duckdb.Error as error:

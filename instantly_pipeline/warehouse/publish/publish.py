@@ -7,13 +7,17 @@ new file, never a part. Refused where a blocking check failed: then the last goo
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
+from typing import BinaryIO
 
 import duckdb
 import pyarrow as pa
@@ -43,6 +47,9 @@ from instantly_pipeline.warehouse.load.meta_tables import PUBLISHED
 from instantly_pipeline.warehouse.publish.parquet_views import views_sql
 
 _OURS = {"lake", "work", "publish", ".lock", ".lock.json", "DEMO"}
+# Rows. A writer holds a few groups in memory: within 250 MB, two tables of 200,000 leads took 16 s of processor and
+# spilled 6.1 GB with DuckDB's 122,880, 4.3 s and 0.6 GB with these; within 1 GB as much as any. Files are 1 % larger.
+_ROW_GROUP = 20_480
 STAMP = "stamp"  # in a Parquet file's metadata: the state of the table it was written from
 
 
@@ -186,7 +193,7 @@ def write_views(layout: Layout, files: Mapping[Path, tuple[str, int]]) -> _Pair:
 
 
 def _write_table(con: duckdb.DuckDBPyConnection, table: str, to: Path, stamp: str) -> int:
-    options = f"format parquet, compression zstd, kv_metadata {{{STAMP}: {text(stamp)}}}"
+    options = f"format parquet, compression zstd, row_group_size {_ROW_GROUP}, kv_metadata {{{STAMP}: {text(stamp)}}}"
     counted = con.execute(f"copy {ident(table)} to {text(str(to))} ({options})").fetchall()
     return int(counted[0][0])
 
@@ -208,8 +215,8 @@ def copy_database(source: Path, place: Path, storage_version: str) -> _Pair:
     refuse_links(place)
     pair = _Pair(name_beside(place), place)
     try:
-        with source.open("rb") as build, create(pair.beside) as copy:
-            shutil.copyfileobj(build, copy, 2**20)
+        with source.open("rb", buffering=0) as build, create(pair.beside) as copy:
+            _copy(build, copy)
         drop_build_state(pair.beside, storage_version)
     except BaseException as error:
         with suppress(OSError):
@@ -218,6 +225,18 @@ def copy_database(source: Path, place: Path, storage_version: str) -> _Pair:
             raise storage_error(place, error) from error
         raise
     return pair
+
+
+def _copy(source: FileIO, to: BinaryIO) -> None:
+    """Copy a file from its start. Where the file system can (btrfs, XFS), the two share their blocks until one changes.
+
+    Within the kernel a copy takes a third of the processor's time (0.35 s a GB on ext4, through Python 1.0 s).
+    """
+    if sys.platform == "linux":
+        with suppress(OSError):  # not for these two; a full disk is met again below
+            while os.copy_file_range(source.fileno(), to.fileno(), 2**30):
+                pass
+    shutil.copyfileobj(source, to, 2**20)  # what is left
 
 
 def put_in_place(pairs: Sequence[_Pair], mode: int) -> None:

@@ -22,7 +22,7 @@ import duckdb
 from instantly_pipeline.errors import StorageError, UsageError
 from instantly_pipeline.lake.permissions import refuse_links
 from instantly_pipeline.settings import load
-from instantly_pipeline.warehouse.db.build_file import refused_by_machine
+from instantly_pipeline.warehouse.db.build_file import limit_threads, refused_by_machine
 from instantly_pipeline.warehouse.db.interruption import reading
 from instantly_pipeline.warehouse.db.sql_text import first_line, text
 
@@ -47,6 +47,7 @@ def open_published(
     except duckdb.Error as error:
         raise UsageError(f"INSTANTLY_MEMORY_LIMIT cannot be used: {first_line(error)}") from error
     try:
+        limit_threads(con, load().memory_limit)
         with _by_another_name(published_file, spill) if not ours else nullcontext(published_file) as path:
             con.execute(f"attach {text(str(path))} as warehouse (read_only)")
         con.execute("use warehouse")
