@@ -97,16 +97,16 @@ def _named(paths: list[Path], one: str, many: str) -> str:
 
 
 def _folder(folder: Path, about: str, variable: str) -> Finding:
-    nearest = _nearest(folder)
-    if not nearest.is_dir():
-        return Finding(about, Health.FAIL, f"{nearest} is a file, not a folder. Set {variable} to another folder.")
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        return Finding(about, Health.FAIL, f"{nearest} is not writable. Change its permissions, or set {variable}.")
+    parent = nearest(folder)
+    if not parent.is_dir():
+        return Finding(about, Health.FAIL, f"{parent} is a file, not a folder. Set {variable} to another folder.")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        return Finding(about, Health.FAIL, f"{parent} is not writable. Change its permissions, or set {variable}.")
     return Finding(about, Health.OK, f"{folder}" if folder.exists() else f"{folder}, created by the first sync")
 
 
 def _space(layout: Layout) -> Finding:
-    free = shutil.disk_usage(_nearest(layout.root)).free
+    free = shutil.disk_usage(nearest(layout.root)).free
     build = layout.build_file.stat().st_size if layout.build_file.exists() else 0
     said = f"{free / 1e9:,.1f} GB free"
     if free < max(_LITTLE, 2 * build):
@@ -124,7 +124,7 @@ def _lake(layout: Layout, origin: str) -> Finding:
     return Finding("lake", Health.OK, f"read from {read_from}" if read_from else "empty")
 
 
-def _nearest(path: Path) -> Path:
+def nearest(path: Path) -> Path:
     """The path, or its nearest parent that exists."""
     while not path.exists() and path != path.parent:
         path = path.parent

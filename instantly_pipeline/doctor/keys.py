@@ -18,15 +18,17 @@ from instantly_pipeline.api.clock import HOW_TO_SET, SYSTEM, Clock, ClockSkew
 from instantly_pipeline.api.limiter import Limiter
 from instantly_pipeline.api.retry import RetryPolicy
 from instantly_pipeline.doctor.findings import Finding, Health
+from instantly_pipeline.doctor.needs import examine_needs
 from instantly_pipeline.errors import BadRequest, Exhausted, Forbidden, PipelineError, UsageError
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.settings import Settings
 from instantly_pipeline.streams.model import Stream
-from instantly_pipeline.streams.registry import select_streams
+from instantly_pipeline.streams.registry import all_streams, select_streams
 from instantly_pipeline.sync.identity import WORKSPACE_PATH, Names, workspace_in, workspace_of
 from instantly_pipeline.sync.readers.reader import Seen
 from instantly_pipeline.sync.readers.registry import reader_of
 
+_COUNTERS = all_streams()["campaign_analytics"].path
 ONCE = RetryPolicy(tries=1, edge_tries=1, unreached_tries=1, rate_budget=0.0)
 
 
@@ -52,13 +54,17 @@ async def examine_keys(settings: Settings, *, time: Clock = SYSTEM) -> list[Find
     names = Names(Layout(settings.data_dir))
     found = []
     taken: dict[str, str] = {}
+    leads = 0
     clocks: list[ClockSkew] = []
     for name, key in settings.keys().items():
         examination = _Key(name, names, streams, taken, time)
         await examination.run(settings, key)
         found += examination.found
+        leads += examination.leads
         if examination.clock_skew is not None and examination.clock_skew.ahead_by is not None:
             clocks.append(examination.clock_skew)
+    if leads:
+        found.append(examine_needs(settings, leads))
     return [*found, *([_clock(min(clocks, key=lambda one: abs(one.ahead_by or timedelta(0))))] if clocks else [])]
 
 
@@ -79,6 +85,7 @@ class _Key:
     ) -> None:
         self.name = name
         self.found: list[Finding] = []
+        self.leads = 0  # as Instantly's counters say
         self.clock_skew: ClockSkew | None = None
         self._names = names
         self._streams = streams
@@ -102,6 +109,7 @@ class _Key:
             await self._ask_all(client)
         if self._identify():
             self._report_streams()
+            self.leads = _leads_in(self._answers.get(_COUNTERS))
         return None
 
     async def _ask_all(self, client: ApiClient) -> None:
@@ -184,6 +192,13 @@ async def _asked(answer: Any) -> object | PipelineError:
         return cause if isinstance(cause, PipelineError) else error
     except PipelineError as error:
         return error
+
+
+def _leads_in(counters: object) -> int:
+    """The leads of all campaigns; 0 if the counters were not readable."""
+    rows = counters if isinstance(counters, list) else []
+    counts = [row.get("leads_count") for row in rows if isinstance(row, dict)]
+    return sum(count for count in counts if isinstance(count, int))
 
 
 def _first(answer: object) -> dict[str, Any]:

@@ -63,6 +63,7 @@ def test_all_well_is_0_one_line_each_and_nothing_is_written(synced: Synced) -> N
         f"{every} of {every} streams can be read",
         "storage v1.2.0",
         "GB free",
+        "leads take about",
         "belongs to workspace",
     ):
         assert expected in done.stdout
