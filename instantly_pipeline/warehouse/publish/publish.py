@@ -48,7 +48,7 @@ from instantly_pipeline.warehouse.publish.parquet_views import views_sql
 
 _OURS = {"lake", "work", "publish", ".lock", ".lock.json", "DEMO"}
 # Rows. A writer holds a few groups in memory: within 250 MB, two tables of 200,000 leads took 16 s of processor and
-# spilled 6.1 GB with DuckDB's 122,880, 4.3 s and 0.6 GB with these; within 1 GB as much as any. Files are 1 % larger.
+# spilled 6.1 GB with DuckDB's 122,880, 4.3 s and 0.6 GB with these; within 1 GB about as much. Files are 1 % larger.
 _ROW_GROUP = 20_480
 STAMP = "stamp"  # in a Parquet file's metadata: the state of the table it was written from
 
