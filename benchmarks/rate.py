@@ -18,6 +18,8 @@ from tests.api.simulated import KINDS, OTHERS, VENDOR, Log, Server, limits, play
 
 OUT = Path(__file__).with_name("rate.png")
 END = 1500.0
+BURSTS = [(0.5, 2), (2, 2), (2, 10), (5, 1), (5, 30), (10, 2), (20, 5), (60, 2), (61.7, 5), (120, 30), (300, 2)]
+BURST_LIMITS = [(100, 1.0), (50, 1.0), (10, 1.0), (20, 5.0)]
 LATENCY = (0.3, 0.5)
 
 
@@ -42,12 +44,12 @@ class Case:
         self.log = play(pace, self.server(), END, latency=self.latency, watch=watch)
 
     def line(self) -> str:
-        first = self.log.between(0, 600)
-        cells = [self.name, f"{100 * self.log.refused(0, 600):.2f} % ({first[1]})"]
-        for start in (300, 900):
+        first = self.log.between(0, 60)
+        cells = [self.name, f"{100 * self.log.refused(0, 60):.1f} % ({first[1]})"]
+        for start in (60, 300, 900):
             accepted, refused = self.log.between(start, start + 600)
             allowed = sum(self.allowed(start + second) / 60 for second in range(600))
-            cells += [f"{100 * accepted / allowed:.0f} %", f"{100 * refused / (accepted + refused):.2f} % ({refused})"]
+            cells += [f"{100 * accepted / allowed:.0f} %", f"{100 * refused / (accepted + refused):.1f} % ({refused})"]
         return "| " + " | ".join(cells) + " |"
 
     def drawn(self) -> dict[str, Any]:
@@ -163,10 +165,28 @@ figure.savefig(sys.argv[1], dpi=80)
 """
 
 
+def bursts() -> None:
+    """What is used from 15 to 75 s after a time in which others took everything, of several limits."""
+    print("| everything refused | " + " | ".join(f"{most} in {seconds:g} s" for most, seconds in BURST_LIMITS) + " |")
+    print("| --- |" + " ---: |" * len(BURST_LIMITS))
+    for began, lasted in BURSTS:
+        over, cells = began + lasted, [f"from {began:g} s on, for {lasted} s"]
+        for most, seconds in BURST_LIMITS:
+            server = Server(limits("sliding", (most, seconds)), down=lambda now, a=began, b=over: a <= now < b)  # type: ignore[misc]
+            log = play(Pace(0.0), server, over + 75)
+            cells.append(f"{100 * log.between(over + 15, over + 75)[0] / (60 * most / seconds):.0f} %")
+        print("| " + " | ".join(cells) + " |", flush=True)
+
+
 def main() -> None:
+    for kind in KINDS:
+        log = play(Pace(0.0), Server(limits(kind, *VENDOR)), 20, latency=(0.38, 0.38))
+        thousandth = sorted(at for at, accepted in log.entries if accepted)[999] + 0.38
+        print(f"The first 1,000 requests at the vendor's limits, {kind}: {thousandth:.1f} s")
+    bursts()
     played = cases()
-    print("| server, latency | 429s, 0-10 min | used, 5-15 min | 429s | used, 15-25 min | 429s |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: |")
+    print("| server, latency | 429s, first min | used, 1-11 min | 429s | 5-15 min | 429s | 15-25 min | 429s |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for case in played:
         case.run()
         print(case.line(), flush=True)

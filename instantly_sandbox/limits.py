@@ -51,6 +51,7 @@ class Limiter:
     def __init__(self, *, to_calendar: float = 0.0) -> None:
         """`to_calendar`: seconds to add to `now` for Unix time; fixed windows start on full seconds and minutes."""
         self.second, self.minute, self.emails = Window(1.0), Window(60.0), Window(60.0)
+        self.further: dict[float, Window] = {}  # by seconds
         self.to_calendar = to_calendar
         self.others_at = 0.0
 
@@ -73,6 +74,7 @@ class Limiter:
 
     def _admit(self, limits: RateLimits, now: float, *, emails: bool) -> float:
         checks = [(self.second, limits.per_second), (self.minute, limits.per_minute)]
+        checks += [(self.further.setdefault(seconds, Window(seconds)), limit) for limit, seconds in limits.further]
         if emails:
             checks.append((self.emails, limits.emails_per_minute))
         wait = max(window.wait(limit, limits.window, now) for window, limit in checks)

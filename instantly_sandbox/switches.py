@@ -13,13 +13,15 @@ Where = bool | list[str]
 @dataclass
 class RateLimits:
     """Per workspace. `window`: `sliding`, `fixed` (full seconds and minutes) or `bucket`. `headers` adds X-RateLimit-*
-    to every answer. `others_per_second`: requests per second of another client of the same workspace."""
+    to every answer. `others_per_second`: requests per second of another client of the same workspace. `further`: more
+    limits, each `[requests, seconds]`."""
 
     enabled: bool = True
     per_second: int = 100
     per_minute: int = 6000
     emails_per_minute: int = 20
     others_per_second: float = 0.0
+    further: list[tuple[int, float]] = field(default_factory=list)
     window: str = "sliding"
     retry_after: bool = False
     headers: bool = False

@@ -26,11 +26,11 @@ from instantly_pipeline.api.bodies import Page, decode, parse_page
 from instantly_pipeline.api.clock import SYSTEM, Clock, ClockSkew
 from instantly_pipeline.api.connection import Timeouts, open_http, parse_origin, validated_key
 from instantly_pipeline.api.limiter import Limiter
-from instantly_pipeline.api.pace import Turn
 from instantly_pipeline.api.paging import PAGE_SIZE, CursorOf, walk
 from instantly_pipeline.api.receive import Receiver, error_body
 from instantly_pipeline.api.redaction import redact, redact_logs, register_secret
 from instantly_pipeline.api.retry import DEFAULT_RETRY, Attempts, RetryPolicy
+from instantly_pipeline.api.turns import Turn
 from instantly_pipeline.errors import BadBody, Exhausted, RateLimited, Retriable
 
 __all__ = ["ApiClient", "ClientStats", "Page", "Params", "Timeouts", "count_requests"]

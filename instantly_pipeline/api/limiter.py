@@ -8,18 +8,15 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
 
 from instantly_pipeline.api.clock import Clock
-from instantly_pipeline.api.pace import Pace, Turn
-from instantly_pipeline.api.recent import WINDOW
+from instantly_pipeline.api.pace import Pace
+from instantly_pipeline.api.turns import Turn
 from instantly_pipeline.errors import RateLimited
 
-_UNTOLD = 6_000.0  # requests a minute, as the vendor says: believed until a refusal shows more
-_BURST = 40.0
-_SLOWEST, _FASTEST = 10.0, 1e6  # requests a minute: what else was remembered is not believed
-_FRESH = timedelta(days=1)
-_STALE = timedelta(days=30)
+_UNTOLD = 6_000.0  # requests a minute, as the vendor says: believed until a refusal shows another limit
+_ABSURD = 1e9  # requests a minute
+_LONGEST_NAMED = 900.0  # seconds: a longer wait that a server names is for one request, not for all
 
 
 class Limiter:
@@ -28,12 +25,12 @@ class Limiter:
     `on_learned` is called whenever a refusal has changed what is known, so that it can be kept.
     """
 
-    def __init__(self, clock: Clock, *, ceiling: float = math.inf, burst: float = math.inf) -> None:
-        """The rate never exceeds `ceiling` requests a second; at most `burst` go out at once after a late loop."""
+    def __init__(self, clock: Clock, *, ceiling: float = math.inf) -> None:
+        """The rate never exceeds `ceiling` requests a second."""
         self.on_learned: Callable[[], None] | None = None
         self._clock = clock
         self._ceiling = ceiling
-        self._pace = Pace(clock.monotonic(), ceiling=ceiling, burst=burst)
+        self._pace = Pace(clock.monotonic(), ceiling=ceiling)
         self._line = asyncio.Lock()  # who waits is served in order
         self._answered = asyncio.Event()
 
@@ -44,14 +41,13 @@ class Limiter:
             return cls(clock)
         if requests_per_minute < 1:
             raise ValueError("a cap below one request a minute would never send anything")
-        burst = max(1, min(int(_BURST), requests_per_minute // 60))
-        return cls(clock, ceiling=max(requests_per_minute - burst, 0.9) / WINDOW, burst=burst)
+        return cls(clock, ceiling=max(requests_per_minute - 1, 0.9) / 60)
 
     @property
     def per_minute(self) -> float:
-        """Requests a minute that it believes it can sustain."""
-        limit = None if self._pace.is_guess else self._pace.sustained
-        return min(self._ceiling * WINDOW, _UNTOLD if limit is None else limit * WINDOW)
+        """Requests a minute that it believes it can sustain: the limit, or the rate where that has come further."""
+        limit = self._pace.limit
+        return min(60 * self._ceiling, _UNTOLD if limit is None else 60 * max(limit, self._pace.rate))
 
     async def acquire(self, patience: float = math.inf) -> Turn:
         """Return when one request may be sent. End the turn with `accepted`, `refused` or `unanswered`.
@@ -85,7 +81,8 @@ class Limiter:
 
     def refused(self, turn: Turn, retry_after: float | None) -> None:
         """The answer was 429, and named so many seconds to wait, or none."""
-        self._pace.refused(turn, self._clock.monotonic(), retry_after)
+        named = retry_after if retry_after is None or retry_after <= _LONGEST_NAMED else None
+        self._pace.refused(turn, self._clock.monotonic(), named)
         self._answered.set()
 
     def unanswered(self, turn: Turn) -> None:
@@ -94,21 +91,12 @@ class Limiter:
         self._answered.set()
 
     def remembered(self) -> dict[str, object]:
-        """What the next run should know; empty where nothing was learned, or too little. JSON values."""
-        if self._pace.limit is None or self._pace.is_guess:
-            return {}
-        return {"per_minute": self.per_minute, "at": self._clock.now().isoformat()}
+        """What the next run should know, as JSON values; empty where nothing was learned."""
+        return {} if self._pace.limit is None else {"per_minute": self.per_minute}
 
     def recall(self, state: Mapping[str, object]) -> None:
-        """Start from what an earlier run remembered: carefully if that is long ago, not at all if it is absurd."""
-        per_minute, at = state.get("per_minute"), state.get("at")
-        if not isinstance(per_minute, int | float) or isinstance(per_minute, bool) or not isinstance(at, str):
-            return
-        try:
-            age = self._clock.now() - datetime.fromisoformat(at)
-        except (ValueError, TypeError):
-            return
-        if not _SLOWEST <= per_minute <= _FASTEST or not timedelta(0) <= age < _STALE:
-            return
-        self._pace.begin_at(per_minute / WINDOW, self._clock.monotonic(), careful=age > _FRESH)
-        self._answered.set()
+        """Start from what an earlier run remembered, unless it is no rate."""
+        per_minute = state.get("per_minute")
+        if isinstance(per_minute, int | float) and not isinstance(per_minute, bool) and 0 < per_minute < _ABSURD:
+            self._pace.begin_at(per_minute / 60, self._clock.monotonic())
+            self._answered.set()

@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from instantly_pipeline.api.pace import Pace, Turn
+from instantly_pipeline.api.pace import Pace
+from instantly_pipeline.api.turns import Turn
 
 
 class Limit(Protocol):

@@ -31,7 +31,7 @@ async def _ask(
     """When each request of eight chains was answered well, and how many were refused."""
     answered: list[float] = []
     limiter = Limiter(SYSTEM)
-    limiter.recall({"per_minute": known, "at": SYSTEM.now().isoformat()})
+    limiter.recall({"per_minute": known})
     async with ApiClient(base_url=url, key=key, limiter=limiter, concurrency=8) as client:
         started = time.monotonic()
 

@@ -188,6 +188,13 @@ def test_another_client_of_the_workspace_takes_its_part_of_the_limit(kind: str) 
     assert sum(limiter.admit(limits, 659.9, emails=False) == 0 for _ in range(100)) == 60 - 1 - 30
 
 
+def test_a_further_limit_holds_beside_the_others() -> None:
+    limiter, limits = Limiter(), RateLimits(further=[(20, 5.0)])
+    assert sum(limiter.admit(limits, 600.0, emails=False) == 0 for _ in range(30)) == 20
+    assert limiter.admit(limits, 604.0, emails=False) == pytest.approx(1.0)
+    assert sum(limiter.admit(limits, 605.0, emails=False) == 0 for _ in range(30)) == 20
+
+
 def test_fixed_windows_turn_with_the_calendar() -> None:
     limiter, limits = Limiter(to_calendar=59.5), RateLimits(per_minute=1, window="fixed")
     assert limiter.admit(limits, 0.0, emails=False) == 0
