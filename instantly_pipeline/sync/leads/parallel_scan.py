@@ -31,7 +31,7 @@ from instantly_pipeline.sync.sink import PAGES_PER_BATCH, SECONDS_PER_BATCH, Sin
 MOST_CHAINS = 64
 PAGES_AHEAD = 64  # read and not yet taken, of all chains
 WORTH_CUTTING = 6  # pages each half should have left
-PAGES_BETWEEN_CUTS = 2
+PAGES_BETWEEN_CUTS = 1
 PATIENCE = 8  # pages read before the first split of a list that is not large
 FRUITLESS_CUTS = 2
 LARGE = 500  # pages: for such a list it pays to split early, although a page may be read twice
