@@ -84,7 +84,7 @@ types: setup ## mypy --strict
 hooks: setup ## run the linters at each commit, types and snapshots at each push
 	@$(BIN)/pre-commit install
 
-bench: setup ## ours, dlt, a bare script and Airbyte's CDK on the same sandbox; ROWS=10000 ROUNDS=1 for a short one
+bench: setup ## the targets, then dlt, a bare script and Airbyte's CDK beside ours, on the sandbox; ROWS=10000 ROUNDS=1 for a short one
 	@$(BIN)/python -m benchmarks.run $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(PARTS),--parts $(PARTS))
 
 format: setup ## format Python and SQL

@@ -1,6 +1,5 @@
-"""The benchmark: ours, dlt, a bare script and Airbyte's CDK on the same local Instantly API; `make bench` runs it.
+"""The benchmark: what is wanted of ours and what was measured; ours, dlt, a bare script and Airbyte's CDK; `make bench`.
 
-`run` is the command, `parts` what is measured, `lineup` who is measured, `contenders/` the scripts themselves; `report`
-and `plot` write what `run` measured. The runner uses the standard library alone: a child's peak memory as the kernel
-reports it is at least its parent's, so that the parent has to be small.
+`run` is the command, `parts` what is measured, `lineup` who is measured, `contenders/` the scripts themselves, `targets`
+what is wanted; `report` writes what `run` measured.
 """

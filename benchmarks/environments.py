@@ -12,9 +12,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PACKAGES = {
     "bare": ("httpx", "orjson", "polars", "uvloop"),
-    "dlt": ("dlt", "pyarrow"),
+    "dlt": ("dlt", "pyarrow", "duckdb"),
     "airbyte": ("airbyte-cdk",),
-    "plot": ("matplotlib",),
     "ours": ("instantly-pipeline", "httpx", "orjson", "pyarrow", "duckdb", "dagster"),
 }
 _ASK = (

@@ -13,8 +13,15 @@ from benchmarks.sandbox import ROOT, Sandbox
 
 SCRIPTS = HERE / "contenders"
 LEAD_STREAMS = ("campaigns", "campaign_analytics", "leads")
-LAKE, PUBLISHED, PUBLISHED_LEADS = "ours, to the lake", "ours, to the published file", "ours, leads only, published"
-BARE, DLT, DLT_TWO, AIRBYTE = "bare script, 1 chain", "dlt", "dlt, two workers", "airbyte-cdk"
+LAKE, PUBLISHED, PUBLISHED_LEADS = "ours, to the lake", "ours, published", "ours, leads only, published"
+BARE, DLT, DLT_HISTORY, AIRBYTE = "bare script, 1 chain", "dlt, to Parquet", "dlt, history in DuckDB", "airbyte-cdk"
+IN_PARQUET = "select count(distinct id) from read_parquet('{}/**/*.parquet', union_by_name = true)"
+IN_LAKE = """select count(*) from (
+    select arg_max(_op, _synced_at) as last from read_parquet('{}/**/*.parquet', union_by_name = true) group by _key
+) where last = 'upsert'"""
+IN_LINES = "select count(*) from read_ndjson_objects('{}') where json ->> 'type' = 'RECORD'"
+IN_DLT_HISTORY = "select count(*) from instantly.leads where _dlt_valid_to is null"
+IN_PUBLISHED = "select count(*) from raw.leads where _deleted_at is null"
 CATALOG = {
     "streams": [
         {
@@ -28,12 +35,16 @@ CATALOG = {
 
 @dataclass(frozen=True)
 class Contender:
-    """One command. `leads` is where its rows can be counted; `runs` how often it is run on the same folder."""
+    """One command. `leads` is where its leads are, a DuckDB file or other files, and `count` the SQL that counts them.
+
+    `keeps`: run again on the same folder, it brings what is there up to date. `stdout`: where what it prints goes.
+    """
 
     label: str
     command: list[str]
     leads: Path
-    runs: int = 1
+    count: str
+    keeps: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
     stdout: Path | None = None
 
@@ -44,15 +55,20 @@ def bare_label(chains: int) -> str:
 
 
 def bare(box: Sandbox, out: Path, *, chains: int, pages: int | None = None) -> Contender:
-    """The bare script."""
+    """The bare script; `pages`: a chain stops after so many."""
     command = [str(python("bare")), str(SCRIPTS / "bare.py"), *_where(box, out / "lake"), "--chains", str(chains)]
-    return Contender(bare_label(chains), command + _most(pages), out / "lake")
+    most = [] if pages is None else ["--pages", str(pages)]
+    return Contender(bare_label(chains), command + most, out / "lake", IN_PARQUET)
 
 
-def dlt(box: Sandbox, out: Path, *, workers: int = 1, runs: int = 1, pages: int | None = None) -> Contender:
+def dlt(box: Sandbox, out: Path) -> Contender:
     """dlt's rest_api source with its Parquet loader."""
-    command = [str(python("dlt")), str(SCRIPTS / "dlt_rest.py"), *_where(box, out), "--workers", str(workers)]
-    return Contender(DLT_TWO if workers > 1 else DLT, command + _most(pages), out / "lake/instantly/leads", runs)
+    return Contender(DLT, _dlt(box, out), out / "lake/instantly/leads", IN_PARQUET)
+
+
+def dlt_history(box: Sandbox, out: Path) -> Contender:
+    """The same source merged into DuckDB, every version of a lead kept."""
+    return Contender(DLT_HISTORY, [*_dlt(box, out), "--history"], out / "leads.duckdb", IN_DLT_HISTORY, keeps=True)
 
 
 def airbyte(box: Sandbox, out: Path) -> Contender:
@@ -62,37 +78,29 @@ def airbyte(box: Sandbox, out: Path) -> Contender:
     catalog.write_text(json.dumps(CATALOG))
     command = [str(python("airbyte").with_name("source-declarative-manifest")), "read", "--config", str(config)]
     command += ["--catalog", str(catalog), "--manifest-path", str(SCRIPTS / "airbyte_leads.yaml")]
-    return Contender(AIRBYTE, command, out / "records.jsonl", stdout=out / "records.jsonl")
+    return Contender(AIRBYTE, command, out / "records.jsonl", IN_LINES, stdout=out / "records.jsonl")
 
 
-def ours_to_lake(
-    box: Sandbox, out: Path, *, streams: tuple[str, ...] = LEAD_STREAMS, runs: int = 2, full: bool = False
-) -> Contender:
-    """Ours as far as the lake; without streams, all of them; `full`: everything is read again."""
-    command = [str(python("ours")), str(SCRIPTS / "ours.py"), *(["--full"] if full else []), *streams]
-    return Contender(LAKE, command, _our_leads(out), runs, _settings(box, out))
+def ours_to_lake(box: Sandbox, out: Path, *, streams: tuple[str, ...] = LEAD_STREAMS) -> Contender:
+    """Ours as far as the lake; without streams, all of them."""
+    command = [str(python("ours")), str(SCRIPTS / "ours.py"), *streams]
+    return Contender(LAKE, command, out / "data/lake/changes/leads", IN_LAKE, True, _settings(box, out))
 
 
-def ours_published(box: Sandbox, out: Path, *, leads_only: bool = False, runs: int = 2) -> Contender:
-    """The command `instantly-pipeline sync`."""
-    options = ["--streams", ",".join(LEAD_STREAMS)] if leads_only else []
+def ours_published(box: Sandbox, out: Path, *, leads_only: bool = False, full: bool = False) -> Contender:
+    """The whole command, each step timed; `full`: everything is read again."""
+    streams = LEAD_STREAMS if leads_only else ()
+    command = [str(python("ours")), str(SCRIPTS / "sync.py"), *(["--full"] if full else []), *streams]
     label = PUBLISHED_LEADS if leads_only else PUBLISHED
-    return Contender(label, [*_cli(), "sync", *options], _our_leads(out), runs, _settings(box, out))
+    published = out / "data/publish/warehouse.duckdb"
+    return Contender(label, command, published, IN_PUBLISHED, True, _settings(box, out), out / "steps.json")
 
 
-def ours_tables(box: Sandbox, out: Path) -> Contender:
-    """The command `instantly-pipeline rebuild`: DuckDB's part alone, from a lake that is there."""
-    return Contender("ours, tables from the lake", [*_cli(), "rebuild"], _our_leads(out), 1, _settings(box, out))
-
-
-def our_steps(box: Sandbox, out: Path) -> Contender:
-    """DuckDB's part of a sync, each step timed; standard output is what was measured."""
-    command = [str(python("ours")), str(SCRIPTS / "tables.py")]
-    return Contender("ours, step by step", command, _our_leads(out), 1, _settings(box, out), out / "steps.json")
-
-
-def _cli() -> list[str]:
-    return [str(python("ours")), "-c", "from instantly_pipeline.cli.main import main; main()"]
+def ours_rebuilt(box: Sandbox, out: Path, memory_limit: str) -> Contender:
+    """The command `instantly-pipeline rebuild`: the tables from the lake, within so much memory for DuckDB."""
+    command = [str(python("ours")), "-c", "from instantly_pipeline.cli.main import main; main()", "rebuild"]
+    env = _settings(box, out) | {"INSTANTLY_MEMORY_LIMIT": memory_limit}
+    return Contender(PUBLISHED, command, out / "data/publish/warehouse.duckdb", IN_PUBLISHED, True, env)
 
 
 def _settings(box: Sandbox, out: Path) -> dict[str, str]:
@@ -105,13 +113,9 @@ def _settings(box: Sandbox, out: Path) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _our_leads(out: Path) -> Path:
-    return out / "data/lake/changes/leads"
+def _dlt(box: Sandbox, out: Path) -> list[str]:
+    return [str(python("dlt")), str(SCRIPTS / "dlt_rest.py"), *_where(box, out)]
 
 
 def _where(box: Sandbox, out: Path) -> list[str]:
     return ["--url", box.url, "--key", box.key, "--out", str(out)]
-
-
-def _most(pages: int | None) -> list[str]:
-    return [] if pages is None else ["--pages", str(pages)]

@@ -1,4 +1,4 @@
-"""What is measured: the contenders in turn, ours as data grows and as campaigns change, and the vendor's limits.
+"""What is measured: a large workspace over a day, requests where nothing changed, limits of the API, the contenders.
 
 Every measurement is a flat record, handed to `keep` as soon as it is made.
 """
@@ -6,35 +6,39 @@ Every measurement is a flat record, handed to `keep` as soon as it is made.
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import subprocess
 import sys
-import uuid
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from benchmarks import lineup
-from benchmarks.environments import python
-from benchmarks.lineup import SCRIPTS, Contender
-from benchmarks.process import Usage, measured
-from benchmarks.sandbox import ROOT, Sandbox, free_port, running
-from instantly_pipeline.streams.registry import all_streams
+from benchmarks.lineup import Contender
+from benchmarks.process import Usage, measured, started
+from benchmarks.sandbox import ROOT, Sandbox, running
 
 Record = dict[str, Any]
 Keep = Callable[[Record], None]
 Make = Callable[[Sandbox, Path], Contender]
 
-WITHIN = 900.0  # seconds for one run; what takes longer is ended and reported as such
+WITHIN = 1800.0  # seconds for one run; what takes longer is ended and reported as such
+LEADS_PER_CAMPAIGN = 5000
+FIRST, UNCHANGED, SIX_HOURS, REREAD, ONE_HOUR = (
+    "first", "nothing changed", "six hours later", "six hours later, everything read anew", "an hour after that",
+)  # fmt: skip
+MEMORY_LIMITS = ("2GB", "1GB", "512MB")
+CAMPAIGNS, DAYS = (200, 1200), 7  # of the workspaces in which requests are counted; few days, to have few steps to read
 PROBE_LATENCY, PROBE_SECONDS = 0.05, 20.0
-VENDOR_LATENCY = 0.4
-SAMPLE_PAGES = 100
+VENDOR_LATENCY, SAMPLE_PAGES = 0.4, 100
+FEWEST_LIMITED = 200_000  # leads, so that there is enough to ask for until the last burst has been measured
+BURSTS, BURST, RECOVERY, MEASURED = (2, 60), 2.0, 15.0, 20.0  # seconds
+SLOW_LEADS, SLOW_REQUESTS, SLOW_SECONDS = 14_000, 20, 5.0
 CHAINS_TO_SHOW = 8  # of the second bare script, where ours itself has one request under way
-SHARES = (0, 1, 5, 20, 100)
-YEAR, CHANGED = 365, 5
-CAMPAIGNS = 200  # so that one per cent of them is two
-# Steps by day are filled in bit by bit over days, one request a campaign-day; they would drown what is measured here.
-WITHOUT_STEPS = tuple(name for name in all_streams() if name != "step_analytics")
 
 
 class Bench:
@@ -43,28 +47,20 @@ class Bench:
     def __init__(self, work: Path, keep: Keep, without: set[str]) -> None:
         self.work, self.keep, self.without = work, keep, without
 
-    def run(self, part: str, box: Sandbox, make: Make, *, turn: int = 0, count: bool = True, **more: object) -> None:
-        """Every run of one contender, in a folder of its own that goes afterwards."""
-        out = self.fresh("run")
-        contender = make(box, out)
-        for time in range(1, contender.runs + 1):
-            self.once(part, box, contender, out, turn=turn, time=time, count=count, **more)
-        shutil.rmtree(out)
-
-    def once(
-        self, part: str, box: Sandbox, contender: Contender, out: Path,
-        *, turn: int = 0, time: int = 1, count: bool = True, **more: object,
-    ) -> None:  # fmt: skip
-        """One run of one contender in a folder that stays."""
+    def run(self, part: str, box: Sandbox, contender: Contender, out: Path, run: str, **more: object) -> Record:
+        """One run of a contender in a folder that stays. `found`: how many leads it has then; `there`: how many are."""
         box.forget_requests()
         used = measured(
             contender.command, env=contender.env, cwd=out, log=out / "log", out=contender.stdout, within=WITHIN
         )
-        record: Record = {"part": part, "label": contender.label, "leads": box.leads, "round": turn, "time": time}
-        record |= vars(used) | box.counted() | more
-        record["found"] = _count(contender.leads) if count and not used.exit_code else None
+        record: Record = {"part": part, "label": contender.label, "run": run, "leads": box.leads}
+        record |= {"campaigns": box.campaigns, "bytes": _size(contender.leads)}
+        record |= vars(used) | box.counted() | _steps(out, used) | more
+        record["found"] = _found(contender) if used.exit_code in (0, 3) and "sample" not in more else None
+        record["there"] = box.ask("GET", "state")["workspaces"][0]["counts"]["leads"]
         _tell(record, used, out / "log")
         self.keep(record)
+        return record
 
     def fresh(self, name: str) -> Path:
         """An empty folder."""
@@ -74,106 +70,123 @@ class Bench:
         return folder
 
 
-def contenders(bench: Bench, rows: int, rounds: int) -> None:
-    """All contenders in turn on one sandbox, `rounds` times, beginning with another one each time."""
-    with running(rows) as box:
-        chains = _under_way(bench, box)
-        _ceiling(bench, box, sorted({1, chains}))
-        makers: list[Make] = [
-            lineup.ours_to_lake,
-            lambda b, o: lineup.bare(b, o, chains=1),
-            lambda b, o: lineup.bare(b, o, chains=chains if chains > 1 else CHAINS_TO_SHOW),
-            lineup.dlt,
-            lambda b, o: lineup.dlt(b, o, workers=2),
-            lineup.ours_published,
-            lambda b, o: lineup.ours_published(b, o, leads_only=True, runs=1),
-        ]
-        if "airbyte" not in bench.without:
-            makers.append(lineup.airbyte)
-        for turn in range(rounds):
-            first = turn * 3 % len(makers)
-            for make in makers[first:] + makers[:first]:
-                bench.run("contenders", box, make, turn=turn)
+def workspace(bench: Bench, rows: int) -> None:
+    """A large workspace: its first sync, the small ones after it, and its tables built anew within less memory."""
+    out, again = bench.fresh("workspace"), bench.fresh("again")
+    with running(rows, campaigns=max(12, rows // LEADS_PER_CAMPAIGN)) as box:
+        for run in (FIRST, UNCHANGED):
+            bench.run("workspace", box, lineup.ours_published(box, out), out, run)
+        shutil.copytree(out, again, dirs_exist_ok=True)
+        changed = box.later(6)
+        bench.run("workspace", box, lineup.ours_published(box, out), out, SIX_HOURS, **changed)
+        bench.run("workspace", box, lineup.ours_published(box, again, full=True), again, REREAD)
+        shutil.rmtree(again)
+        changed = box.later(1)
+        bench.run("workspace", box, lineup.ours_published(box, out), out, ONE_HOUR, **changed)
+        for limit in MEMORY_LIMITS:
+            bench.run("workspace", box, lineup.ours_rebuilt(box, out, limit), out, f"built from the lake, {limit}")
+    shutil.rmtree(out)
 
 
-def large(bench: Bench, rows: int) -> None:
-    """Once more with five times the rows: the whole way to a published file, and to the lake, beside dlt and bare."""
-    with running(rows) as box:
-        chains = _under_way(bench, box)
-        _ceiling(bench, box, [1])
-        bench.run("large", box, lambda b, o: lineup.dlt(b, o, workers=2))
-        bench.run("large", box, lambda b, o: lineup.ours_published(b, o, runs=1))
-        bench.run("large", box, lambda b, o: lineup.ours_published(b, o, leads_only=True, runs=1))
-        bench.run("large", box, lambda b, o: lineup.bare(b, o, chains=chains))
-        bench.run("large", box, lineup.ours_to_lake)
+def unchanged(bench: Bench) -> None:
+    """What a second sync asks for where nothing has changed, by the number of campaigns."""
+    for campaigns in CAMPAIGNS:
+        out = bench.fresh("unchanged")
+        with running(10 * campaigns, campaigns=campaigns, days=DAYS) as box:
+            for run in (FIRST, UNCHANGED):
+                contender = lineup.ours_to_lake(box, out, streams=())
+                bench.run("unchanged", box, contender, out, run)
 
 
-def growth(bench: Bench, sizes: Sequence[int], tables_up_to: int) -> None:
-    """Ours alone, larger and larger: to the lake, all of it once more, and the tables made of it."""
-    for size in sizes:
-        with running(size) as box:
-            _ceiling(bench, box, [1])
-            out = bench.fresh("growth")
-            for time in (1, 2):
-                bench.once("growth", box, lineup.ours_to_lake(box, out, full=time > 1), out, time=time)
-            if size <= tables_up_to:
-                bench.once("growth", box, lineup.ours_tables(box, out), out)
-            shutil.rmtree(out)
+def limits(bench: Bench, rows: int) -> None:
+    """The vendor's limits, bursts of another client, and limits that nothing announces."""
+    leads = max(rows, FEWEST_LIMITED)
+    with running(leads, limited=True, latency=VENDOR_LATENCY, warm=False) as box:
+        out = bench.fresh("limits")
+        bench.run("limits", box, lineup.ours_to_lake(box, out), out, FIRST)
+        times = box.accepted()
+        if len(times) >= 1000:
+            bench.keep({"part": "first 1,000", "seconds": times[999] + VENDOR_LATENCY})
+        out = bench.fresh("limits")
+        sample = lineup.bare(box, out, chains=1, pages=SAMPLE_PAGES)
+        bench.run("limits", box, sample, out, FIRST, sample=SAMPLE_PAGES)
+        for at in BURSTS:
+            _burst(bench, box, leads // 10_000, at)
+    with running(SLOW_LEADS, limited=True, latency=VENDOR_LATENCY) as box:
+        out = bench.fresh("limits")
+        box.switch(rate_limits={"further": [[SLOW_REQUESTS, SLOW_SECONDS]]})
+        bench.run("slow", box, lineup.ours_to_lake(box, out), out, FIRST)
+        times = box.accepted()
+        least = (math.ceil(len(times) / SLOW_REQUESTS) - 1) * SLOW_SECONDS
+        bench.keep({"part": "slow ratio", "ratio": times[-1] / least, "least": least})
 
 
-def changes(bench: Bench, rows: int) -> None:
-    """What a second sync, without steps by day, asks for when a share of the campaigns has got a new lead since.
+def contenders(bench: Bench, rows: int, rounds: int, part: str) -> None:
+    """All contenders in turn, `rounds` times on a new sandbox, beginning with another one each time.
 
-    Each share has the same first sync behind it: a new sandbox on the same port, and a copy of the first data.
+    Those that can bring up to date what they have do so once more when six hours have passed in the sandbox.
     """
-    port, first, out = free_port(), bench.fresh("first"), bench.work / "second"
-    with running(rows, campaigns=CAMPAIGNS, port=port) as box:
-        bench.once("changes", box, lineup.ours_to_lake(box, first, streams=WITHOUT_STEPS), first, share=None)
-    for share in SHARES:
-        shutil.rmtree(out, ignore_errors=True)
-        shutil.copytree(first, out)
-        with running(rows, campaigns=CAMPAIGNS, port=port) as box:
-            changed = _change(box, share)
-            ours = lineup.ours_to_lake(box, out, streams=WITHOUT_STEPS)
-            bench.once("changes", box, ours, out, time=2, share=share, changed=changed)
-    shutil.rmtree(first)
-    shutil.rmtree(out)
+    for turn in range(rounds):
+        with running(rows, campaigns=max(12, rows // LEADS_PER_CAMPAIGN)) as box:
+            chains = _under_way(bench, box)
+            _ceiling(bench, box, sorted({1, chains}))
+            makers = _makers(bench, chains if chains > 1 else CHAINS_TO_SHOW)
+            first = turn * 3 % len(makers)
+            kept = []
+            for number, make in enumerate(makers[first:] + makers[:first]):
+                out = bench.fresh(f"contender-{number}")
+                contender = make(box, out)
+                bench.run(part, box, contender, out, FIRST)
+                if contender.keeps:
+                    kept.append((contender, out))
+                else:
+                    shutil.rmtree(out)
+            changed = box.later(6)
+            for contender, out in kept:
+                bench.run(part, box, contender, out, SIX_HOURS, **changed)
+                shutil.rmtree(out)
 
 
-def models(bench: Bench, rows: int) -> None:
-    """DuckDB's part for a year of a workspace: rebuilt, with nothing changed, with new leads in some campaigns."""
-    out = bench.fresh("models")
-    with running(rows, campaigns=CAMPAIGNS, days=YEAR) as box:
-        for state in ("rebuilt", "nothing changed", f"{CHANGED} % of the campaigns changed"):
-            if state != "nothing changed":
-                changed = 0 if state == "rebuilt" else _change(box, CHANGED)
-                bench.once("models", box, lineup.ours_to_lake(box, out, streams=()), out, state=state, changed=changed)
-            bench.once("models", box, lineup.our_steps(box, out), out, state=state)
-            bench.keep({"part": "steps", "leads": rows, "state": state, **json.loads((out / "steps.json").read_text())})
-    shutil.rmtree(out)
+def _makers(bench: Bench, chains: int) -> list[Make]:
+    makers: list[Make] = [
+        lineup.ours_to_lake,
+        lambda b, o: lineup.bare(b, o, chains=1),
+        lambda b, o: lineup.bare(b, o, chains=chains),
+        lineup.dlt,
+        lambda b, o: lineup.ours_published(b, o, leads_only=True),
+        lineup.dlt_history,
+    ]
+    return makers if "airbyte" in bench.without else [*makers, lineup.airbyte]
 
 
-def headline(bench: Bench, rows: int) -> None:
-    """The vendor's limits and a usual latency: ours in full, one chain of the others from a sample of pages."""
-    sample = min(SAMPLE_PAGES, rows // 1000)
-    with running(rows, limited=True, latency=VENDOR_LATENCY) as box:
-        bench.run("headline", box, lambda b, o: lineup.ours_to_lake(b, o, runs=1))
-        for make in (
-            lambda b, o: lineup.bare(b, o, chains=1, pages=sample),
-            lambda b, o: lineup.dlt(b, o, pages=sample),
-        ):
-            bench.run("headline", box, make, count=False, sample=sample)
+def _burst(bench: Bench, box: Sandbox, per_second: int, at: int) -> None:
+    """A first sync, all of whose requests are refused for two seconds from second `at` on: what it gets afterwards."""
+    box.switch(rate_limits={"per_second": per_second, "per_minute": 10**6})
+    out = bench.fresh("burst")
+    ours = lineup.ours_to_lake(box, out)
+    box.forget_requests()
+    with started(ours.command, env=ours.env, cwd=out, log=out / "log") as child:
+        first = box.wait_for_request(within=60)
+        time.sleep(at)
+        box.switch(rate_limits={"sustained_seconds": BURST})
+        since = time.monotonic() - first + BURST + RECOVERY
+        time.sleep(BURST + RECOVERY + MEASURED)
+        is_running = child.poll() is None
+    taken = sum(since <= second < since + MEASURED for second in box.accepted())
+    share = taken / (per_second * MEASURED) if is_running else None
+    bench.keep({"part": "burst", "at": at, "per_second": per_second, "share": share})
+    sys.stderr.write(f"limits: a burst at {at} s, then {taken} requests in {MEASURED} s of {per_second} a second\n")
 
 
 def _under_way(bench: Bench, box: Sandbox) -> int:
     """How many requests for leads ours has under way: found by slowing the sandbox down for a while."""
-    box.ask("POST", "switches", {"latency": PROBE_LATENCY})
+    box.switch(latency=PROBE_LATENCY)
     out = bench.fresh("probe")
     probe = lineup.ours_to_lake(box, out)
     box.forget_requests()
     measured(probe.command, env=probe.env, cwd=out, log=out / "log", out=None, within=PROBE_SECONDS)
     chains = box.most_at_once(0.9 * PROBE_LATENCY)
-    box.ask("POST", "switches", {"latency": 0})
+    box.switch(latency=0)
     bench.keep({"part": "under way", "leads": box.leads, "chains": chains})
     return chains
 
@@ -187,35 +200,30 @@ def _ceiling(bench: Bench, box: Sandbox, chains: Sequence[int]) -> None:
         bench.keep({"part": "ceiling", "leads": box.leads, "chains": count, **json.loads(done.stdout)})
 
 
-def _change(box: Sandbox, share: int) -> int:
-    """One new lead in so many per cent of the campaigns, which moves their counters; how many those are."""
-    campaigns = box.ids("campaigns")
-    chosen = campaigns[: round(len(campaigns) * share / 100)]
-    records = [_lead(campaign) for campaign in chosen]
-    if records:
-        box.ask("POST", "mutate", {"op": "insert", "collection": "leads", "records": records})
-    return len(chosen)
+def _steps(out: Path, used: Usage) -> Record:
+    """Seconds by step, where the command says them."""
+    said = out / "steps.json"
+    steps: Record = json.loads(said.read_text()) if used.exit_code in (0, 3) and said.is_file() else {}
+    said.unlink(missing_ok=True)
+    return steps
 
 
-def _lead(campaign: str) -> Record:
-    name = uuid.uuid5(uuid.NAMESPACE_URL, campaign)
-    return {
-        "id": str(name), "campaign": campaign, "email": f"{name.hex}@new.example", "company_domain": "new.example",
-        "organization": "", "status": 1, "email_open_count": 0, "email_reply_count": 0, "email_click_count": 0,
-        "timestamp_created": "2026-01-01T00:00:00.000Z", "timestamp_updated": "2026-01-01T00:00:00.000Z",
-    }  # fmt: skip
+def _size(file: Path) -> int | None:
+    return file.stat().st_size if file.is_file() else None
 
 
-def _count(place: Path) -> int:
-    command = [str(python("bare")), str(SCRIPTS / "count.py"), str(place)]
-    return int(subprocess.run(command, capture_output=True, check=True).stdout)
+def _found(contender: Contender) -> int:
+    """How many leads the contender has; deleted ones do not count."""
+    is_file = contender.leads.suffix == ".duckdb"
+    with duckdb.connect(str(contender.leads) if is_file else ":memory:", read_only=is_file) as con:
+        row = con.execute(contender.count.format(contender.leads)).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _tell(record: Record, used: Usage, log: Path) -> None:
-    share = "" if record.get("share") is None else f", {record['share']} % of the campaigns changed"
     sys.stderr.write(
-        f"{record['part']}: {record['label']}, run {record['time']}, {record['leads']:,} leads{share}: "
-        f"{used.seconds:.1f} s, {used.cpu:.1f} s of processor, {used.peak_mb:.0f} MB, {record['requests']:,} requests\n"
+        f"{record['part']}: {record['label']}, {record['run']}, {record['leads']:,} leads: {used.seconds:.1f} s, "
+        f"{used.cpu:.1f} s of processor, {used.peak_mb:.0f} MB, {record['requests']:,} requests\n"
     )
     if used.exit_code:
         sys.stderr.write(f"  ended with {used.exit_code}: {log.read_text(errors='replace')[-600:]}\n")

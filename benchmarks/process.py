@@ -41,25 +41,36 @@ def measured(
     command: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path, out: Path | None, within: float
 ) -> Usage:
     """Run it to its end, or end it after `within` seconds; stderr goes to `log`, stdout to `out` or there too."""
-    with log.open("wb") as errors, (out or Path(os.devnull)).open("wb") as output:
-        began = time.monotonic()
-        child = subprocess.Popen(
-            command, env=environment(env), cwd=cwd, stdin=subprocess.DEVNULL,
-            stdout=output if out else errors, stderr=errors, start_new_session=True,
-        )  # fmt: skip
+    began = time.monotonic()
+    with started(command, env=env, cwd=cwd, log=log, out=out) as child:
         timer = threading.Timer(within, os.killpg, (child.pid, signal.SIGKILL))
         timer.start()
         try:
             with sampled_memory(child.pid) as memory:
                 _, status, used = os.wait4(child.pid, 0)
-        except BaseException:
-            os.killpg(child.pid, signal.SIGKILL)
-            raise
+                seconds = time.monotonic() - began
         finally:
             timer.cancel()
-    child.returncode = os.waitstatus_to_exitcode(status)
-    cpu = used.ru_utime + used.ru_stime
-    return Usage(time.monotonic() - began, cpu, memory.peak_mb, child.returncode)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    return Usage(seconds, used.ru_utime + used.ru_stime, memory.peak_mb, child.returncode)
+
+
+@contextmanager
+def started(
+    command: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path, out: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The command, running; what still runs of it at the end of the block is killed."""
+    with log.open("wb") as errors, (out or Path(os.devnull)).open("wb") as output:
+        child = subprocess.Popen(
+            command, env=environment(env), cwd=cwd, stdin=subprocess.DEVNULL,
+            stdout=output if out else errors, stderr=errors, start_new_session=True,
+        )  # fmt: skip
+        try:
+            yield child
+        finally:
+            if child.returncode is None:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
 
 
 class TreeMemory:

@@ -1,9 +1,9 @@
-"""`make bench`: measure, then write `results.md` and its plots.
+"""`make bench`: measure, then write `results.md`.
 
-    python -m benchmarks.run [--rows 100000] [--rounds 3] [--parts contenders,large,growth,changes,models,headline]
+    python -m benchmarks.run [--rows 1000000] [--rounds 3] [--parts workspace,unchanged,limits,contenders,large]
 
-The other sizes follow from `--rows`: 500,000 leads for the large comparison, 10,000 to 2,000,000 for growth, 1,000,000
-at the vendor's limits where it is 100,000. What an earlier run measured of other parts stays in the report.
+The other sizes follow from `--rows`: a tenth for the contenders, half for the large comparison. What an earlier run
+measured of other parts stays in the report.
 """
 
 from __future__ import annotations
@@ -27,14 +27,13 @@ from benchmarks.sandbox import ROOT
 
 WORK = HERE / ".work"
 RAW = WORK / "measurements.json"
-GROWTH = (0.1, 0.5, 2, 5, 20)  # times --rows
-PARTS = ("contenders", "large", "growth", "changes", "models", "headline")
+PARTS = ("workspace", "unchanged", "limits", "contenders", "large")
 
 
 def main() -> int:
     """Parse, make the environments, measure, report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
-    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--parts", default=",".join(PARTS))
     given = parser.parse_args()
@@ -43,7 +42,7 @@ def main() -> int:
         parser.error(f"unknown parts {sorted(unknown)}; known: {', '.join(PARTS)}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended on the way out
     WORK.mkdir(exist_ok=True)
-    failed = {name: why for name in ("bare", "dlt", "airbyte", "plot") if (why := environments.make(name))}
+    failed = {name: why for name in ("bare", "dlt", "airbyte") if (why := environments.make(name))}
     if needed := failed.keys() - {"airbyte"}:
         sys.stderr.write("".join(f"{name} could not be installed: {failed[name]}\n" for name in sorted(needed)))
         return 1
@@ -52,20 +51,17 @@ def main() -> int:
         _measure(part, measure, failed)
     results = json.loads(RAW.read_text())
     (HERE / "results.md").write_text(report.written(results))
-    plot = [str(environments.python("plot")), str(HERE / "contenders/plot.py"), str(RAW), str(HERE)]
-    subprocess.run(plot, check=True)
     print(report.short(results))
     return 0
 
 
 def _measures(wanted: Sequence[str], rows: int, rounds: int) -> list[tuple[str, Callable[[parts.Bench], None]]]:
     every: dict[str, Callable[[parts.Bench], None]] = {
-        "contenders": partial(parts.contenders, rows=rows, rounds=rounds),
-        "large": partial(parts.large, rows=5 * rows),
-        "growth": partial(parts.growth, sizes=[int(rows * times) for times in GROWTH], tables_up_to=5 * rows),
-        "changes": partial(parts.changes, rows=rows),
-        "models": partial(parts.models, rows=rows),
-        "headline": partial(parts.headline, rows=10 * rows),
+        "workspace": partial(parts.workspace, rows=rows),
+        "unchanged": parts.unchanged,
+        "limits": partial(parts.limits, rows=rows),
+        "contenders": partial(parts.contenders, rows=rows // 10, rounds=rounds, part="contenders"),
+        "large": partial(parts.contenders, rows=rows // 2, rounds=1, part="large"),
     }
     return [(part, every[part]) for part in PARTS if part in wanted]
 

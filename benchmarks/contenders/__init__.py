@@ -1,1 +1,1 @@
-"""The scripts that are measured, and those that count and draw; each runs in the environment of its contender."""
+"""The scripts that are measured, each runs in the environment of its contender."""
