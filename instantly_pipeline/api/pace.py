@@ -17,7 +17,7 @@ from instantly_pipeline.api.turns import Refusal, Turn
 
 _WINDOW = 10.0  # requests: unanswered at first (RFC 6928), and the fewest accepted ones that measure a limit
 _GROWTH = 0.2  # of the window, for each accepted request: less is slower, more overshoots more (benchmarks/rate.md)
-_BETA = 0.85  # of the limit: where the rate starts again; 0.7 (RFC 9438) leaves more unused (benchmarks/rate.md)
+_BETA = 0.85  # of the limit: where the rate starts again, as after an explicit signal in RFC 8511 (benchmarks/rate.md)
 _PAUSE = 0.5  # seconds: half of the shortest period that a source names
 _LONGEST_PAUSE = 8.0  # seconds: half of the 15 within which a burst has to be over for us, too
 _PAID = 80  # accepted requests for each 429 of a search; there are two times as many between two of them

@@ -1,6 +1,7 @@
 -- one row per workspace that occurs in any stream or run
 -- `as_of` is the time of the last read, never later than the last run by that run's own clock. It is not the reader's
--- clock, so that a rebuild gives the same reports. What needs no more than `today` is not built at every sync. The block list does not count: it says nothing about figures.
+-- clock, so that a rebuild gives the same reports. What needs no more than `today` is not built at every sync. The
+-- block list does not count: it says nothing about figures.
 with seen as (
     select
         workspace_id,
