@@ -30,7 +30,8 @@ def examine_needs(settings: Settings, counted: int, *, free: int | None = None, 
     free = shutil.disk_usage(nearest(layout.root)).free if free is None else free
     memory = available() if memory is None else memory
     limit = in_bytes(settings.memory_limit)
-    there = sum(path.stat().st_size for path in (layout.build_file, layout.published_file) if path.exists())
+    stored = (path for folder in (layout.changes, layout.work, layout.publish) for path in folder.rglob("*"))
+    there = sum(path.lstat().st_size for path in stored if path.is_file())
     on_disk = _SMALL + leads * (_STORED + _BESIDE)
     said = (
         f"{leads:,} leads take about {_gb(on_disk)} of disk while a sync publishes, {_gb(_SMALL + leads * _STORED)} "

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from instantly_pipeline.doctor.findings import Health
 from instantly_pipeline.doctor.needs import examine_needs
@@ -31,9 +32,10 @@ def test_a_disk_that_is_too_small_is_said_with_what_to_do(tmp_path: Path) -> Non
     assert "free some space, or set INSTANTLY_DATA_DIR" in found.said
 
 
-def test_what_a_sync_left_before_is_not_needed_again(tmp_path: Path) -> None:
-    build = tmp_path / "work" / "build.duckdb"
-    build.parent.mkdir()
+@pytest.mark.parametrize("name", ["work/build.duckdb", "lake/changes/leads/ws=a/synced=2026-11-30/a.parquet"])
+def test_what_a_sync_left_before_is_not_needed_again(tmp_path: Path, name: str) -> None:
+    build = tmp_path / name
+    build.parent.mkdir(parents=True)
     with build.open("wb") as handle:
         handle.truncate(GB)
     assert examine_needs(settings(tmp_path), 1_000_000, free=4 * GB, memory=8 * GB).health is Health.OK

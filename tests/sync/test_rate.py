@@ -35,7 +35,7 @@ def test_a_garbled_memory_of_the_rate_does_no_harm(at: Bench) -> None:
         assert at.sync("campaigns").exit_code == 0
 
 
-def test_one_refusal_in_a_short_sync_says_too_little_to_be_remembered(at: Bench) -> None:
+def test_one_refusal_in_a_short_sync_does_not_slow_the_next(at: Bench) -> None:
     at.fault("*", "status", status=429, times=1, skip=12)
     assert at.sync().exit_code == 0
-    assert not list(at.data_dir.rglob("rate.json"))
+    assert _rate(at) > 600  # it ran at some thousands a minute

@@ -186,3 +186,10 @@ def test_what_a_killed_copy_left_is_removed(lake: LakeWriter, opener: Opener) ->
     left.write_bytes(b"x")
     opener(THINGS, load=True)
     assert not left.exists()
+
+
+def test_a_file_that_moving_does_not_shorten_is_copied(
+    con: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("instantly_pipeline.warehouse.db.shrink._tables_beyond", lambda con, end: [])
+    assert not shrink(con)
