@@ -33,6 +33,8 @@ SLOW_LIMIT = f"{SLOW_REQUESTS} in {SLOW_SECONDS:.0f} s, {VENDOR_LATENCY} s an an
 LIMITS = """Ours to the lake, timed by the sandbox from the first request to the last. Of one chain of the bare script a
 sample of pages was read; its time is computed as pages times the time of one."""
 
+LARGE = "As above, in one round."
+
 CONTENDERS = """Medians over the rounds; each round has a sandbox of its own, which had served every lead before, and
 begins with another contender. Those that bring up to date what they have ran once more when six hours had passed in the
 sandbox. The bare script only fetches, decodes and writes; ours to the lake is compared with the variant that has as

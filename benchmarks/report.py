@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from statistics import median
 from textwrap import fill
 from typing import Any
@@ -16,8 +17,13 @@ Part = dict[str, Any]
 
 def written(results: Results) -> str:
     """The whole of `results.md`."""
-    sections = {"workspace": _workspace, "unchanged": _unchanged, "limits": _limits,
-                "contenders": _compared, "large": _compared}  # fmt: skip
+    sections: dict[str, Callable[[Part], str]] = {
+        "workspace": _workspace,
+        "unchanged": _unchanged,
+        "limits": _limits,
+        "contenders": partial(_compared, prose.CONTENDERS),
+        "large": partial(_compared, prose.LARGE),
+    }
     text = [prose.TOP, "## Targets", "", _targets(results), ""]
     for part, section in sections.items():
         if part in results and runs(results[part]["records"]):
@@ -74,10 +80,10 @@ def _limits(part: Part) -> str:
     return "\n".join(["## At limits", "", prose.LIMITS, "", table])
 
 
-def _compared(part: Part) -> str:
+def _compared(about: str, part: Part) -> str:
     records = part["records"]
     title = f"## The contenders in turn: {_size(part)} leads"
-    said = [title, "", prose.CONTENDERS, "", _ceilings(records), "", _table(*_contenders(records))]
+    said = [title, "", about, "", _ceilings(records), "", _table(*_contenders(records))]
     said += [f"\n{name} could not be installed and is left out: {why}" for name, why in part["about"]["failed"].items()]
     return "\n".join(said)
 

@@ -114,7 +114,7 @@ def _limits(records: Sequence[Record]) -> Iterable[Row]:
         if r["part"] == "burst":
             what = f"share of {r['per_second']} a second, from {RECOVERY:.0f} to {RECOVERY + MEASURED:.0f} s after "
             what += f"{BURST:.0f} s in which all was refused, from second {r['at']} on"
-            said = "the sync ended before" if r["share"] is None else f"{100 * r['share']:.0f} %"
+            said = "the sync ended before" if r["share"] is None else f"{100 * r['share']:.1f} %"
             yield what, "90 %", said, "-" if r["share"] is None else _met(r["share"] >= 0.9)
         if r["part"] == "slow ratio":
             what = f"{SLOW_REQUESTS} requests in {SLOW_SECONDS:.0f} s, nothing announced, {SLOW_LEADS:,} leads"
