@@ -19,11 +19,11 @@ from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.warehouse.checks.check_queries import CheckQuery, checks_of_files, model_checks, stream_checks
 from instantly_pipeline.warehouse.checks.emptied import Emptiness, look_for_emptied
 from instantly_pipeline.warehouse.db.build_file import refused_by_machine
-from instantly_pipeline.warehouse.db.build_state import note_passed, passed_before
+from instantly_pipeline.warehouse.db.build_state import built_before, note_passed, passed_before
 from instantly_pipeline.warehouse.db.fingerprints import Fingerprints
 from instantly_pipeline.warehouse.db.parallel import run_parallel
 from instantly_pipeline.warehouse.db.sql_text import digest, first, ident
-from instantly_pipeline.warehouse.models.by_record import ByRecordBuilder
+from instantly_pipeline.warehouse.models.by_record import ByRecordBuilder, position
 from instantly_pipeline.warehouse.models.definitions import Definitions
 from instantly_pipeline.warehouse.models.model import ByRecord, Model
 from instantly_pipeline.warehouse.models.runner import fingerprints_of, macros_text
@@ -104,10 +104,16 @@ class KnownPasses:
         return result
 
     def by_record(self, con: duckdb.DuckDBPyConnection, model: Model, by: ByRecord) -> CheckResult:
-        """Whether rows of a model built for some records alone are those of all: once for each definition of it."""
+        """Whether rows of a model built for some records alone are those of all: once for each definition of it.
+
+        Passes where the table is not up to date with the records: then there is nothing to compare.
+        """
         name, inputs = model.full_name, digest("by record", self._definitions.of(model.full_name), repr(by))
-        differ = 0 if inputs in self._before else ByRecordBuilder(con, model, by, self._definitions).differing()
-        if not differ:
+        built = built_before(con).get(name)
+        is_current = built is not None and built.upto == position(con, by)  # else it was not among those to be built
+        is_known = inputs in self._before or not is_current
+        differ = 0 if is_known else ByRecordBuilder(con, model, by, self._definitions).differing()
+        if not differ and is_current:
             self._now.add(inputs)
         return CheckResult(
             name=f"{name}: the same record by record",
