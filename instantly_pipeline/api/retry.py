@@ -32,7 +32,7 @@ class RetryPolicy:
     edge_tries: int = 4  # a block by user agent or IP address rarely goes away by itself
     unreached_tries: int = 3  # while the client has had no response at all: fail fast where there is no network
     rate_base: float = 1.0
-    rate_cap: float = 30.0  # no longer than the limiter's own pauses, so that requests resume when it does
+    rate_cap: float = 30.0  # where one chain alone is at work, it resumes so much after the limiter's pauses (8 s)
     rate_budget: float = 900.0
     rate_doubt: float = 60.0  # of 429s, before a requested wait longer than `rate_budget` is believed
 

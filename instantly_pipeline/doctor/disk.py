@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from stat import S_ISREG
 
 from instantly_pipeline.doctor.findings import Finding, Health
 from instantly_pipeline.errors import PipelineError
@@ -54,7 +56,7 @@ def examine_dagster_home(home: Path, other: Path | None = None) -> list[Finding]
 
 def _growth(home: Path) -> str:
     """The size of Dagster's run history, and its growth in the last week, as a sentence."""
-    files = [path.stat() for folder in ("history/runs", "storage") for path in (home / folder).rglob("*.*")]
+    files = list(files_in(home / "history/runs", home / "storage"))
     if not files:
         return " Each run then leaves a file in history/runs."
     recent = [one for one in files if time.time() - one.st_mtime < 7 * _DAY]
@@ -122,6 +124,16 @@ def _lake(layout: Layout, origin: str) -> Finding:
     except PipelineError as error:
         return Finding("lake", Health.FAIL, str(error))
     return Finding("lake", Health.OK, f"read from {read_from}" if read_from else "empty")
+
+
+def files_in(*folders: Path) -> Iterator[os.stat_result]:
+    """What there is to say of each file in the folders, at any depth; not of those that a sync removes meanwhile."""
+    for folder in folders:
+        for found in walk(folder):
+            with suppress(OSError):
+                stat = found.stat(follow_symlinks=False)
+                if S_ISREG(stat.st_mode):
+                    yield stat
 
 
 def nearest(path: Path) -> Path:

@@ -8,7 +8,7 @@ from contextlib import suppress
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from instantly_pipeline.doctor.disk import nearest
+from instantly_pipeline.doctor.disk import files_in, nearest
 from instantly_pipeline.doctor.findings import Finding, Health
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.memory import available, in_bytes
@@ -30,8 +30,7 @@ def examine_needs(settings: Settings, counted: int, *, free: int | None = None, 
     free = shutil.disk_usage(nearest(layout.root)).free if free is None else free
     memory = available() if memory is None else memory
     limit = in_bytes(settings.memory_limit)
-    stored = (path for folder in (layout.changes, layout.work, layout.publish) for path in folder.rglob("*"))
-    there = sum(path.lstat().st_size for path in stored if path.is_file())
+    there = sum(one.st_size for one in files_in(layout.changes, layout.work, layout.publish))
     on_disk = _SMALL + leads * (_STORED + _BESIDE)
     said = (
         f"{leads:,} leads take about {_gb(on_disk)} of disk while a sync publishes, {_gb(_SMALL + leads * _STORED)} "

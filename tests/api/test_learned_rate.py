@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from instantly_pipeline.api.pace import Pace
@@ -181,8 +183,8 @@ def test_the_rate_does_not_grow_while_there_is_little_to_ask() -> None:
 
 
 @pytest.mark.parametrize("named", [lambda now: 60 - (now + 17.3) % 60, lambda now: 0.0, lambda now: 3.0])
-def test_the_wait_that_a_refusal_names_is_kept(named: object) -> None:
-    server = Server(limits("fixed", (600, 60.0)), retry_after=named)  # type: ignore[arg-type]
+def test_the_wait_that_a_refusal_names_is_kept(named: Callable[[float], float]) -> None:
+    server = Server(limits("fixed", (600, 60.0)), retry_after=named)
     log = play(Pace(0.0), server, 900)
     assert used(log, 10, 300, 900) >= 0.85
     assert log.refused(300, 900) <= 0.03

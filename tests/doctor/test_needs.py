@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from instantly_pipeline.doctor.disk import files_in
 from instantly_pipeline.doctor.findings import Health
 from instantly_pipeline.doctor.needs import examine_needs
 from instantly_pipeline.settings import Settings, load
@@ -52,3 +53,13 @@ def test_leads_that_no_counter_counts_are_known_from_what_was_published(tmp_path
     pq.write_table(pa.table({"id": ["a", "b", "c"]}), tmp_path / "publish" / "current" / "leads.parquet")
     found = examine_needs(settings(tmp_path), 2, free=10 * GB, memory=8 * GB)
     assert found.said.startswith("3 leads")
+
+
+def test_a_file_that_a_sync_removes_meanwhile_is_not_counted(tmp_path: Path) -> None:
+    for name in ("gone", "stays"):
+        (tmp_path / name).write_bytes(b"123")
+    found = files_in(tmp_path)
+    sizes = [next(found).st_size]  # the folder is listed
+    for path in tmp_path.iterdir():
+        path.unlink()
+    assert [*sizes, *(one.st_size for one in found)] == [3]
