@@ -31,8 +31,8 @@ class RetryPolicy:
     budget: float = 300.0
     edge_tries: int = 4  # a block by user agent or IP address rarely goes away by itself
     unreached_tries: int = 3  # while the client has had no response at all: fail fast where there is no network
-    rate_base: float = 1.0
-    rate_cap: float = 30.0  # where one chain alone is at work, it resumes so much after the limiter's pauses (8 s)
+    rate_base: float = 0.5  # as the limiter's pauses, and their longest: a chain that works alone would resume later
+    rate_cap: float = 8.0
     rate_budget: float = 900.0
     rate_doubt: float = 60.0  # of 429s, before a requested wait longer than `rate_budget` is believed
 

@@ -48,9 +48,9 @@ def test_a_busy_server_gets_at_least_the_time_it_asks_for() -> None:
 
 
 @given(st.integers())
-def test_refusals_double_from_a_second_for_up_to_fifteen_minutes(seed: int) -> None:
+def test_refusals_double_from_half_a_second_for_up_to_fifteen_minutes(seed: int) -> None:
     found = waits(RateLimited("x"), seed=seed)
-    assert all(min(30, 2**n) <= wait <= 1.25 * min(30, 2**n) for n, wait in enumerate(found))
+    assert all(min(8, 0.5 * 2**n) <= wait <= 1.25 * min(8, 0.5 * 2**n) for n, wait in enumerate(found))
     assert 600 < sum(found) <= 900
 
 
