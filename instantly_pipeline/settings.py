@@ -115,7 +115,7 @@ class Settings(BaseSettings):
         )
 
     def stream_names(self) -> list[str] | None:
-        """The streams of INSTANTLY_STREAMS, or None for all."""
+        """The groups and streams of INSTANTLY_STREAMS, or None for the default (the group `core`)."""
         return [name.strip() for name in self.streams.split(",") if name.strip()] if self.streams else None
 
     def first_day(self, today: date) -> date:

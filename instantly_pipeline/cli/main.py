@@ -40,7 +40,7 @@ def cli() -> None:
 
 
 @cli.command(short_help="Read what has changed, build the tables, publish them.")
-@click.option("--streams", metavar="A,B", help="Only these streams; the streams they need are read first.")
+@click.option("--streams", metavar="A,B", help="Only these streams or groups; the streams they need are read first.")
 @click.option("--workspace", "workspaces", metavar="NAME", multiple=True, help="Only this workspace; may be repeated.")
 @click.option("--full", is_flag=True, help="Read everything again, changed or not.")
 @click.option("--accept-deletes", is_flag=True, help="Carry out held deletions, after asking the API once more.")
@@ -66,7 +66,7 @@ def sync(streams: str | None, workspaces: tuple[str, ...], full: bool, accept_de
 
 
 @cli.command(short_help="Show how many requests a sync needs, how long they take, and why.")
-@click.option("--streams", metavar="A,B", help="Only these streams, and the streams they need.")
+@click.option("--streams", metavar="A,B", help="Only these streams or groups, and the streams they need.")
 @click.option("--workspace", "workspaces", metavar="NAME", multiple=True, help="Only this workspace; may be repeated.")
 @click.option("--full", is_flag=True, help="As `sync --full`, which reads everything again.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
@@ -268,7 +268,7 @@ def compact(wait: bool) -> int:
 
 
 @cli.command(short_help="Forget how far some streams were read; keep their rows.")
-@click.option("--streams", metavar="A,B", required=True, help="These streams, by name.")
+@click.option("--streams", metavar="A,B", required=True, help="These streams or groups.")
 @_WAIT
 def reset(streams: str, wait: bool) -> int:
     """Forget how far some streams were read: the next sync reads them from their beginning. Rows and history stay.

@@ -41,6 +41,7 @@ def status_command(*, as_json: bool) -> int:
 
 def _stream(one: StreamStatus, now: datetime, *, several: bool) -> list[object]:
     outcome = f"{one.outcome} (partial)" if one.partial and one.outcome == "ok" else one.outcome
+    outcome = outcome if one.chosen else "not chosen"
     row = [one.stream, one.rows, outcome, age(one.last_success_at, now), one.held_deletes or None]
     return [one.workspace_name, *row] if several else row
 
@@ -55,7 +56,7 @@ def _reasons(found: Status, *, several: bool) -> list[str]:
     last = {one.workspace_id: one for one in reversed(found.runs)}
     lines = [f"{one.workspace_name}: {one.outcome}: {one.reason}" for one in last.values() if one.reason]
     for stream in found.streams:
-        if stream.reason:
+        if stream.reason and stream.chosen:
             name = f"{stream.workspace_name}, {stream.stream}" if several else stream.stream
             lines.append(f"{name}: {stream.outcome}: {stream.reason}")
     return lines

@@ -32,7 +32,7 @@ LOGS: dict[str, pa.Schema] = {
     "sync_runs": _schema(
         run_id=_TEXT, workspace_id=_TEXT, workspace_name=_TEXT, started_at=UTC_MICROS, ended_at=UTC_MICROS,
         outcome=_TEXT, reason=_TEXT, full=_BOOL, planned_requests=_INT, requests=_INT, responses_429=_INT,
-        retries=_INT, rows_upserted=_INT, rows_deleted=_INT,
+        retries=_INT, rows_upserted=_INT, rows_deleted=_INT, streams=_TEXT,
     ),
     # one row per stream and run: outcome is ok, partial, skipped or failed
     "stream_status": _schema(

@@ -31,10 +31,10 @@ def schedules(job: dg.UnresolvedAssetJobDefinition, settings: Callable[[], Setti
 
 
 def run_config(
-    *, full: bool = False, accept_deletes: bool = False, workspaces: tuple[str, ...] = ()
+    *, streams: tuple[str, ...] = (), full: bool = False, accept_deletes: bool = False, workspaces: tuple[str, ...] = ()
 ) -> dict[str, object]:
     """The run config of a sync."""
-    config = {"full": full, "accept_deletes": accept_deletes, "workspaces": list(workspaces)}
+    config = {"streams": list(streams), "full": full, "accept_deletes": accept_deletes, "workspaces": list(workspaces)}
     return {"ops": {STEP: {"config": config}}}
 
 

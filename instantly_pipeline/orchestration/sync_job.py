@@ -40,7 +40,10 @@ def run_sync(run: Run, request: Request, *, wait: bool = False) -> RunReport:
     tables = run.layout.work / "tables.json"
     recall(tables)
     selection = wanted(settings, request)
-    config = run_config(full=request.full, accept_deletes=request.accept_deletes, workspaces=request.workspaces or ())
+    config = run_config(
+        streams=request.streams or (), full=request.full, accept_deletes=request.accept_deletes,
+        workspaces=request.workspaces or (),
+    )  # fmt: skip
     with run:
         run.lock(wait=wait)
         with open_instance() as instance, dagster_records():

@@ -112,7 +112,7 @@ def attention(facts: Facts, workspace_id: str) -> list[Note]:
 def _reading(facts: Facts, workspace_id: str) -> list[Note]:
     notes = []
     streams = facts.rows("freshness", workspace_id)
-    stale = [row["stream"] for row in streams if row["state"] not in ("fresh", "partial", "deletes held")]
+    stale = [row["stream"] for row in streams if row["state"] not in ("fresh", "partial", "deletes held", "not chosen")]
     if stale:
         text = f"{counted(len(stale), 'stream')} not read recently, so figures may be old: {listed(_some(stale))}."
         notes.append(Note(BAD, text, "freshness"))

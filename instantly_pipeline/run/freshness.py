@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from instantly_pipeline.settings import Settings
 from instantly_pipeline.sync.results import FINE
 from instantly_pipeline.warehouse.published.status import StreamStatus
 
@@ -14,10 +13,9 @@ LATE = timedelta(hours=26)
 TOO_LATE = timedelta(hours=50)
 
 
-def still_synced(streams: Sequence[StreamStatus], settings: Settings) -> list[StreamStatus]:
-    """The streams that the settings select: the others are no longer updated."""
-    names = settings.stream_names()
-    return [one for one in streams if names is None or one.stream in names]
+def still_synced(streams: Sequence[StreamStatus]) -> list[StreamStatus]:
+    """The streams that INSTANTLY_STREAMS chose in the last sync: the others are no longer updated."""
+    return [one for one in streams if one.chosen]
 
 
 def late(streams: Sequence[StreamStatus], *, now: datetime) -> list[StreamStatus]:

@@ -87,10 +87,22 @@ class Read(StrEnum):
     ACCOUNT_BATCH = "account batch"  # figures of batches of accounts, over a period that the server decides
 
 
+ALL = "all"
+GROUPS: Mapping[str, str] = {
+    "core": "campaigns, leads, accounts and lists, with their figures; the default",
+    "emails": "every e-mail sent and received",
+    "events": "webhooks, and the events they were sent",
+    "setup": "subsequences, what tags and accounts belong to, states that are asked for one by one",
+    "admin": "members, plan, audit log and background jobs of the workspace",
+    "placement": "inbox placement tests and their results",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Stream:
     """One stream, which is one table.
 
+    - `group`: one of `GROUPS`; users choose streams by group (INSTANTLY_STREAMS).
     - `key`: the columns that identify a record within a workspace; empty if the stream has one row.
     - `given`: key columns that the API's rows do not have; their values are those of the request.
     - `path`: relative to the API's origin.
@@ -114,6 +126,7 @@ class Stream:
     key: tuple[str, ...]
     absent: Absent
     columns: tuple[Column, ...]
+    group: str = "core"
     method: str = "GET"
     given: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
@@ -154,6 +167,8 @@ def _problem(stream: Stream) -> str | None:
     names = [column.name for column in stream.columns]
     if not _NAME.match(stream.name):
         return "the name must be lower case letters, digits and underscores"
+    if stream.group not in GROUPS:
+        return f"there is no group {stream.group!r}; the groups are {', '.join(GROUPS)}"
     bad = [n for n in names if not _NAME.match(n) or n in RESERVED]
     if bad:
         return (

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 from instantly_pipeline.errors import UsageError
 from instantly_pipeline.streams import catalog
-from instantly_pipeline.streams.model import Stream
+from instantly_pipeline.streams.model import ALL, GROUPS, Stream
 
 
 @cache
@@ -42,14 +42,29 @@ def sort_by_needs(streams: Iterable[Stream]) -> dict[str, Stream]:
 
 
 def select_streams(names: Iterable[str] | None) -> dict[str, Stream]:
-    """The streams named `names` (None: all), sorted by needs; UsageError names one that does not exist."""
+    """The streams that `names` of streams and groups select, sorted by needs; None selects the group `core`.
+
+    `all` selects every stream. UsageError names a word that is neither a group nor a stream.
+    """
     streams = all_streams()
-    if names is None:
+    words = ["core"] if names is None else [word for name in names if (word := name.strip())]
+    chosen: dict[str, Stream] = {}
+    for word in words:
+        chosen |= _named(word, streams)
+    if not chosen:
+        raise UsageError(f"No stream was named. {_choices(streams)}")
+    return sort_by_needs(chosen.values())
+
+
+def _named(word: str, streams: Mapping[str, Stream]) -> dict[str, Stream]:
+    if word == ALL:
         return dict(streams)
-    wanted = [name.strip() for name in names if name.strip()]
-    unknown = [name for name in wanted if name not in streams]
-    if unknown:
-        raise UsageError(f"There is no stream {unknown[0]!r}. The streams are: {', '.join(sorted(streams))}.")
-    if not wanted:
-        raise UsageError(f"No stream was named. The streams are: {', '.join(sorted(streams))}.")
-    return sort_by_needs(streams[name] for name in dict.fromkeys(wanted))
+    if word in GROUPS:
+        return {stream.name: stream for stream in streams.values() if stream.group == word}
+    if word in streams:
+        return {word: streams[word]}
+    raise UsageError(f"There is no stream or group {word!r}. {_choices(streams)}")
+
+
+def _choices(streams: Mapping[str, Stream]) -> str:
+    return f"The groups are: {', '.join((ALL, *GROUPS))}. The streams are: {', '.join(sorted(streams))}."

@@ -13,7 +13,7 @@ from instantly_pipeline.lake.change_log import Appended
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to sync. None means all streams, all workspaces."""
+    """What to sync, by names of streams and groups. None means the streams of the settings, all workspaces."""
 
     streams: tuple[str, ...] | None = None
     workspaces: tuple[str, ...] | None = None

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import orjson
+
 from instantly_pipeline.api.client import ApiClient, ClientStats, count_requests
 from instantly_pipeline.api.clock import HOW_TO_SET, Clock
 from instantly_pipeline.api.limiter import Limiter
@@ -19,7 +21,7 @@ from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.logs import LogWriter
 from instantly_pipeline.settings import Settings
 from instantly_pipeline.streams.model import Stream
-from instantly_pipeline.streams.registry import all_streams, sort_by_needs
+from instantly_pipeline.streams.registry import all_streams, select_streams, sort_by_needs
 from instantly_pipeline.sync.context import Context, Sizes, Windows
 from instantly_pipeline.sync.identity import WORKSPACE_PATH
 from instantly_pipeline.sync.last_reading import last_reading, note_reading, note_refusal
@@ -222,6 +224,7 @@ class WorkspaceRun:
             planned_requests=self.result.plan.total.requests if self.result.plan else None,
             responses_429=stats.responses_429, rows_deleted=sum(s.changes.deleted for s in streams),
             rows_upserted=sum(s.changes.inserted + s.changes.updated for s in streams),
+            streams=orjson.dumps(sorted(select_streams(self.run.settings.stream_names()))).decode(),
         )  # fmt: skip
         self.ctx.logs.flush()
 

@@ -15,6 +15,7 @@ joined as (
         w.workspace_name,
         s.stream,
         case
+            when not s.chosen then 'not chosen'
             when s.last_success_at is null then 'never read'
             when s.outcome not in ('ok', 'partial') then s.outcome
             when epoch(l.started_at - s.last_success_at) / 3600 > r.max_lag_hours then 'late'
@@ -43,4 +44,4 @@ joined as (
 )
 
 select * from joined
-order by workspace_name, workspace_id, state = 'fresh', lag_hours desc nulls first, stream
+order by workspace_name, workspace_id, state in ('fresh', 'not chosen'), lag_hours desc nulls first, stream

@@ -142,7 +142,7 @@ def test_a_key_of_another_workspace_is_refused(synced: Synced, tmp_path: Path) -
     ("variable", "value", "said"),
     [
         ("INSTANTLY_LOOKBACK_DAYS", "many", "INSTANTLY_LOOKBACK_DAYS"),
-        ("INSTANTLY_STREAMS", "campaigns,lead", "INSTANTLY_STREAMS: There is no stream 'lead'"),
+        ("INSTANTLY_STREAMS", "campaigns,lead", "INSTANTLY_STREAMS: There is no stream or group 'lead'"),
         ("INSTANTLY_API_KEYS", '{"acme": "k"}', "are both set"),
         ("INSTANTLY_DATA_DIR", "/dev/null", "Set INSTANTLY_DATA_DIR to another folder"),
         ("INSTANTLY_BASE_URL", "http://127.0.0.1:9", "cannot reach 127.0.0.1:9"),

@@ -95,7 +95,7 @@ def test_a_wrong_setting_is_named(shell: Shell) -> None:
 def test_an_unknown_stream_is_named_before_anything_is_written(shell: Shell) -> None:
     done = shell.here("sync", "--streams", "lead", INSTANTLY_API_KEY="k")
     assert done.returncode == 2
-    assert "There is no stream 'lead'. The streams are:" in done.stderr
+    assert "There is no stream or group 'lead'. The groups are: all, core," in done.stderr
     assert not shell.data_dir.exists()
 
 

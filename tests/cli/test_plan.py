@@ -63,7 +63,7 @@ def test_a_rejected_key_is_1_and_said(synced: Synced) -> None:
 def test_wrong_usage_is_2(synced: Synced) -> None:
     _, shell = synced
     for words, said in (
-        (["--streams", "nonsense"], "no stream 'nonsense'"),
+        (["--streams", "nonsense"], "no stream or group 'nonsense'"),
         (["--workspace", "x"], "no workspace 'x'"),
     ):
         done = shell.here("plan", *words)

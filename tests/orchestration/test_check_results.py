@@ -18,7 +18,7 @@ NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
 
 def stream(name: str, outcome: str, hours: float | None, *, reason: str | None = None, held: int = 0) -> StreamStatus:
     read = None if hours is None else NOON - timedelta(hours=hours)
-    return StreamStatus("w1", "acme", name, outcome, reason, read, 10, False, held)
+    return StreamStatus("w1", "acme", name, outcome, reason, read, 10, False, held, True)
 
 
 def promise(*, passed: bool, blocking: bool = False) -> CheckResult:

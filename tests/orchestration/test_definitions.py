@@ -13,10 +13,11 @@ import pytest
 
 from instantly_pipeline.definitions import defs
 from instantly_pipeline.errors import UsageError
-from instantly_pipeline.orchestration.assets.selection import chosen_assets
+from instantly_pipeline.orchestration.assets.selection import chosen_assets, wanted
 from instantly_pipeline.orchestration.instance.home import dagster_home
-from instantly_pipeline.settings import PROJECT_ROOT
-from instantly_pipeline.streams.registry import all_streams
+from instantly_pipeline.settings import PROJECT_ROOT, load
+from instantly_pipeline.streams.registry import all_streams, select_streams
+from instantly_pipeline.sync.results import Request
 from tests.snapshots import assert_snapshot
 
 SNAPSHOT = Path(__file__).with_name("definitions.json")
@@ -89,20 +90,33 @@ def test_definitions_load_without_environment_network_or_data_directory(tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+def names_of(chosen: list[dg.AssetKey] | None) -> set[str]:
+    return {key.to_user_string() for key in chosen or ()}
+
+
+def test_all_streams_are_the_whole_job_and_a_group_is_its_streams() -> None:
+    assert wanted(load(streams="all"), Request()) is None
+    assert wanted(load(streams="leads"), Request(("all",))) is None
+    core = chosen_assets(select_streams(["core"]))
+    assert wanted(load(), Request()) == core == wanted(load(streams="leads"), Request(("core",)))
+
+
 def test_a_choice_of_streams_takes_what_comes_of_them_and_nothing_else() -> None:
-    chosen = {key.to_user_string() for key in chosen_assets(["leads"])}
+    chosen = names_of(chosen_assets(["leads"]))
     assert {"lake/leads", "raw/leads", "staging/stg_leads", "marts/dim_lead", "publish/warehouse"} <= chosen
     assert not chosen & {"lake/campaigns", "raw/campaigns", "staging/stg_warmup_analytics"}
 
 
 def test_models_about_the_syncs_belong_to_every_choice() -> None:
-    chosen = {key.to_user_string() for key in chosen_assets(["custom_tags"])}
+    chosen = names_of(chosen_assets(["custom_tags"]))
     assert "intermediate/int_workspace_clock" in chosen  # reads meta.sync_runs
 
 
 def test_an_unknown_stream_is_named() -> None:
-    with pytest.raises(UsageError, match="There is no stream 'lead'"):
-        chosen_assets(["lead"])
+    with pytest.raises(UsageError, match="INSTANTLY_STREAMS: There is no stream or group 'lead'"):
+        wanted(load(streams="lead"), Request())
+    with pytest.raises(UsageError, match="There is no stream or group 'leed'"):
+        wanted(load(), Request(("leed",)))
 
 
 def test_dagster_lives_in_the_project_unless_set_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from instantly_pipeline.errors import UsageError
 from instantly_pipeline.streams import catalog
-from instantly_pipeline.streams.model import Absent, Column, Read, Stream, Type
+from instantly_pipeline.streams.model import ALL, GROUPS, Absent, Column, Read, Stream, Type
 from instantly_pipeline.streams.registry import all_streams, select_streams, sort_by_needs
 
 
@@ -43,8 +44,26 @@ def test_a_selection_is_in_order_too_and_leaves_out_what_was_not_asked_for() -> 
     assert list(select_streams([" daily_analytics "])) == ["daily_analytics"]
 
 
-def test_no_selection_means_all() -> None:
-    assert select_streams(None) == all_streams()
+def test_no_selection_means_the_group_core() -> None:
+    assert select_streams(None) == select_streams(["core"])
+    assert {stream.group for stream in select_streams(None).values()} == {"core"}
+
+
+def test_a_selection_mixes_streams_and_groups() -> None:
+    core = {name for name, stream in all_streams().items() if stream.group == "core"}
+    assert set(select_streams(["core", "leads"])) == core
+    assert select_streams(["leads", "all"]) == all_streams()
+
+
+def test_a_group_and_a_stream_of_one_name_are_the_same() -> None:
+    for name in all_streams().keys() & GROUPS.keys():
+        assert list(select_streams([name])) == [name]
+    assert ALL not in {*GROUPS, *all_streams()}
+
+
+def test_a_stream_of_an_unknown_group_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"no group 'other'.*core.*placement"):
+        replace(_stream("a"), group="other")
 
 
 def test_a_caller_cannot_change_the_registry_through_a_selection() -> None:
@@ -53,7 +72,7 @@ def test_a_caller_cannot_change_the_registry_through_a_selection() -> None:
 
 
 def test_an_unknown_name_is_refused_and_the_known_ones_are_listed() -> None:
-    with pytest.raises(UsageError, match=r"no stream 'lead'.*campaigns.*leads"):
+    with pytest.raises(UsageError, match=r"no stream or group 'lead'.*all, core, .*campaigns.*leads"):
         select_streams(["leads", "lead"])
 
 

@@ -28,12 +28,13 @@ STEP = "read_api"
 
 
 class SyncConfig(dg.Config):
-    """The options of a sync. The streams are the assets that are selected."""
+    """The options of a sync. The streams are the selected assets; if all are, those of INSTANTLY_STREAMS."""
 
     full: bool = Field(default=False, description="Read everything again, changed or not; as `sync --full`.")
     accept_deletes: bool = Field(
         default=False, description="Apply held deletions of the selected streams, after asking the API once more."
     )
+    streams: list[str] = Field(default=[], description="These streams or groups, whatever is selected; as `--streams`.")
     workspaces: list[str] = Field(default=[], description="Only these workspaces, by name; empty means all.")
 
 
@@ -56,7 +57,7 @@ def lake_assets(streams: Mapping[str, Stream]) -> dg.AssetsDefinition:
             if run is None:
                 return
             selected = [name for name in streams if asset_keys.lake(name) in context.selected_asset_keys]
-            chosen = None if len(selected) == len(streams) else tuple(selected)
+            chosen = tuple(config.streams) or (None if len(selected) == len(streams) else tuple(selected))
             report = run.read(Request(chosen, tuple(config.workspaces) or None, config.full, config.accept_deletes))
             context.log.info(read_sentence(report))
             if incomplete := incomplete_tag(report):

@@ -88,7 +88,7 @@ def warehouse_assets(
             found = status(published.path).streams
             metadata = _published_metadata(published) | {"streams": streams_table(found)}
             yield dg.MaterializeResult(asset_key=asset_keys.PUBLISHED, metadata=metadata)
-            synced = still_synced(found, run.settings)
+            synced = still_synced(found)
             yield fresh_result(synced, now=run.clock.now())
             yield complete_result(synced)
 

@@ -63,6 +63,7 @@ SYNC_RUNS = MetaTable(
         _RETRIES,
         TableColumn("rows_upserted", _I, "Records that were new or had changed"),
         TableColumn("rows_deleted", _I, "Records that were gone"),
+        TableColumn("streams", _T, "Streams that INSTANTLY_STREAMS then chose, as a JSON array; null where not noted"),
     ),
     logs=("sync_runs",),
     # a run that never said how it ended, and was followed by another, was killed: there is one writer at a time
@@ -70,7 +71,7 @@ SYNC_RUNS = MetaTable(
 select run_id, workspace_id, workspace_name, started_at, ended_at,
     case when outcome = 'running' and run_id < max(run_id) over (partition by workspace_id)
         then 'interrupted' else outcome end as outcome,
-    reason, "full", planned_requests, requests, responses_429, retries, rows_upserted, rows_deleted
+    reason, "full", planned_requests, requests, responses_429, retries, rows_upserted, rows_deleted, streams
 from log.sync_runs
 qualify row_number() over (
     partition by run_id, workspace_id order by ended_at desc nulls last, started_at desc, outcome
@@ -115,6 +116,7 @@ STREAM_STATUS = MetaTable(
         _STREAM,
         _OUTCOME,
         _REASON,
+        TableColumn("chosen", _B, "Whether INSTANTLY_STREAMS chose it in the last sync of its workspace"),
         TableColumn("last_success_at", _Z, "When it was last read without a failure"),
         TableColumn("rows", _I, "Live rows in `raw`"),
         TableColumn("partial", _B, "Whether something was left for the next run"),
@@ -126,7 +128,7 @@ STREAM_STATUS = MetaTable(
         _RETRIES,
         *_ROWS,
     ),
-    logs=("stream_status",),
+    logs=("stream_status", "sync_runs"),
     reads=("held_deletes",),
     # `rows` is filled in after the streams are loaded
     fold="""
@@ -142,11 +144,16 @@ latest as (
         partition by workspace_id, stream order by run_id desc, coalesce(ended_at, started_at) desc, outcome
     ) = 1
 ),
-held as (select workspace_id, stream, count(*) as held from meta.held_deletes group by all)
-select l.workspace_id, l.stream, l.outcome, l.reason, l.last_success_at, 0::bigint as rows, l.partial,
+held as (select workspace_id, stream, count(*) as held from meta.held_deletes group by all),
+chosen as (
+    select workspace_id, from_json(arg_max(streams, run_id), '["VARCHAR"]') as streams
+    from log.sync_runs group by workspace_id
+)
+select l.workspace_id, l.stream, l.outcome, l.reason, coalesce(list_contains(c.streams, l.stream), true) as chosen,
+    l.last_success_at, 0::bigint as rows, l.partial,
     coalesce(h.held, 0) as held_deletes, l.run_id, l.started_at, l.ended_at, l.requests, l.retries, l.rows_read,
     l.rows_inserted, l.rows_updated, l.rows_deleted, l.rows_unchanged
-from latest l left join held h using (workspace_id, stream)
+from latest l left join held h using (workspace_id, stream) left join chosen c using (workspace_id)
 order by l.workspace_id, l.stream
 """,
 )

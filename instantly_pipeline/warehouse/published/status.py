@@ -16,7 +16,7 @@ from instantly_pipeline.warehouse.published.published_file import explained, ope
 
 @dataclass(frozen=True, slots=True)
 class StreamStatus:
-    """How one stream of one workspace stands. `rows` are its live rows."""
+    """How one stream of one workspace stands. `rows` are its live rows; `chosen`: INSTANTLY_STREAMS chose it last."""
 
     workspace_id: str
     workspace_name: str
@@ -27,6 +27,7 @@ class StreamStatus:
     rows: int
     partial: bool | None
     held_deletes: int
+    chosen: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ def _status(con: duckdb.DuckDBPyConnection, runs: int) -> Status:
         published_at=_time(at),
         published_run=run,
         storage_version=stored,
-        streams=[StreamStatus(*_timed(row, 5)) for row in _rows(con, _STREAMS)],
+        streams=[StreamStatus(*_timed(row, 5)) for row in _rows(con, _streams(con))],
         runs=[RunStatus(*_timed(row, 3, 4)) for row in _rows(con, _RUNS, runs)],
         quarantined=_count(con, "quarantine"),
         collapsed_days=_count(con, "collapsed_days"),
@@ -125,6 +126,12 @@ def _status(con: duckdb.DuckDBPyConnection, runs: int) -> Status:
         held_deletes=_count(con, "held_deletes"),
         reconciliation=_compared(con),
     )
+
+
+def _streams(con: duckdb.DuckDBPyConnection) -> str:
+    """The query of the streams; all are chosen where the file was published before that was noted."""
+    noted = "from duckdb_columns() where table_name = 'stream_status' and column_name = 'chosen'"
+    return _STREAMS.format(chosen="s.chosen" if _rows(con, noted) else "true")
 
 
 def _count(con: duckdb.DuckDBPyConnection, name: str) -> int:
@@ -163,7 +170,7 @@ _STREAMS = (
     _NAMED
     + """
 select s.workspace_id, coalesce(n.workspace_name, s.workspace_id), s.stream, s.outcome, s.reason,
-    s.last_success_at::varchar, s.rows, s.partial, s.held_deletes
+    s.last_success_at::varchar, s.rows, s.partial, s.held_deletes, {chosen}
 from meta.stream_status s left join named n using (workspace_id)
 order by 2, s.workspace_id, s.stream
 """

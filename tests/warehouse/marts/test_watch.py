@@ -198,6 +198,7 @@ def fresh(status: Row, last_run: str = "2026-03-01 06:00:00+00") -> tuple[Any, .
         ({"last_success_at": "2026-03-01 06:00:00+00", "partial": True}, "partial", 0),
         ({"last_success_at": "2026-03-01 06:00:00+00", "held_deletes": 3}, "deletes held", 0),
         ({"last_success_at": "2026-02-28 06:00:00+00", "outcome": "failed"}, "failed", 24),
+        ({"last_success_at": "2026-01-01 06:00:00+00", "outcome": "failed", "chosen": False}, "not chosen", 1416),
         ({"outcome": "skipped"}, "never read", None),
     ],
 )
