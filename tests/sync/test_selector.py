@@ -167,6 +167,18 @@ def test_leads_that_come_or_go_without_a_counter_show_that_counters_are_wanting(
     assert any("with unchanged counters" in row["notice"] for row in selective.log("notices"))
 
 
+def test_a_campaign_without_counters_is_not_held_against_the_counters(selective: Bench) -> None:
+    lead = in_campaigns(selective)[0]
+    others = [row for row in selective.state("campaign_analytics") if row["campaign_id"] != lead["campaign"]]
+    selective.fault("/api/v2/campaigns/analytics", "status", status=200, body=others)
+    selective.sync(*STREAMS)
+    selective.mutate({"op": "move_lead", "ids": [lead["id"]], "list_id": selective.state("lead_lists")[0]["id"]})
+    selective.sync(*STREAMS, full=True)
+    assert_mirrors(selective, ("leads",))
+    assert selective.log("notices") == []
+    assert lead_requests(selective) == TAIL
+
+
 INTEREST = {"timestamp_last_interest_change": "now", "timestamp_last_touch": "now"}
 
 

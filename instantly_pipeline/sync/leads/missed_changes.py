@@ -1,8 +1,9 @@
 """Checks by the changes that sweeps find whether campaign counters can be trusted.
 
-Counters do not show manual edits, such as a new interest status (reference, section 5.4). But if a sweep finds that a
-lead of a campaign with unchanged counters was added, removed, or changed in a counted field, the counters miss changes
-in this workspace. Then every sync sweeps everything for a week, after which the counters are trusted again.
+Counters do not show manual edits, such as a new interest status (reference, section 5.4), and a campaign that has never
+sent has none. But if a sweep finds that a lead of a campaign with unchanged counters was added, removed, or changed in
+a counted field, the counters miss changes in this workspace. Then every sync sweeps everything for a week, after which
+the counters are trusted again.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ class MissedChanges:
         self._selector = selector
         self._state = state
         changed = set(selector.changed)
-        self._unchanged = {one for one in selector.fingerprints if one not in changed}
+        # a campaign that has never sent has no counters (reference, section 6.1), so they miss nothing
+        self._unchanged = {one for one, now in selector.fingerprints.items() if now.counters and one not in changed}
         self._unread = state.segments().unread
         self._newest = selector.newest_timed()
         self._added_or_removed: set[str] = set()  # campaigns
