@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     storage_version: str = "v1.2.0"
     memory_limit: str = Field(default_factory=lambda: default_limit(available()))
     publish_mode: int = 0o440
+    probe_file: Path | None = None
 
     @field_validator("publish_mode", mode="before")
     @classmethod
@@ -93,10 +94,10 @@ class Settings(BaseSettings):
             raise ValueError(f"{value} is not available yet, only keep. Nothing was read or written")
         raise ValueError("must be keep")
 
-    @field_validator("data_dir")
+    @field_validator("data_dir", "probe_file")
     @classmethod
-    def _resolve_data_dir(cls, value: Path) -> Path:
-        return PROJECT_ROOT / value.expanduser()
+    def _resolve_path(cls, value: Path | None) -> Path | None:
+        return None if value is None else PROJECT_ROOT / value.expanduser()
 
     def keys(self) -> dict[str, SecretStr]:
         """Workspace name to key; UsageError if none is set, or both variables are."""

@@ -17,6 +17,7 @@ from instantly_pipeline.lake.checkpoints import Checkpoints
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.logs import LogWriter
 from instantly_pipeline.streams.model import Stream
+from instantly_pipeline.sync.api_facts import DAILY_PATH, STEPS_PATH, ApiFacts
 from instantly_pipeline.sync.limits import ACCOUNTS, DAYS, Dates, Kind, Limits, RefusedAccounts, of_endpoint
 from instantly_pipeline.sync.results import Event, OnEvent, Request
 
@@ -86,6 +87,7 @@ class Context:
     on_event: OnEvent
     sizes: Sizes
     step_requests: int  # the most campaign-days of steps to read in this run
+    facts: ApiFacts = field(default_factory=ApiFacts)
     _change_logs: dict[str, ChangeLog] = field(default_factory=dict)
     _shared: dict[str, asyncio.Future[object]] = field(default_factory=dict)
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -110,6 +112,10 @@ class Context:
     def limits_of_days(self, stream: Stream, most: int | None = None) -> Limits:
         """How many days the endpoint of a stream takes in one request; never more than `most`."""
         form = Dates.INSTANTS if stream.full_instants else Dates.PLAIN
+        if stream.path == STEPS_PATH:
+            form = self.facts.step_dates or form
+        if stream.path == DAILY_PATH:
+            most = min(filter(None, (most, self.facts.daily_days)), default=None)
         return self._limits_of(of_endpoint(stream, "days"), DAYS, most, form)
 
     def limits_of_accounts(self, stream: Stream, most: int) -> Limits:

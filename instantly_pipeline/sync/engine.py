@@ -28,6 +28,7 @@ from instantly_pipeline.lake.read_only import open_read_only
 from instantly_pipeline.lake.run_ids import new_run_id
 from instantly_pipeline.settings import Settings
 from instantly_pipeline.streams.registry import select_streams
+from instantly_pipeline.sync.api_facts import ApiFacts
 from instantly_pipeline.sync.context import DEFAULT_SIZES, Sizes
 from instantly_pipeline.sync.identity import Names, resolve
 from instantly_pipeline.sync.learned_rate import keeping_rate, recall_rate
@@ -96,6 +97,7 @@ class _Run:
         self._started = world.clock.now()
         self._streams = select_streams(request.streams or settings.stream_names())
         self._keys = _selected(settings.keys(), request.workspaces)
+        self._facts = ApiFacts.read(settings.probe_file)
         check_lake(self._layout, origin=settings.base_url)
         self._run_id = new_run_id(self._layout, self._started)
         self._names = Names(self._layout)
@@ -157,7 +159,7 @@ class _Run:
         recall_rate(limiter, checkpoints)
         run = Run(
             self._settings, self._request, self._streams, self._on_event, self._world.clock, self._world.sizes,
-            self._layout, self._run_id, self._started,
+            self._layout, self._run_id, self._started, self._facts,
         )  # fmt: skip
         workspace = WorkspaceRun(run, client, limiter, result, workspace_id, answer)
         if self._only_plan:

@@ -22,6 +22,7 @@ from instantly_pipeline.lake.logs import LogWriter
 from instantly_pipeline.settings import Settings
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.streams.registry import all_streams, select_streams, sort_by_needs
+from instantly_pipeline.sync.api_facts import ApiFacts
 from instantly_pipeline.sync.context import Context, Sizes, Windows
 from instantly_pipeline.sync.identity import WORKSPACE_PATH
 from instantly_pipeline.sync.last_reading import last_reading, note_reading, note_refusal
@@ -48,6 +49,7 @@ class Run:
     layout: Layout
     run_id: str
     started: datetime
+    facts: ApiFacts
 
 
 class WorkspaceRun:
@@ -71,7 +73,7 @@ class WorkspaceRun:
             checkpoints=Checkpoints(run.layout, workspace_id),
             windows=Windows(today, settings.first_day(today), settings.lookback_days, settings.sweep_days),
             request=run.request, streams=all_streams(), on_event=self._report, sizes=run.sizes,
-            step_requests=max(int(STEP_MINUTES * self.per_minute), 1),
+            step_requests=max(int(STEP_MINUTES * self.per_minute), 1), facts=run.facts,
         )  # fmt: skip
         if answer is not None:
             self.ctx.know(WORKSPACE_PATH, answer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
-from datetime import date
+from datetime import date, timedelta
 
 from instantly_pipeline.errors import PipelineError
 from instantly_pipeline.lake.records.canonical import Record
@@ -96,7 +96,9 @@ class _Days:
         return found
 
     async def _rows_in(self, day: Day, form: Dates) -> Rows:
-        return await rows_of(self._sink, day.campaign, dates_between(day.date, day.date, form))
+        is_left_out = form is Dates.PLAIN and self._sink.ctx.facts.step_end_included is False
+        last = day.date + timedelta(days=1) if is_left_out else day.date
+        return await rows_of(self._sink, day.campaign, dates_between(day.date, last, form))
 
     def _take(self, day: Day, rows: Rows) -> None:
         given = {"campaign_id": day.campaign, "date": day.date.isoformat()}
