@@ -36,6 +36,7 @@ from instantly_pipeline.errors import BadBody, Exhausted, RateLimited, Retriable
 __all__ = ["ApiClient", "ClientStats", "Page", "Params", "Timeouts", "count_requests"]
 
 Params = Mapping[str, str | Sequence[str]]
+OnResponse = Callable[[int, Mapping[str, str], bytes], None]  # status, headers and body of every response
 
 # requests in flight: at the vendor's 100 a second and 0.4 s per response, 40 reach the limit; slower ones need more
 CONCURRENCY = 64
@@ -115,6 +116,7 @@ class ApiClient:
         retry: RetryPolicy = DEFAULT_RETRY,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         concurrency: int = CONCURRENCY,
+        on_response: OnResponse | None = None,
     ) -> None:
         register_secret(validated_key(key))
         redact_logs(__name__)
@@ -128,6 +130,7 @@ class ApiClient:
         self._timeouts = timeouts
         self._slots = asyncio.Semaphore(concurrency)
         self._receiver = Receiver()
+        self._on_response = on_response
         self._reached = False
         url = parse_origin(self._base_url)
         self._host = url.netloc.decode("ascii")
@@ -246,6 +249,8 @@ class ApiClient:
         self._reached = True
         took = timedelta(seconds=self._clock.monotonic() - sent)
         self.clock_skew.observe(response.headers, received=self._clock.now(), took=took)
+        if self._on_response is not None:
+            self._on_response(response.status_code, response.headers, body)
         error = None
         if not response.is_success:
             error = faults.status_error(

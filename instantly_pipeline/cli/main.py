@@ -88,18 +88,34 @@ def plan(streams: str | None, workspaces: tuple[str, ...], full: bool, as_json: 
 
 
 @cli.command(short_help="Check whether a sync would work: settings, keys, disk.")
+@click.option("--probe", is_flag=True, help="Find out instead how the API behaves, with about 25 read requests.")
+@click.option("--workspace", metavar="NAME", help="With --probe: this workspace instead of the first one.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="With --probe: where to write the answers. Default: probe.json in the data directory.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
-def doctor(as_json: bool) -> int:
+def doctor(probe: bool, workspace: str | None, out: Path | None, as_json: bool) -> int:
     """Check the settings, the workspace and scopes of each key, the data directory and the published file.
 
     Each line says what to do if something is wrong. It calls every endpoint once and writes nothing. Exit
     code 0: all well. 2: a setting, a key or the data directory is wrong. 3: some streams cannot be read, or the
     published file cannot be opened.
 
+    With --probe it finds out what the API's documentation leaves open, and writes the answers to a file without keys,
+    ids, names or addresses. It only reads, from Instantly. Exit code 0: every request was answered. 2: none was.
+    3: some were not.
+
     \b
     Example:
       instantly-pipeline doctor
+      instantly-pipeline doctor --probe
+      instantly-pipeline doctor --probe --workspace acme --out probe-acme.json
     """
+    if probe:
+        from instantly_pipeline.cli.probe_command import probe_command
+
+        return probe_command(workspace=workspace, out=out, as_json=as_json)
+    if workspace is not None or out is not None:
+        raise UsageError("--workspace and --out belong to --probe: instantly-pipeline doctor --probe.")
     from instantly_pipeline.cli.doctor_command import doctor_command
 
     return doctor_command(as_json=as_json)

@@ -46,7 +46,7 @@ from instantly_pipeline.warehouse.load.loaded_files import CHANGES
 from instantly_pipeline.warehouse.load.meta_tables import PUBLISHED
 from instantly_pipeline.warehouse.publish.parquet_views import views_sql
 
-_OURS = {"lake", "work", "publish", ".lock", ".lock.json", "DEMO"}
+_OURS = {"lake", "work", "publish", ".lock", ".lock.json", "DEMO", "probe.json"}
 # Rows. A writer holds a few groups in memory: within 250 MB, two tables of 200,000 leads took 16 s of processor and
 # spilled 6.1 GB with DuckDB's 122,880, 4.3 s and 0.6 GB with these; within 1 GB about as much. Files are 1 % larger.
 _ROW_GROUP = 20_480
