@@ -7,6 +7,7 @@
 <data dir>/lake/state/ws=<id>/<name>.json                                  checkpoints
 <data dir>/lake/state/published.json                                       the files of the last publication
 <data dir>/lake/names/ws=<...>~<hash>                                      ids too long for a folder's name
+<data dir>/inbox/                                                          received events that are not in the lake yet
 <data dir>/work/                                                           the build file; may be deleted
 <data dir>/publish/                                                        what readers open
 """
@@ -32,6 +33,7 @@ class Layout:
         self.changes = self.lake / "changes"
         self.meta = self.lake / "meta"
         self.names = self.lake / "names"
+        self.inbox = data_dir / "inbox"
         self.work = data_dir / "work"
         self.publish = data_dir / "publish"
         self.build_file = self.work / "build.duckdb"
