@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     memory_limit: str = Field(default_factory=lambda: default_limit(available()))
     publish_mode: int = 0o440
     probe_file: Path | None = None
+    webhook_secret: SecretStr | None = None
 
     @field_validator("publish_mode", mode="before")
     @classmethod
@@ -93,6 +94,14 @@ class Settings(BaseSettings):
         if value in {"hash", "drop"}:
             raise ValueError(f"{value} is not available yet, only keep. Nothing was read or written")
         raise ValueError("must be keep")
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _check_webhook_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        secret = _strip_quotes(value.get_secret_value()) if value else ""
+        if not secret.isascii() or not secret.isprintable():
+            raise ValueError("must be printable ASCII, since it is sent in a header")
+        return SecretStr(secret) if secret else None
 
     @field_validator("data_dir", "probe_file")
     @classmethod

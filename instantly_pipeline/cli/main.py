@@ -16,6 +16,7 @@ from instantly_pipeline import __version__
 from instantly_pipeline.cli.failures import Commands, run_safely
 from instantly_pipeline.cli.process import exit_process, fast_imports
 from instantly_pipeline.cli.signals import install_handlers
+from instantly_pipeline.cli.webhooks import webhooks
 from instantly_pipeline.errors import UsageError
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -312,6 +313,9 @@ def demo() -> int:
     from instantly_pipeline.cli.demo_command import demo_command
 
     return demo_command()
+
+
+cli.add_command(webhooks)
 
 
 def _require_sandbox() -> None:

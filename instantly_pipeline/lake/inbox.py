@@ -7,9 +7,9 @@ A segment is written by one process, which holds an OS lock on it until it is cl
 process dies. So a segment whose lock is free is never written again, whatever became of its writer, and any number of
 writers share a folder. It gets its name when it is locked and holds its first events, so none is seen before.
 
-A line is one event: `{"received_at": "...", "body": "..."}`, the body as text that keeps each byte, or as
-`body_base64` where it is not UTF-8; what is kept aside has a `reason` too. A line that a kill or power cut left
-unfinished is no event: its sender was not told that it is stored.
+A line is one event: `{"received_at": "...", "body": "..."}`. The body is text that keeps each byte, or `body_base64`
+where it is not UTF-8 or has control characters (JSON has none); what is kept aside has a `reason` too. A line that a
+kill or power cut left unfinished is no event: its sender was not told that it is stored.
 
 Who takes segments in reads `closed_segments`, and removes a segment once its events are in the lake. A kill between the
 two means that they are read again; equal events are one record.
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import secrets
 import time
 from base64 import b64decode, b64encode
@@ -39,6 +40,7 @@ MAX_BYTES = 8_000_000  # of a segment, before its last batch: about 3,000 replie
 ASIDE = "aside"
 ASIDE_BYTES = 64_000_000  # on the disk, of all that is kept aside: enough to see what came, small beside any lake
 ASIDE_AGE = 60.0  # seconds: nobody waits for it, and there are fewer files
+_CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # they would take six times their size in a line
 _ABANDONED = 60.0  # seconds after which a file without its name yet is not about to get it
 
 
@@ -228,11 +230,14 @@ def remove_segment(path: Path) -> None:
 def _line(event: Received) -> bytes:
     known = {"reason": event.reason} if event.reason is not None else {}
     at = event.received_at.astimezone(UTC).isoformat(timespec="microseconds")
-    try:
-        body = {"body": event.body.decode("utf-8")}
-    except UnicodeDecodeError:
-        body = {"body_base64": b64encode(event.body).decode("ascii")}
-    return orjson.dumps({"received_at": at, **known, **body}, option=orjson.OPT_APPEND_NEWLINE)
+    return orjson.dumps({"received_at": at, **known, **_as_text(event.body)}, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _as_text(body: bytes) -> dict[str, str]:
+    if not _CONTROLS.search(body):
+        with suppress(UnicodeDecodeError):
+            return {"body": body.decode("utf-8")}
+    return {"body_base64": b64encode(body).decode("ascii")}
 
 
 def _parse(line: bytes) -> Received | None:

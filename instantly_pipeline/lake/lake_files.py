@@ -1,4 +1,7 @@
-"""The Parquet files of the lake: what a path says, and what a compacted file says about those it replaces."""
+"""The Parquet files of the lake: what a path says, and what a compacted file says about those it replaces.
+
+pyarrow is imported where a file is read: paths alone are needed by the webhook receiver, which starts without it.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from instantly_pipeline.errors import UnreadableFile
 
@@ -58,10 +60,8 @@ def replaced_names(path: Path) -> list[str]:
 
     UnreadableFile where the file cannot be read.
     """
-    with reading(path):
-        metadata = pq.read_metadata(path).metadata or {}
-        found: list[str] = orjson.loads(metadata.get(REPLACES, b"[]"))
-        return found
+    found: list[str] = _noted(path, REPLACES)
+    return found
 
 
 def replaced_files(path: Path) -> dict[str, tuple[int, int]]:
@@ -69,14 +69,23 @@ def replaced_files(path: Path) -> dict[str, tuple[int, int]]:
 
     Empty for any other file, and for one that an older version compacted. UnreadableFile where it cannot be read.
     """
+    return {name: (size, modified) for name, size, modified in _noted(path, PARTS)}
+
+
+def _noted(path: Path, key: bytes) -> Any:
+    """What a compacted file notes under `key`; an empty list for any other file."""
+    import pyarrow.parquet as pq
+
     with reading(path):
         metadata = pq.read_metadata(path).metadata or {}
-        return {name: (size, modified) for name, size, modified in orjson.loads(metadata.get(PARTS, b"[]"))}
+        return orjson.loads(metadata.get(key, b"[]"))
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
     """Turns what goes wrong while a file of the lake is read into UnreadableFile."""
+    import pyarrow as pa
+
     try:
         yield
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:

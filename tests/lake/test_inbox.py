@@ -54,6 +54,7 @@ def taken(layout: Layout) -> list[Received]:
     return [event for path in closed_segments(layout) for event in read_segment(path)]
 
 
+@pytest.mark.medium
 @given(bodies=st.lists(st.one_of(st.binary(), st.text().map(str.encode)), max_size=5))
 def test_a_body_is_read_back_byte_for_byte(tmp_path_factory: pytest.TempPathFactory, bodies: list[bytes]) -> None:
     layout = Layout(tmp_path_factory.mktemp("inbox") / "data")

@@ -1,0 +1,26 @@
+"""`webhooks serve`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from instantly_pipeline.api.redaction import register_secret
+from instantly_pipeline.lake.layout import Layout
+from instantly_pipeline.receiver.server import Serving, serve
+from instantly_pipeline.settings import load
+
+
+def serve_command(*, host: str, port: int, max_rate: int) -> int:
+    """The command; its exit code. UsageError where it may not or cannot listen there."""
+    settings = load()
+    secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else None
+    if secret:
+        register_secret(secret)
+    serve(Layout(settings.data_dir), Serving(host=host, port=port, rate=max_rate, secret=secret), say=_say)
+    return 0
+
+
+def _say(text: str) -> None:
+    click.echo(f"{datetime.now(UTC).isoformat(timespec='seconds')} {text}", err=True)
