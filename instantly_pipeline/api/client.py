@@ -29,7 +29,7 @@ from instantly_pipeline.api.limiter import Limiter
 from instantly_pipeline.api.paging import PAGE_SIZE, CursorOf, walk
 from instantly_pipeline.api.receive import Receiver, error_body
 from instantly_pipeline.api.redaction import redact, redact_logs, register_secret
-from instantly_pipeline.api.retry import DEFAULT_RETRY, Attempts, RetryPolicy
+from instantly_pipeline.api.retry import DEFAULT_RETRY, Attempts, CannotConnect, RetryPolicy
 from instantly_pipeline.api.turns import Turn
 from instantly_pipeline.errors import BadBody, Exhausted, RateLimited, Retriable
 
@@ -80,6 +80,7 @@ class _Call:
     path: str
     params: Params | None = None
     body: Mapping[str, object] | None = None
+    is_write: bool = False
 
     def __post_init__(self) -> None:
         if not self.path.startswith("/"):
@@ -94,6 +95,10 @@ class _Call:
         """Path and query; all but letters, digits and `-._~` is percent-encoded, since cursors contain `&` and `@`."""
         query = urlencode(dict(self.params or {}), doseq=True, quote_via=quote, safe="")
         return f"{self.path}?{query}" if query else self.path
+
+    def may_be_repeated(self, fault: Retriable) -> bool:
+        """Whether it surely had no effect: it is a read, no connection was made, or the rate limit refused it."""
+        return not self.is_write or isinstance(fault, RateLimited | CannotConnect)
 
 
 class ApiClient:
@@ -156,6 +161,14 @@ class ApiClient:
         """The decoded JSON of a 200; the body is sent as JSON."""
         return (await self._request(_Call("POST", path, body=dict(body)), lambda answer: answer))[0]
 
+    async def write(self, method: str, path: str, body: Mapping[str, object] | None = None) -> object:
+        """Change something: the decoded JSON of a 2xx, None where it has no body.
+
+        It is sent again only where it surely had no effect. A retriable error other than `Exhausted` means that nobody
+        knows whether it had: look before sending it again.
+        """
+        return (await self._request(_Call(method, path, body=body, is_write=True), lambda answer: answer))[0]
+
     def pages(
         self,
         method: str,
@@ -209,6 +222,8 @@ class ApiClient:
                     failed = fault.with_traceback(None)  # its frames would keep the body in memory
                 except MemoryError:
                     failed = BadBody(f"{call.where}: not enough memory for its answer")
+            if not call.may_be_repeated(failed):
+                raise failed
             wait = attempts.wait_after(failed, took=self._clock.monotonic() - started, reached=self._reached)
             if wait is None:
                 raise Exhausted(
@@ -266,7 +281,7 @@ class ApiClient:
             self._limiter.accepted(turn)
         if error is not None:
             raise error
-        return decode(body, call.where)
+        return None if call.is_write and not body else decode(body, call.where)
 
     async def _send(self, call: _Call) -> tuple[httpx.Response, bytes]:
         content = None if call.body is None else orjson.dumps(call.body)
