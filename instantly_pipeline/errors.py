@@ -6,6 +6,7 @@
     |  |- LockedError        another command is writing                  exit code 2
     |  |- WrongClock         the machine's clock is not the API's        exit code 2
     |  |- NothingRead        no workspace could be read                  exit code 1
+    |  |- UnclearWrite       a change may or may not have been made      exit code 1
     |  |- StorageError       the disk, a file or its format              exit code 1
     |  |- OverdueError       a query took longer than its timeout       exit code 124
     |  |- ModelError         a model or a contract in `sql/` is wrong   exit code 1
@@ -65,6 +66,10 @@ class WrongClock(Fatal):
 
 class NothingRead(Fatal):
     """No workspace could be read; what was published before stays."""
+
+
+class UnclearWrite(Fatal):
+    """The answer to a change in Instantly did not come, or made no sense, and looking does not show the change."""
 
 
 class StorageError(Fatal):

@@ -45,3 +45,62 @@ def serve(host: str, port: int, max_rate: int) -> int:
     from instantly_pipeline.cli.webhooks_serve_command import serve_command
 
     return serve_command(host=host, port=port, max_rate=max_rate)
+
+
+_WORKSPACE = click.option("--workspace", metavar="NAME", help="Of which workspace, as in INSTANTLY_API_KEYS.")
+_YES = click.option("--yes", is_flag=True, help="Do not ask before something is changed.")
+
+
+@webhooks.command(short_help="Tell Instantly where to send events.")
+@click.argument("url")
+@click.option("--events", default="all", show_default=True, metavar="A,B", help="Kinds of events, or all.")
+@_WORKSPACE
+@_YES
+def register(url: str, events: str, workspace: str | None, yes: bool) -> int:
+    """Tell Instantly to send events to URL, with INSTANTLY_WEBHOOK_SECRET in the header X-Webhook-Secret.
+
+    It shows what will be created and asks. What is registered already is not doubled; what Instantly has switched off
+    is switched on again. Needs a key with the scope webhooks:create.
+
+    \b
+    Example:
+      instantly-pipeline webhooks register https://hooks.example.com/webhooks/instantly
+      instantly-pipeline webhooks register https://hooks.example.com/webhooks/instantly --events reply_received --yes
+    """
+    from instantly_pipeline.cli.webhooks_command import register_command
+
+    return register_command(url, events=events, workspace=workspace, yes=yes)
+
+
+@webhooks.command("list", short_help="List the webhooks of Instantly.")
+@_WORKSPACE
+def list_(workspace: str | None) -> int:
+    """List the webhooks of the workspaces: where they send which events, and whether they are on. Shows no secret.
+
+    \b
+    Example:
+      instantly-pipeline webhooks list
+    """
+    from instantly_pipeline.cli.webhooks_command import list_command
+
+    return list_command(workspace=workspace)
+
+
+@webhooks.command(short_help="Tell Instantly to send no more events.")
+@click.argument("webhook_id", metavar="[ID]", required=False)
+@click.option("--all-of-url", metavar="URL", help="All webhooks that send to this address.")
+@_WORKSPACE
+@_YES
+def remove(webhook_id: str | None, all_of_url: str | None, workspace: str | None, yes: bool) -> int:
+    """Delete one webhook in Instantly by its id, or all that send to an address. It shows which ones, and asks.
+
+    Needs a key with the scope webhooks:delete.
+
+    \b
+    Example:
+      instantly-pipeline webhooks remove 0199f500-0000-7000-8000-000000000001
+      instantly-pipeline webhooks remove --all-of-url https://hooks.example.com/webhooks/instantly --yes
+    """
+    from instantly_pipeline.cli.webhooks_command import remove_command
+
+    return remove_command(webhook_id, all_of_url=all_of_url, workspace=workspace, yes=yes)

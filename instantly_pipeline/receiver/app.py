@@ -16,14 +16,13 @@ from starlette.routing import Route
 
 from instantly_pipeline.errors import StorageError
 from instantly_pipeline.lake.inbox import Received
+from instantly_pipeline.receiver.address import PATH, SECRET_HEADER
 from instantly_pipeline.receiver.body import BodyReader, BodyRefused, EarlyAnswer
 from instantly_pipeline.receiver.commit import GroupCommit
 from instantly_pipeline.receiver.health import Health
 from instantly_pipeline.receiver.payload import why_no_event
 from instantly_pipeline.receiver.rate import TokenBucket
 
-PATH = "/webhooks/instantly"
-SECRET_HEADER = "X-Webhook-Secret"  # noqa: S105 - its name; the value is a setting
 RECENT = 60_000  # bodies remembered as stored: those of 30 s, in which Instantly tries again, at 2,000 a second
 
 _WORDS = {

@@ -8,14 +8,14 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 import uvicorn
 
 from instantly_pipeline.api.redaction import redact_logs
 from instantly_pipeline.errors import UsageError
 from instantly_pipeline.lake.layout import Layout
-from instantly_pipeline.receiver.app import PATH, SECRET_HEADER, Receiver
+from instantly_pipeline.receiver.address import PATH, SECRET_HEADER, is_loopback
+from instantly_pipeline.receiver.app import Receiver
 from instantly_pipeline.receiver.commit import GroupCommit
 from instantly_pipeline.receiver.health import Health
 from instantly_pipeline.receiver.protocol import KEEP_ALIVE, Protocol
@@ -97,19 +97,12 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 def _require_secret(how: Serving) -> None:
-    if how.secret is None and not _is_loopback(how.host):
+    if how.secret is None and not is_loopback(how.host):
         raise UsageError(
             f"INSTANTLY_WEBHOOK_SECRET is not set, so anybody who reaches {how.host} could send events. "
             "Put INSTANTLY_WEBHOOK_SECRET=<secret> into .env (`openssl rand -hex 32` makes one), or listen on "
             "127.0.0.1 only."
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _listen(how: Serving) -> socket.socket:

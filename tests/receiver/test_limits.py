@@ -15,7 +15,8 @@ import pytest
 
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.receiver import body as body_limits
-from instantly_pipeline.receiver.app import PATH, Receiver
+from instantly_pipeline.receiver.address import PATH
+from instantly_pipeline.receiver.app import Receiver
 from instantly_pipeline.receiver.body import BodyReader
 from instantly_pipeline.receiver.commit import GroupCommit
 from instantly_pipeline.receiver.health import Health
