@@ -27,7 +27,6 @@ RECENT = 60_000  # bodies remembered as stored: those of 30 s, in which Instantl
 
 _WORDS = {
     401: f"The header {SECRET_HEADER} is missing or wrong.",
-    408: "The body did not arrive in time.",
     413: "The body has more than 10 MB.",
     429: "Too many events at once.",
     503: "The event could not be stored now. Send it again.",

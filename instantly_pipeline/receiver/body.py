@@ -1,4 +1,7 @@
-"""Reads the body of a request: bounded in size, in time, and in what all requests together hold in memory."""
+"""Reads the body of a request: bounded in size, and in what all requests together hold in memory.
+
+The protocol bounds the time.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,6 @@ from starlette.types import Receive, Scope, Send
 
 MAX_BODY = 10_000_000  # bytes; a reply with its HTML has some kB
 MAX_HELD = 100_000_000  # bytes of all bodies that are being read or stored
-SECONDS = 30.0  # for a body to arrive: as long as Instantly goes on trying to deliver an event
 _LINGER = 2.0  # seconds in which the rest of a refused body is thrown away, so that its sender reads the answer
 
 
@@ -25,10 +27,9 @@ class BodyRefused(Exception):
 
 
 class BodyReader:
-    """Reads bodies, each within `seconds`. `held`: the bytes of those that are not released yet."""
+    """Reads bodies. `held`: the bytes of those that are not released yet."""
 
-    def __init__(self, seconds: float = SECONDS) -> None:
-        self.seconds = seconds
+    def __init__(self) -> None:
         self.held = 0
 
     @contextmanager
@@ -49,18 +50,11 @@ class Held:
         self._reader = reader
 
     async def read(self, request: Request) -> bytes:
-        """The whole body. BodyRefused: 413 where it is or says it is too large, 408 where it takes too long, 503 where
-        all requests together hold too much. ClientDisconnect.
+        """The whole body. BodyRefused: 413 where it is or says it is too large, 503 where all bodies together are.
+        ClientDisconnect.
         """
         if int(request.headers.get("content-length") or 0) > MAX_BODY:
             raise BodyRefused(413)
-        try:
-            async with asyncio.timeout(self._reader.seconds):
-                return await self._read(request)
-        except TimeoutError:
-            raise BodyRefused(408) from None
-
-    async def _read(self, request: Request) -> bytes:
         parts = []
         async for part in request.stream():
             self.size += len(part)
