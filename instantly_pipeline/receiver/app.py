@@ -88,6 +88,7 @@ class Receiver:
             await self._commit.store(Received(self._now(), body, reason))
         except StorageError as problem:
             self.last_problem = str(problem)
+            self._health.doubt()
             return self._refuse(503)
         self._recent[digest] = None  # only now: a second one that comes meanwhile waits for the disk, too
         if len(self._recent) > RECENT:

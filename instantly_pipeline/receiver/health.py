@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from instantly_pipeline.errors import StorageError
 from instantly_pipeline.lake.layout import Layout
@@ -22,14 +24,18 @@ class Health:
         self._layout = layout
         self._monotonic = monotonic
         self._checking = asyncio.Lock()
-        self._checked_at = -_FRESH
+        self._checked_at = -math.inf
         self._found: tuple[str | None, dict[str, int]] = (None, {})
+
+    def doubt(self) -> None:
+        """An event could not be stored: look again, however short ago the last look was."""
+        self._checked_at = -math.inf
 
     async def check(self) -> tuple[str | None, dict[str, int]]:
         """What is wrong, in words (None: all well), and what waits in the inbox: segments and bytes."""
         async with self._checking:
             if self._monotonic() - self._checked_at >= _FRESH:
-                self._found = await self._problem(), self._waiting()
+                self._found = await self._problem(), await asyncio.to_thread(self._waiting)
                 self._checked_at = self._monotonic()
         return self._found
 
@@ -43,5 +49,8 @@ class Health:
         return None
 
     def _waiting(self) -> dict[str, int]:
-        sizes = [path.stat().st_size for path in self._layout.inbox.glob("[!.]*.jsonl")]
+        sizes = []
+        for path in self._layout.inbox.glob("[!.]*.jsonl"):
+            with suppress(FileNotFoundError):  # a sync has just taken it in
+                sizes.append(path.stat().st_size)
         return {"segments": len(sizes), "bytes": sum(sizes)}

@@ -49,16 +49,27 @@ def serve(layout: Layout, how: Serving, *, say: Callable[[str], None]) -> None:
 
 async def _serve(layout: Layout, how: Serving, listener: socket.socket, say: Callable[[str], None]) -> None:
     async with GroupCommit(layout) as commit:
-        receiver = Receiver(commit, Health(commit, layout), secret=how.secret, rate=TokenBucket(how.rate))
+        health = Health(commit, layout)
+        receiver = Receiver(commit, health, secret=how.secret, rate=TokenBucket(how.rate))
+        problem, _ = await health.check()
+        if problem is not None:
+            say(f"Events cannot be stored now, so they are answered 503 until they can: {problem}")
         reporting = asyncio.create_task(_report(receiver, say))
-        say(_greeting(how, listener))
-        await Server(config(receiver)).serve(sockets=[listener])
+        await Server(config(receiver), lambda: say(_greeting(how, listener))).serve(sockets=[listener])
         reporting.cancel()
     say(f"Stopped. {describe(receiver)}.")
 
 
 class Server(uvicorn.Server):
-    """A server that Ctrl-C and SIGTERM stop, and not the process (uvicorn would raise the signal again)."""
+    """Calls `ready` once it listens. Ctrl-C and SIGTERM stop it, not the process: uvicorn would raise them again."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

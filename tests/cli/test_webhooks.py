@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +89,23 @@ def test_without_a_terminal_and_without_yes_nothing_is_changed(site: Site, comma
     assert f"webhooks {command[0]} {' '.join(command[1:])}" in done.stderr
     assert "--yes" in done.stderr
     assert [each["event_type"] for each in site.ours()] == ["email_sent"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "registered"), [(b"y\n", 0, ["all_events"]), (b"n\n", 1, []), (b"\n", 1, [])]
+)
+def test_on_a_terminal_it_asks_first(site: Site, answer: bytes, code: int, registered: list[str]) -> None:
+    ours, theirs = pty.openpty()
+    command = site.shell.start_command("webhooks", "register", URL)
+    with subprocess.Popen(command, env=site.shell.environment, stdin=theirs, stdout=subprocess.PIPE) as asked:
+        os.write(ours, answer)
+        said, _ = asked.communicate(timeout=60)
+    os.close(ours)
+    os.close(theirs)
+    assert f"a new webhook: all events -> {URL}".encode() in said
+    assert (b"Nothing was changed" in said) == (code == 1)
+    assert asked.returncode == code
+    assert [each["event_type"] for each in site.ours()] == registered
 
 
 def test_it_lists_webhooks_without_secrets(site: Site) -> None:

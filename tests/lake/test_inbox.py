@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -253,3 +256,20 @@ def test_a_removed_segment_is_gone(layout: Layout) -> None:
 
 def test_there_are_no_segments_without_an_inbox(layout: Layout) -> None:
     assert closed_segments(layout) == []
+
+
+def test_a_segment_can_be_read_by_its_page_with_the_standard_library_alone(layout: Layout) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "lake-format.md").read_text("utf-8")
+    section = page.partition("## `inbox/`\n")[2].partition("\n## ")[0]
+    for name, body in (("", b'{"a": "\xc3\xa9"}'), (ASIDE, b"\xff\x00")):
+        writer = InboxWriter(layout, name)
+        writer.append([Received(AT, body, "not JSON" if name else None)])
+        writer.close()
+    for path in layout.inbox.rglob("*.jsonl"):
+        (line,) = path.read_text("utf-8").splitlines()
+        found = json.loads(line)
+        assert set(found) <= set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
+        body = found["body"].encode() if "body" in found else base64.b64decode(found["body_base64"])
+        assert body in (b'{"a": "\xc3\xa9"}', b"\xff\x00")
+        assert datetime.fromisoformat(found["received_at"]) == AT
+        assert re.fullmatch(r"\d{8}T\d{9}Z-[0-9a-f]{6}\.jsonl", path.name)

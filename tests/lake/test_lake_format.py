@@ -226,7 +226,12 @@ def test_every_file_of_a_data_directory_is_on_the_page(made: Bench) -> None:
         rf"lake/index/({'|'.join(STREAMS)})/ws=[^/]+/(manifest\.json|\d{{8}}\.rows)",
         r"lake/state/ws=[^/]+/[^/]+\.json",  # held by the test below
     ]
-    for heading, folder in (("Other files of the lake", "lake/"), ("`work/`", "work/"), ("`publish/`", "publish/")):
+    for heading, folder in (
+        ("Other files of the lake", "lake/"),
+        ("`inbox/`", "inbox/"),
+        ("`work/`", "work/"),
+        ("`publish/`", "publish/"),
+    ):
         section = re.search(rf"^## {re.escape(heading)}\n(.*?)^## ", PAGE, re.DOTALL | re.MULTILINE)
         assert section, heading
         names = [name for first, *_ in tables(section[1]) for name in re.findall(r"`([^`]+)`", first)]

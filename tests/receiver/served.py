@@ -72,10 +72,11 @@ def served(data_dir: Path, *args: str, secret: str | None = SECRET) -> Iterator[
     ) as process:  # fmt: skip
         try:
             assert process.stderr is not None
-            line = process.stderr.readline()
-            found = re.search(r"(http://[^/]+)/webhooks/instantly", line)
-            assert found, line + process.stderr.read()
-            yield Served(process, found[1], data_dir, secret, [line])
+            said = []
+            while not (found := re.search(r"Receiving at (http://[^/]+)/", "".join(said))):
+                said.append(process.stderr.readline())
+                assert said[-1], said
+            yield Served(process, found[1], data_dir, secret, said)
         finally:
             process.kill()
 

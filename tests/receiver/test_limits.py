@@ -46,7 +46,7 @@ def serving(data_dir: Path, bodies: BodyReader | None = None) -> Iterator[int]:
         async with GroupCommit(layout) as commit:
             receiver = Receiver(commit, Health(commit, layout), secret=None, rate=TokenBucket(1e6),
                                 bodies=bodies)  # fmt: skip
-            server = Threaded(config(receiver, Hurried))
+            server = Threaded(config(receiver, Hurried), lambda: None)
             started.append(server)
             await server.serve(sockets=[listener])
 

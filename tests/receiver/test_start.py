@@ -47,6 +47,14 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
         assert "--port" in done.stderr
 
 
+def test_it_says_at_once_where_it_cannot_store_events(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "inbox").symlink_to(tmp_path)
+    with served(tmp_path / "data") as receiver:
+        assert receiver.post(b'{"event_type": "email_sent"}').status_code == 503
+        assert "is a link" in receiver.end()[1]
+
+
 def test_a_secret_that_no_header_can_carry_is_refused_without_showing_it(tmp_path: Path) -> None:
     done = refused(tmp_path / "data", secret="caf\u00e9-of-secrets")
     assert done.returncode == 2
