@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from instantly_pipeline.errors import StorageError
 from instantly_pipeline.lake.inbox import Received
@@ -60,10 +61,15 @@ class Receiver:
 
     def app(self) -> Starlette:
         """The ASGI application."""
-        routes = [Route(PATH, self._receive, methods=["POST"]), Route("/healthz", self._tell_health, methods=["GET"])]
+        routes = [Route(PATH, self, methods=["POST"]), Route("/healthz", self._tell_health, methods=["GET"])]
         app = Starlette(routes=routes, exception_handlers={HTTPException: _answer_without})
         app.router.redirect_slashes = False
         return app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Receive an event. An ASGI application of its own: Starlette's wrapping of a function takes a tenth of it."""
+        answer = await self._receive(Request(scope, receive))
+        await answer(scope, receive, send)
 
     async def _receive(self, request: Request) -> Response:
         if not self._is_from_instantly(request):

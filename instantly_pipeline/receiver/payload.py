@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from typing import Any
 
 from instantly_pipeline.jsontext import check_depth
@@ -20,7 +21,7 @@ EVENT_TYPES = frozenset({
 def why_no_event(body: bytes) -> str | None:
     """Why a body is kept aside, in words without any of it; None for an event."""
     try:
-        found = _DECODER.decode(body.decode("utf-8-sig"))
+        found = _DECODER.decode(body.removeprefix(BOM_UTF8).decode())
         check_depth(found)
     except UnicodeDecodeError:
         return "not UTF-8"
