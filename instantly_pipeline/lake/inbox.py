@@ -132,11 +132,13 @@ class InboxWriter:
             self._drop_oldest(self._keep_bytes - self._max_bytes)
 
     def _make_folder(self) -> None:
-        refuse_links(self._layout.inbox, self._folder)
+        below = self._folder.relative_to(self._layout.root).parents
+        refuse_links(self._folder, *(self._layout.root / part for part in below if part.parts))
         if not self._folder.is_dir():
             make_folder(self._folder)
-            for parent in (self._folder.parent, self._layout.root, self._layout.root.parent):
-                fsync(parent)
+            for part in below:
+                fsync(self._layout.root / part)
+            fsync(self._layout.root.parent)
 
     def _drop_oldest(self, keep: int) -> None:
         closed = [(path, path.stat().st_blocks * 512) for path in _closed(self._folder)]
@@ -200,16 +202,18 @@ def aside_writer(layout: Layout) -> InboxWriter:
     return InboxWriter(layout, ASIDE, max_age=ASIDE_AGE, keep_bytes=ASIDE_BYTES)
 
 
-def closed_segments(layout: Layout) -> list[Path]:
-    """The segments that nobody writes any more, oldest first; StorageError where the folder cannot be read."""
-    with storing(layout.inbox):
-        return _closed(layout.inbox)
+def closed_segments(layout: Layout, name: str = "") -> list[Path]:
+    """The segments that nobody writes any more, oldest first, of the inbox or of the folder `name` in it.
+
+    StorageError where the folder cannot be read.
+    """
+    with storing(layout.inbox / name):
+        return _closed(layout.inbox / name)
 
 
 def aside_segments(layout: Layout) -> list[Path]:
     """The same of what is kept aside."""
-    with storing(layout.inbox / ASIDE):
-        return _closed(layout.inbox / ASIDE)
+    return closed_segments(layout, ASIDE)
 
 
 def read_segment(path: Path) -> Iterator[Received]:

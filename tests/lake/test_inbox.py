@@ -200,7 +200,7 @@ def test_only_its_user_reads_the_inbox(layout: Layout) -> None:
     assert [path.stat().st_mode & 0o777 for path in found] == [0o700, 0o700, 0o600]
 
 
-@pytest.mark.parametrize("name", ["", ASIDE])
+@pytest.mark.parametrize("name", ["", ASIDE, "one/two"])
 def test_nothing_is_written_through_a_link(layout: Layout, tmp_path: Path, name: str) -> None:
     elsewhere = tmp_path / "elsewhere"
     (elsewhere / ASIDE).mkdir(parents=True)
