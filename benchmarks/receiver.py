@@ -59,9 +59,11 @@ def _syncing(folder: Path, cpus: str) -> Iterator[None]:
         }  # fmt: skip
         command = ["taskset", "-c", cpus, sys.executable, "-m", "benchmarks.contenders.sync", "--full"]
 
+        quiet = subprocess.DEVNULL
+
         def sync() -> None:
             while not ended.is_set():
-                child = subprocess.Popen(command, cwd=ROOT, env=environment(given), stdout=subprocess.DEVNULL)
+                child = subprocess.Popen(command, cwd=ROOT, env=environment(given), stdout=quiet, stderr=quiet)
                 while child.poll() is None:
                     if ended.wait(0.2):
                         child.send_signal(signal.SIGKILL)

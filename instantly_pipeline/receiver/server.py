@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -54,7 +54,7 @@ async def _serve(layout: Layout, how: Serving, listener: socket.socket, say: Cal
         problem, _ = await health.check()
         if problem is not None:
             say(f"Events cannot be stored now, so they are answered 503 until they can: {problem}")
-        reporting = asyncio.create_task(_report(receiver, say))
+        reporting = asyncio.create_task(report(receiver, say))
         await Server(config(receiver), lambda: say(_greeting(how, listener))).serve(sockets=[listener])
         reporting.cancel()
     say(f"Stopped. {describe(receiver)}.")
@@ -136,11 +136,13 @@ def _greeting(how: Serving, listener: socket.socket) -> str:
     return f"Receiving at http://{host}:{port}{PATH} until Ctrl-C; {guard}."
 
 
-async def _report(receiver: Receiver, say: Callable[[str], None]) -> None:
-    """Say each minute what came, if anything did."""
+async def report(
+    receiver: Receiver, say: Callable[[str], None], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> None:
+    """Say each minute what came, if anything did; for ever."""
     before = describe(receiver)
     while True:
-        await asyncio.sleep(_REPORT_EVERY)
+        await sleep(_REPORT_EVERY)
         now = describe(receiver)
         if now != before:
             problem, receiver.last_problem = receiver.last_problem, None

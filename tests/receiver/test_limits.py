@@ -22,7 +22,7 @@ from instantly_pipeline.receiver.commit import GroupCommit
 from instantly_pipeline.receiver.health import Health
 from instantly_pipeline.receiver.protocol import Protocol
 from instantly_pipeline.receiver.rate import TokenBucket
-from instantly_pipeline.receiver.server import Server, config
+from instantly_pipeline.receiver.server import Server, config, report
 
 pytestmark = pytest.mark.medium
 
@@ -171,3 +171,34 @@ def test_the_bucket_fills_up_to_a_second() -> None:
     assert [bucket.take() for _ in range(2)] == [True, False]
     now = 1000.0
     assert [bucket.take() for _ in range(5)] == [True] * 3 + [False] * 2
+
+
+def test_counts_are_said_once_a_minute_if_anything_came(tmp_path: Path) -> None:
+    said: list[str] = []
+
+    class Over(Exception):
+        pass
+
+    async def main() -> None:
+        layout = Layout(tmp_path / "data")
+        async with GroupCommit(layout) as commit:
+            receiver = Receiver(commit, Health(commit, layout), secret=None, rate=TokenBucket(1e6))
+            events = iter([False, True, False, True, None])
+
+            async def sleep(seconds: float) -> None:
+                assert seconds == 60
+                came = next(events)
+                if came is None:
+                    raise Over
+                if came:
+                    receiver.counts["received"] += 1
+                    receiver.refused[401] += 1
+
+            with pytest.raises(Over):
+                await report(receiver, said.append, sleep)
+
+    asyncio.run(main())
+    assert said == [
+        "1 received, 0 kept aside, 0 duplicates, 1 refused (401: 1).",
+        "2 received, 0 kept aside, 0 duplicates, 2 refused (401: 2).",
+    ]
