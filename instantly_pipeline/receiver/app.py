@@ -95,7 +95,7 @@ class Receiver:
         except StorageError as problem:
             self.last_problem = str(problem)
             self._health.doubt()
-            return self._refuse(503)
+            return self._refuse(503, Response)
         self._recent[digest] = None  # only now: a second one that comes meanwhile waits for the disk, too
         if len(self._recent) > RECENT:
             self._recent.popitem(last=False)
@@ -111,10 +111,11 @@ class Receiver:
         self.counts[what] += 1
         return _ACCEPTED[what]
 
-    def _refuse(self, status: int) -> Response:
+    def _refuse(self, status: int, kind: type[Response] = EarlyAnswer) -> Response:
+        """`kind`: a plain Response where the body was read; to wait for its end would keep the connection busy."""
         self.refused[status] += 1
         headers = {"Retry-After": "1"} if status in (429, 503) else None
-        return EarlyAnswer(_WORDS[status], status, headers, "text/plain")
+        return kind(_WORDS[status], status, headers, "text/plain")
 
     async def _tell_health(self, _: Request) -> Response:
         problem, inbox = await self._health.check()

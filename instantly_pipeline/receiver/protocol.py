@@ -54,8 +54,9 @@ class Protocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
+        is_unfinished = not self.pipeline and self.cycle.more_body  # with a pipeline, an earlier one was answered
         super().on_response_complete()
-        if not self.pipeline and self.cycle.more_body:
+        if is_unfinished:
             self._hang_up()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -90,6 +90,16 @@ def test_on_a_full_disk_it_is_503_until_there_is_room_again(tmp_path: Path) -> N
 
 
 @pytest.mark.medium
+def test_a_client_that_is_answered_503_can_go_on_at_once_on_its_connection(tmp_path: Path) -> None:
+    with served(tmp_path / "data") as receiver, httpx.Client(headers=receiver.headers, timeout=20) as client:
+        resource.prlimit(receiver.process.pid, resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+        began = time.monotonic()
+        answers = [client.post(receiver.url + PATH, json=event()) for _ in range(6)]
+        assert [each.status_code for each in answers] == [503] * 6
+        assert time.monotonic() - began < 8  # the rest of a refused body would be waited for two seconds each time
+
+
+@pytest.mark.medium
 def test_on_sigterm_it_stores_and_answers_what_it_accepted_and_ends_with_0(tmp_path: Path) -> None:
     with served(tmp_path / "data") as receiver:
         body = json.dumps(event()).encode()
