@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ import orjson
 from instantly_sandbox import faults, mutations
 from instantly_sandbox.endpoints import figures, lists
 from instantly_sandbox.endpoints.call import Call, Whole
+from instantly_sandbox.endpoints.event_payloads import payloads
+from instantly_sandbox.endpoints.webhook_events import attempts
 from instantly_sandbox.http import Request, Response, ok
 from instantly_sandbox.routes import ROUTES
 from instantly_sandbox.switches import default_switches
@@ -119,6 +122,8 @@ def _state_of(app: "App", request: Request, collection: str) -> Response:
         return _lines(tenant.world.leads.all_bytes())
     if collection == "events":
         return _lines(tenant.world.events())
+    if collection == "webhook_events":
+        return _lines(map(orjson.dumps, attempts(tenant.world)))
     if collection == "campaign_analytics":
         rows = figures.campaign_rows(call, [], (None, None))
     elif collection == "daily_analytics":
@@ -206,6 +211,18 @@ def _clear_faults(app: "App", request: Request) -> Response:
     return ok({"active": 0})
 
 
+def _payloads(app: "App", request: Request) -> Response:
+    """What webhooks tell in (after, until], as a receiver would get it: one payload per line, in order."""
+    world = _tenant(app, request.param("workspace")).world
+    after, until = (_instant(request.param(name)) for name in ("after", "until"))
+    return _lines(orjson.dumps(payload) for _, payload in payloads(world, after=after, until=until))
+
+
+def _instant(text: str | None) -> int | None:
+    """Unix milliseconds of an ISO instant."""
+    return None if text is None else round(datetime.fromisoformat(text).timestamp() * 1000)
+
+
 def _requests(app: "App", request: Request) -> Response:
     return ok(app.log.summary())
 
@@ -238,6 +255,7 @@ HANDLERS: dict[tuple[str, str], Callable[["App", Request], Response]] = {
     ("GET", "/faults"): _list_faults,
     ("POST", "/faults"): _add_faults,
     ("DELETE", "/faults"): _clear_faults,
+    ("GET", "/payloads"): _payloads,
     ("GET", "/requests"): _requests,
     ("DELETE", "/requests"): _clear_requests,
     ("GET", "/requests/log"): _request_log,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from instantly_sandbox.endpoints import activity, emails, extras, figures, leads, lists, placement
+from instantly_sandbox.endpoints import activity, emails, extras, figures, leads, lists, placement, webhook_events
 from instantly_sandbox.endpoints.call import Call
 from instantly_sandbox.http import Response
 
@@ -67,9 +67,9 @@ OTHERS = (
     Route("GET", "subsequences/{id}/analytics/steps", "subsequences", extras.subsequence_steps),
     Route("GET", "webhooks", None, activity.webhooks),
     Route("GET", "webhooks/event-types", None, activity.event_types),
-    Route("GET", "webhook-events", "webhook_events", activity.webhook_events),
-    Route("GET", "webhook-events/summary", "webhook_events", activity.webhook_summary),
-    Route("GET", "webhook-events/summary-by-date", "webhook_events", activity.webhook_summary_by_date),
+    Route("GET", "webhook-events", "webhook_events", webhook_events.webhook_events),
+    Route("GET", "webhook-events/summary", "webhook_events", webhook_events.webhook_summary),
+    Route("GET", "webhook-events/summary-by-date", "webhook_events", webhook_events.webhook_summary_by_date),
     Route("GET", "audit-logs", "audit_logs", activity.audit_logs),
     Route("GET", "workspace-members", "workspace_members", extras.members),
     Route("GET", "workspace-group-members", "workspace_group_members", extras.group_members),

@@ -40,6 +40,7 @@ class Switches:
     lost_cursor (collection -> how its cursor is lost: `absent`, `renamed`: under `pagination`, `empty`: an empty page
     with a cursor precedes each page but the first, `ends`: an empty page without a cursor replaces it),
     any_lead_cursor (off: a cursor that is not a lead's id is a 400), account_order (`desc` or `asc`),
+    shuffled_events (/webhook-events in no order),
     leads_need_parent (400 for /leads/list without `campaign`, `list_id`, `ids` or `contacts`),
     lead_queries (how `queries` of /leads/list is applied: `exact`, `ignored`, `refused`: a 400, `partial`: a third of
     the leads is missing, `calendar`: days are days of the UTC calendar, `hours`: days are read as hours).
@@ -74,6 +75,7 @@ class Switches:
     delete_during_crawl: Where = False
     lost_cursor: dict[str, str] = field(default_factory=dict)
     any_lead_cursor: bool = True
+    shuffled_events: bool = False
     leads_need_parent: bool = False
     account_order: str = "desc"
     lead_queries: str = "exact"
