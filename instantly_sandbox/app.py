@@ -61,6 +61,8 @@ class App:
             return
         now = time.monotonic()
         route, tenant, answer = self._answer(request, now)
+        if answer.later is not None:
+            answer = await answer.later()
         fault = self.faults.pick(request, answer, now) if self.faults.active else None
         workspace = tenant.world.id if tenant else ""
         if fault is not None:
@@ -136,8 +138,8 @@ class App:
         status = self.switches.stream_status.get(request.path)
         if status is not None:
             raise ApiError(status, "Workspace does not have an active paid plan" if status == 402 else "Refused")
-        if not self.tenants.allows(key, route.scope):
-            raise ApiError(403, f"API key is missing the required scope: {route.scope}:read")
+        if not self.tenants.allows(key, route.scope, route.action):
+            raise ApiError(403, f"API key is missing the required scope: {route.scope}:{route.action}")
         worlds = [t.world for t in self.tenants.all]
         call = Call(request, tenant.world, self.switches, self.config.profile, value, worlds)
         answer = route.handler(call)

@@ -1,6 +1,6 @@
 """The sandbox's requests and responses, and the error bodies of both profiles."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -43,6 +43,7 @@ class Response:
     content_type: bytes = JSON
     headers: Headers = field(default_factory=list)
     chunks: Iterator[bytes] | None = None  # instead of `body`, for bodies too large for memory
+    later: "Callable[[], Awaitable[Response]] | None" = None  # what has to wait for somebody else gives its answer
 
 
 @dataclass(slots=True)

@@ -83,6 +83,7 @@ NULLABLE: dict[str, tuple[str, ...]] = {
     "lead_lists": ("has_enrichment_task", "owned_by"),
     "lead_labels": ("description", "use_with_ai"),
     "custom_tags": ("description",),
+    "webhooks": ("campaign", "name", "event_type", "custom_interest_value", "headers", "timestamp_error"),
     "workspaces": (
         "plan_id_crm",
         "plan_id_leadfinder",

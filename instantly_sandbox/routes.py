@@ -3,7 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from instantly_sandbox.endpoints import activity, emails, extras, figures, leads, lists, placement, webhook_events
+from instantly_sandbox.endpoints import (
+    activity,
+    emails,
+    extras,
+    figures,
+    leads,
+    lists,
+    placement,
+    webhook_events,
+    webhooks,
+)
 from instantly_sandbox.endpoints.call import Call
 from instantly_sandbox.http import Response
 
@@ -13,12 +23,13 @@ BASE = "/api/v2/"
 
 @dataclass(frozen=True)
 class Route:
-    """`template` has at most one `{...}` segment; `scope` None allows every valid key."""
+    """`template` has at most one `{...}` segment; `scope` None allows every valid key, else it needs `action`."""
 
     method: str
     template: str
     scope: str | None
     handler: Handler
+    action: str = "read"
 
     @property
     def name(self) -> str:
@@ -65,8 +76,14 @@ OTHERS = (
     Route("GET", "subsequences", "subsequences", extras.subsequences),
     Route("GET", "subsequences/analytics", "subsequences", extras.subsequence_analytics),
     Route("GET", "subsequences/{id}/analytics/steps", "subsequences", extras.subsequence_steps),
-    Route("GET", "webhooks", None, activity.webhooks),
+    Route("GET", "webhooks", None, webhooks.webhooks),
     Route("GET", "webhooks/event-types", None, activity.event_types),
+    Route("GET", "webhooks/{id}", "webhooks", webhooks.webhook),
+    Route("POST", "webhooks", "webhooks", webhooks.create, "create"),
+    Route("PATCH", "webhooks/{id}", "webhooks", webhooks.update, "update"),
+    Route("DELETE", "webhooks/{id}", "webhooks", webhooks.delete, "delete"),
+    Route("POST", "webhooks/{id}/test", None, webhooks.test),
+    Route("POST", "webhooks/{id}/resume", "webhooks", webhooks.resume, "update"),
     Route("GET", "webhook-events", "webhook_events", webhook_events.webhook_events),
     Route("GET", "webhook-events/summary", "webhook_events", webhook_events.webhook_summary),
     Route("GET", "webhook-events/summary-by-date", "webhook_events", webhook_events.webhook_summary_by_date),

@@ -95,10 +95,10 @@ class Tenants:
             tenant = self.by_id[other]
         return tenant, key
 
-    def allows(self, key: str, scope: str | None) -> bool:
-        """Whether the key has one of `<scope>:read`, `<scope>:all`, `all:read`, `all:all`."""
+    def allows(self, key: str, scope: str | None, action: str = "read") -> bool:
+        """Whether the key has one of `<scope>:<action>`, `<scope>:all`, `all:<action>`, `all:all`."""
         if scope is None:
             return True
         usual = self.config.scopes if key == self.config.key else ("all:all",)
         held = self.switches.key_scopes.get(key, usual)
-        return any(s in held for s in (f"{scope}:read", f"{scope}:all", "all:read", "all:all"))
+        return any(s in held for s in (f"{scope}:{action}", f"{scope}:all", f"all:{action}", "all:all"))

@@ -1,4 +1,4 @@
-"""Webhooks, their types of events, and the audit log."""
+"""The types of events, and the audit log."""
 
 from typing import Any
 
@@ -29,34 +29,8 @@ EVENT_TYPES = (
     "lead_out_of_office",
     "lead_wrong_person",
     "lead_no_show",
+    "supersearch_enrichment_completed",
 )
-
-
-def _hooks(call: Call) -> list[Record]:
-    world = call.world
-    created = world.plan.window - 30 * DAY
-    common = {"organization": world.id, "timestamp_created": iso(created), "status": 1}
-    return [
-        {
-            "id": uuid_at(created, world.id, "hook", 0),
-            "name": "Replies to CRM",
-            "target_hook_url": "https://hooks.example/in/replies",
-            "event_type": "reply_received",
-            "headers": {"x-api-key": "hk-sandbox-SECRET-1"},
-            **common,
-        },
-        {
-            "id": uuid_at(created, world.id, "hook", 1),
-            "target_hook_url": "https://hooks.example/in/all",
-            "event_type": "all_events",
-            **common,
-        },
-    ]
-
-
-def webhooks(call: Call) -> Response:
-    kind = call.request.param("event_type")
-    return call.listed("webhooks", [h for h in _hooks(call) if kind in (None, h["event_type"])], by_id())
 
 
 def event_types(call: Call) -> Response:

@@ -1,4 +1,4 @@
-"""The small collections: workspace, lead lists, labels, block list, tags, API keys."""
+"""The small collections: workspace, lead lists, labels, block list, tags, API keys, webhooks."""
 
 from collections.abc import Callable
 from typing import Any
@@ -154,3 +154,25 @@ def _api_key(plan: Plan, key: str, i: int, created: int) -> Record:
         "timestamp_created": iso(created),
         "timestamp_updated": iso(created),
     }
+
+
+def webhooks(plan: Plan) -> Collection:
+    """Two that lead out of this machine, so nothing is ever sent to them: one has a secret header."""
+    return _fixed(plan, "webhooks", 2, _webhook)
+
+
+def _webhook(plan: Plan, key: str, i: int, created: int) -> Record:
+    record: Record = {
+        "id": key,
+        "organization": plan.workspace_id,
+        "target_hook_url": (
+            "https://hooks.example/in/replies",
+            "https://hooks.example/in/all?token=wh-sandbox-SECRET-2",
+        )[i],
+        "event_type": ("reply_received", "all_events")[i],
+        "timestamp_created": iso(created),
+        "status": 1,
+    }
+    if i == 0:
+        record |= {"name": "Replies to CRM", "headers": {"x-api-key": "hk-sandbox-SECRET-1"}}
+    return record

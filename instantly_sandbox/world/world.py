@@ -45,6 +45,7 @@ class World:
             small_collections.block_list_entries(plan),
             small_collections.custom_tags(plan),
             small_collections.api_keys(plan),
+            small_collections.webhooks(plan),
         ]
         self.collections: dict[str, Collection] = {c.name: c for c in made}
         names = Names(
