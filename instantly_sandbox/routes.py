@@ -5,12 +5,15 @@ from dataclasses import dataclass
 
 from instantly_sandbox.endpoints import (
     activity,
+    by_id,
     emails,
     extras,
     figures,
     leads,
     lists,
     placement,
+    placement_stats,
+    small_reads,
     webhook_events,
     webhooks,
 )
@@ -99,7 +102,48 @@ OTHERS = (
     Route("GET", "inbox-placement-reports", "inbox_placement_reports", placement.reports),
     Route("GET", "background-jobs", "background-jobs", extras.background_jobs),
 )
-ROUTES = STREAMS + OTHERS
+BESIDE = (
+    Route("GET", "webhook-events/{id}", "webhook_events", webhook_events.webhook_event),
+    Route("GET", "subsequences/{id}", "subsequences", by_id.subsequence),
+    Route("GET", "subsequences/{id}/sending-status", "subsequences", by_id.subsequence_sending_status),
+    Route("GET", "workspace-members/{id}", "workspace_members", by_id.member),
+    Route("GET", "workspace-group-members/{id}", "workspace_group_members", by_id.group_member),
+    Route("GET", "background-jobs/{id}", "background-jobs", by_id.background_job),
+    Route("GET", "inbox-placement-tests/email-service-provider-options", None, small_reads.esp_options),
+    Route("GET", "inbox-placement-analytics/{id}", "inbox_placement_analytics", by_id.placement_analytics),
+    Route("POST", "inbox-placement-analytics/stats-by-test-id", "inbox_placement_analytics", placement_stats.by_test),
+    Route("POST", "inbox-placement-analytics/stats-by-date", "inbox_placement_analytics", placement_stats.by_date),
+    Route(
+        "POST",
+        "inbox-placement-analytics/deliverability-insights",
+        "inbox_placement_analytics",
+        placement_stats.insights,
+    ),
+    Route("GET", "inbox-placement-reports/{id}", "inbox_placement_reports", by_id.placement_report),
+    Route("GET", "email-templates", "email_templates", small_reads.email_templates),
+    Route("GET", "email-templates/{id}", "email_templates", by_id.email_template),
+    Route("GET", "sales-flow", "sales_flows", small_reads.sales_flows),
+    Route("GET", "sales-flow/{id}", "sales_flows", by_id.sales_flow),
+    Route("GET", "custom-prompt-templates", "custom_prompt_templates", small_reads.prompt_templates),
+    Route("GET", "custom-prompt-templates/{id}", "custom_prompt_templates", by_id.prompt_template),
+    Route("GET", "crm-actions/phone-numbers", "crm_actions", small_reads.phone_numbers),
+    Route("GET", "workspaces/current/whitelabel-domain", "workspaces", small_reads.whitelabel_domain),
+    Route("GET", "dfy-email-account-orders", "dfy_email_account_orders", small_reads.dfy_orders),
+    Route("GET", "dfy-email-account-orders/accounts", "dfy_email_account_orders", small_reads.dfy_accounts),
+    Route("GET", "accounts/ctd/status", "accounts", small_reads.tracking_domain),
+    Route("GET", "email-verification/{email}", "email_verifications", small_reads.email_verification),
+    Route("GET", "supersearch-enrichment/{resource_id}", "supersearch_enrichments", small_reads.enrichment),
+    Route(
+        "GET", "supersearch-enrichment/history/{resource_id}", "supersearch_enrichments", small_reads.enrichment_history
+    ),
+    Route(
+        "GET",
+        "supersearch-enrichment/ai/{resource_id}/in-progress",
+        "supersearch_enrichments",
+        small_reads.ai_enrichments,
+    ),
+)
+ROUTES = STREAMS + OTHERS + BESIDE
 
 
 class Router:

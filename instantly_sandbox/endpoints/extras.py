@@ -245,6 +245,10 @@ def sending_status(call: Call) -> Response:
     record = call.world.records("campaigns").get(call.uuid())
     if record is None:
         raise ApiError(404, "Resource not found")
+    return sending_status_of(call, record)
+
+
+def sending_status_of(call: Call, record: Record) -> Response:
     status = "out_of_schedule" if record.get("not_sending_status") == 1 else SENDING.get(record["status"], "healthy")
     diagnostics = {"campaign_id": record["id"], "last_updated": iso(call.world.now), "status": status}
     return ok({"diagnostics": diagnostics, "summary": {"status": status, "status_message": status.replace("_", " ")}})

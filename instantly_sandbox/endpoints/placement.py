@@ -114,16 +114,16 @@ def _result(call: Call, test_id: str, account: AccountPlan, seed: str, k: int, a
 
 def reports(call: Call) -> Response:
     found, weeks = _asked(call)
-    rows = []
+    test_id, rows = str(found and found["id"]), []
     for day in weeks if found else ():
         for domain in sorted({a.domain for a in _senders(call)}):
             at, bad = day * DAY, word_lists.BAD_DOMAIN in domain
             record: Record = {
-                "id": uuid_at(at, call.world.id, "report", domain, day),
+                "id": uuid_at(at, test_id, "report", domain, day),
                 "timestamp_created": iso(at),
                 "timestamp_created_date": iso(at)[:10],
                 "organization_id": call.world.id,
-                "test_id": str(found and found["id"]),
+                "test_id": test_id,
                 "domain": domain,
                 "domain_ip": f"203.0.113.{stable(domain) % 200}",
                 "domain_blacklist_count": 2 if bad else 0,

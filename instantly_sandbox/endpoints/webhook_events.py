@@ -11,7 +11,7 @@ import orjson
 
 from instantly_sandbox.endpoints.call import Call
 from instantly_sandbox.endpoints.event_payloads import told_by
-from instantly_sandbox.http import Response, ok
+from instantly_sandbox.http import ApiError, Response, ok
 from instantly_sandbox.paging import page, query_limit
 from instantly_sandbox.world.lead_records import contact_of
 from instantly_sandbox.world.seeded import (
@@ -209,6 +209,14 @@ def webhook_events(call: Call) -> Response:
     source = world.cached(asked, lambda: AttemptSource(world, _asked(call), is_shuffled=shuffled))
     limit = query_limit(request, call.switches)
     return page(source, request.param("starting_after"), limit, call.switches, call.profile)
+
+
+def webhook_event(call: Call) -> Response:
+    key, made = np.bytes_(call.uuid().encode()), attempts_of(call.world)
+    place = int(np.searchsorted(made.ids, key))
+    if place == len(made.ids) or made.ids[place] != key:
+        raise ApiError(404, "Resource not found")
+    return ok(attempt_records(call.world, np.array([place]))[0])
 
 
 def _share(success: Bools) -> Record:

@@ -9,6 +9,9 @@ from tests.sandbox.conftest import Api
 from tests.sandbox.deviations import DEVIATIONS
 from tests.sandbox.schemas import ROUTES, faults
 
+OF_A_TEST = ("inbox-placement-analytics", "inbox-placement-reports")
+WRITES = {route for route in ROUTES if "/webhooks" in route and not route.startswith("GET")}  # test_webhooks has them
+READS = sorted(ROUTES.keys() - WRITES)
 LISTS = sorted(
     route
     for route, spec in ROUTES.items()
@@ -19,11 +22,10 @@ LISTS = sorted(
 def _answers(api: Api, route: str) -> list[Any]:
     """Everything a route can say in this world."""
     path = route.split(" ")[1].removeprefix("/api/v2/")
+    head, _, tail = path.partition("/{")
+    params = {"test_id": api.items("inbox-placement-tests")[0]["id"]} if head in OF_A_TEST else {}
     if route in LISTS:
-        needs_test = path in ("inbox-placement-analytics", "inbox-placement-reports")
-        params = {"test_id": api.items("inbox-placement-tests")[0]["id"]} if needs_test else {}
         return api.pages(path, **params)
-    ids = {"campaigns": "id", "leads": "id", "emails": "id", "lead-lists": "id", "accounts": "email"}
     if route == "GET /api/v2/account-campaign-mappings/{email}":
         return [api.get(f"account-campaign-mappings/{a['email']}", limit=100) for a in api.items("accounts")]
     if route == "GET /api/v2/subsequences/analytics":
@@ -37,17 +39,16 @@ def _answers(api: Api, route: str) -> list[Any]:
         return [api.post("accounts/warmup-analytics", {"emails": [a["email"] for a in api.items("accounts")]})]
     if route == "POST /api/v2/leads/list":
         return [{"items": api.leads()}, api.post("leads/list", {})]
-    head, _, tail = path.partition("/{")
     if not tail:
         return [api.get(path)]
-    parents = api.leads()[:300:30] if head == "leads" else api.items(head)[:30]
-    rest = tail.partition("}")[2]
-    return [api.get(f"{head}/{p[ids[head]]}{rest}") for p in parents]
+    parents = api.leads()[:300:30] if head == "leads" else api.items(head, **params)[:30]
+    key, _, rest = tail.partition("}")
+    return [api.get(f"{head}/{p[key]}{rest}") for p in parents]
 
 
-@pytest.mark.parametrize("route", sorted(ROUTES))
-def test_every_answer_is_valid_by_the_vendors_schema(still: Api, route: str) -> None:
-    answers = _answers(still, route)
+@pytest.mark.parametrize("route", READS)
+def test_every_answer_is_valid_by_the_vendors_schema(still: Api, route: str, make: Callable[..., Api]) -> None:
+    answers = _answers(make(workspaces=2, leads=20) if "group-members" in route else still, route)
     assert answers
     for answer in answers:
         assert faults(route, answer)[0] == []
