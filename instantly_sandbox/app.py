@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from instantly_sandbox import control, mutations
 from instantly_sandbox.breakage import break_answer
 from instantly_sandbox.config import SandboxConfig
+from instantly_sandbox.deliveries import Deliverer
 from instantly_sandbox.endpoints.call import Call
 from instantly_sandbox.faults import Faults
 from instantly_sandbox.http import ApiError, Request, Response, error, no_route, text
@@ -36,6 +37,7 @@ class App:
         self.faults = Faults(config.seed)
         self.log = RequestLog()
         self.router = Router(ROUTES)
+        self.deliverer = Deliverer(self.switches)
         self.turn = 0
         # seconds added to the clock of the `Date` header; None: no such header
         self.clock_offset = 0.0 if config.now is None else None
@@ -58,12 +60,11 @@ class App:
         request = await _read(scope, receive)
         send = self._with_date(send)
         if request.path.startswith(control.PREFIX):
-            await respond(send, control.handle(self, request))
+            await respond(send, await _settled(control.handle(self, request)))
             return
         now = time.monotonic()
         route, tenant, answer = self._answer(request, now)
-        if answer.later is not None:
-            answer = await answer.later()
+        answer = await _settled(answer)
         fault = self.faults.pick(request, answer, now) if self.faults.active else None
         workspace = tenant.world.id if tenant else ""
         if fault is not None:
@@ -162,6 +163,11 @@ class App:
         for kind, switch in (("insert", s.insert_during_crawl), ("delete", s.delete_during_crawl)):
             if applies(switch, collection):
                 mutations.mutate_during_scan(tenant.world, collection, kind=kind, turn=self.turn)
+
+
+async def _settled(answer: Response) -> Response:
+    """The answer itself, or the one that it waits for."""
+    return answer if answer.later is None else await answer.later()
 
 
 async def _read(scope: Scope, receive: Receive) -> Request:

@@ -1,6 +1,7 @@
 """`/_sandbox/...`: clock, state, mutations, switches, faults, request log. No key, no limits, no faults."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import islice
@@ -10,6 +11,7 @@ import numpy as np
 import orjson
 
 from instantly_sandbox import faults, mutations
+from instantly_sandbox.deliveries import Delivery, due
 from instantly_sandbox.endpoints import figures, lists
 from instantly_sandbox.endpoints.call import Call, Whole
 from instantly_sandbox.endpoints.event_payloads import payloads
@@ -19,6 +21,7 @@ from instantly_sandbox.routes import ROUTES
 from instantly_sandbox.switches import default_switches
 from instantly_sandbox.tenants import Tenant
 from instantly_sandbox.world.seeded import DAY, HOUR, iso
+from instantly_sandbox.world.world import World
 
 if TYPE_CHECKING:
     from instantly_sandbox.app import App
@@ -84,11 +87,36 @@ def _advance(app: "App", request: Request) -> Response:
     step = int(float(body.get("days", 0)) * DAY + float(body.get("hours", 0)) * HOUR)
     if step < 0:
         raise ValueError("the clock only moves forward")
-    total: dict[str, int] = {}
+    total = Counter[str]()
+    before = [tenant.world.now for tenant in app.tenants.all]
     for tenant in app.tenants.all:
-        for name, n in tenant.world.advance_to(tenant.world.now + step).items():
-            total[name] = total.get(name, 0) + n
-    return ok({"now": iso(app.tenants.all[0].world.now), **total})
+        total.update(tenant.world.advance_to(tenant.world.now + step))
+    happened = {"now": iso(app.tenants.all[0].world.now), **total}
+    if not app.switches.deliver_webhooks:
+        return ok(happened)
+    worlds = zip(app.tenants.all, before, strict=True)
+    sent = [(tenant.world, due(tenant.world, after=then, until=None)) for tenant, then in worlds]
+    return _delivered(app, sent, happened)
+
+
+def _deliver(app: "App", request: Request) -> Response:
+    """Post what happened in (after, until] now, whatever the switch says."""
+    body = _body(request)
+    world = _tenant(app, body.get("workspace")).world
+    after, until = (_instant(body.get(name)) for name in ("after", "until"))
+    return _delivered(app, [(world, due(world, after=after, until=until, at=world.now))], {})
+
+
+def _delivered(app: "App", sent: list[tuple[World, list[Delivery]]], happened: dict[str, Any]) -> Response:
+    """An answer that waits until every delivery was made or given up."""
+
+    async def later() -> Response:
+        counts = Counter[str]()
+        for world, deliveries in sent:
+            counts.update(await app.deliverer.deliver(world, deliveries))
+        return ok({**happened, **counts})
+
+    return Response(b"", later=later)
 
 
 def _summary(app: "App", request: Request) -> Response:
@@ -247,6 +275,7 @@ HANDLERS: dict[tuple[str, str], Callable[["App", Request], Response]] = {
     ("GET", "/clock"): _clock,
     ("POST", "/clock"): _set_clock,
     ("POST", "/advance"): _advance,
+    ("POST", "/deliver"): _deliver,
     ("GET", "/state"): _summary,
     ("POST", "/mutate"): _mutate,
     ("GET", "/switches"): _switches,

@@ -54,6 +54,8 @@ class Switches:
     first workspace's keys), key_scopes (key -> scopes), key_status (key -> 401, 402 or 403), stream_status
     (path -> 401, 402, 403 or 404), ignore_unknown (off: an unknown key in the body
     of /leads/list is a 400).
+    Webhooks: deliver_webhooks (what happens while the clock moves is posted to webhooks whose target is on loopback),
+    webhook_retry_seconds (between two attempts).
     Time: latency (seconds per answer), latency_by_path (path -> seconds), date_header (off: no `Date` header).
     """
 
@@ -99,6 +101,8 @@ class Switches:
     stream_status: dict[str, int] = field(default_factory=dict)
     ignore_unknown: bool = True
     date_header: bool = True
+    deliver_webhooks: bool = False
+    webhook_retry_seconds: float = 10.0
     latency: float = 0.0
     latency_by_path: dict[str, float] = field(default_factory=dict)
     rate_limits: RateLimits = field(default_factory=RateLimits)

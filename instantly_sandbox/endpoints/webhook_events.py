@@ -15,11 +15,9 @@ from instantly_sandbox.http import ApiError, Response, ok
 from instantly_sandbox.paging import page, query_limit
 from instantly_sandbox.world.lead_records import contact_of
 from instantly_sandbox.world.seeded import (
-    DAY,
     Bools,
     Ids,
     Ints,
-    day_text,
     iso_column,
     mix,
     mix_array,
@@ -140,9 +138,15 @@ def _attempt(
 
 
 def attempts(world: World) -> Iterator[Record]:
-    """All attempts, oldest first."""
+    """All attempts, the generated ones first and oldest first."""
     every = np.arange(len(attempts_of(world).at))
-    return (row for start in range(0, len(every), 1000) for row in attempt_records(world, every[start : start + 1000]))
+    yield from (r for start in range(0, len(every), 1000) for r in attempt_records(world, every[start : start + 1000]))
+    yield from world.delivered
+
+
+def _instant(record: Record) -> int:
+    """When an attempt was made, of which its id begins with the milliseconds."""
+    return int(record["id"][:8] + record["id"][9:13], 16)
 
 
 class AttemptSource:
@@ -150,10 +154,13 @@ class AttemptSource:
 
     name = "webhook_events"
 
-    def __init__(self, world: World, chosen: np.ndarray, *, is_shuffled: bool) -> None:
-        self._world, made = world, attempts_of(world)
-        ids = made.ids[chosen]
-        order = np.argsort(mix_array(made.at[chosen])) if is_shuffled else np.arange(len(chosen))[::-1]
+    def __init__(self, world: World, chosen: np.ndarray, delivered: list[Record], *, is_shuffled: bool) -> None:
+        self._world, self._delivered, made = world, delivered, attempts_of(world)
+        real = np.array([record["id"].encode() for record in delivered], made.ids.dtype)
+        ids = np.concatenate([made.ids[chosen], real])
+        at = np.concatenate([made.at[chosen], np.array([_instant(r) for r in delivered], np.int64)])
+        chosen = np.concatenate([chosen, -1 - np.arange(len(delivered))])  # below 0: one of `delivered`, -1 the first
+        order = np.argsort(mix_array(at)) if is_shuffled else np.argsort(ids, kind="stable")[::-1]
         self._chosen, self._ids = chosen[order], ids[order]
         self._by_id = np.argsort(self._ids)
         self._is_shuffled = is_shuffled
@@ -169,7 +176,9 @@ class AttemptSource:
         return int(self._by_id[place]) + 1 if place < self.size and self._ids[self._by_id[place]] == key else self.size
 
     def rows(self, start: int, count: int) -> list[bytes]:
-        return [orjson.dumps(row) for row in attempt_records(self._world, self._chosen[start : start + count])]
+        page = self._chosen[start : start + count]
+        generated = iter(attempt_records(self._world, page[page >= 0]))
+        return [orjson.dumps(self._delivered[-1 - i] if i < 0 else next(generated)) for i in page.tolist()]
 
     def cursor(self, index: int) -> str:
         return str(self._ids[index].decode())
@@ -203,20 +212,51 @@ def _found(world: World, made: Attempts, wanted: str) -> Bools:
     return np.asarray(np.isin(made.hook, urls) | about[made.told])
 
 
+def _delivered(call: Call) -> list[Record]:
+    """The attempts really made that the parameters select."""
+    request = call.request
+    success, first, last, wanted = (request.param(name) for name in ("success", "from", "to", "search"))
+    return [
+        r
+        for r in call.world.delivered
+        if (success is None or r["success"] == (success == "true"))
+        and (first or "0")[:10] <= r["timestamp_created_date"] <= (last or "9")[:10]
+        and (wanted is None or wanted in (r["webhook_url"], r.get("lead_email")))
+    ]
+
+
 def webhook_events(call: Call) -> Response:
     request, world, shuffled = call.request, call.world, call.switches.shuffled_events
     asked = ("attempts", shuffled, *(request.param(name) for name in ("success", "from", "to", "search")))
-    source = world.cached(asked, lambda: AttemptSource(world, _asked(call), is_shuffled=shuffled))
+    source = world.cached(
+        (*asked, len(world.delivered)),
+        lambda: AttemptSource(world, _asked(call), _delivered(call), is_shuffled=shuffled),
+    )
     limit = query_limit(request, call.switches)
     return page(source, request.param("starting_after"), limit, call.switches, call.profile)
 
 
 def webhook_event(call: Call) -> Response:
     key, made = np.bytes_(call.uuid().encode()), attempts_of(call.world)
+    real = next((r for r in call.world.delivered if r["id"] == call.path_value), None)
+    if real is not None:
+        return ok(real)
     place = int(np.searchsorted(made.ids, key))
     if place == len(made.ids) or made.ids[place] != key:
         raise ApiError(404, "Resource not found")
     return ok(attempt_records(call.world, np.array([place]))[0])
+
+
+def _outcomes(call: Call) -> tuple[np.ndarray, Bools]:
+    """The date and the success of each attempt that the parameters select."""
+    made, asked, real = attempts_of(call.world), _asked(call), _delivered(call)
+    days = np.concatenate(
+        [
+            made.at[asked].astype("M8[ms]").astype("M8[D]"),
+            np.array([r["timestamp_created_date"] for r in real], "M8[D]"),
+        ]
+    )
+    return days, np.concatenate([made.success[asked], np.array([r["success"] for r in real], bool)])
 
 
 def _share(success: Bools) -> Record:
@@ -230,12 +270,10 @@ def _share(success: Bools) -> Record:
 
 
 def webhook_summary(call: Call) -> Response:
-    share = _share(attempts_of(call.world).success[_asked(call)])
+    share = _share(_outcomes(call)[1])
     return ok({**share, "failure_rate": round(100 - share["success_rate"], 2) if share["total_events"] else 0})
 
 
 def webhook_summary_by_date(call: Call) -> Response:
-    made, asked = attempts_of(call.world), _asked(call)
-    days = made.at[asked] // DAY
-    rows = [{"date": day_text(int(d)), **_share(made.success[asked[days == d]])} for d in np.unique(days)]
-    return ok({"items": rows})
+    days, success = _outcomes(call)
+    return ok({"items": [{"date": str(day), **_share(success[days == day])} for day in np.unique(days)]})

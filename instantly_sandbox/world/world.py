@@ -58,6 +58,7 @@ class World:
         )
         self.leads = LeadStore(plan, names, lead_shape)
         self.daily_overrides: dict[str, dict[str, Row | None]] = {}
+        self.delivered: list[Record] = []  # attempts that were really made, beside those that are generated
         self.book_on = "event"
         self._cached: dict[object, Any] = {}
         self._cached_at: object = None

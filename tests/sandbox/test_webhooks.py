@@ -146,7 +146,7 @@ def test_a_test_tells_what_went_wrong(api: Api) -> None:
         refused = _send(api, "POST", f"/{key}/test").json()
     assert (refused["success"], refused["status_code"]) == (False, 503)
     closed = _send(api, "POST", f"/{key}/test").json()
-    assert (closed["success"], closed["error"]) == (False, "ConnectError")
+    assert (closed["success"], closed["error"]) == (False, "ClientConnectorError")
 
 
 def test_nothing_is_ever_sent_away_from_this_machine(still: Api) -> None:
