@@ -6,7 +6,7 @@ BIN := .venv/bin
 # modules, and compiling them each time takes three seconds.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test test-fast test-whole test-all coverage snapshots docs lint types hooks bench format ui \
+.PHONY: help setup demo test test-fast test-whole test-foreign test-all coverage snapshots docs lint types hooks bench format ui \
   notebook lock clean
 
 help: ## list what there is
@@ -47,7 +47,7 @@ test: setup ## the tests (below four minutes on two cores)
 	@$(PYTEST) $(COVER)
 
 test-fast: setup ## the quick ones of them, to run all day (below 40 seconds on two cores); names what has become slow
-	@$(PYTEST) -m "not medium and not whole and not slow" --durations=10 --durations-min=0.5
+	@$(PYTEST) -m "not medium and not whole and not slow and not foreign" --durations=10 --durations-min=0.5
 
 test-whole: setup ## whole runs and commands, worlds and kills (CI runs them, too)
 ifdef MEASURE
@@ -57,7 +57,10 @@ else
 	@$(PYTEST) -m "whole and not slow"
 endif
 
-test-all: setup ## the tests with the long ones
+test-foreign: setup ## clients of the API that others wrote read the sandbox (installs an npm package; skips in words without)
+	@$(PYTEST) -m foreign tests/foreign
+
+test-all: setup ## the tests with the long and the foreign ones
 	@$(PYTEST) -m "" $(COVER)
 
 coverage: ## the branches that `make test test-whole MEASURE=1` took; fails below the floor
