@@ -34,7 +34,7 @@ EVENT_TYPES = (
 
 
 def event_types(call: Call) -> Response:
-    rows = [{"id": t, "label": t.replace("_", " ").capitalize(), "type": "event"} for t in EVENT_TYPES]
+    rows = [{"id": t, "label": t.replace("_", " ").title(), "type": "standard"} for t in EVENT_TYPES]
     labels = call.world.records("lead_labels").values()
     rows += [{"id": str(r["interest_status"]), "label": r["label"], "type": "custom_label"} for r in labels]
     return ok({"event_types": rows})

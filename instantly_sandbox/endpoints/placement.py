@@ -86,7 +86,16 @@ def analytics(call: Call) -> Response:
         for account in _senders(call):
             for k, seed in enumerate(SEEDS):
                 rows.append(_result(call, str(found and found["id"]), account, seed, k, day * DAY + 10 * 3_600_000))
-    return call.listed("inbox_placement_analytics", _within(call, rows), by_id())
+    return call.listed("inbox_placement_analytics", _chosen(call, _within(call, rows)), by_id())
+
+
+def _chosen(call: Call, rows: list[Record]) -> list[Record]:
+    """The results that the filters leave; those by number take several, joined by commas."""
+    for name in ("recipient_geo", "recipient_type", "recipient_esp"):
+        wanted = set(call.request.many(name))
+        rows = [r for r in rows if not wanted or str(r[name]) in wanted]
+    sender = call.request.param("sender_email")
+    return [r for r in rows if sender is None or r["sender_email"] == sender]
 
 
 def _result(call: Call, test_id: str, account: AccountPlan, seed: str, k: int, at: int) -> Record:

@@ -72,12 +72,9 @@ def insights(call: Call) -> Response:
 
 def _results(call: Call, test_id: str, body: Record) -> list[Record]:
     """The received e-mails of a test that pass the filters of the body."""
-    dates = {name: body[name] for name in ("date_from", "date_to") if body.get(name)}
-    rows = [r for r in records(call, placement.analytics, test_id=test_id, **dates) if r["record_type"] == 2]
-    for name in ("recipient_geo", "recipient_type", "recipient_esp"):
-        rows = [r for r in rows if not body.get(name) or r[name] in body[name]]
-    sender = body.get("sender_email")
-    return [r for r in rows if not sender or r["sender_email"] == sender]
+    given = {name: body[name] for name in FILTERS if body.get(name)}
+    asked = {n: ",".join(map(str, value)) if isinstance(value, list) else value for n, value in given.items()}
+    return [r for r in records(call, placement.analytics, test_id=test_id, **asked) if r["record_type"] == 2]
 
 
 def _providers(result: Record) -> tuple[int, int]:

@@ -91,6 +91,15 @@ def test_filters_narrow_the_sums(still: Api) -> None:
     assert row["count"] == len(kept)
 
 
+def test_results_are_filtered_by_the_query(still: Api) -> None:
+    key, results = _placement(still, "Weekly")
+    found = still.items("inbox-placement-analytics", test_id=key, recipient_geo="1,3", recipient_type="1")
+    assert found == [r for r in results if r["recipient_geo"] in (1, 3) and r["recipient_type"] == 1] != results
+    sender = results[0]["sender_email"]
+    found = still.items("inbox-placement-analytics", test_id=key, recipient_esp="2", sender_email=sender)
+    assert found == [r for r in results if r["recipient_esp"] == 2 and r["sender_email"] == sender] != []
+
+
 def test_insights_compare_pairs_of_providers_with_the_time_before(still: Api) -> None:
     key, results = _placement(still, "Weekly")
     days = sorted({result["timestamp_created_date"] for result in results})

@@ -130,6 +130,13 @@ def test_each_write_needs_its_own_scope(api: Api, scope: str, allowed: set[str])
     assert {answer.status_code for answer in answers.values()} <= {200, 403}
 
 
+def test_types_of_events_are_the_vendors_and_the_workspaces_labels(still: Api) -> None:
+    types = still.get("webhooks/event-types")["event_types"]
+    assert {"id": "email_sent", "label": "Email Sent", "type": "standard"} in types
+    labels = {label["label"] for label in still.items("lead-labels")}
+    assert {one["label"] for one in types if one["type"] != "standard"} == labels
+
+
 def test_a_test_posts_a_payload_with_the_webhooks_headers(api: Api) -> None:
     with listening() as target:
         key = _made(api, target_hook_url=target.url, headers={"X-Webhook-Secret": "wh-secret"})["id"]
