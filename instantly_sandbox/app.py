@@ -14,7 +14,7 @@ from instantly_sandbox.deliveries import Deliverer
 from instantly_sandbox.endpoints.call import Call
 from instantly_sandbox.faults import Faults
 from instantly_sandbox.http import ApiError, Request, Response, error, no_route, text
-from instantly_sandbox.parameters import check_query
+from instantly_sandbox.parameters import check_request
 from instantly_sandbox.request_log import RequestLog
 from instantly_sandbox.routes import ROUTES, Route, Router
 from instantly_sandbox.switches import applies, default_switches
@@ -142,8 +142,8 @@ class App:
             raise ApiError(status, "Workspace does not have an active paid plan" if status == 402 else "Refused")
         if not self.tenants.allows(key, route.scope, route.action):
             raise ApiError(403, f"API key is missing the required scope: {route.scope}:{route.action}")
-        if self.config.profile == "live" and route.method == "GET":
-            check_query(route.template, request)
+        if self.config.profile == "live":
+            check_request(route.template, request)
         worlds = [t.world for t in self.tenants.all]
         call = Call(request, tenant.world, self.switches, self.config.profile, value, worlds)
         answer = route.handler(call)

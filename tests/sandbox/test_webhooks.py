@@ -92,6 +92,14 @@ def test_an_empty_change_is_refused_and_unknown_fields_are_left_out(api: Api) ->
     assert answer.json()["message"] == "body must NOT have fewer than 1 properties"
 
 
+@pytest.mark.parametrize(("method", "path"), [("DELETE", f"/{NOBODY}"), ("POST", f"/{NOBODY}/resume"), ("POST", "")])
+def test_an_empty_body_that_is_called_json_is_refused(still: Api, method: str, path: str) -> None:
+    headers = {"content-type": "application/json"}
+    answer = still.http.request(method, f"/api/v2/webhooks{path}", headers=headers)
+    assert answer.status_code == 400
+    assert answer.json()["message"] == "Body cannot be empty when content-type is set to 'application/json'"
+
+
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
 def test_unknown_and_malformed_ids_are_refused(still: Api, method: str) -> None:
     body = {"name": "x"} if method == "PATCH" else None
