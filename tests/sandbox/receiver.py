@@ -41,6 +41,8 @@ def listening(answers: Callable[[int], int] = lambda n: 200) -> Iterator[Target]
             status = target.take({name.lower(): value for name, value in self.headers.items()}, body)
             self.send_response(status)
             self.send_header("content-length", "0")
+            if 300 <= status < 400:
+                self.send_header("location", "http://hooks.example/elsewhere")
             self.end_headers()
 
         def log_message(self, *args: object) -> None:

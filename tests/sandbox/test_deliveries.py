@@ -242,6 +242,25 @@ def test_webhooks_that_lead_away_get_nothing_and_have_no_attempts(api: Api) -> N
     assert len(api.items("webhook-events", search="http://127.0.0.1.example/in")) == before == 0
 
 
+def test_a_redirect_is_a_failure_and_is_not_followed(api: Api) -> None:
+    with listening(lambda n: 307) as target:
+        hook(api, target.url, event_type="reply_received")
+        assert api.control("POST", "deliver", _of_one_reply(api))["lost"] == 1
+    assert [row["status_code"] for row in attempts(api, target.url)] == [307] * 3
+
+
+def test_a_webhook_that_is_deleted_while_it_fails_is_left_alone(api: Api) -> None:
+    with listening(lambda n: _deleted(api, key)) as target:
+        key = hook(api, target.url, event_type="reply_received")
+        api.control("POST", "deliver", _of_one_reply(api))
+    assert len(target.posts) == 1
+
+
+def _deleted(api: Api, key: str) -> int:
+    api.http.delete(f"/api/v2/webhooks/{key}")
+    return 500
+
+
 def test_a_wrong_interval_is_named(api: Api) -> None:
     answer = api.http.post("/_sandbox/deliver", json={"after": "yesterday"})
     assert answer.status_code == 400
