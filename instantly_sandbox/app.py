@@ -60,11 +60,13 @@ class App:
         request = await _read(scope, receive)
         send = self._with_date(send)
         if request.path.startswith(control.PREFIX):
-            await respond(send, await _settled(control.handle(self, request)))
+            answer = control.handle(self, request)
+            await respond(send, answer if answer.later is None else await answer.later())
             return
         now = time.monotonic()
         route, tenant, answer = self._answer(request, now)
-        answer = await _settled(answer)
+        if answer.later is not None:
+            answer = await answer.later()
         fault = self.faults.pick(request, answer, now) if self.faults.active else None
         workspace = tenant.world.id if tenant else ""
         if fault is not None:
@@ -163,11 +165,6 @@ class App:
         for kind, switch in (("insert", s.insert_during_crawl), ("delete", s.delete_during_crawl)):
             if applies(switch, collection):
                 mutations.mutate_during_scan(tenant.world, collection, kind=kind, turn=self.turn)
-
-
-async def _settled(answer: Response) -> Response:
-    """The answer itself, or the one that it waits for."""
-    return answer if answer.later is None else await answer.later()
 
 
 async def _read(scope: Scope, receive: Receive) -> Request:
