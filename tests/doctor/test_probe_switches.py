@@ -52,6 +52,8 @@ USUAL = {
     "automatic_replies": "no",
     "min_timestamp_created": "yes",
     "audit_log_kept": "92 days or more",
+    "webhook_events_kept": "31 days or more",
+    "webhook_retries": "after try 1: 10 to 10 s",
     "deleted_campaign_days": "yes",
     "deleted_campaign_counters": "no",
     "warmup_days": "30",
