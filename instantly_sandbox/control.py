@@ -145,7 +145,8 @@ def _summary(app: "App", request: Request) -> Response:
 
 def _state_of(app: "App", request: Request, collection: str) -> Response:
     tenant = _tenant(app, request.param("workspace"))
-    call = Whole(request, tenant.world, app.switches, app.config.profile)
+    worlds = [one.world for one in app.tenants.all]
+    call = Whole(request, tenant.world, app.switches, app.config.profile, worlds=worlds)
     if collection == "leads":
         return _lines(tenant.world.leads.all_bytes())
     if collection == "events":

@@ -19,6 +19,8 @@ SHOWN = (
     "id",
     "start_date",
     "end_date",
+    "date_from",
+    "test_id",
     "search",
     "filter",
     "in_campaign",

@@ -41,25 +41,45 @@ def event_types(call: Call) -> Response:
 
 
 def audit_logs(call: Call) -> Response:
-    """Launches, campaign deletions and, per day, deletions and moves of leads."""
+    """Launches, deletions and moves; leads of one moment and campaign together. Additions are there the next day."""
     world, request = call.world, call.request
-    rows = [_audit(call, c.start, 4, campaign_id=c.id) for c in world.plan.campaigns if c.start <= world.now]
-    rows += [_audit(call, c.deleted, 3, campaign_id=c.id) for c in world.plan.campaigns if c.deleted <= world.now]
-    leads = world.leads.leads
-    for column, kind in ((leads.deleted, 2), (leads.moved, 8), (leads.created, 9)):
-        past = column[(column <= world.now) & (column >= world.plan.window)]
-        for day, n in zip(*np.unique(past // DAY, return_counts=True), strict=True):
-            at = int(past[past // DAY == day].max())
-            rows.append(_audit(call, at, kind, affected_count=int(n)))
+    rows = [_audit(call, c.start, 4, c.id, campaign_id=c.id) for c in world.plan.campaigns if c.start <= world.now]
+    rows += [_audit(call, at, 3, key, campaign_id=key) for key, at in _deleted_campaigns(call).items()]
+    rows += [*_audits_of_leads(call, 2), *_audits_of_leads(call, 8)]
+    created = world.leads.leads.created
+    past = created[(created < world.now // DAY * DAY) & (created >= world.plan.window)]
+    for day, n in zip(*np.unique(past // DAY, return_counts=True), strict=True):
+        rows.append(_audit(call, int(past[past // DAY == day].max()), 9, str(day), affected_count=int(n)))
     wanted, first, last = request.param("activity_type"), request.param("start_date"), request.param("end_date")
     rows = [r for r in rows if wanted is None or str(r["activity_type"]) == wanted]
     rows = [r for r in rows if (first or "0")[:10] <= r["timestamp"][:10] <= (last or "9")[:10]]
     return call.listed("audit_logs", rows, by_id(), most=1000)
 
 
-def _audit(call: Call, at: int, kind: int, **more: Any) -> Record:
+def _deleted_campaigns(call: Call) -> dict[str, int]:
+    """When each campaign was deleted, by plan or by a mutation."""
+    world = call.world
+    planned = {c.id: c.deleted for c in world.plan.campaigns if c.deleted <= world.now}
+    return planned | world.collections["campaigns"].overlay.deleted
+
+
+def _audits_of_leads(call: Call, kind: int) -> list[Record]:
+    """Deletions (2) or moves (8) of leads, one entry per moment and campaign; without a campaign for leads of lists."""
+    world, leads = call.world, call.world.leads.leads
+    when = leads.deleted if kind == 2 else leads.moved
+    campaign = world.leads.state.campaign if kind == 2 else leads.campaign
+    past = np.flatnonzero((when <= world.now) & (when >= world.plan.window))
+    pairs, counts = np.unique(np.stack([when[past], campaign[past]]), axis=1, return_counts=True)
+    ids = world.leads.names.campaign_ids
+    return [
+        _audit(call, at, kind, str(c), affected_count=n, **({"campaign_id": ids[c]} if c >= 0 else {}))
+        for at, c, n in zip(*pairs.tolist(), counts.tolist(), strict=True)
+    ]
+
+
+def _audit(call: Call, at: int, kind: int, what: str, **more: Any) -> Record:
     return {
-        "id": uuid_at(at, call.world.id, "audit", kind, at),
+        "id": uuid_at(at, call.world.id, "audit", kind, what),
         "timestamp": iso(at),
         "organization_id": call.world.id,
         "activity_type": kind,

@@ -11,7 +11,7 @@ from instantly_sandbox.paging import Order, by_created, by_id
 from instantly_sandbox.world import campaign_records, word_lists
 from instantly_sandbox.world import columns as ev
 from instantly_sandbox.world.plan import CampaignPlan
-from instantly_sandbox.world.seeded import DAY, iso, uuid_at
+from instantly_sandbox.world.seeded import DAY, iso, stable, uuid_at
 
 Record = dict[str, Any]
 
@@ -284,15 +284,38 @@ def vitals(call: Call) -> Response:
     return ok({"status": "success", "success_list": passed, "failure_list": [r for r in rows if not r["allPass"]]})
 
 
+JOB_EVERY = 7 * DAY
+JOB_TAKES = 2 * DAY  # long enough to be seen in progress
+
+
 def background_jobs(call: Call) -> Response:
-    created = call.world.plan.window + DAY
-    job = {
-        "id": "66f0c0ffee0000000000abcd",
-        "workspace_id": call.world.id,
-        "type": "move-leads",
-        "progress": 100,
-        "status": "success",
-        "created_at": iso(created),
-        "updated_at": iso(created + 60_000),
-    }
-    return call.listed("background_jobs", [job], by_id())
+    """One job a week; the last may be in progress."""
+    world, rows = call.world, []
+    for n, created in enumerate(range(world.plan.window + DAY, world.now + 1, JOB_EVERY)):
+        updated = min(world.now, created + JOB_TAKES)
+        progress = 100 * (updated - created) // JOB_TAKES
+        job: Record = {
+            "id": f"66f0c0ffee{stable(world.id, 'job', n) % 16**14:014x}",
+            "workspace_id": world.id,
+            "type": "move-leads",
+            "progress": progress,
+            "status": "success" if progress == 100 else "in-progress",
+            "created_at": iso(created),
+            "updated_at": iso(updated),
+        }
+        rows.append(job)
+    name = call.request.param("sort_column") or "created_at"
+    descending = call.request.param("sort_order") != "asc"
+    rows.sort(key=lambda r: (str(r[name]), str(r["id"])), reverse=descending)
+    return call.listed("background_jobs", rows, in_order_of(rows))
+
+
+def in_order_of(rows: list[Record]) -> Order:
+    """As the rows are; the cursor is the id of one of them."""
+    place = {str(r["id"]): n for n, r in enumerate(rows)}
+    return Order(
+        lambda r: place[str(r["id"])],
+        lambda r: str(r["id"]),
+        lambda c: lambda r: place[str(r["id"])] > place.get(c, len(place)),
+        descending=False,
+    )
