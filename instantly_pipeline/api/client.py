@@ -178,17 +178,18 @@ class ApiClient:
         body: Mapping[str, object] | None = None,
         start: str | None = None,
         cursor_of: CursorOf | None = None,
+        size: int = PAGE_SIZE,
     ) -> AsyncGenerator[Page]:
-        """The pages of a list; see `paging.walk`.
+        """The pages of a list, of at most `size` records; see `paging.walk`.
 
         The cursor goes into the query of a GET and into the body of a POST: in the query of `POST /leads/list` it would
         be ignored like any unknown parameter.
         """
 
-        async def fetch(cursor: str | None, size: int) -> Page:
-            return await self.page(method, path, params=params, body=body, cursor=cursor, size=size)
+        async def fetch(cursor: str | None, count: int) -> Page:
+            return await self.page(method, path, params=params, body=body, cursor=cursor, size=count)
 
-        return walk(fetch, where=_Call(method, path).where, start=start, cursor_of=cursor_of)
+        return walk(fetch, where=_Call(method, path).where, start=start, cursor_of=cursor_of, size=size)
 
     async def page(
         self,

@@ -23,9 +23,9 @@ Fetch = Callable[[str | None, int], Awaitable[Page]]
 
 
 async def walk(
-    fetch: Fetch, *, where: str, start: str | None = None, cursor_of: CursorOf | None = None
+    fetch: Fetch, *, where: str, start: str | None = None, cursor_of: CursorOf | None = None, size: int = PAGE_SIZE
 ) -> AsyncGenerator[Page]:
-    """The pages of a list from the cursor `start` on; `fetch` reads one, given a cursor and a size.
+    """The pages of a list from the cursor `start` on; `fetch` reads one, given a cursor and a size, at first `size`.
 
     `where` names the list in errors. A page without a cursor that is full, or has unknown fields, may be the last one,
     or its cursor may have been renamed. With `cursor_of` the list is then continued after its last record; if the
@@ -34,7 +34,7 @@ async def walk(
     A page that fails is read in smaller pages, down to the one record that fails; its error is raised. Raises
     LoopingCursor if a cursor comes twice, or after too many empty pages in a row.
     """
-    pages = _ShrinkingPages(fetch)
+    pages = _ShrinkingPages(fetch, size)
     seen, cursor, empty, guessed = {start}, start, 0, False
     while True:
         try:
@@ -42,7 +42,7 @@ async def walk(
         except (BadRequest, NotFound, Exhausted) as error:
             if not guessed or not is_about_the_page(error):
                 raise
-            page, size = Page([], cursor, None), PAGE_SIZE
+            page = Page([], cursor, None)
         count = len(page.items) + page.dropped
         empty = 0 if count else empty + 1
         if not count and page.next_cursor == cursor:
@@ -72,18 +72,19 @@ def is_about_the_page(error: Exception) -> bool:
 class _ShrinkingPages:
     """Fetches each page at the largest size that succeeds."""
 
-    def __init__(self, fetch: Fetch) -> None:
+    def __init__(self, fetch: Fetch, largest: int) -> None:
         self._fetch = fetch
+        self._sizes = [largest, *(size for size in SIZES if size < largest)]
         self._left: list[int] = []  # per size below the largest: records left of the larger page that failed
 
     async def fetch(self, cursor: str | None) -> tuple[Page, int]:
         """The page and the size it was requested with."""
         while True:
-            size = SIZES[len(self._left)]
+            size = self._sizes[len(self._left)]
             try:
                 page = await self._fetch(cursor, size)
             except Exhausted as error:
-                if size == SIZES[-1] or not is_about_the_page(error):
+                if size == self._sizes[-1] or not is_about_the_page(error):
                     raise
                 self._left.append(size)
                 continue

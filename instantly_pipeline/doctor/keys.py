@@ -126,11 +126,8 @@ class _Key:
         probe = reader_of(stream).probe(stream, seen)
         answer: object | PipelineError = None
         while probe is not None:
-            asked = (
-                client.post(stream.path, probe.body)
-                if probe.body is not None
-                else client.get(stream.path, probe.params)
-            )
+            path = probe.path or stream.path
+            asked = client.post(path, probe.body) if probe.body is not None else client.get(path, probe.params)
             answer = await _asked(asked)
             probe = probe.otherwise if isinstance(answer, BadRequest) else None
         return answer

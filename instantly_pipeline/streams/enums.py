@@ -111,3 +111,60 @@ ESG_CODE = {
     3: "proofpoint",
     4: "cisco",
 }
+
+TAGGED_RESOURCE = {1: "account", 2: "campaign"}
+
+WEBHOOK_STATUS = {1: "active", -1: "disabled by errors"}
+
+AUDIT_ACTIVITY = {
+    1: "user login",
+    2: "lead deletion",
+    3: "campaign deletion",
+    4: "campaign launch",
+    5: "campaign pause",
+    6: "account addition",
+    7: "account deletion",
+    8: "lead moved",
+    9: "lead added",
+    10: "lead merged",
+    11: "campaign update",
+    12: "subsequence update",
+    18: "webhook created",
+    19: "webhook updated",
+    20: "webhook marked as error",
+    21: "webhook resumed",
+    22: "totp enrollment started",
+    23: "totp enabled",
+    24: "totp replacement started",
+    25: "totp replaced",
+    26: "totp disabled",
+    27: "mfa recovery codes generated",
+    28: "mfa recovery code used",
+    29: "mfa login challenge failed",
+    30: "mfa login challenge failed too many times",
+    31: "mfa login succeeded",
+    32: "subscriber import started",
+    33: "subscriber import cancelled",
+    34: "lead exported",
+    35: "enrichment created",
+    36: "account update",
+    37: "api key created",
+    38: "api key deleted",
+    40: "domain forwarding updated",
+}
+
+PLACEMENT_TEST_TYPE = {1: "one-time", 2: "automated"}
+
+PLACEMENT_TEST_STATUS = {1: "active", 2: "paused", 3: "completed"}
+
+PLACEMENT_SENDING_METHOD = {1: "from instantly", 2: "from outside instantly"}
+
+PLACEMENT_DELIVERY_MODE = {1: "one by one", 2: "all together"}
+
+PLACEMENT_ESP = {1: "google", 2: "microsoft", 8: "airmail", 12: "web.de", 13: "libero.it"}
+
+PLACEMENT_GEO = {1: "united states", 2: "italy", 3: "germany", 4: "france"}
+
+PLACEMENT_RECIPIENT = {1: "professional", 2: "personal"}
+
+PLACEMENT_RECORD = {1: "sent", 2: "received"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 
@@ -49,7 +50,8 @@ class Column:
     (`column.field.field`): where the column is null, staging uses the first that is not; `raw` stays as the API sent
     it. `always` marks fields that the reference lists as never absent (their absence is drift); flags are not marked,
     since some answers omit false ones. `labels` decodes an integer enum; other numbers are kept and recorded as drift,
-    unless `custom` says that users can add numbers. `personal` marks personal data of a contact.
+    unless `custom` says that users can add numbers. `personal` marks personal data. `keep` is what is kept of a text
+    that may hold a secret; nothing else of it is written anywhere.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Column:
     labels: Mapping[int, str] | None = None
     custom: bool = False
     personal: bool = False
+    keep: Callable[[str], str] | None = None
 
 
 class Absent(StrEnum):
@@ -79,6 +82,9 @@ class Read(StrEnum):
     ARRAY = "array"  # one request, a bare array
     SCAN = "scan"  # pages by cursor
     SWEEP = "sweep"  # pages in id order, each page covering its range of ids
+    INCREMENT = "increment"  # pages by cursor, as far as the newest record that is known
+    PER_PARENT = "per parent"  # one request, or the pages of a list, for each record of another stream
+    ACCOUNT_MAPPINGS = "account mappings"  # the campaigns of each account
     PER_CAMPAIGN = "per campaign"  # lifetime figures, one request per campaign whose counters changed
     CAMPAIGN_WINDOW = "campaign window"  # daily figures of one campaign over the lookback
     WORKSPACE_WINDOW = "workspace window"  # daily figures of the workspace over the lookback
@@ -99,6 +105,28 @@ GROUPS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Parent:
+    """What a stream is asked for, one by one: the values of a column of another stream's records.
+
+    - `stream` and `column`: whose records, and which of their columns. Records with the same value are asked for once.
+    - `into`: the column of this stream that takes the value.
+    - `param`: the query parameter that takes it; None if it goes into the path, in place of `{...}`.
+    - `every`: after which time a record, of which it gets the columns of `watch`, is asked for again; None if only
+      after a change.
+    - `watch`: columns of the record; `changes`: a stream that has a row about the same value, with it as its key. A
+      record is asked for when one of these has changed since it was last asked for.
+    """
+
+    stream: str
+    column: str
+    into: str
+    param: str | None = None
+    every: Callable[[Mapping[str, object]], timedelta | None] = lambda _: None
+    watch: tuple[str, ...] = ()
+    changes: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Stream:
     """One stream, which is one table.
 
@@ -107,7 +135,7 @@ class Stream:
     - `given`: key columns that the API's rows do not have; their values are those of the request.
     - `path`: relative to the API's origin.
     - `absent`: what it means if a stored record is not in a complete answer.
-    - `needs`: streams that must be read first.
+    - `needs`: streams that must be read first; `after`: streams that are read first in a run that reads them at all.
     - `scope`: columns; the first that is not null is the part of the stream that a record belongs to. A deletion that
       empties a part is suspicious.
     - `secrets`: fields that are dropped before anything is written.
@@ -115,7 +143,13 @@ class Stream:
     - `params`: sent with every request.
     - `parent_param`: the query parameter for the campaign.
     - `full_instants`: date parameters are sent as full timestamps.
-    - `rows`: turns an answer that is not a plain list into records. It skips shapes it does not know and never raises.
+    - `rows`: turns an answer that is not a plain list into records; None if it is no answer of the stream. It skips
+      shapes it does not know and never raises.
+    - `parent`: what the stream is asked for, if that is one record of another stream after the other.
+    - `newest`: the column by which a list is read in increments, newest first.
+    - `since_param`: the query parameter for a date from which on records are returned.
+    - `asked_by`: for a list without requests by id, the query parameter and the column that ask for some records.
+    - `page_size`: the most records of a page.
     - `cursor`: fields of a record that, joined by `&`, are the cursor for what follows it (reference, section 1.3).
     """
 
@@ -136,8 +170,14 @@ class Stream:
     params: Mapping[str, str] | None = None
     parent_param: str = "campaign_id"
     full_instants: bool = False
-    rows: Callable[[object], list[dict[str, object]]] | None = None
+    rows: Callable[[object], list[dict[str, object]] | None] | None = None
     cursor: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    parent: Parent | None = None
+    newest: str | None = None
+    since_param: str | None = None
+    asked_by: tuple[str, str] | None = None
+    page_size: int = 100
 
     def cursor_of(self, record: Mapping[str, object]) -> str | None:
         """The cursor for what follows a record; None if the record lacks a part of it, or the stream has no cursor."""
@@ -177,7 +217,8 @@ def _problem(stream: Stream) -> str | None:
         )
     if len(set(names)) != len(names):
         return "two columns have the same name"
-    missing = [k for k in (*stream.key, *stream.given, *stream.scope) if k not in names]
+    own = (stream.parent and stream.parent.into, stream.newest, stream.asked_by and stream.asked_by[1])
+    missing = [k for k in (*stream.key, *stream.given, *stream.scope, *filter(None, own)) if k not in names]
     if missing:
         return f"{missing[0]!r} is not a column of the stream"
     return None

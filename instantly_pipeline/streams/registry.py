@@ -29,11 +29,11 @@ def all_streams() -> dict[str, Stream]:
 
 
 def sort_by_needs(streams: Iterable[Stream]) -> dict[str, Stream]:
-    """The streams by name, each after those it needs, otherwise alphabetically; needs outside of them are ignored."""
+    """The streams by name, each after those it needs or comes after, otherwise alphabetically; others are ignored."""
     left = {stream.name: stream for stream in sorted(streams, key=lambda s: s.name)}
     done: dict[str, Stream] = {}
     while left:
-        ready = [s for s in left.values() if not any(need in left for need in s.needs)]
+        ready = [s for s in left.values() if not any(need in left for need in (*s.needs, *s.after))]
         if not ready:
             raise ValueError(f"streams need each other in a cycle: {', '.join(left)}")
         for stream in ready:

@@ -13,11 +13,14 @@ def records_in(stream: Stream, answer: object, *, or_object: bool = False) -> li
     BadBody for anything else, such as an error sent with status 200: no array where one is expected, an object without
     a single field of the stream, or an entry that is not an object. Taken as data, each would look like a deletion.
     """
-    if isinstance(answer, list) and all(isinstance(row, dict) for row in answer):
-        return stream.rows(answer) if stream.rows is not None else answer
-    if isinstance(answer, dict) and or_object:
-        if stream.rows is not None:
-            return stream.rows(answer)
+    is_list = isinstance(answer, list) and all(isinstance(row, dict) for row in answer)
+    if stream.rows is not None and (is_list or (or_object and isinstance(answer, dict))):
+        found = stream.rows(answer)
+        if found is not None:
+            return found
+    elif isinstance(answer, list) and is_list:
+        return answer
+    elif isinstance(answer, dict) and or_object:
         known = {*stream.names, *(alias for column in stream.columns for alias in column.aliases)}
         if not answer or known & answer.keys():
             return [answer]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import orjson
 
@@ -16,6 +17,7 @@ from instantly_pipeline.lake.change_log import ChangeLog, RunFiles, WriterClock
 from instantly_pipeline.lake.checkpoints import Checkpoints
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.logs import LogWriter
+from instantly_pipeline.lake.read_versions import read_versions
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.sync.api_facts import DAILY_PATH, STEPS_PATH, ApiFacts
 from instantly_pipeline.sync.limits import ACCOUNTS, DAYS, Dates, Kind, Limits, RefusedAccounts, of_endpoint
@@ -175,6 +177,11 @@ class Context:
         if stream in self.expected:
             return self.expected[stream]
         return {key: entry.hash or "" for key, entry in self.log(stream).index.alive().items()}
+
+    def rows(self, stream: str, columns: Collection[str]) -> dict[str, dict[str, Any]]:
+        """Some columns of every live record of a stream in the lake, by key."""
+        versions = {key: entry.at for key, entry in self.log(stream).index.alive().items()}
+        return read_versions(self.layout, stream, self.workspace_id, versions, columns) if versions else {}
 
     def is_listed(self, stream: str, identity: str) -> bool:
         """Whether the lake has a live record of a stream with this id."""

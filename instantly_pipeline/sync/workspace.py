@@ -104,7 +104,7 @@ class WorkspaceRun:
         try:
             async with asyncio.TaskGroup() as group:
                 for stream in streams.values():
-                    parents = [tasks[need] for need in stream.needs if need in tasks]
+                    parents = [tasks[need] for need in (*stream.needs, *stream.after) if need in tasks]
                     tasks[stream.name] = group.create_task(self._read_after(parents, stream))
         except BaseExceptionGroup as errors:
             raise first_of(errors) from None

@@ -19,6 +19,7 @@ SOMETIMES_MISSING = {
     "leads": {"status_summary"},  # an empty object is as common
     "step_analytics": {"step", "variant", "replies_automatic", "unique_replies_automatic"},  # nullable; new
     "step_analytics_lifetime": {"step", "variant", "replies_automatic", "unique_replies_automatic"},
+    "subsequence_step_analytics": {"step", "variant", "replies_automatic", "unique_replies_automatic"},
 }
 
 # Not required by the vendor's schema, never absent all the same: the reader takes them from the map's keys.
@@ -124,9 +125,9 @@ def test_given_columns_are_the_key_columns_that_no_answer_carries(stream: Stream
 @every_stream
 def test_only_what_is_read_to_its_end_can_be_taken_for_deleted(stream: Stream) -> None:
     if stream.absent in (Absent.DELETED, Absent.CONFIRM):
-        assert stream.read in (Read.SCAN, Read.SWEEP)
+        assert stream.read in (Read.SCAN, Read.SWEEP, Read.INCREMENT, Read.ACCOUNT_MAPPINGS)
     else:
-        assert stream.read not in (Read.SCAN, Read.SWEEP)
+        assert stream.read not in (Read.SCAN, Read.SWEEP, Read.ACCOUNT_MAPPINGS)
 
 
 @pytest.mark.parametrize(
@@ -160,9 +161,12 @@ def test_personal_data_of_contacts_is_marked() -> None:
     assert {name: columns for name, columns in personal.items() if columns} == {
         "leads": ["email", "first_name", "last_name", "job_title", "phone", "personalization", "payload"],
         "block_list_entries": ["bl_value"],
+        "audit_logs": ["user_name", "ip_address", "user_agent"],
+        "workspace_members": ["email", "user_email", "nickname", "name"],
     }
 
 
 def test_passwords_and_keys_are_secrets() -> None:
     assert {"imap_password", "smtp_password"} <= set(STREAMS["accounts"].secrets)
     assert STREAMS["api_keys"].secrets == ("key",)
+    assert STREAMS["webhooks"].secrets == ("headers",)

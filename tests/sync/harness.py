@@ -30,12 +30,10 @@ from tests.sync.killing import Kill, run_killed
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SMALL = SandboxConfig(leads=350, campaigns=4, accounts=6, days=20, rate_limited=False, now=NOON)
 # streams whose records the sandbox can show as they are: every list, and two that are no list
-LISTS = (
-    *(name for name, stream in all_streams().items() if stream.read in (Read.SCAN, Read.SWEEP)),
-    "campaign_analytics",
-    "workspaces",
-)
-SECRETS = {"api_keys": {"key"}, "accounts": {"imap_password", "smtp_password"}}
+_LISTED = [stream for stream in all_streams().values() if stream.read in (Read.SCAN, Read.SWEEP, Read.INCREMENT)]
+LISTS = (*(stream.name for stream in _LISTED if stream.group == "core"), "campaign_analytics", "workspaces")
+OTHER_LISTS = tuple(stream.name for stream in _LISTED if stream.group != "core")
+SECRETS = {"api_keys": {"key"}, "accounts": {"imap_password", "smtp_password"}, "webhooks": {"headers"}}
 
 
 class SandboxClock:
@@ -222,6 +220,8 @@ def assert_same(stream: str, sent: dict[str, Any], stored: dict[str, Any]) -> No
             continue  # sent only when asked for; the state is what a plain list sends
         if column.name not in expected:
             assert found is None, f"{stream}.{column.name} was never sent"
+        elif column.keep is not None:
+            assert found == column.keep(expected[column.name]), f"{stream}.{column.name}"
         elif column.type is Type.JSON:
             assert json.loads(found) == expected[column.name], f"{stream}.{column.name}"
         else:

@@ -12,7 +12,8 @@ import pytest
 from instantly_pipeline.errors import WrongClock
 from instantly_pipeline.lake.checkpoints import Checkpoints
 from instantly_pipeline.sync.context import Sizes
-from instantly_pipeline.sync.leads.lead_state import SEGMENTS, SWEEP, instant
+from instantly_pipeline.sync.instants import instant
+from instantly_pipeline.sync.leads.lead_state import SEGMENTS, SWEEP
 from instantly_pipeline.sync.results import Event
 from tests.sync.harness import NOON, Bench, bench, stream_result
 

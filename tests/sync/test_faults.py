@@ -365,7 +365,7 @@ def test_steps_are_bounded_per_run_newest_first_and_go_on(at: Bench) -> None:
 
 def test_no_secret_reaches_a_file(at: Bench) -> None:
     at.post("/switches", {"unknown_field": True})
-    at.sync()
+    at.sync("all")
     assert any("SECRET" in str(row["key"]) for row in at.state("api_keys"))
     for path in at.data_dir.rglob("*"):
         if path.is_file():

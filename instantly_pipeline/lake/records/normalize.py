@@ -128,6 +128,7 @@ class Normalizer:
         self._known = frozenset(stream.names)
         self._aliases = {alias: column.name for column in stream.columns for alias in column.aliases}
         self._always = tuple(column.name for column in stream.columns if column.always)
+        self._kept = {column.name: column.keep for column in stream.columns if column.keep}
         self._enums = tuple(column for column in stream.columns if column.labels and not column.custom)
         self._key = KeyMaker(stream)
         self._version = hash_version(stream)
@@ -156,7 +157,7 @@ class Normalizer:
 
     def _is_plain(self, records: Sequence[Record]) -> bool:
         """Whether no record has a field to rename, to drop or to keep in `extra`: nothing but columns."""
-        return not self.stream.secrets and not self._nullable_key and set().union(*records) <= self._known
+        return not (self.stream.secrets or self._nullable_key or self._kept) and set().union(*records) <= self._known
 
     def _add(self, clean: Record, rows: dict[str, tuple[Record, str]], found: _Findings) -> None:
         key = self._key.make(clean)
@@ -214,8 +215,8 @@ class Normalizer:
         return clean
 
     def _renamed(self, record: Record) -> Record:
-        """The record after aliases; the caller's is not touched."""
-        if record.keys() <= self._known and not self._nullable_key:
+        """The record after aliases, and what is kept of texts; the caller's is not touched."""
+        if record.keys() <= self._known and not self._nullable_key and not self._kept:
             return record
         clean = dict(record)
         for alias, name in self._aliases.items():
@@ -224,6 +225,10 @@ class Normalizer:
         for column in self._nullable_key:
             if clean.get(column.name) == "null":
                 clean[column.name] = None
+        for name, keep in self._kept.items():
+            value = clean.pop(name, None)
+            if isinstance(value, str):  # nobody knows what else may hold
+                clean[name] = keep(value)
         return clean
 
     def _unknown(self, record: Record, drift: Counter[Drift]) -> Record:

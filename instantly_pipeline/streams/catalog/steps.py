@@ -11,12 +11,9 @@ from instantly_pipeline.streams.model import Absent, Column, Read, Stream, Type
 
 _CAMPAIGN_ID = Column("campaign_id", Type.TEXT, "Campaign id")
 
-_STEP = (
+COUNTERS = (
     Column("step", Type.TEXT, "Step, counted from 0; null for activity that matches no step"),
     Column("variant", Type.TEXT, "Variant, counted from 0 (0 is A); null for activity that matches no step"),
-)
-
-_FIGURES = (
     Column("sent", Type.INT, "E-mails sent", always=True),
     Column("opened", Type.INT, "Opens", always=True),
     Column("unique_opened", Type.INT, "Leads that opened", always=True),
@@ -26,6 +23,9 @@ _FIGURES = (
     Column("unique_replies_automatic", Type.INT, "Leads with an automatic reply"),
     Column("clicks", Type.INT, "Clicks", always=True),
     Column("unique_clicks", Type.INT, "Leads that clicked", always=True),
+)
+
+_OUTCOMES = (
     Column("opportunities", Type.INT, "Opportunities"),
     Column("unique_opportunities", Type.INT, "Leads that became an opportunity"),
     Column("meetings_booked", Type.INT, "Leads that have a meeting booked now"),
@@ -47,7 +47,7 @@ STREAMS = (
         api_scope="campaigns:read",
         params=_PARAMS,
         full_instants=True,
-        columns=(_CAMPAIGN_ID, Column("date", Type.DATE, "Day (UTC)"), *_STEP, *_FIGURES),
+        columns=(_CAMPAIGN_ID, Column("date", Type.DATE, "Day (UTC)"), *COUNTERS, *_OUTCOMES),
     ),
     Stream(
         name="step_analytics_lifetime",
@@ -61,6 +61,6 @@ STREAMS = (
         api_scope="campaigns:read",
         params=_PARAMS,
         full_instants=True,
-        columns=(_CAMPAIGN_ID, *_STEP, *_FIGURES),
+        columns=(_CAMPAIGN_ID, *COUNTERS, *_OUTCOMES),
     ),
 )

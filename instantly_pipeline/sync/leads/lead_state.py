@@ -21,8 +21,8 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from instantly_pipeline.api.clock import MAX_SKEW
 from instantly_pipeline.lake.checkpoints import Checkpoints
+from instantly_pipeline.sync.instants import instant
 from instantly_pipeline.sync.leads.keyspace import CursorOrigin, KeyRange
 from instantly_pipeline.sync.leads.old_checkpoints import RENAMED
 from instantly_pipeline.sync.leads.scope import Kind, Scope
@@ -310,18 +310,6 @@ class LeadState:
 
     def _instant(self, text: object) -> datetime | None:
         return instant(text, self._now())
-
-
-def instant(text: object, now: datetime) -> datetime | None:
-    """A timestamp from a checkpoint, capped at `now`; None if it is invalid or has no offset.
-
-    None also if it is later than clocks may differ: it was written with a wrong clock, so the real time is unknown.
-    """
-    try:
-        at = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
-    return min(at, now) if at is not None and at.tzinfo is not None and at - now <= MAX_SKEW else None
 
 
 def _fingerprint(found: object) -> CampaignFingerprint | None:

@@ -1,7 +1,8 @@
 """Which records missing from a list are deleted: each is requested by its id.
 
 A list that ends early looks like a complete one, so a missing record is no proof of its deletion. A 404 of
-`GET <list>/<id>` is, if a record that was just listed is found (reference, section 2). Leads are requested by a list of
+`GET <list>/<id>` is, if a record that was just listed is found (reference, section 2). A list without such requests may
+have a parameter that asks for records by the value of a column (`Stream.asked_by`). Leads are requested by a list of
 ids, in `sync/leads`.
 """
 
@@ -17,6 +18,8 @@ import orjson
 
 from instantly_pipeline.errors import BadRequest, Forbidden, NotFound, PlanRequired
 from instantly_pipeline.lake.index.sorted_files import IndexEntry
+from instantly_pipeline.lake.records.canonical import Record
+from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.sync.readers.fetch import gather_or_cancel
 from instantly_pipeline.sync.sink import Sink
 
@@ -77,14 +80,21 @@ async def _statuses(sink: Sink, missing: Mapping[str, IndexEntry], keys: Iterabl
     return dict(zip(ordered, found, strict=True))
 
 
+def asked_column(stream: Stream) -> str:
+    """The column whose value a record is requested by."""
+    return stream.asked_by[1] if stream.asked_by else stream.key[0]
+
+
 def api_id(key: str, entry: IndexEntry) -> str:
-    """The id in the spelling of the API, which differs for keys that are stored in lower case."""
+    """The value to request by: not in the key, where keys are stored in lower case or it is another column's."""
     return entry.scope.partition("=")[2] if entry.scope else str(orjson.loads(key)[0])
 
 
 async def _status(sink: Sink, key: str, identity: str) -> _Status:
     if identity in ("", ".", ".."):
         return _Status.UNKNOWN  # would change the path
+    if sink.stream.asked_by:
+        return await _status_in_list(sink, key, identity)
     path = f"{sink.stream.path}/{quote(identity, safe='')}"
     try:
         answer = await sink.client.get(path)
@@ -95,3 +105,17 @@ async def _status(sink: Sink, key: str, identity: str) -> _Status:
     records = [answer, *answer.values()] if isinstance(answer, dict) else []  # bare, or in an envelope
     keys = sink.ctx.log(sink.stream.name).keys([one for one in records if isinstance(one, dict)])
     return _Status.EXISTS if key in keys else _Status.UNKNOWN
+
+
+async def _status_in_list(sink: Sink, key: str, value: str) -> _Status:
+    """Whether the list of the records with this value has the key; unknown if it has others, the filter is ignored."""
+    param, column = sink.stream.asked_by or ("", "")
+    records: list[Record] = []
+    try:
+        async for page in sink.client.pages(sink.stream.method, sink.stream.path, params={param: value}):
+            records += page.items
+            if any(record.get(column) != value for record in page.items):
+                return _Status.UNKNOWN
+    except (BadRequest, Forbidden, PlanRequired, NotFound):
+        return _Status.UNKNOWN
+    return _Status.EXISTS if key in sink.ctx.log(sink.stream.name).keys(records) else _Status.DELETED

@@ -49,13 +49,14 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One request to a stream's path: `params` of a GET, or the `body` of a POST.
+    """One request to a stream's path, or another `path`: `params` of a GET, or the `body` of a POST.
 
     `otherwise` is the request to try if the API answers 400.
     """
 
     params: Params | None = None
     body: Mapping[str, object] | None = None
+    path: str | None = None
     otherwise: Probe | None = None
 
 

@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from instantly_pipeline.streams.model import Read, Stream
 from instantly_pipeline.sync.leads.read_leads import LeadsReader
 from instantly_pipeline.sync.readers.account_batch import AccountBatchReader
+from instantly_pipeline.sync.readers.account_mappings import AccountMappingsReader
 from instantly_pipeline.sync.readers.account_window import AccountWindowReader
 from instantly_pipeline.sync.readers.campaign_days import CampaignDaysReader
+from instantly_pipeline.sync.readers.increment import IncrementReader
 from instantly_pipeline.sync.readers.per_campaign import PerCampaignReader
+from instantly_pipeline.sync.readers.per_parent import PerParentReader
 from instantly_pipeline.sync.readers.reader import Reader
 from instantly_pipeline.sync.readers.scan import ScanReader
 from instantly_pipeline.sync.readers.single import ArrayReader, ObjectReader
@@ -20,6 +23,9 @@ READERS: Mapping[Read, Reader] = {
     Read.ARRAY: ArrayReader(),
     Read.SCAN: ScanReader(),
     Read.SWEEP: LeadsReader(),
+    Read.INCREMENT: IncrementReader(),
+    Read.PER_PARENT: PerParentReader(),
+    Read.ACCOUNT_MAPPINGS: AccountMappingsReader(),
     Read.PER_CAMPAIGN: PerCampaignReader(),
     Read.CAMPAIGN_WINDOW: CampaignWindowReader(),
     Read.WORKSPACE_WINDOW: WorkspaceWindowReader(),

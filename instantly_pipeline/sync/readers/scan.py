@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +16,7 @@ from instantly_pipeline.streams.model import Absent, Stream
 from instantly_pipeline.sync.context import Context, Listing
 from instantly_pipeline.sync.held_deletions import accepted_keys, held_keys, hold, release
 from instantly_pipeline.sync.last_reading import last_reading
-from instantly_pipeline.sync.readers.deletions import Missing, look_up
+from instantly_pipeline.sync.readers.deletions import Missing, asked_column, look_up
 from instantly_pipeline.sync.readers.reader import Known, Probe, Seen, exactly
 from instantly_pipeline.sync.results import Cost
 from instantly_pipeline.sync.sink import EVERYTHING, Sink
@@ -31,28 +31,8 @@ class ScanReader:
     """Pages by cursor."""
 
     async def read(self, sink: Sink) -> None:
-        """Read the list; missing records are requested by id, and deleted if the API confirms it.
-
-        If a missing record still exists, or the API cannot be asked, the list is read again. Records that are missing
-        from both reads and cannot be requested are deleted if they are few, else held.
-        """
-        ahead = sink.ctx.listed.get(sink.stream.name)
-        at = ahead.asked_at if ahead else sink.ctx.now()
-        shown, missing = await _scan_up_to_twice(sink)
-        held = _to_hold(sink, missing, shown)
-        sink.delete(missing.deleted if shown.is_vague else missing.deleted | (missing.unknown - held))
-        if not held and not missing.existing:
-            sink.mark_verified(EVERYTHING)
-        await sink.flush(at=at)
-        if missing.existing:
-            sink.fail(
-                f"The list ended early: {len(missing.existing)} records that still exist are not in it, so new ones "
-                "may be missing too. What was read is kept; the next sync reads the list again."
-            )
-        if held:
-            await hold(sink, held, "they are missing from two reads of the list, and the API cannot be asked by id")
-        else:
-            await release(sink)
+        """Read the list to its end."""
+        await read_list(sink)
 
     def estimate(self, ctx: Context, stream: Stream, known: Known) -> Cost:
         """As many pages as last time, unless the plan has read them."""
@@ -68,8 +48,40 @@ class ScanReader:
         return Cost(stream.name, 1, f"never read; 1 to {LONG_LIST} pages", 1, LONG_LIST)
 
     def probe(self, stream: Stream, seen: Seen) -> Probe:
-        """One record."""
-        return Probe({"limit": "1"})
+        """One record; if the API lists them only by parent, one of a parent."""
+        one, parent = {"limit": "1"}, stream.parent
+        value = seen.field_of(parent.stream, parent.column) if parent else None
+        by_parent = Probe({**one, parent.param: value}) if parent and parent.param and value else None
+        return Probe(one, otherwise=by_parent)
+
+
+def _ignore(_: Page) -> None:
+    """Take no note of a page."""
+
+
+async def read_list(sink: Sink, *, on_page: Callable[[Page], None] = _ignore) -> None:
+    """Read a list to its end; missing records are requested by id, and deleted if the API confirms it.
+
+    If a missing record still exists, or the API cannot be asked, the list is read again. Records that are missing from
+    both reads and cannot be requested are deleted if they are few, else held. `on_page` is called for each page.
+    """
+    ahead = sink.ctx.listed.get(sink.stream.name)
+    at = ahead.asked_at if ahead else sink.ctx.now()
+    shown, missing = await _scan_up_to_twice(sink, on_page)
+    held = _to_hold(sink, missing, shown)
+    sink.delete(missing.deleted if shown.is_vague else missing.deleted | (missing.unknown - held))
+    if not held and not missing.existing:
+        sink.mark_verified(EVERYTHING)
+    await sink.flush(at=at)
+    if missing.existing:
+        sink.fail(
+            f"The list ended early: {len(missing.existing)} records that still exist are not in it, so new ones "
+            "may be missing too. What was read is kept; the next sync reads the list again."
+        )
+    if held:
+        await hold(sink, held, "they are missing from two reads of the list, and the API cannot be asked by id")
+    else:
+        await release(sink)
 
 
 def _senders(campaigns: Sequence[Record]) -> set[str]:
@@ -78,15 +90,15 @@ def _senders(campaigns: Sequence[Record]) -> set[str]:
     return {str(email).lower() for emails in listed if isinstance(emails, list) for email in emails}
 
 
-async def _scan_up_to_twice(sink: Sink) -> tuple[_Shown, Missing]:
+async def _scan_up_to_twice(sink: Sink, on_page: Callable[[Page], None]) -> tuple[_Shown, Missing]:
     """Read the list, a second time if it may have ended early; what it contained, and which live records it did not."""
-    shown, stream = await _scan(sink), sink.stream.name
+    shown, stream = await _scan(sink, on_page), sink.stream.name
     known = sink.ctx.log(stream).index.alive()
     missing = await _missing(sink, {key: entry for key, entry in known.items() if key not in shown.ids}, shown)
     if missing.existing or (missing.unknown and not shown.is_vague):
         count = len(missing.existing | missing.unknown)
         sink.ctx.say(f"{count} of {len(known)} known records are missing from the list: reading it again.", stream)
-        shown += await _scan(sink)
+        shown += await _scan(sink, on_page)
         missing = missing.without(shown.ids)
     return shown, missing
 
@@ -132,12 +144,13 @@ class _Shown:
         return self
 
 
-async def _scan(sink: Sink) -> _Shown:
+async def _scan(sink: Sink, on_page: Callable[[Page], None]) -> _Shown:
     """Read all pages of the list."""
     stream, shown, edges = sink.stream, _Shown(), list[str]()
     ahead = sink.ctx.listed.pop(stream.name, None)
     try:
-        async for page in _replay(ahead) if ahead else list_pages(sink.client, stream):
+        async for page in _replay(ahead) if ahead else _pages(sink):
+            on_page(page)
             _note_shown(sink, shown, page)
             await sink.page(page.items)
             if page.next_cursor is not None and (before := _before_the_last(stream, page)):
@@ -150,9 +163,30 @@ async def _scan(sink: Sink) -> _Shown:
     return shown
 
 
-def list_pages(client: ApiClient, stream: Stream, start: str | None = None) -> AsyncGenerator[Page]:
-    """The pages of a stream's list."""
-    return client.pages(stream.method, stream.path, params=stream.params, start=start, cursor_of=stream.cursor_of)
+def list_pages(client: ApiClient, stream: Stream, start: str | None = None, **params: str) -> AsyncGenerator[Page]:
+    """The pages of a stream's list; `params` are sent too."""
+    return client.pages(
+        stream.method, stream.path, params={**(stream.params or {}), **params}, start=start,
+        cursor_of=stream.cursor_of, size=stream.page_size,
+    )  # fmt: skip
+
+
+async def _pages(sink: Sink) -> AsyncGenerator[Page]:
+    """The pages of the list; one parent after the other if the API lists records only by parent (400 without one)."""
+    parent, begun = sink.stream.parent, False
+    try:
+        async for page in list_pages(sink.client, sink.stream):
+            begun = True
+            yield page
+    except BadRequest:
+        if begun or parent is None or parent.param is None:
+            raise
+    else:
+        return
+    for value in sink.ctx.ids(parent.stream, alive_only=True):
+        with suppress(NotFound):
+            async for page in list_pages(sink.client, sink.stream, **{parent.param: value}):
+                yield page
 
 
 def _note_shown(sink: Sink, shown: _Shown, page: Page) -> None:
@@ -160,7 +194,7 @@ def _note_shown(sink: Sink, shown: _Shown, page: Page) -> None:
         if key is None:
             shown.is_vague = True
         else:
-            shown.ids[key] = str(record.get(sink.stream.key[0]))
+            shown.ids[key] = str(record.get(asked_column(sink.stream)))
     if page.dropped:
         shown.is_vague = True
         sink.no_records(page.dropped)

@@ -1,0 +1,309 @@
+"""The streams outside the group `core`: what was synced equals what the API says, and when each part is asked for."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from instantly_pipeline.streams.model import Read
+from instantly_pipeline.streams.registry import all_streams
+from instantly_pipeline.sync.results import Outcome
+from instantly_sandbox.config import SandboxConfig
+from tests.sync.harness import NOON, OTHER_LISTS, Bench, assert_mirrors, assert_same, bench, stream_result
+
+pytestmark = pytest.mark.medium
+
+WORLD = SandboxConfig(leads=350, campaigns=7, accounts=8, days=20, rate_limited=False, now=NOON)
+PER_PARENT = [s for s in all_streams().values() if s.read in (Read.PER_PARENT, Read.ACCOUNT_MAPPINGS)]
+Row = dict[str, Any]
+
+
+@pytest.fixture
+def at(tmp_path: Path) -> Iterator[Bench]:
+    with bench(tmp_path / "data", WORLD) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """A world that stands still, read twice with all streams."""
+    config = replace(WORLD, workspaces=2)  # of one group
+    with bench(tmp_path_factory.mktemp("others") / "data", config) as made:
+        assert made.sync("all").exit_code == 0
+        yield made
+
+
+def answer(at: Bench, path: str, **params: str) -> Any:
+    """What the API says to one request; of a list, the items of all pages."""
+    headers = {"Authorization": f"Bearer {at.key}", "User-Agent": "test"}
+    with httpx.Client(base_url=at.url, headers=headers, verify=False) as client:
+        found: list[Row] = []
+        while True:
+            said = client.get(path, params=params).raise_for_status().json()
+            if not isinstance(said, dict) or "items" not in said:
+                return said
+            found += said["items"]
+            if not said["items"] or "next_starting_after" not in said:
+                return found
+            params["starting_after"] = said["next_starting_after"]
+
+
+def expected(at: Bench, stream: str) -> list[Row]:
+    """The records of a stream that is asked for by parent, as the API has them now."""
+    declared = all_streams()[stream]
+    parent = declared.parent
+    assert parent is not None
+    found = []
+    for value in dict.fromkeys(str(row[parent.column]) for row in answer(at, all_streams()[parent.stream].path)):
+        path, _, tail = declared.path.partition("{")
+        path = declared.path if not tail else f"{path}{value}{tail.partition('}')[2]}"
+        params = {parent.param: value, "limit": "100"} if parent.param and declared.cursor else {}
+        said = answer(at, path, **(params or ({parent.param: value} if parent.param else {})))
+        records = said if isinstance(said, list) else [said]
+        made = declared.rows(records[0]) if declared.rows else records
+        found += [{**row, parent.into: value} for row in made or []]
+    return found
+
+
+def asked(at: Bench, stream: str) -> list[Row]:
+    """The requests of a stream."""
+    path = all_streams()[stream].path.partition("{")
+    return [r for r in at.requests() if r["path"].startswith(path[0]) and (bool(path[1]) == (r["path"] != path[0]))]
+
+
+def test_every_list_is_mirrored(box: Bench) -> None:
+    assert_mirrors(box, OTHER_LISTS)
+
+
+@pytest.mark.parametrize("stream", [stream.name for stream in PER_PARENT])
+def test_what_is_asked_for_by_parent_is_what_the_api_says_about_each(box: Bench, stream: str) -> None:
+    key = all_streams()[stream].key
+    stored = {tuple(row[name] for name in key): row for row in box.alive(stream).values()}
+    sent = {tuple(row.get(name) for name in key): row for row in expected(box, stream)}
+    assert stored.keys() == sent.keys()
+    assert stored or stream == "subsequence_step_analytics"
+    for place, record in sent.items():
+        assert_same(stream, record, stored[place])
+
+
+def test_the_plan_of_a_workspace_has_its_terms_as_columns(box: Bench) -> None:
+    [row] = box.alive("workspace_billing").values()
+    said = answer(box, "/api/v2/workspace-billing/plan-details")
+    outreach = said["subscriptions"]["outreach"]
+    assert (row["plan_name"], row["total_lead_limit"], row["current_lead_count"]) == tuple(
+        outreach[name] for name in ("plan_name", "total_lead_limit", "current_lead_count")
+    )
+    assert row["current_period_end"].timestamp() == outreach["current_period_end"]
+    assert json.loads(row["subscriptions"]) == said["subscriptions"]
+
+
+def test_a_second_sync_of_a_world_that_stood_still_writes_nothing_and_costs_what_was_planned(box: Bench) -> None:
+    before = {name: len(box.rows(name)) for name in all_streams()}
+    [workspace] = box.sync("all").workspaces
+    assert {name: len(box.rows(name)) for name in all_streams()} == before
+    assert workspace.plan is not None
+    assert {s.stream: s.requests for s in workspace.streams} == {
+        cost.stream: cost.requests for cost in workspace.plan.costs[1:]
+    }
+    assert not workspace.plan.total.is_estimate
+
+
+def test_a_full_sync_reads_everything_again_at_the_planned_cost(box: Bench) -> None:
+    report = box.sync("all", full=True)
+    [workspace] = report.workspaces
+    assert workspace.plan is not None
+    spent = {s.stream: s.requests for s in workspace.streams}
+    assert spent == {cost.stream: cost.requests for cost in workspace.plan.costs[1:]}
+    assert spent["lead_list_verification"] == len(box.alive("lead_lists"))
+    assert spent["account_campaign_mappings"] == len(box.alive("accounts"))
+
+
+def test_the_address_of_a_webhook_is_its_origin_and_its_headers_are_nowhere(box: Bench) -> None:
+    assert any(row.get("headers") for row in box.state("webhooks"))
+    assert {row["target_hook_url"] for row in box.alive("webhooks").values()} == {"https://hooks.example"}
+    for path in box.data_dir.rglob("*"):
+        if path.is_file():
+            text = path.read_bytes()
+            assert b"hk-sandbox" not in text
+            assert b"/in/replies" not in text
+    assert "headers" not in str(box.rows("webhooks"))
+
+
+# --- increments
+
+
+def test_an_hour_later_a_list_is_read_as_far_as_it_is_known_and_a_day_later_whole(at: Bench) -> None:
+    at.sync("custom_tag_mappings")
+    at.wait(hours=1)
+    added = at.state("accounts")[0] | {"email": "new@added.example", "timestamp_created": NOON.isoformat()}
+    at.mutate({"op": "insert", "collection": "accounts", "record": added})
+    at.sync("custom_tag_mappings")
+    assert_mirrors(at, ("custom_tag_mappings",))
+    gone = next(row for row in at.state("custom_tag_mappings") if row["resource_type"] == 1)
+    at.mutate({"op": "delete_account", "email": gone["resource_id"]})
+    at.wait(hours=1)
+    at.sync("custom_tag_mappings")
+    assert len(at.alive("custom_tag_mappings")) == len(at.state("custom_tag_mappings")) + 1
+    at.wait(days=1)
+    at.sync("custom_tag_mappings")
+    assert_mirrors(at, ("custom_tag_mappings",))
+
+
+def test_a_mapping_is_deleted_once_the_answer_by_its_resource_lacks_it(at: Bench) -> None:
+    at.sync("custom_tag_mappings")
+    accounts = [row["resource_id"] for row in at.state("custom_tag_mappings") if row["resource_type"] == 1]
+    at.mutate(*({"op": "delete_account", "email": email} for email in accounts))
+    report = at.sync("custom_tag_mappings", full=True)
+    assert stream_result(report, "custom_tag_mappings").outcome is Outcome.OK
+    assert stream_result(report, "custom_tag_mappings").changes.deleted == len(accounts) > 3
+    assert_mirrors(at, ("custom_tag_mappings",))
+
+
+def test_a_list_of_mappings_that_ends_early_deletes_nothing(at: Bench) -> None:
+    at.sync("custom_tag_mappings")
+    before = at.alive("custom_tag_mappings").keys()
+    at.fault("/api/v2/custom-tag-mappings", "status", status=200, times=1, body={"items": []})
+    at.sync("custom_tag_mappings", full=True)
+    assert at.alive("custom_tag_mappings").keys() == before
+    assert any("missing from the list: reading it again" in said for said in at.said)
+
+
+def test_the_audit_log_is_read_from_the_day_before_its_newest_entry(at: Bench) -> None:
+    at.sync("audit_logs")
+    newest = max(row["timestamp"] for row in at.alive("audit_logs").values())
+    at.forget_requests()
+    at.advance(hours=30)
+    lead = at.state("leads")[0]["id"]
+    at.mutate({"op": "delete_lead", "id": lead})
+    at.sync("audit_logs")
+    [request] = asked(at, "audit_logs")
+    assert (request["start_date"], request["limit"]) == (
+        f"{newest - timedelta(days=1):%Y-%m-%d}", "1000",
+    )  # fmt: skip
+    assert_mirrors(at, ("audit_logs",))
+
+
+def test_a_job_that_went_on_is_a_new_version(at: Bench) -> None:
+    at.advance(days=3)
+    at.sync("background_jobs")
+    at.advance(days=1)
+    at.sync("background_jobs")
+    assert_mirrors(at, ("background_jobs",))
+    assert max(Counter(row["_key"] for row in at.rows("background_jobs")).values()) == 2
+
+
+# --- by parent
+
+
+def test_what_is_due_once_a_day_is_asked_for_once_a_day_and_spread_over_it(at: Bench) -> None:
+    lists = len(at.state("lead_lists"))
+    at.sync("lead_list_verification")
+    at.forget_requests()
+    by_hour: list[int] = []
+    for _ in range(24):
+        at.wait(hours=1)
+        at.sync("lead_list_verification")
+        by_hour.append(len(asked(at, "lead_list_verification")) - sum(by_hour))
+    assert sum(by_hour) == lists
+    assert max(by_hour) < lists
+
+
+def test_a_campaign_is_diagnosed_when_its_status_changes_and_once_a_day_while_it_is_to_send(at: Bench) -> None:
+    at.sync("campaigns", "campaign_sending_status")
+    campaigns = at.state("campaigns")
+    at.wait(hours=1)
+    paused = next(row["id"] for row in campaigns if row["status"] == 1)
+    at.mutate({"op": "update", "collection": "campaigns", "id": paused, "set": {"status": 2}})
+    at.forget_requests()
+    at.sync("campaigns", "campaign_sending_status")
+    assert paused in [r["path"].split("/")[-2] for r in asked(at, "campaign_sending_status")]
+    assert at.alive("campaign_sending_status")[json.dumps([paused])]["status"] == "campaign_paused"
+    for _ in range(2):
+        at.wait(days=1)
+        at.forget_requests()
+        at.sync("campaigns", "campaign_sending_status")
+    still = {row["id"] for row in at.state("campaigns") if row["status"] not in (0, 2, 3)}
+    assert {r["path"].split("/")[-2] for r in asked(at, "campaign_sending_status")} == still
+
+
+def test_an_account_is_asked_for_when_the_campaigns_name_it_otherwise_and_once_a_week(at: Bench) -> None:
+    streams = ("campaigns", "accounts", "account_campaign_mappings")
+    at.sync(*streams)
+    accounts = at.state("accounts")
+    campaign = next(row for row in at.state("campaigns") if row.get("email_list"))
+    left, *rest = campaign["email_list"]
+    at.mutate({"op": "update", "collection": "campaigns", "id": campaign["id"], "set": {"email_list": rest}})
+    at.forget_requests()
+    report = at.sync(*streams)
+    assert {r["path"].split("/")[-1] for r in asked(at, "account_campaign_mappings")} == {left}
+    assert stream_result(report, "account_campaign_mappings").changes.deleted == 1
+    at.forget_requests()
+    for _ in range(7):
+        at.wait(days=1)
+        at.sync(*streams)
+    assert len(asked(at, "account_campaign_mappings")) == len(accounts)
+
+
+def test_accounts_without_campaigns_that_still_name_them_are_held(at: Bench) -> None:
+    streams = ("campaigns", "accounts", "account_campaign_mappings")
+    at.sync(*streams)
+    before = at.alive("account_campaign_mappings").keys()
+    at.fault("/api/v2/account-campaign-mappings/{email}", "status", status=200, body={"items": []})
+    report = at.sync(*streams, full=True)
+    assert stream_result(report, "account_campaign_mappings").outcome is Outcome.HELD
+    assert at.alive("account_campaign_mappings").keys() == before
+    at.control.request("DELETE", "/faults")
+    report = at.sync(*streams)
+    assert stream_result(report, "account_campaign_mappings").outcome is Outcome.OK
+    assert at.alive("account_campaign_mappings").keys() == before
+
+
+def test_the_mappings_of_a_deleted_account_are_deleted(at: Bench) -> None:
+    streams = ("campaigns", "accounts", "account_campaign_mappings")
+    at.sync(*streams)
+    email = next(row["email"] for row in at.alive("account_campaign_mappings").values())
+    at.mutate({"op": "delete_account", "email": email})
+    assert at.sync(*streams).exit_code == 0
+    assert email not in {row["email"] for row in at.alive("account_campaign_mappings").values()}
+
+
+def test_a_test_is_read_while_it_is_open_and_a_completed_one_once_more_a_day_later(at: Bench) -> None:
+    at.sync("inbox_placement_tests", "inbox_placement_analytics")
+    tests = {row["status"]: row["id"] for row in at.state("inbox_placement_tests")}
+    read: dict[str, list[int]] = {one: [] for one in tests.values()}
+    for hour in range(0, 96, 3):
+        at.advance(hours=3)
+        at.forget_requests()
+        at.sync("inbox_placement_tests", "inbox_placement_analytics")
+        for request in asked(at, "inbox_placement_analytics"):
+            read[request["test_id"]].append(hour)
+    assert len(read[tests[1]]) == 32
+    assert len(read[tests[3]]) == 1
+    stored = {row["id"] for row in at.alive("inbox_placement_analytics").values()}
+    assert stored == {row["id"] for row in expected(at, "inbox_placement_analytics")}
+
+
+def test_a_server_that_lists_subsequences_by_campaign_only_is_read_so(at: Bench) -> None:
+    refused = {"statusCode": 400, "error": "Bad Request", "message": "querystring must have parent_campaign"}
+    at.fault("/api/v2/subsequences", "status", status=400, body=refused, times=1)
+    assert at.sync("campaigns", "subsequences").exit_code == 0
+    assert at.alive("subsequences")
+    assert_mirrors(at, ("subsequences",))
+
+
+def test_a_stream_that_the_key_may_not_read_is_skipped_and_the_others_are_read(at: Bench) -> None:
+    at.post("/switches", {"stream_status": {"/api/v2/workspace-members": 403, "/api/v2/inbox-placement-tests": 402}})
+    report = at.sync("all")
+    outcomes = {s.stream: s.outcome for s in report.workspaces[0].streams}
+    assert {name for name, outcome in outcomes.items() if outcome is not Outcome.OK} == {
+        "workspace_members", "inbox_placement_tests",
+    }  # fmt: skip
+    assert report.exit_code == 3
