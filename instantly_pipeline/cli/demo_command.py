@@ -115,6 +115,7 @@ def _two_syncs(api: RunningSandbox, folder: Path, parts: _Parts) -> list[RunRepo
         api_key=SecretStr(api.key),
         base_url=api.url,
         data_dir=folder,
+        streams="all",
         lookback_days=14,
         sweep_days=14,
         max_requests_per_minute=None,

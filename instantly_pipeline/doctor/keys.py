@@ -113,13 +113,15 @@ class _Key:
         return None
 
     async def _ask_all(self, client: ApiClient) -> None:
-        """Request each endpoint once, first those of parent streams: the other probes use their records."""
-        left = {stream.path: stream for stream in self._streams.values() if stream.path != WORKSPACE_PATH}
+        """Request each endpoint once, those of parent streams before the others: their probes use the records."""
+        every = {stream.path: stream for stream in self._streams.values() if stream.path != WORKSPACE_PATH}.values()
+        left = {stream.name: stream for stream in every}
         seen = Seen(self._time.now().astimezone(UTC).date())
-        for wave in ([s for s in left.values() if not s.needs], [s for s in left.values() if s.needs]):
+        while wave := [stream for stream in left.values() if not left.keys() & set(stream.needs)]:
             answers = await asyncio.gather(*(self._ask(client, stream, seen) for stream in wave))
             self._answers |= {s.path: a for s, a in zip(wave, answers, strict=True) if a is not None}
-            seen = replace(seen, records={s.name: _first(self._answers.get(s.path)) for s in left.values()})
+            seen = replace(seen, records={s.name: _first(self._answers.get(s.path)) for s in every})
+            left = {name: stream for name, stream in left.items() if stream not in wave}
 
     async def _ask(self, client: ApiClient, stream: Stream, seen: Seen) -> object | PipelineError:
         """The response, or the error; None if no request is possible."""

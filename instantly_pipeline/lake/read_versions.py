@@ -1,8 +1,8 @@
-"""Reading single versions of records back from the change log."""
+"""Reading versions of records back from the change log: single ones, or those since an instant."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from instantly_pipeline.lake.lake_files import reading
 from instantly_pipeline.lake.layout import Layout
+from instantly_pipeline.lake.schema import UTC_MICROS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -38,3 +39,18 @@ def read_versions(
                     if (at - _EPOCH) // timedelta(microseconds=1) == versions[key]:
                         found[key] = row
     return found
+
+
+def read_since(
+    layout: Layout, stream: str, workspace_id: str, after: int, columns: Collection[str]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Some columns of every version written after an instant, with its own; both in microseconds since 1970."""
+    since = _EPOCH + timedelta(microseconds=after)
+    for file in layout.files(layout.changes, stream, workspace_id):
+        if file.path.parent.name < f"synced={since.date()}":
+            continue
+        with reading(file.path), pq.ParquetFile(file.path) as source:
+            names = [name for name in columns if name in source.schema_arrow.names]
+            table = source.read(columns=["_synced_at", *names])
+        for row in table.filter(pc.greater(table["_synced_at"], pa.scalar(since, UTC_MICROS))).to_pylist():
+            yield (row.pop("_synced_at") - _EPOCH) // timedelta(microseconds=1), row

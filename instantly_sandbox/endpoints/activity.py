@@ -64,17 +64,25 @@ def _deleted_campaigns(call: Call) -> dict[str, int]:
 
 
 def _audits_of_leads(call: Call, kind: int) -> list[Record]:
-    """Deletions (2) or moves (8) of leads, one entry per moment and campaign; without a campaign for leads of lists."""
+    """Deletions (2) or moves (8) of leads: one entry per moment and campaign, or list of leads without a campaign."""
     world, leads = call.world, call.world.leads.leads
     when = leads.deleted if kind == 2 else leads.moved
-    campaign = world.leads.state.campaign if kind == 2 else leads.campaign
+    state = world.leads.state
+    campaign, shelf = (state.campaign, state.lead_list) if kind == 2 else (leads.campaign, leads.lead_list)
     past = np.flatnonzero((when <= world.now) & (when >= world.plan.window))
-    pairs, counts = np.unique(np.stack([when[past], campaign[past]]), axis=1, return_counts=True)
-    ids = world.leads.names.campaign_ids
+    places = np.stack([when[past], campaign[past], np.where(campaign[past] < 0, shelf[past], -1)])
+    places, counts = np.unique(places, axis=1, return_counts=True)
     return [
-        _audit(call, at, kind, str(c), affected_count=n, **({"campaign_id": ids[c]} if c >= 0 else {}))
-        for at, c, n in zip(*pairs.tolist(), counts.tolist(), strict=True)
+        _audit(call, at, kind, f"{c} {shelf}", affected_count=n, **_place(call, c, shelf))
+        for at, c, shelf, n in zip(*places.tolist(), counts.tolist(), strict=True)
     ]
+
+
+def _place(call: Call, campaign: int, shelf: int) -> Record:
+    names = call.world.leads.names
+    if campaign >= 0:
+        return {"campaign_id": names.campaign_ids[campaign]}
+    return {"list_id": names.list_ids[shelf]} if shelf >= 0 else {}
 
 
 def _audit(call: Call, at: int, kind: int, what: str, **more: Any) -> Record:

@@ -106,7 +106,7 @@ def project(api: RunningSandbox, tmp_path_factory: pytest.TempPathFactory) -> Pr
     environment = {
         "PATH": "/usr/bin:/bin", "PYTHONPATH": str(root), "INSTANTLY_ENV_FILE": str(root / "none.env"),
         "INSTANTLY_BASE_URL": api.url, "INSTANTLY_API_KEY": api.key, "INSTANTLY_DATA_DIR": str(root / "data"),
-        "DAGSTER_HOME": str(root / "dagster_home"),
+        "INSTANTLY_STREAMS": "all", "INSTANTLY_START_DATE": "2026-04-15", "DAGSTER_HOME": str(root / "dagster_home"),
     }  # fmt: skip
     made = Project(root, environment)
     made.run("sync")
@@ -114,8 +114,7 @@ def project(api: RunningSandbox, tmp_path_factory: pytest.TempPathFactory) -> Pr
 
 
 def test_the_stream_arrives_with_its_staging_view(project: Project) -> None:
-    assert int(project.value("select count(*) from raw.custom_tag_mappings")) > 0
-    assert project.value("select distinct resource_type_label from staging.stg_custom_tag_mappings order by 1 limit 1")
+    assert project.value("select all_subs_cancelled from staging.stg_workspace_subscriptions") == "False"
 
 
 def test_the_mart_counts_what_the_stream_brought(project: Project) -> None:
@@ -135,11 +134,12 @@ def test_the_command_lists_the_tags(project: Project) -> None:
     assert "instantly-pipeline tags" in project.run("tags", "--help")
 
 
-def test_the_way_of_reading_asks_for_every_list_as_it_is_planned(project: Project) -> None:
-    lists = "select count(*) from raw.lead_lists where _deleted_at is null"
-    assert project.value("select count(*) from raw.lead_list_verification") == project.value(lists) != "0"
-    planned = json.loads(project.run("plan", "--json", "--streams", "lead_list_verification"))
-    assert "lead lists" in json.dumps(planned)
+def test_the_way_of_reading_asks_for_every_month_as_it_is_planned(project: Project) -> None:
+    monthly = "select sum(emails_sent_count) from raw.monthly_analytics"
+    assert project.value(monthly) == project.value("select sum(emails_sent_count) from raw.campaign_analytics") != "0"
+    [workspace] = json.loads(project.run("plan", "--json", "--streams", "monthly_analytics"))["workspaces"]
+    by_stream = {one["stream"]: one["requests"] for one in workspace["streams"]}
+    assert by_stream["monthly_analytics"] == 2  # May, which is over for half a day, and June
     project.run("doctor")
 
 

@@ -149,3 +149,41 @@ def test_what_a_killed_sync_found_missing_outlives_a_second_kill(due: Bench, tmp
             break
         assert_takes_up(due, gone, 3 * kills)
     assert kills >= 5
+
+
+OTHERS = (
+    "accounts", "account_campaign_mappings", "audit_logs", "campaigns", "custom_tag_mappings",
+    "inbox_placement_analytics",
+    "inbox_placement_tests", "lead_list_verification", "lead_lists",
+)  # fmt: skip
+
+
+def others_begun(at: Bench) -> dict[str, int]:
+    """A synced data directory whose world has moved on; how many versions each stream has after a whole sync."""
+    at.sync(*OTHERS)
+    at.advance(days=2)
+    campaign = next(row for row in at.state("campaigns") if row.get("email_list"))
+    at.mutate(
+        {"op": "delete_account", "email": at.state("accounts")[0]["email"]},
+        {"op": "update", "collection": "campaigns", "id": campaign["id"], "set": {"email_list": []}},
+    )
+    origin = at.data_dir
+    go_on_in(at, origin.with_name("whole"), copy_of=origin)
+    assert at.sync(*OTHERS).exit_code == 0
+    found = {stream: len(at.rows(stream)) for stream in OTHERS}
+    at.data_dir, at.layout = origin, Layout(origin)
+    return found
+
+
+def test_the_other_streams_killed_before_every_eighth_operation_are_taken_up(tmp_path: Path) -> None:
+    config = SandboxConfig(leads=60, campaigns=6, accounts=5, days=12, rate_limited=False, now=NOON)
+    with bench(tmp_path / "data", config) as at:
+        versions, origin = others_begun(at), at.data_dir
+        for kills in count():
+            go_on_in(at, tmp_path / f"{kills}", copy_of=origin)
+            done = at.killed_sync(tmp_path / f"{kills}-killed", kills * 8, "", *OTHERS) is not None
+            if done:
+                break
+            assert at.sync(*OTHERS).exit_code == 0
+            assert {stream: len(at.rows(stream)) for stream in OTHERS} == versions, f"killed before {kills * 8}"
+    assert kills >= 8

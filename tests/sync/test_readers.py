@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from urllib.parse import quote
 
 import pytest
 
@@ -13,6 +14,7 @@ from instantly_pipeline.sync.readers.registry import READERS, reader_of
 from tests.sync.harness import Bench
 
 SEEN = Seen(date(2026, 6, 1), {"accounts": {"email": "a@example.com"}, "campaigns": {"id": "c1", "organization": "w1"}})
+A_PARENT = {"id": "p1", "email": "a@example.com", "parent_campaign": "c1"}
 
 
 def test_every_way_of_reading_has_its_reader_and_is_used() -> None:
@@ -26,6 +28,21 @@ def test_a_probe_goes_by_the_method_of_its_stream(stream: Stream) -> None:
         assert (probe.body is not None) == (stream.method == "POST")
         assert not (probe.body and probe.params)
         probe = probe.otherwise
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [stream for stream in all_streams().values() if stream.read in (Read.PER_PARENT, Read.ACCOUNT_MAPPINGS)],
+    ids=lambda stream: stream.name,
+)
+def test_a_stream_asked_for_by_parent_is_probed_with_the_first_one(stream: Stream) -> None:
+    assert stream.parent is not None
+    probe = reader_of(stream).probe(stream, Seen(date(2026, 6, 1), {stream.parent.stream: A_PARENT}))
+    assert probe is not None
+    assert "{" not in str(probe.path)
+    value = A_PARENT[stream.parent.column]
+    assert value in (probe.params or {}).values() or quote(value, safe="") in str(probe.path).split("/")
+    assert reader_of(stream).probe(stream, Seen(date(2026, 6, 1))) is None
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,7 @@ STREAM = Stream(
     key=("id",),
     absent=Absent.CONFIRM,
     scope=("campaign", "list_id"),
+    after=("audit_logs",),  # which says where leads were deleted or moved
     needs=("campaigns", "lead_lists"),
     api_scope="leads:read",
     columns=_KEYS + _CONTACT + _STATE + _NUMBERS + _TIMES,

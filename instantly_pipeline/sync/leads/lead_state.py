@@ -1,6 +1,6 @@
 """The checkpoints of leads. The only module that reads and writes them.
 
-A workspace has ten, all below `leads.`, each written only after the rows it covers have landed:
+A workspace has eleven, all below `leads.`, each written only after the rows it covers have landed:
 
 - `fingerprints`: the state of each campaign when its leads were last read completely;
 - `scans`: campaigns and lists read since then, whose missing leads are not yet resolved;
@@ -8,6 +8,7 @@ A workspace has ten, all below `leads.`, each written only after the rows it cov
 - `tail`: the key up to which new leads were read since then; scans may have found leads after it;
 - `sweep` and `sweep_fingerprints`: an unfinished sweep;
 - `missing.<n>`: leads that were not returned, and the API's answer to their ids;
+- `audit`: up to which entry the audit log was looked at, and leads it has named without their campaign;
 - `server`: how the API lists leads; `distrust`: why campaigns that look unchanged are read anyway.
 
 An invalid checkpoint counts as missing: its leads are read again.
@@ -30,6 +31,7 @@ from instantly_pipeline.sync.leads.scope import Kind, Scope
 FINGERPRINTS, SCANS, SEGMENTS = "leads.fingerprints", "leads.scans", "leads.segments"
 SWEEP, SWEEP_FINGERPRINTS, SWEPT = "leads.sweep", "leads.sweep_fingerprints", "leads.swept"
 MISSING, SERVER, DISTRUST, TAIL = "leads.missing.", "leads.server", "leads.distrust", "leads.tail"
+AUDIT = "leads.audit"
 DISTRUSTED_FOR = timedelta(days=7)
 
 
@@ -167,6 +169,16 @@ class LeadState:
         found = self._read(SERVER).get("any_id")
         return found if isinstance(found, bool) else None
 
+    def audit_read_to(self) -> int | None:
+        """The version of the newest entry of the audit log when leads were last read; None if none was looked at."""
+        found = self._read(AUDIT).get("read_to")
+        return found if isinstance(found, int) else None
+
+    def unplaced(self) -> int:
+        """How many leads the audit log has named without their campaign or list since all leads were last read."""
+        found = self._read(AUDIT).get("unplaced")
+        return found if isinstance(found, int) else 0
+
     def distrust(self) -> Distrust | None:
         """Why campaigns that look unchanged must be read anyway; None if there is no reason, or it is a week old."""
         found = self._read(DISTRUST)
@@ -282,6 +294,11 @@ class LeadState:
         """Delete the missing leads and uncommitted scans: they are resolved, or the read starts over."""
         for name in (SCANS, *self._checkpoints.names(MISSING)):
             self._checkpoints.forget(name)
+
+    def record_audit(self, read_to: int | None, *, unplaced: int) -> None:
+        """Record that what the audit log names was read, but for so many `unplaced` leads."""
+        if read_to is not None:
+            self._checkpoints.write(AUDIT, {"read_to": read_to, "unplaced": unplaced})
 
     def record_by_parent(self, *, is_so: bool) -> None:
         """Record whether the API lists leads only by campaign or list."""

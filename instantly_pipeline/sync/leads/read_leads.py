@@ -84,6 +84,7 @@ async def _read_part(run: LeadsRun, choice: Choice) -> None:
     await deletions.resolve()
     sink.on_version = None
     state.commit_scans(run.selector.fingerprints.keys())
+    state.record_audit(run.selector.audit.read_to, unplaced=run.selector.audit.unplaced)
     if why := await changes.reason_for_distrust():
         _distrust(run, why)
     deletions.forget()
@@ -101,6 +102,7 @@ async def _read_all(run: LeadsRun) -> None:
         _distrust(run, why)
     segments = equal_parts(run, max(sink.ctx.sizes.leads_per_segment, -(-selector.leads() // SEGMENTS)))
     run.state.record_sweep(swept.fingerprints, segments, unread=swept.unread)
+    run.state.record_audit(selector.audit.read_to, unplaced=0)
 
 
 async def _read_everything(run: LeadsRun) -> Swept:

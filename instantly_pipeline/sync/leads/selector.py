@@ -4,6 +4,7 @@
 - A changed campaign is *scanned*: its leads are read, and missing ones are requested by id.
 - New leads outside campaigns are read at the *tail*: ids made from a timestamp follow the known ones (reference,
   section 5.4).
+- A campaign or list that the audit log names is scanned too: leads were deleted, moved or merged there (`audit`).
 - Segments of all leads are swept in turn, so that everything is read again within `INSTANTLY_SWEEP_DAYS`.
 
 `missed_changes` checks whether the counters can be trusted.
@@ -21,6 +22,7 @@ from instantly_pipeline.api.paging import PAGE_SIZE
 from instantly_pipeline.lake.index.keys import KeySet
 from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.counters import Counters
+from instantly_pipeline.sync.leads.audit import read_audit
 from instantly_pipeline.sync.leads.keyspace import FIRST_TIMED, is_timed, key_at, timed
 from instantly_pipeline.sync.leads.lead_state import CampaignFingerprint, LeadState, ScanMark, Segment
 from instantly_pipeline.sync.leads.scope import Kind, Scope, count_by_scope
@@ -59,6 +61,7 @@ class LeadSelector:
         self.fingerprints = {one: CampaignFingerprint(counted.get(one, ""), rows.get(one, "")) for one in campaigns}
         self.changed = [one for one, now in self.fingerprints.items() if last.get(one) != now]
         self.known = count_by_scope(self._index)
+        self.audit = read_audit(ctx, state)
 
     def choice(self, *, full: bool) -> Choice:
         """What this run should read."""
@@ -66,23 +69,34 @@ class LeadSelector:
         must = self._reason_to_sweep() or ("there are only a few" if self.is_small() else None)
         if must or full:
             return Choice(is_sweep=True, why=must or "requested with --full", pages=pages)
-        changed = [Scope.campaign(one) for one in self.changed]
-        campaigns, segments = self.unscanned(changed), self.due_segments()
+        named = self.named()
+        changed = [scope for scope in map(Scope.campaign, self.changed) if scope not in named]
+        campaigns, segments = [*named, *self.unscanned(changed)], self.due_segments()
         all_segments = len(self._state.segments().all)
         swept = len(segments) * -(-self.leads() // (PAGE_SIZE * max(all_segments, 1)))
         spent = sum(map(self.pages_of, campaigns)) + swept + self.has_tail()
         if spent > self._ctx.sizes.worth_a_sweep * pages:
             why = f"what changed or is due has {spent:,} of {pages:,} pages"
             return Choice(is_sweep=True, why=why, pages=pages)
-        why = f"{len(changed)} of {len(self.fingerprints)} campaigns changed and are scanned"
+        why = f"{len(self.changed)} of {len(self.fingerprints)} campaigns changed and are scanned"
+        if named:
+            why += f", as are {len(named)} campaigns and lists that the audit log names"
         lists = self.lists() if self._state.is_by_parent() else []  # they are read either way
         if self._state.is_by_parent():
             why += f", and all {len(lists)} lists, since the API lists leads only by campaign or list"
         if segments:
             why += f", {len(segments)} of {all_segments} segments are due to be swept"
-        lists = self.unscanned(lists)
+        lists = self.unscanned(one for one in lists if one not in named)
         spent += sum(map(self.pages_of, lists))
         return Choice(is_sweep=False, why=why, pages=spent, scopes=(*campaigns, *lists), segments=tuple(segments))
+
+    def named(self) -> list[Scope]:
+        """The known campaigns and lists in which leads were deleted, moved or merged, as the audit log says.
+
+        An interrupted run that has read them may have done so before.
+        """
+        known = {*map(Scope.campaign, self.fingerprints), *self.lists()}
+        return sorted(self.audit.scopes & known)
 
     def unscanned(self, scopes: Iterable[Scope]) -> list[Scope]:
         """The scopes without those that an interrupted run has already read in their current state."""
@@ -171,4 +185,6 @@ class LeadSelector:
             return f"the last sweep was {sweep_days} days ago or more"
         if self._counters is None:
             return "the campaigns' counters cannot be read"
+        if self.audit.unplaced >= self.pages_of_all():  # a request for each at most
+            return f"the audit log names {self.audit.unplaced:,} leads without their campaign"
         return distrust.why if distrust else None
