@@ -139,7 +139,7 @@ def test_the_way_of_reading_asks_for_every_month_as_it_is_planned(project: Proje
     assert project.value(monthly) == project.value("select sum(emails_sent_count) from raw.campaign_analytics") != "0"
     [workspace] = json.loads(project.run("plan", "--json", "--streams", "monthly_analytics"))["workspaces"]
     by_stream = {one["stream"]: one["requests"] for one in workspace["streams"]}
-    assert by_stream["monthly_analytics"] == 2  # May, which is over for half a day, and June
+    assert by_stream["monthly_analytics"] in (1, 2)  # this month, and the last one until it has been over for a day
     project.run("doctor")
 
 

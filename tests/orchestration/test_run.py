@@ -16,8 +16,10 @@ from instantly_pipeline.orchestration.sync_job import run_sync
 from instantly_pipeline.run.results import RunReport
 from instantly_pipeline.run.run import Run
 from instantly_pipeline.run.sql_models import SQL_DIR
+from instantly_pipeline.streams.registry import all_streams, select_streams
 from instantly_pipeline.sync.results import Request
 from instantly_pipeline.warehouse.published.query import query
+from instantly_pipeline.warehouse.published.status import status
 from tests.orchestration.pipeline import (
     LEADS,
     Pipeline,
@@ -35,6 +37,11 @@ from tests.orchestration.pipeline import (
 )
 
 pytestmark = pytest.mark.whole
+
+
+def lake_of(report: RunReport) -> set[str]:
+    """The lake assets that a run has materialized."""
+    return {name for name in materialized(report.dagster_run_id) if name.startswith("lake/")}
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +62,7 @@ def test_a_good_sync_materializes_every_asset_and_fails_no_check(synced: tuple[P
     _, report = synced
     done = materialized(report.dagster_run_id)
     assert {"lake/leads", "raw/leads", "staging/stg_leads", "marts/dim_campaign", "publish/warehouse"} <= done
+    assert lake_of(report) == {f"lake/{name}" for name in select_streams(["core"])}
     assert failed_checks(report.dagster_run_id) == {}
 
 
@@ -219,8 +227,21 @@ def test_a_stream_left_out_by_the_settings_is_not_touched(synced: tuple[Pipeline
     settings = pipe.settings.model_copy(update={"streams": "campaigns, custom_tags"})
     report = run_sync(Run(settings), Request())
     assert report.exit_code == 0
-    lake = {name for name in materialized(report.dagster_run_id) if name.startswith("lake/")}
-    assert lake == {"lake/campaigns", "lake/custom_tags"}
+    assert lake_of(report) == {"lake/campaigns", "lake/custom_tags"}
+    states = dict(query(pipe.published, "select stream, state from marts.rpt_data_freshness").rows)
+    assert (states["campaigns"], states["leads"], states["accounts"]) == ("fresh", "not chosen", "not chosen")
+    assert query(pipe.published, "select count(*) > 0 from raw.leads").rows == [(True,)]
+    assert {one.stream for one in status(pipe.published).streams if one.chosen} == {"campaigns", "custom_tags"}
+
+
+def test_streams_that_the_settings_leave_out_are_read_when_they_are_asked_for(
+    synced: tuple[Pipeline, RunReport],
+) -> None:
+    pipe, _ = synced
+    report = pipe.sync(Request(("all",)))
+    assert report.exit_code == 0
+    assert lake_of(report) == {f"lake/{name}" for name in all_streams()}
+    assert query(pipe.published, "select count(*) > 0 from raw.workspace_members").rows == [(True,)]
 
 
 def _with_a_check_that_fails(folder: Path) -> Path:
