@@ -137,6 +137,25 @@ def test_the_address_of_a_webhook_is_its_origin_and_its_headers_are_nowhere(box:
     assert "headers" not in str(box.rows("webhooks"))
 
 
+def test_after_a_week_of_activity_and_deletions_an_ordinary_sync_is_exact_again(at: Bench) -> None:
+    at.sync("all")
+    subsequence = at.state("subsequences")[0]
+    at.mutate(
+        {"op": "delete_campaign", "id": subsequence["parent_campaign"]},
+        {"op": "delete_account", "email": at.state("accounts")[0]["email"]},
+        {"op": "delete", "collection": "custom_tags", "id": at.state("custom_tags")[0]["id"]},
+    )
+    at.advance(days=8)
+    report = at.sync("all")
+    assert report.exit_code == 0, [(s.stream, s.reason) for w in report.workspaces for s in w.streams if s.reason]
+    assert_mirrors(at, OTHER_LISTS)
+    for stream in (one.name for one in PER_PARENT):
+        key = all_streams()[stream].key
+        stored = {tuple(row[name] for name in key): row for row in at.alive(stream).values()}
+        for record in expected(at, stream):
+            assert_same(stream, record, stored[tuple(record.get(name) for name in key)])
+
+
 # --- increments
 
 
@@ -289,6 +308,24 @@ def test_a_test_is_read_while_it_is_open_and_a_completed_one_once_more_a_day_lat
     assert len(read[tests[3]]) == 1
     stored = {row["id"] for row in at.alive("inbox_placement_analytics").values()}
     assert stored == {row["id"] for row in expected(at, "inbox_placement_analytics")}
+
+
+def test_results_of_another_test_than_the_one_asked_for_are_not_taken_for_its_own(at: Bench) -> None:
+    row = {"id": "r1", "test_id": "of-another", "timestamp_created": "2026-05-20T10:00:00.000Z"}
+    at.fault("/api/v2/inbox-placement-analytics", "status", status=200, body={"items": [row]})
+    report = at.sync("inbox_placement_analytics")
+    assert stream_result(report, "inbox_placement_analytics").outcome is Outcome.FAILED
+    assert at.alive("inbox_placement_analytics") == {}
+
+
+def test_a_path_that_the_api_does_not_know_is_no_answer(at: Bench) -> None:
+    unknown = {"message": "Route GET:/api/v2/campaigns/x/sending-status not found", "error": "Not Found"}
+    at.fault("/api/v2/campaigns/{id}/sending-status", "status", status=404, body=unknown)
+    report = at.sync("campaigns", "campaign_sending_status")
+    assert "404 about each of 7 campaigns" in str(stream_result(report, "campaign_sending_status").reason)
+    at.control.request("DELETE", "/faults")
+    at.sync("campaigns", "campaign_sending_status")
+    assert len(at.alive("campaign_sending_status")) == 7
 
 
 def test_a_server_that_lists_subsequences_by_campaign_only_is_read_so(at: Bench) -> None:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import orjson
 
 from instantly_pipeline.api.paging import PAGE_SIZE
-from instantly_pipeline.errors import NotFound
+from instantly_pipeline.errors import NotFound, StreamError
 from instantly_pipeline.lake.records.canonical import Record
 from instantly_pipeline.streams.model import Parent, Stream
 from instantly_pipeline.sync.answers import records_in
@@ -24,11 +24,15 @@ from instantly_pipeline.sync.last_reading import last_reading
 from instantly_pipeline.sync.readers.asked_parents import AskedParents
 from instantly_pipeline.sync.readers.fetch import alone, fetch_all
 from instantly_pipeline.sync.readers.reader import Known, Probe, Seen, exactly
-from instantly_pipeline.sync.readers.scan import LONG_LIST, ScanReader
+from instantly_pipeline.sync.readers.scan import FEW, LONG_LIST, ScanReader
 from instantly_pipeline.sync.results import Cost
 from instantly_pipeline.sync.sink import Range, Sink, below
 
 OVERLAP = timedelta(days=2)  # of readings by date: the zone of a date is not documented, and results arrive late
+
+
+class FilterIgnored(StreamError):
+    """The API returned records of another parent than it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +92,25 @@ class PerParentReader:
 async def read_due(
     sink: Sink, asked: AskedParents, ask: Callable[[str], Awaitable[Found]], take: Callable[[str, Found], None]
 ) -> None:
-    """`ask` for every record that is due, and `take` what was found."""
-    due = asked.due()
+    """`ask` for every record that is due, and `take` what was found.
+
+    A record that the API does not know (404) is asked for again next time. If it knows none of many, the stream fails:
+    it may be the path that it does not know.
+    """
+    due, unknown = asked.due(), list[str]()
     sink.total = len(due)
 
     def note(value: str, found: Found) -> None:
         take(value, found)
-        asked.note(value, found.at, found.requests if found.is_whole else None)
+        if found.records is None:
+            unknown.append(value)
+        else:
+            asked.note(value, found.at, found.requests if found.is_whole else None)
 
     await fetch_all(sink, due, lambda value: alone(sink, value, ask), note, checkpoint=asked.save)
+    if len(unknown) == len(due) > FEW:
+        parents = _plural(_declared(sink.stream))
+        sink.fail(f"The API answers 404 about each of {len(due)} {parents}; what was read before is kept.")
 
 
 def _since(sink: Sink, asked_at: datetime | None) -> dict[str, str]:
@@ -124,6 +138,8 @@ async def find(sink: Sink, value: str, since: Mapping[str, str]) -> Found:
     except NotFound:
         return Found(at, None, 1)
     into = _declared(stream).into
+    if any(record.get(into) not in (None, value) for record in records):
+        raise FilterIgnored(f"{stream.path} returns records of another {into} than it was asked for.")
     return Found(at, [record | {into: value} for record in records], requests, is_whole=not since)
 
 
@@ -145,14 +161,14 @@ def _params(stream: Stream, value: str, more: Mapping[str, str]) -> dict[str, st
 
 
 def verified(sink: Sink, value: str, found: Found) -> list[Range]:
-    """The range of keys that the records of one parent verify: all that begin with it, or each record's own."""
+    """The range of keys that all records of one parent verify: those that begin with it, or each record's own."""
     stream, into = sink.stream, _declared(sink.stream).into
-    if found.records is None:
+    if found.records is None or not found.is_whole:
         return []
-    if found.is_whole and stream.key == (into,):
+    if stream.key == (into,):
         key = orjson.dumps([value]).decode()
         return [(key[:-1], key)]
-    if found.is_whole and stream.key[0] == into:
+    if stream.key[0] == into:
         return [below(value.lower() if into == "email" else value)]
     return [(key[:-1], key) for key in sink.ctx.log(stream.name).keys(found.records) if key is not None]
 
