@@ -36,6 +36,8 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "lake-format.md").read_te
 FIXTURE = Path(__file__).resolve().parents[1] / "fixtures" / "data-0.1.0"
 FEW = SandboxConfig(campaigns=2, leads=60, accounts=3, days=8, rate_limited=False, now=NOON)
 STREAMS = sorted(all_streams())
+OF_0_1_0 = sorted(stream.name for stream in all_streams().values() if stream.group == "core")  # there were no others
+EMPTY = ("warmup_analytics", "workspace_group_members", "subsequence_step_analytics")  # in such a small world
 
 
 def block(name: str) -> str:
@@ -56,7 +58,7 @@ def tables(text: str) -> Iterator[list[str]]:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """A data directory in which everything happened that the page speaks of, published."""
     with bench(tmp_path_factory.mktemp("format") / "data", FEW) as at:
-        at.sync()
+        at.sync("all")
         leads = [row["id"] for row in at.state("leads")]
         at.mutate(
             {"op": "update", "collection": "leads", "id": leads[0], "set": {"job_title": "Dentist", "odd": [1.5]}},
@@ -64,10 +66,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
             {"op": "delete_leads", "ids": leads[2:5]},
         )
         at.advance(days=1)
-        at.sync(full=True)
+        at.sync("all", full=True)
         at.mutate({"op": "restore", "collection": "leads", "id": leads[2]})
         at.advance(days=1)
-        at.sync(full=True)
+        at.sync("all", full=True)
         first, second, _ = sorted((at.layout.changes / "leads").glob("ws=*/synced=*"))
         _drop_column(sorted(first.glob("*.parquet"))[0], "job_title")
         twice = sorted(second.glob("*.parquet"))[-1]
@@ -130,7 +132,7 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("stream", STREAMS)
+@pytest.mark.parametrize("stream", OF_0_1_0)
 def test_a_reader_written_from_the_page_alone_finds_what_version_0_1_0_found(old: Path, stream: str) -> None:
     for schema, read in (("history", format_reader.history), ("raw", format_reader.current_state)):
         expected = pq.read_table(old / "expected" / f"{schema}.{stream}.parquet").to_pylist()
@@ -197,7 +199,7 @@ def test_the_canonical_form_of_the_page_is_that_of_the_code(record: dict[str, An
 def test_a_stored_row_hashes_by_the_page_to_what_is_stored(made: Bench, stream: str) -> None:
     json_columns = {column.name for column in all_streams()[stream].columns if column.type is Type.JSON}
     upserts = [row for row in format_reader.rows(made.data_dir, "changes", stream) if row["_op"] == "upsert"]
-    assert upserts or stream == "warmup_analytics"
+    assert upserts or stream in EMPTY
     for row in upserts:
         record = format_reader.stored_record(row, json_columns)
         assert format_reader.record_hash(record) == row["_row_hash"].split(":")[1], record
