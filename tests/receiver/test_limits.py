@@ -36,7 +36,7 @@ class Hurried(Protocol):
 
 
 @contextmanager
-def serving(data_dir: Path, bodies: BodyReader | None = None) -> Iterator[int]:
+def serving(data_dir: Path, bodies: BodyReader | None = None, protocol: type[Protocol] = Hurried) -> Iterator[int]:
     """A receiver in a thread; its port."""
     listener = socket.create_server(("127.0.0.1", 0))
     started: list[Server] = []
@@ -46,7 +46,7 @@ def serving(data_dir: Path, bodies: BodyReader | None = None) -> Iterator[int]:
         async with GroupCommit(layout) as commit:
             receiver = Receiver(commit, Health(commit, layout), secret=None, rate=TokenBucket(1e6),
                                 bodies=bodies)  # fmt: skip
-            server = Threaded(config(receiver, Hurried), lambda: None)
+            server = Threaded(config(receiver, protocol), lambda: None)
             started.append(server)
             await server.serve(sockets=[listener])
 
@@ -71,6 +71,16 @@ class Threaded(Server):
 def connected(port: int) -> Iterator[socket.socket]:
     with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
         yield client
+
+
+def read_answers(client: socket.socket, count: int) -> None:
+    """Read so many answers to events, all 200, to their ends."""
+    found = b""
+    while found.count(b"}") < count:
+        part = client.recv(100_000)
+        assert part
+        found += part
+    assert found.count(b"HTTP/1.1 200") == count
 
 
 def seconds_until_closed(client: socket.socket, drip: bytes = b"") -> float:
@@ -150,17 +160,22 @@ def test_a_client_that_leaves_in_the_middle_leaves_nothing(tmp_path: Path) -> No
 
 
 def test_pipelined_events_are_all_stored(tmp_path: Path) -> None:
-    with serving(tmp_path / "data") as port, connected(port) as client:
+    with serving(tmp_path / "data", protocol=Protocol) as port, connected(port) as client:
         for number in range(20):
             body = b'{"event_type": "email_sent", "n": %d}' % number
             client.sendall(
                 b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (PATH.encode(), len(body), body)
             )
-        found = b""
-        while found.count(b"HTTP/1.1 200") < 20:
-            part = client.recv(100_000)
-            assert part
-            found += part
+        read_answers(client, 20)
+
+
+def test_a_request_that_follows_before_the_answer_may_take_its_time(tmp_path: Path) -> None:
+    with serving(tmp_path / "data", protocol=Protocol) as port, connected(port) as client:
+        whole = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (PATH.encode(), len(EVENT), EVENT)
+        client.sendall(whole + whole[:-5])
+        read_answers(client, 1)
+        client.sendall(whole[-5:])
+        read_answers(client, 1)
 
 
 def test_a_request_that_follows_before_the_answer_may_take_its_time(tmp_path: Path) -> None:
