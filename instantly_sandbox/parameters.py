@@ -75,6 +75,7 @@ PARAMETERS: dict[str, Mapping[str, Schema]] = {
     "account-campaign-mappings/{email}": {"limit": NUMBER},
     "accounts": ACCOUNTS,
     "audit-logs": {"activity_type": NUMBER},
+    "background-jobs": {"sort_column": text("created_at", "updated_at"), "sort_order": ORDER},
     "block-lists-entries": {"domains_only": FLAG},
     "block-lists-entries/download": {"domains_only": FLAG},
     "campaigns": {"status": CAMPAIGN_STATUS, "exclude_status": CAMPAIGN_STATUS},
