@@ -178,15 +178,6 @@ def test_a_request_that_follows_before_the_answer_may_take_its_time(tmp_path: Pa
         read_answers(client, 1)
 
 
-def test_a_request_that_follows_before_the_answer_may_take_its_time(tmp_path: Path) -> None:
-    with serving(tmp_path / "data") as port, connected(port) as client:
-        whole = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (PATH.encode(), len(EVENT), EVENT)
-        client.sendall(whole + whole[:-5])
-        assert client.recv(1000).startswith(b"HTTP/1.1 200")
-        client.sendall(whole[-5:])
-        assert client.recv(1000).startswith(b"HTTP/1.1 200")
-
-
 def test_the_bucket_fills_up_to_a_second() -> None:
     now = 0.0
     bucket = TokenBucket(3, monotonic=lambda: now)
