@@ -168,3 +168,9 @@ PLACEMENT_GEO = {1: "united states", 2: "italy", 3: "germany", 4: "france"}
 PLACEMENT_RECIPIENT = {1: "professional", 2: "personal"}
 
 PLACEMENT_RECORD = {1: "sent", 2: "received"}
+EMAIL_TYPE = {
+    1: "sent by campaign",
+    2: "received",
+    3: "sent by hand",
+    4: "scheduled",
+}

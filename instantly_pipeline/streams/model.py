@@ -85,6 +85,7 @@ class Read(StrEnum):
     INCREMENT = "increment"  # pages by cursor, as far as the newest record that is known
     PER_PARENT = "per parent"  # one request, or the pages of a list, for each record of another stream
     ACCOUNT_MAPPINGS = "account mappings"  # the campaigns of each account
+    BY_CREATION = "by creation"  # newest first by the time of storage, a range of it at a time; its own rate
     PER_CAMPAIGN = "per campaign"  # lifetime figures, one request per campaign whose counters changed
     CAMPAIGN_WINDOW = "campaign window"  # daily figures of one campaign over the lookback
     WORKSPACE_WINDOW = "workspace window"  # daily figures of the workspace over the lookback
