@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     publish_mode: int = 0o440
     probe_file: Path | None = None
     webhook_secret: SecretStr | None = None
+    email_bodies: bool = False
 
     @field_validator("publish_mode", mode="before")
     @classmethod

@@ -101,12 +101,37 @@ class _Call:
         return not self.is_write or isinstance(fault, RateLimited | CannotConnect)
 
 
+class _Turns:
+    """The turns that one request took: of its path's own limiter first, if there is one, then of the workspace's."""
+
+    def __init__(self) -> None:
+        self._taken: list[tuple[Limiter, Turn]] = []
+
+    def add(self, limiter: Limiter, turn: Turn) -> None:
+        self._taken.append((limiter, turn))
+
+    def accepted(self) -> None:
+        for limiter, turn in self._taken:
+            limiter.accepted(turn)
+
+    def refused(self, retry_after: float | None) -> None:
+        """Only the first limiter learns from it: a 429 does not say which limit it is about."""
+        limiter, turn = self._taken.pop(0)
+        limiter.refused(turn, retry_after)
+        self.unanswered()
+
+    def unanswered(self) -> None:
+        for limiter, turn in self._taken:
+            limiter.unanswered(turn)
+
+
 class ApiClient:
     """A client for the workspace of one key; an async context manager.
 
     `base_url` is the API's origin without `/api/v2`; paths start with `/api/v2/`. At most `concurrency` requests are
-    in flight at a time. Raises the errors of `instantly_pipeline.errors`; a retriable error is raised as `Exhausted`
-    once the budget of `retry` is spent.
+    in flight at a time. A path that the API limits by itself has a limiter in `limiters_by_path`; its requests pass
+    that one and `limiter`, and only its own learns from their refusals. Raises the errors of
+    `instantly_pipeline.errors`; a retriable error is raised as `Exhausted` once the budget of `retry` is spent.
     """
 
     def __init__(
@@ -115,6 +140,7 @@ class ApiClient:
         base_url: str,
         key: str,
         limiter: Limiter,
+        limiters_by_path: Mapping[str, Limiter] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Clock = SYSTEM,
         rng: random.Random | None = None,
@@ -129,6 +155,7 @@ class ApiClient:
         self.clock_skew = ClockSkew()
         self._base_url = base_url.rstrip("/")
         self._limiter = limiter
+        self._limiters_by_path = dict(limiters_by_path or {})
         self._clock = clock
         self._rng = rng or random.Random()
         self._retry = retry
@@ -214,10 +241,10 @@ class ApiClient:
         attempts = Attempts(retry or self._retry, self._rng)
         while True:
             async with self._slots:
-                turn = await self._acquire(call)
+                turns = await self._acquire(call)
                 started = self._clock.monotonic()
                 try:
-                    answer = parse(await self._exchange(call, turn))
+                    answer = parse(await self._exchange(call, turns))
                     return answer, self._clock.monotonic() - started
                 except Retriable as fault:
                     failed = fault.with_traceback(None)  # its frames would keep the body in memory
@@ -241,26 +268,33 @@ class ApiClient:
         task_stats = _task_stats.get()
         return [self.stats] if task_stats is None else [self.stats, task_stats]
 
-    async def _acquire(self, call: _Call) -> Turn:
+    async def _acquire(self, call: _Call) -> _Turns:
         before = self._clock.monotonic()
+        turns = _Turns()
         try:
-            turn = await self._limiter.acquire(self._retry.rate_budget)
+            for limiter in (self._limiters_by_path.get(call.path), self._limiter):
+                if limiter is not None:
+                    turns.add(limiter, await limiter.acquire(self._retry.rate_budget))
         except RateLimited as refusal:
+            turns.unanswered()
             raise Exhausted(
                 f"{call.where} was not sent: {refusal}. It changed nothing that is stored; run again later."
             ) from refusal
+        except BaseException:
+            turns.unanswered()
+            raise
         waited = self._clock.monotonic() - before
         for stats in self._all_stats():
             stats.seconds_waiting += waited
-        return turn
+        return turns
 
-    async def _exchange(self, call: _Call, turn: Turn) -> object:
+    async def _exchange(self, call: _Call, turns: _Turns) -> object:
         """One try: returns the decoded JSON of a success, else raises the matching error."""
         sent = self._clock.monotonic()
         try:
             response, body = await self._send(call)
         except BaseException:
-            self._limiter.unanswered(turn)
+            turns.unanswered()
             raise
         self._reached = True
         took = timedelta(seconds=self._clock.monotonic() - sent)
@@ -277,9 +311,9 @@ class ApiClient:
             stats.bytes_received += response.num_bytes_downloaded
             stats.responses_429 += refused
         if isinstance(error, RateLimited):
-            self._limiter.refused(turn, error.retry_after)
+            turns.refused(error.retry_after)
         else:
-            self._limiter.accepted(turn)
+            turns.accepted()
         if error is not None:
             raise error
         return None if call.is_write and not body else decode(body, call.where)

@@ -14,7 +14,7 @@ from instantly_pipeline.api.pace import Pace
 from instantly_pipeline.api.turns import Turn
 from instantly_pipeline.errors import RateLimited
 
-_UNTOLD = 6_000.0  # requests a minute, as the vendor says: believed until a refusal shows another limit
+UNTOLD = 6_000.0  # requests a minute, as the vendor says: believed until a refusal shows another limit
 _ABSURD = 1e9  # requests a minute
 _LONGEST_NAMED = 900.0  # seconds: a longer wait that a server names is for one request, not for all
 
@@ -25,11 +25,11 @@ class Limiter:
     `on_learned` is called whenever a refusal has changed what is known, so that it can be kept.
     """
 
-    def __init__(self, clock: Clock, *, ceiling: float = math.inf) -> None:
-        """The rate never exceeds `ceiling` requests a second."""
+    def __init__(self, clock: Clock, *, ceiling: float = math.inf, untold: float = UNTOLD) -> None:
+        """The rate never exceeds `ceiling` requests a second. `untold`: see `per_minute`; it slows nothing down."""
         self.on_learned: Callable[[], None] | None = None
         self._clock = clock
-        self._ceiling = ceiling
+        self._ceiling, self._untold = ceiling, untold
         self._pace = Pace(clock.monotonic(), ceiling=ceiling)
         self._line = asyncio.Lock()  # who waits is served in order
         self._answered = asyncio.Event()
@@ -45,9 +45,12 @@ class Limiter:
 
     @property
     def per_minute(self) -> float:
-        """Requests a minute that it believes it can sustain: the limit, or the rate where that has come further."""
+        """Requests a minute that it believes it can sustain: the limit, or the rate where that has come further.
+
+        Until a limit has shown, `untold`.
+        """
         limit = self._pace.limit
-        return min(60 * self._ceiling, _UNTOLD if limit is None else 60 * max(limit, self._pace.rate))
+        return min(60 * self._ceiling, self._untold if limit is None else 60 * max(limit, self._pace.rate))
 
     async def acquire(self, patience: float = math.inf) -> Turn:
         """Return when one request may be sent. End the turn with `accepted`, `refused` or `unanswered`.

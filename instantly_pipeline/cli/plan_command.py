@@ -39,12 +39,13 @@ def _lines(workspace: WorkspaceResult) -> Iterator[str]:
         return
     total = found.total
     yield (
-        f"{workspace.name}: {_requests(total)} requests, {_minutes(found, total)} at {found.per_minute:,.0f} a minute"
+        f"{workspace.name}: {_requests(total)} requests, {_minutes(found, None)} at {found.per_minute:,.0f} a minute"
         f"{'; streams that were never read, or have changed, are estimated' if total.is_estimate else ''}"
     )
     yield ""
     costs = [*found.costs, total]
-    columns = table(["stream", "requests", "takes"], [[c.stream, _requests(c), _minutes(found, c)] for c in costs])
+    rows = [[c.stream, _requests(c), _minutes(found, None if c is total else c)] for c in costs]
+    columns = table(["stream", "requests", "takes"], rows)
     for line, why in zip(columns.splitlines(), ["why", "---", *(cost.why for cost in costs)], strict=True):
         yield f"{line:<{max(map(len, columns.splitlines()))}}  {why}".rstrip()
     yield ""
@@ -55,8 +56,8 @@ def _requests(cost: Cost) -> str:
     return f"about {cost.requests:,} ({cost.low:,} to {cost.high:,})" if cost.is_estimate else f"{cost.requests:,}"
 
 
-def _minutes(found: Plan, cost: Cost) -> str:
-    return seconds(60 * found.minutes(cost.requests))
+def _minutes(found: Plan, cost: Cost | None) -> str:
+    return seconds(60 * found.minutes(cost))
 
 
 def _as_json(workspace: WorkspaceResult) -> dict[str, Any]:
@@ -66,11 +67,11 @@ def _as_json(workspace: WorkspaceResult) -> dict[str, Any]:
                              "clock": workspace.clock}  # fmt: skip
     if found is None:
         return whole
-    whole |= {"per_minute": found.per_minute, "asked": found.asked, **_figures(found, found.total)}
-    return whole | {"streams": [{"stream": c.stream, **_figures(found, c), "why": c.why} for c in found.costs]}
+    whole |= {"per_minute": found.per_minute, "asked": found.asked, **_figures(found, found.total, None)}
+    return whole | {"streams": [{"stream": c.stream, **_figures(found, c, c), "why": c.why} for c in found.costs]}
 
 
-def _figures(found: Plan, cost: Cost) -> dict[str, Any]:
-    minutes = round(found.minutes(cost.requests), 3)
+def _figures(found: Plan, cost: Cost, timed: Cost | None) -> dict[str, Any]:
+    minutes = round(found.minutes(timed), 3)
     return {"requests": cost.requests, "low": cost.low, "high": cost.high, "estimate": cost.is_estimate,
             "minutes": minutes}  # fmt: skip

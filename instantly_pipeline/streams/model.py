@@ -151,6 +151,11 @@ class Stream:
     - `since_param`: the query parameter for a date from which on records are returned.
     - `asked_by`: for a list without requests by id, the query parameter and the column that ask for some records.
     - `page_size`: the most records of a page.
+    - `rows`: turns an answer that is not a plain list into records. It skips shapes it does not know and never raises.
+    - `own_rate`: requests a minute, as the vendor says, of a path that the API limits by itself. It is where estimates
+      begin; the rate itself is learned.
+    - `texts`: fields that say what a message says. They are kept only on demand, and are no part of the row hash, so
+      that the setting can change without a new version of every record.
     - `cursor`: fields of a record that, joined by `&`, are the cursor for what follows it (reference, section 1.3).
     """
 
@@ -179,6 +184,8 @@ class Stream:
     since_param: str | None = None
     asked_by: tuple[str, str] | None = None
     page_size: int = 100
+    own_rate: float | None = None
+    texts: tuple[str, ...] = ()
 
     def cursor_of(self, record: Mapping[str, object]) -> str | None:
         """The cursor for what follows a record; None if the record lacks a part of it, or the stream has no cursor."""

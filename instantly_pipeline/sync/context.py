@@ -89,6 +89,8 @@ class Context:
     on_event: OnEvent
     sizes: Sizes
     step_requests: int  # the most campaign-days of steps to read in this run
+    own_rates: Mapping[str, float]  # requests a minute, by stream, of paths that the API limits by themselves
+    email_bodies: bool  # keep what e-mails say
     facts: ApiFacts = field(default_factory=ApiFacts)
     _change_logs: dict[str, ChangeLog] = field(default_factory=dict)
     _shared: dict[str, asyncio.Future[object]] = field(default_factory=dict)

@@ -31,7 +31,7 @@ from instantly_pipeline.streams.registry import select_streams
 from instantly_pipeline.sync.api_facts import ApiFacts
 from instantly_pipeline.sync.context import DEFAULT_SIZES, Sizes
 from instantly_pipeline.sync.identity import Names, resolve
-from instantly_pipeline.sync.learned_rate import keeping_rate, recall_rate
+from instantly_pipeline.sync.learned_rate import Limiters, keeping_rates, recall_rates
 from instantly_pipeline.sync.results import Event, OnEvent, Outcome, Request, SyncReport, WorkspaceResult, silent
 from instantly_pipeline.sync.workspace import Run, WorkspaceRun, first_of
 
@@ -122,11 +122,11 @@ class _Run:
 
     async def _workspace(self, name: str, key: SecretStr) -> WorkspaceResult:
         result = WorkspaceResult(name, None, Outcome.OK)
-        limiter = Limiter.for_cap(self._settings.max_requests_per_minute, self._world.clock)
+        limiters = self._limiters()
         try:
-            async with self._client(key, limiter) as client:
+            async with self._client(key, limiters) as client:
                 try:
-                    await self._identify_and_read(client, limiter, result)
+                    await self._identify_and_read(client, limiters, result)
                 finally:
                     stats = client.stats
                     result.requests, result.retries = stats.requests, stats.retries
@@ -135,13 +135,20 @@ class _Run:
             self._fail(result, error)
         return result
 
-    def _client(self, key: SecretStr, limiter: Limiter) -> ApiClient:
+    def _limiters(self) -> Limiters:
+        clock, streams = self._world.clock, self._streams.values()
+        own = {s.name: Limiter(clock, untold=s.own_rate) for s in streams if s.own_rate is not None}
+        return Limiters(Limiter.for_cap(self._settings.max_requests_per_minute, clock), own)
+
+    def _client(self, key: SecretStr, limiters: Limiters) -> ApiClient:
+        by_path = {self._streams[name].path: limiter for name, limiter in limiters.own.items()}
         return ApiClient(
-            base_url=self._settings.base_url, key=key.get_secret_value(), limiter=limiter, clock=self._world.clock,
-            rng=self._world.rng, transport=self._world.transport() if self._world.transport else None,
+            base_url=self._settings.base_url, key=key.get_secret_value(), limiter=limiters.general,
+            limiters_by_path=by_path, clock=self._world.clock, rng=self._world.rng,
+            transport=self._world.transport() if self._world.transport else None,
         )  # fmt: skip
 
-    async def _identify_and_read(self, client: ApiClient, limiter: Limiter, result: WorkspaceResult) -> None:
+    async def _identify_and_read(self, client: ApiClient, limiters: Limiters, result: WorkspaceResult) -> None:
         try:
             workspace_id, answer = await resolve(client)
         finally:
@@ -156,16 +163,16 @@ class _Run:
         self._open()
         (self._names.check if self._only_plan else self._names.bind)(result.name, workspace_id)
         checkpoints = Checkpoints(self._layout, workspace_id)
-        recall_rate(limiter, checkpoints)
+        recall_rates(limiters, checkpoints)
         run = Run(
             self._settings, self._request, self._streams, self._on_event, self._world.clock, self._world.sizes,
             self._layout, self._run_id, self._started, self._facts,
         )  # fmt: skip
-        workspace = WorkspaceRun(run, client, limiter, result, workspace_id, answer)
+        workspace = WorkspaceRun(run, client, limiters, result, workspace_id, answer)
         if self._only_plan:
             await workspace.plan()
             return
-        with keeping_rate(limiter, checkpoints):
+        with keeping_rates(limiters, checkpoints):
             await workspace.sync()
 
     def _open(self) -> None:

@@ -1,9 +1,13 @@
-"""The request rate that a workspace's runs have learned, stored in a checkpoint."""
+"""The request rates of a workspace, and what its runs have learned of them, stored in checkpoints.
+
+One is the workspace's own; a stream whose path the API limits by itself has one more.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 
 from instantly_pipeline.api.limiter import Limiter
 from instantly_pipeline.lake.checkpoints import Checkpoints
@@ -11,18 +15,38 @@ from instantly_pipeline.lake.checkpoints import Checkpoints
 RATE = "rate"
 
 
-def recall_rate(limiter: Limiter, checkpoints: Checkpoints) -> None:
-    """Start from the stored rate; the limiter decides whether it is still valid."""
-    limiter.recall(checkpoints.read(RATE))
+@dataclass(frozen=True, slots=True)
+class Limiters:
+    """The limiter of a workspace, and those of single streams by name."""
+
+    general: Limiter
+    own: Mapping[str, Limiter]
+
+    def by_checkpoint(self) -> dict[str, Limiter]:
+        """Each limiter by the name of the checkpoint that has its rate."""
+        return {RATE: self.general, **{f"{RATE}.{stream}": limiter for stream, limiter in self.own.items()}}
+
+
+def recall_rates(limiters: Limiters, checkpoints: Checkpoints) -> None:
+    """Start from the stored rates; each limiter decides whether its is still valid."""
+    for name, limiter in limiters.by_checkpoint().items():
+        limiter.recall(checkpoints.read(name))
 
 
 @contextmanager
-def keeping_rate(limiter: Limiter, checkpoints: Checkpoints) -> Iterator[None]:
-    """Store the learned rate whenever it changes, so that a killed run does not lose it."""
+def keeping_rates(limiters: Limiters, checkpoints: Checkpoints) -> Iterator[None]:
+    """Store each learned rate whenever it changes, so that a killed run does not lose it."""
+    with ExitStack() as stack:
+        for name, limiter in limiters.by_checkpoint().items():
+            stack.enter_context(_keeping(limiter, checkpoints, name))
+        yield
 
+
+@contextmanager
+def _keeping(limiter: Limiter, checkpoints: Checkpoints, name: str) -> Iterator[None]:
     def keep() -> None:
         if learned := limiter.remembered():
-            checkpoints.write(RATE, learned)
+            checkpoints.write(name, learned)
 
     limiter.on_learned = keep
     try:

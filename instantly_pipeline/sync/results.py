@@ -36,13 +36,17 @@ FINE = (Outcome.OK, Outcome.PARTIAL)  # nothing for the user to do
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """The requests of one stream, without retries: exactly `requests`, or about as many, within `low` and `high`."""
+    """The requests of one stream, without retries: exactly `requests`, or about as many, within `low` and `high`.
+
+    `per_minute` is the expected rate of a stream whose path the API limits by itself.
+    """
 
     stream: str
     requests: int
     why: str
     low: int
     high: int
+    per_minute: float | None = None
 
     @property
     def is_estimate(self) -> bool:
@@ -68,9 +72,11 @@ class Plan:
         """The requests of one stream; None if it is not in the plan."""
         return next((cost.requests for cost in self.costs if cost.stream == stream), None)
 
-    def minutes(self, requests: int) -> float:
-        """How long `requests` take at the expected rate."""
-        return requests / self.per_minute
+    def minutes(self, cost: Cost | None = None) -> float:
+        """How long a stream takes at its expected rate; without one the whole run: streams are read side by side."""
+        if cost is not None:
+            return cost.requests / (cost.per_minute or self.per_minute)
+        return max([self.total.requests / self.per_minute, *(self.minutes(cost) for cost in self.costs)])
 
 
 @dataclass(slots=True)

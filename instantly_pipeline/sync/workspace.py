@@ -13,7 +13,6 @@ import orjson
 
 from instantly_pipeline.api.client import ApiClient, ClientStats, count_requests
 from instantly_pipeline.api.clock import HOW_TO_SET, Clock
-from instantly_pipeline.api.limiter import Limiter
 from instantly_pipeline.errors import Fatal, Forbidden, KeyRejected, PipelineError, PlanRequired, lack_of_memory
 from instantly_pipeline.lake.change_log import RunFiles, WriterClock, last_written
 from instantly_pipeline.lake.checkpoints import Checkpoints
@@ -26,6 +25,7 @@ from instantly_pipeline.sync.api_facts import ApiFacts
 from instantly_pipeline.sync.context import Context, Sizes, Windows
 from instantly_pipeline.sync.identity import WORKSPACE_PATH
 from instantly_pipeline.sync.last_reading import last_reading, note_reading, note_refusal
+from instantly_pipeline.sync.learned_rate import Limiters
 from instantly_pipeline.sync.plan import make_plan
 from instantly_pipeline.sync.readers.registry import reader_of
 from instantly_pipeline.sync.results import Event, OnEvent, Outcome, Request, StreamResult, WorkspaceResult
@@ -56,7 +56,13 @@ class WorkspaceRun:
     """One workspace in one run."""
 
     def __init__(
-        self, run: Run, client: ApiClient, limiter: Limiter, result: WorkspaceResult, workspace_id: str, answer: object
+        self,
+        run: Run,
+        client: ApiClient,
+        limiters: Limiters,
+        result: WorkspaceResult,
+        workspace_id: str,
+        answer: object,
     ) -> None:
         self.run = run
         self.result = result
@@ -66,14 +72,17 @@ class WorkspaceRun:
         write_clock = WriterClock(clock.now, after=last_written(run.layout, workspace_id))
         files = RunFiles(run.layout, workspace_id, run.run_id)
         today = clock.now().astimezone(UTC).date()
-        self.per_minute = limiter.per_minute
+        self.per_minute = limiters.general.per_minute
         self.ctx = Context(
             workspace=result.name, workspace_id=workspace_id, client=client, clock=clock, layout=run.layout,
             files=files, write_clock=write_clock, logs=LogWriter(files, write_clock),
             checkpoints=Checkpoints(run.layout, workspace_id),
             windows=Windows(today, settings.first_day(today), settings.lookback_days, settings.sweep_days),
             request=run.request, streams=all_streams(), on_event=self._report, sizes=run.sizes,
-            step_requests=max(int(STEP_MINUTES * self.per_minute), 1), facts=run.facts,
+            step_requests=max(int(STEP_MINUTES * self.per_minute), 1),
+            own_rates={name: min(own.per_minute, self.per_minute) for name, own in limiters.own.items()},
+            email_bodies=settings.email_bodies,
+            facts=run.facts,
         )  # fmt: skip
         if answer is not None:
             self.ctx.know(WORKSPACE_PATH, answer)

@@ -51,13 +51,15 @@ def digest(record: Record) -> str:
 
 
 def hash_version(stream: Stream) -> str:
-    """What a hash depends on besides the record, e.g. `1.5be1`: the rules above, and the stream's aliases and secrets.
+    """What a hash depends on besides the record, e.g. `1.5be1`: the rules above, and the stream's aliases, secrets
+    and texts.
 
     A new alias changes it: hashes of another version are recomputed from the stored rows (see `rehash`), so that no
     row looks changed.
     """
     rules = [(column.name, column.aliases) for column in stream.columns if column.aliases]
     text = repr((sorted(rules), sorted(stream.secrets)))
+    text += repr(sorted(stream.texts)) if stream.texts else ""
     return f"{HASH_VERSION}.{blake2b(text.encode(), digest_size=2).hexdigest()}"
 
 

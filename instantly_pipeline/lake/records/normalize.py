@@ -165,7 +165,7 @@ class Normalizer:
             found.rejected.append(Rejected(to_json(clean), NO_KEY))
             self._note_missing(clean, found.drift)
             return
-        row = clean, f"{self._version}:{digest(clean)}"
+        row = clean, f"{self._version}:{digest(self._hashed(clean))}"
         before = rows.pop(key, None)  # the last one counts, in its own place
         if before is not None and before[1] != row[1]:
             names = ",".join(self.stream.key)
@@ -173,6 +173,10 @@ class Normalizer:
                 Anomaly(key, names, "one record", "several", "two records with one key; the later one is kept")
             )
         rows[key] = row
+
+    def _hashed(self, clean: Record) -> Record:
+        texts = self.stream.texts
+        return {name: value for name, value in clean.items() if name not in texts} if texts else clean
 
     def _assemble(self, rows: dict[str, tuple[Record, str]], found: _Findings, *, as_it_is: bool) -> Batch:
         keys, kept, hashes = list(rows), [row for row, _ in rows.values()], [digest for _, digest in rows.values()]

@@ -11,6 +11,7 @@ from instantly_pipeline.sync.readers.account_mappings import AccountMappingsRead
 from instantly_pipeline.sync.readers.account_window import AccountWindowReader
 from instantly_pipeline.sync.readers.campaign_days import CampaignDaysReader
 from instantly_pipeline.sync.readers.increment import IncrementReader
+from instantly_pipeline.sync.readers.emails import EmailsReader
 from instantly_pipeline.sync.readers.per_campaign import PerCampaignReader
 from instantly_pipeline.sync.readers.per_parent import PerParentReader
 from instantly_pipeline.sync.readers.reader import Reader
@@ -26,6 +27,7 @@ READERS: Mapping[Read, Reader] = {
     Read.INCREMENT: IncrementReader(),
     Read.PER_PARENT: PerParentReader(),
     Read.ACCOUNT_MAPPINGS: AccountMappingsReader(),
+    Read.BY_CREATION: EmailsReader(),
     Read.PER_CAMPAIGN: PerCampaignReader(),
     Read.CAMPAIGN_WINDOW: CampaignWindowReader(),
     Read.WORKSPACE_WINDOW: WorkspaceWindowReader(),
