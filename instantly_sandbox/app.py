@@ -159,7 +159,7 @@ class App:
         collection = {"leads/list": "leads", "block-lists-entries": "block_list_entries"}.get(
             route.template, route.template.replace("-", "_")
         )
-        if collection != "leads" and collection not in tenant.world.collections:
+        if collection not in ("leads", "emails", *tenant.world.collections):
             return
         self.turn += 1
         for kind, switch in (("insert", s.insert_during_crawl), ("delete", s.delete_during_crawl)):

@@ -7,6 +7,14 @@ import numpy as np
 
 from instantly_sandbox.world.collection import Collection
 from instantly_sandbox.world.lead_query import query
+from instantly_sandbox.world.mailbox import (
+    EMAILS,
+    change_email,
+    delete_email,
+    insert_emails,
+    mutate_emails,
+    restore_email,
+)
 from instantly_sandbox.world.seeded import iso, uuid_at
 from instantly_sandbox.world.world import World
 
@@ -67,6 +75,8 @@ def update(world: World, op: Op) -> int:
     values, unset, touch = op.get("set") or {}, op.get("unset") or [], bool(op.get("touch"))
     if op["collection"] == "leads":
         return world.leads.update(_lead_row(world, op), values, unset, touch=touch)
+    if op["collection"] == EMAILS:
+        return change_email(world, op["id"], values, unset)
     return _collection(world, op).update(op["id"], values, unset, touch=touch, now=world.now)
 
 
@@ -74,6 +84,8 @@ def insert(world: World, op: Op) -> int:
     records = op["records"] if "records" in op else [op["record"]]
     if op["collection"] == "leads":
         return world.leads.insert(records)
+    if op["collection"] == EMAILS:
+        return insert_emails(world, records)
     collection = _collection(world, op)
     for record in records:
         if collection.key_field not in record:
@@ -88,6 +100,8 @@ def insert(world: World, op: Op) -> int:
 def restore(world: World, op: Op) -> int:
     if op["collection"] == "leads":
         return world.leads.restore(_lead_row(world, op))
+    if op["collection"] == EMAILS:
+        return restore_email(world, op["id"])
     return _collection(world, op).restore(op["id"])
 
 
@@ -96,6 +110,8 @@ def delete(world: World, op: Op) -> int:
         return delete_lead(world, op)
     if op["collection"] == "campaigns":
         return delete_campaign(world, op)
+    if op["collection"] == EMAILS:
+        return delete_email(world, op["id"])
     return _collection(world, op).delete(op["id"], world.now)
 
 
@@ -125,7 +141,8 @@ def delete_account(world: World, op: Op) -> int:
 
 def _collection(world: World, op: Op) -> Collection:
     if op["collection"] not in world.collections:
-        raise ValueError(f"unknown collection {op['collection']}; known: {sorted([*world.collections, 'leads'])}")
+        known = sorted([*world.collections, "leads", EMAILS])
+        raise ValueError(f"unknown collection {op['collection']}; known: {known}")
     return world.collections[op["collection"]]
 
 
@@ -155,6 +172,9 @@ def mutate_during_scan(world: World, collection: str, *, kind: str, turn: int) -
         elif kind == "insert":
             key = uuid_at(world.now, world.plan.seed, "crawl", turn)
             world.leads.insert([_plain_lead(world, key)])
+        return
+    if collection == EMAILS:
+        mutate_emails(world, kind=kind, turn=turn)
         return
     records = world.collections[collection].records(world.now)
     if not records:

@@ -44,6 +44,10 @@ class Switches:
     leads_need_parent (400 for /leads/list without `campaign`, `list_id`, `ids` or `contacts`),
     lead_queries (how `queries` of /leads/list is applied: `exact`, `ignored`, `refused`: a 400, `partial`: a third of
     the leads is missing, `calendar`: days are days of the UTC calendar, `hours`: days are read as hours).
+    E-mails: email_bounds (of min_ and max_timestamp_created: `inclusive` or `exclusive`), late_emails (one in ten is
+    visible so many seconds after its `timestamp_created`), email_types and email_previews (off: `email_type`,
+    `preview_only` is ignored), email_booleans (flags are true and false, not 1 and 0), max_email_depth (a cursor behind
+    so many e-mails is a 500).
     Analytics: end_date_inclusive (date-only ends of /analytics, /overview and /steps), full_timestamps (off: a 400),
     sparse_days, book_on (`event`, or `send`: late answers restate the day of the e-mail), list_deleted_campaigns,
     deleted_daily (a deleted campaign still answers), reply_count_includes_automatic, max_account_days,
@@ -81,6 +85,12 @@ class Switches:
     leads_need_parent: bool = False
     account_order: str = "desc"
     lead_queries: str = "exact"
+    email_bounds: str = "inclusive"
+    late_emails: float = 0.0
+    email_types: bool = True
+    email_previews: bool = True
+    email_booleans: bool = False
+    max_email_depth: int = 0
     end_date_inclusive: bool = True
     full_timestamps: bool = True
     sparse_days: bool = True
@@ -157,4 +167,5 @@ def default_switches(profile: str, *, rate_limited: bool) -> Switches:
     if profile == "seed":
         switches.rate_limits = RateLimits(rate_limited, per_second=100, per_minute=100, headers=True)
         switches.omit_nulls = False
+        switches.email_booleans = True
     return switches

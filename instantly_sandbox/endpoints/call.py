@@ -7,7 +7,7 @@ import orjson
 
 from instantly_sandbox.http import ApiError, Request, Response
 from instantly_sandbox.nullable import with_nulls, without_false
-from instantly_sandbox.paging import Order, RecordSource, page, query_limit
+from instantly_sandbox.paging import Order, RecordSource, Source, page, query_limit
 from instantly_sandbox.seed_shape import shape
 from instantly_sandbox.switches import Switches, applies
 from instantly_sandbox.world.seeded import parse_uuid
@@ -33,8 +33,11 @@ class Call:
 
     def listed(self, collection: str, records: list[Record], order: Order, *, most: int = 100) -> Response:
         """A page of a list endpoint."""
+        return self.paged(RecordSource(collection, records, order, orjson.dumps), most=most)
+
+    def paged(self, source: Source, *, most: int = 100) -> Response:
+        """The page of a source that the request asks for."""
         limit = query_limit(self.request, self.switches, most=most)
-        source = RecordSource(collection, records, order, orjson.dumps)
         return page(source, self.request.param("starting_after"), limit, self.switches, self.profile)
 
     def one(self, collection: str, key: str) -> Response:
@@ -73,6 +76,11 @@ class Whole(Call):
     def listed(self, collection: str, records: list[Record], order: Order, *, most: int = 100) -> Response:
         """Nothing; `records` holds what would have been paged."""
         self.records = records
+        return Response(b"")
+
+    def paged(self, source: Source, *, most: int = 100) -> Response:
+        """Nothing; `records` holds the whole source."""
+        self.records = [orjson.loads(row) for row in source.rows(0, source.size)]
         return Response(b"")
 
 

@@ -1,39 +1,22 @@
-"""`GET /emails`: the Unibox, generated from the log (sends, replies, automatic replies), newest first."""
+"""`GET /emails`: the Unibox, newest first by `timestamp_created`."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import orjson
 
-from instantly_sandbox.endpoints.call import Call
+from instantly_sandbox.endpoints.call import Call, with_oddities
 from instantly_sandbox.http import ApiError, Response, ok
-from instantly_sandbox.paging import page, query_limit
-from instantly_sandbox.world import columns as ev
-from instantly_sandbox.world.lead_records import contact_email
-from instantly_sandbox.world.seeded import iso, mix_array, uuid_column
-from instantly_sandbox.world.world import World
+from instantly_sandbox.world.columns import NOBODY
+from instantly_sandbox.world.lead_query import query
+from instantly_sandbox.world.mailbox import BY_HAND, RECEIVED, SCHEDULED, SENT, Mailbox, mailbox_of, milliseconds
 
 Record = dict[str, Any]
-TEXTS = (
-    "Sounds good, send me times.",
-    "Not for us, thanks.",
-    "Who gave you my address?",
-    "Please talk to my colleague.",
-)
-
-
-class Mail:
-    """Indexes of all e-mails in the log, in id order, which is also time order."""
-
-    def __init__(self, world: World) -> None:
-        log = world.leads.state.log
-        self.events = np.flatnonzero(np.isin(log.kind, (ev.SENT, ev.REPLIED, ev.AUTO_REPLIED)))
-        kind, row, at = (x[self.events].astype(np.uint64) for x in (log.kind, log.row, log.at))
-        mark = mix_array((row << np.uint64(8)) ^ (kind << np.uint64(4)) ^ at)
-        hi = (at << np.uint64(16)) | np.uint64(0x7000) | (mark & np.uint64(0xFFF))
-        lo = (mix_array(mark) & np.uint64((1 << 62) - 1)) | np.uint64(1 << 63)
-        order = np.lexsort((lo, hi))
-        self.events, self.ids = self.events[order], uuid_column(hi, lo)[order]
+TYPES = {"received": RECEIVED, "sent": SENT, "manual": BY_HAND}
+MODES = ("emode_focused", "emode_others", "emode_all")
+FLAGS = ("is_unread", "is_auto_reply", "is_focused", "ai_assisted")
+LATE = 10  # with the switch `late_emails`, one e-mail in so many is visible later than it says
 
 
 class MailSource:
@@ -41,132 +24,149 @@ class MailSource:
 
     name = "emails"
 
-    def __init__(self, call: Call, chosen: np.ndarray, *, ascending: bool) -> None:
-        self.call, self.mail, self.ascending = call, mail_of(call), ascending
+    def __init__(self, call: Call, mail: Mailbox, chosen: np.ndarray, *, ascending: bool) -> None:
+        self.call, self.mail, self.ascending = call, mail, ascending
         self.chosen = chosen if ascending else chosen[::-1]
         self.size = len(chosen)
 
     def position(self, cursor: str | None) -> int:
         if not cursor:
             return 0
-        ids = self.mail.ids[self.chosen]
+        place = self.mail.index_of(cursor)
+        if place is None:
+            raise ApiError(400, "querystring/starting_after is not the id of an email")
         if self.ascending:
-            return int(np.searchsorted(ids, np.bytes_(cursor.encode()), side="right"))
-        return self.size - int(np.searchsorted(ids[::-1], np.bytes_(cursor.encode()), side="left"))
+            start = int(np.searchsorted(self.chosen, place, side="right"))
+        else:
+            start = self.size - int(np.searchsorted(self.chosen[::-1], place, side="left"))
+        depth = self.call.switches.max_email_depth
+        if depth and start >= depth:
+            raise ApiError(500, "Internal Server Error")
+        return start
 
     def rows(self, start: int, count: int) -> list[bytes]:
-        return [orjson.dumps(email_record(self.call, int(i))) for i in self.chosen[start : start + count]]
+        return [orjson.dumps(shown(self.call, self.mail.record(int(i)))) for i in self.chosen[start : start + count]]
 
     def cursor(self, index: int) -> str:
         return str(self.mail.ids[self.chosen[index]].decode())
 
 
-def mail_of(call: Call) -> Mail:
-    mail: Mail = call.world.cached("mail", lambda: Mail(call.world))
-    return mail
-
-
-def email_record(call: Call, i: int) -> Record:
-    """One e-mail; `i` is its index in `Mail`."""
-    world, mail = call.world, mail_of(call)
-    log, names = world.leads.state.log, world.leads.names
-    e = mail.events[i]
-    row, kind, step = int(log.row[e]), int(log.kind[e]), int(log.step[e])
-    lead = contact_email(names.seed, int(world.leads.leads.contact[row]))
-    mailbox = names.emails[int(log.account[e])]
-    received, h = kind != ev.SENT, int(log.at[e])
-    text = TEXTS[h % len(TEXTS)] if kind == ev.REPLIED else "I am out of office." if received else "Hi, quick question."
-    record: Record = {
-        "id": mail.ids[i].decode(),
-        "timestamp_created": iso(int(log.seen[e])),
-        "timestamp_email": iso(int(log.at[e])),
-        "message_id": f"<{mail.ids[i].decode()[:8]}.{h}@{mailbox.partition('@')[2]}>",
-        "subject": ("Re: " if received else "") + "Quick question",
-        "from_address_email": lead if received else mailbox,
-        "to_address_email_list": mailbox if received else lead,
-        "body": {"text": text},
-        "organization_id": world.id,
-        "campaign_id": names.campaign_ids[int(log.campaign[e])],
-        "lead": lead,
-        "lead_id": world.leads.ids[row].decode(),
-        "eaccount": mailbox,
-        "ue_type": 2 if received else 1,
-        "is_unread": int(received and h % 3 == 0),
-        "is_auto_reply": int(kind == ev.AUTO_REPLIED),
-        "is_focused": int(kind == ev.REPLIED),
-        "thread_id": f"t_{row}",
-        "content_preview": text[:80],
-    }
-    marked = int(world.leads.state.last_interest[row])
-    if kind == ev.REPLIED and marked >= 0:
-        record["i_status"] = int(log.value[marked])
-        record["ai_interest_value"] = 0.9 if record["i_status"] > 0 else 0.1
-    if step >= 0:
-        record["step"] = f"0_{step}_{int(log.variant[e])}"
-    if call.request.flag("preview_only"):
-        record["body"] = {}
-    return record
+def shown(call: Call, record: Record) -> Record:
+    """A record as this profile and the switches show it."""
+    if call.switches.email_booleans:
+        record = record | {name: bool(record[name]) for name in FLAGS if name in record}
+    if call.request.flag("preview_only") and call.switches.email_previews:
+        record = record | {"body": {}}
+    return with_oddities(call.switches, "emails", record)
 
 
 def emails(call: Call) -> Response:
-    request, world, mail = call.request, call.world, mail_of(call)
-    log = world.leads.state.log
-    kinds, rows = log.kind[mail.events], log.row[mail.events]
-    chosen = np.ones(len(mail.events), bool)
-    kind = request.param("email_type")
-    if kind is not None:
-        chosen &= (kinds == ev.SENT) if kind == "sent" else (kinds != ev.SENT) & (kind == "received")
-    campaign = request.param("campaign_id")
-    if campaign is not None:
-        index = world.campaign_index(campaign)
-        chosen &= log.campaign[mail.events] == (-9 if index is None else index)
-    mailboxes = {m.lower() for m in request.many("eaccount")}
-    if mailboxes:
-        known = [i for i, e in enumerate(world.leads.names.emails) if e in mailboxes]
-        chosen &= np.isin(log.account[mail.events], known)
-    search = request.param("search") or ""
-    lead = request.param("lead") or (search if "@" in search else None)
-    if lead is not None:
-        from instantly_sandbox.world.lead_query import query
-
-        view = query(world.leads, {"contacts": [lead]}, f"mail {lead}")
-        chosen &= np.isin(rows, view.rows)
-    if search.startswith("thread:t_"):
-        chosen &= rows == int(search[9:]) if search[9:].isdigit() else False
-    chosen &= _within(call, log.seen[mail.events])
-    source = MailSource(call, np.flatnonzero(chosen), ascending=request.param("sort_order") == "asc")
-    return page(
-        source, request.param("starting_after"), query_limit(request, call.switches), call.switches, call.profile
-    )
+    """One page of the e-mails that all parameters allow."""
+    request, mail = call.request, mailbox_of(call.world)
+    chosen = ~mail.hidden & _visible(call, mail) & ((mail.kind == SCHEDULED) == request.flag("scheduled_only"))
+    for name, rule in BY_COLUMN.items():
+        if (value := request.param(name)) is not None:
+            chosen &= rule(call, mail, value)
+    found = np.flatnonzero(chosen)
+    for name, check in BY_RECORD.items():
+        if (value := request.param(name)) is not None:
+            found = np.array([i for i in found if check(mail.record(int(i)), value)], np.int64)
+    order = request.param("sort_order") or "desc"
+    if order not in ("asc", "desc"):
+        raise ApiError(400, "querystring/sort_order must be equal to one of the allowed values")
+    return call.paged(MailSource(call, mail, found, ascending=order == "asc"))
 
 
-def _within(call: Call, created: np.ndarray) -> np.ndarray:
-    """`min_timestamp_created` and `max_timestamp_created`, both inclusive."""
-    from datetime import UTC, datetime
+def _visible(call: Call, mail: Mailbox) -> np.ndarray:
+    """With `late_emails`, one e-mail in ten is visible only so many seconds after `timestamp_created`."""
+    lag = np.where(mail.mark % np.uint64(LATE) == 0, round(call.switches.late_emails * 1000), 0)
+    return np.asarray(mail.created + lag <= call.world.now)
 
-    inside = np.ones(len(created), bool)
-    for name, sign in (("min_timestamp_created", 1), ("max_timestamp_created", -1)):
-        value = call.request.param(name)
-        if value is None:
-            continue
+
+def _of_type(call: Call, mail: Mailbox, value: str) -> np.ndarray:
+    if value not in TYPES:
+        raise ApiError(400, "querystring/email_type must be equal to one of the allowed values")
+    return np.asarray((mail.kind == TYPES[value]) | (not call.switches.email_types))
+
+
+def _of_campaign(call: Call, mail: Mailbox, value: str) -> np.ndarray:
+    index = call.world.campaign_index(value)
+    return np.asarray(mail.campaign == (NOBODY - 1 if index is None else index))
+
+
+def _of_mailboxes(call: Call, mail: Mailbox, value: str) -> np.ndarray:
+    wanted = {address.strip().lower() for address in value.split(",")}
+    return np.isin(mail.account, [i for i, e in enumerate(call.world.leads.names.emails) if e in wanted])
+
+
+def _of_lead(call: Call, mail: Mailbox, value: str) -> np.ndarray:
+    return np.isin(mail.row, query(call.world.leads, {"contacts": [value]}, f"mail {value}").rows)
+
+
+def _of_list(call: Call, mail: Mailbox, value: str) -> np.ndarray:
+    return np.isin(mail.row, query(call.world.leads, {"list_id": value}, f"mail of list {value}").rows)
+
+
+def _found(call: Call, mail: Mailbox, value: str) -> np.ndarray:
+    """`search` is a lead's address, or `thread:` and an id."""
+    if not value.startswith("thread:"):
+        return _of_lead(call, mail, value)
+    row = value.removeprefix("thread:t_")
+    return np.asarray(mail.row == (int(row) if row.isdigit() else NOBODY - 1))
+
+
+def _bound(sign: int, name: str) -> Callable[[Call, Mailbox, str], np.ndarray]:
+    def rule(call: Call, mail: Mailbox, value: str) -> np.ndarray:
         try:
-            moment = datetime.fromisoformat(value)
+            edge = sign * milliseconds(value)
         except ValueError:
             raise ApiError(400, f'querystring/{name} must match format "date-time"') from None
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        inside &= sign * created >= sign * round(moment.timestamp() * 1000)
-    return inside
+        created = sign * mail.created
+        return np.asarray(created > edge if call.switches.email_bounds == "exclusive" else created >= edge)
+
+    return rule
+
+
+BY_COLUMN: dict[str, Callable[[Call, Mailbox, str], np.ndarray]] = {
+    "email_type": _of_type,
+    "campaign_id": _of_campaign,
+    "list_id": _of_list,
+    "eaccount": _of_mailboxes,
+    "lead": _of_lead,
+    "search": _found,
+    "min_timestamp_created": _bound(1, "min_timestamp_created"),
+    "max_timestamp_created": _bound(-1, "max_timestamp_created"),
+    "latest_of_thread": lambda _, mail, value: mail.latest_of_thread() | (value != "true"),
+}
+
+
+def _in_mode(record: Record, value: str) -> bool:
+    if value not in MODES:
+        raise ApiError(400, "querystring/mode must be equal to one of the allowed values")
+    return value == "emode_all" or bool(record.get("is_focused")) == (value == "emode_focused")
+
+
+# what users do with single e-mails; the world has nobody that they are assigned to, and none is marked as done
+BY_RECORD: dict[str, Callable[[Record, str], bool]] = {
+    "i_status": lambda record, value: str(record.get("i_status")) == value,
+    "is_unread": lambda record, value: bool(record.get("is_unread")) == (value == "true"),
+    "has_reminder": lambda record, value: ("reminder_ts" in record) == (value == "true"),
+    "mode": _in_mode,
+    "company_domain": lambda record, value: str(record.get("lead")).partition("@")[2] == value.lower(),
+    "assigned_to": lambda record, value: False,
+    "marked_as_done": lambda record, value: value != "true",
+}
 
 
 def email(call: Call) -> Response:
-    mail, key = mail_of(call), call.uuid().encode()
-    at = int(np.searchsorted(mail.ids, np.bytes_(key)))
-    if at >= len(mail.ids) or mail.ids[at] != key:
+    mail = mailbox_of(call.world)
+    place = mail.index_of(call.uuid())
+    if place is None or mail.hidden[place]:
         raise ApiError(404, "Resource not found")
-    return ok(email_record(call, at))
+    return ok(shown(call, mail.record(place)))
 
 
 def unread(call: Call) -> Response:
-    mail, log = mail_of(call), call.world.leads.state.log
-    at, kind = log.at[mail.events], log.kind[mail.events]
-    return ok({"count": int(((at % 3 == 0) & (kind != ev.SENT)).sum())})
+    mail = mailbox_of(call.world)
+    received = np.flatnonzero((mail.kind == RECEIVED) & ~mail.hidden)
+    return ok({"count": sum(bool(mail.record(int(i)).get("is_unread")) for i in received)})

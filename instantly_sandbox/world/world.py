@@ -7,7 +7,7 @@ import numpy as np
 import orjson
 
 from instantly_sandbox.world import account_records, analytics, campaign_records, small_collections
-from instantly_sandbox.world.collection import Collection
+from instantly_sandbox.world.collection import Collection, Overlay
 from instantly_sandbox.world.columns import KINDS, Events
 from instantly_sandbox.world.lead_records import users
 from instantly_sandbox.world.lead_store import LeadStore, Names
@@ -60,6 +60,7 @@ class World:
         self.daily_overrides: dict[str, dict[str, Row | None]] = {}
         self.delivered: list[Record] = []  # attempts that were really made, beside those that are generated
         self.book_on = "event"
+        self.mail, self.mail_generation = Overlay(), 0  # changes of e-mails; see `mailbox`
         self._cached: dict[object, Any] = {}
         self._cached_at: object = None
 

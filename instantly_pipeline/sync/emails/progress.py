@@ -7,7 +7,7 @@ ranges as they were, and what is missing between them is read: increments, the p
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -22,13 +22,13 @@ class ListingProgress:
     """How far one listing was read.
 
     `known`: everything stored in it was read at least once. `today`: the part of it that was read on the date `day`.
-    `requests` answered in all, and the `seconds` of `timestamp_created` that these pages cover: for estimates.
+    `emails` is about how many there were in `seconds` of `timestamp_created`: for estimates.
     """
 
     known: Ranges = field(default_factory=Ranges)
     today: Ranges = field(default_factory=Ranges)
     day: str = ""
-    requests: int = 0
+    emails: float = 0.0
     seconds: float = 0.0
 
     def begin(self, day: date, *, again: bool) -> None:
@@ -41,12 +41,14 @@ class ListingProgress:
         self.known.add(low, high)
         self.today.add(low, high)
 
-    def add_page(self, low: datetime, high: datetime) -> None:
-        """The same of a page that was just read."""
-        before = self.today.seconds
-        self.add(low, high)
-        self.requests += 1
-        self.seconds += self.today.seconds - before
+    def add_page(self, instants: Sequence[datetime], high: datetime) -> None:
+        """Note that a page was read, newest first, and so everything from its oldest e-mail to `high`."""
+        before, span = self.today.seconds, (instants[0] - instants[-1]).total_seconds()
+        self.add(instants[-1], high)
+        if span > 0:
+            fresh = min(self.today.seconds - before, span)
+            self.seconds += fresh
+            self.emails += len(instants) * fresh / span
 
     def due(self, floor: datetime, lookback: datetime) -> list[Range]:
         """What is to be read between `floor` and the newest known e-mail, newest first.
@@ -80,7 +82,7 @@ class EmailProgress:
 
 def _json(found: ListingProgress) -> dict[str, Any]:
     return {"known": _texts(found.known), "today": _texts(found.today), "day": found.day,
-            "requests": found.requests, "seconds": found.seconds}  # fmt: skip
+            "emails": round(found.emails, 1), "seconds": round(found.seconds, 3)}  # fmt: skip
 
 
 def _texts(ranges: Ranges) -> list[list[str]]:
@@ -91,7 +93,7 @@ def _parsed(found: Any) -> ListingProgress:
     """A listing's progress; an empty one where the text is not what `_json` writes: it is then read again."""
     with suppress(KeyError, TypeError, ValueError):
         return ListingProgress(
-            _ranges(found["known"]), _ranges(found["today"]), str(found["day"]), int(found["requests"]),
+            _ranges(found["known"]), _ranges(found["today"]), str(found["day"]), float(found["emails"]),
             float(found["seconds"]),
         )  # fmt: skip
     return ListingProgress()

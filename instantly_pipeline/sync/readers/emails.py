@@ -175,7 +175,7 @@ class _Emails:
         if listing.is_ignored(records):
             self._drop(listing, "does not apply it")
         if part.instants and high is not None:
-            progress.add_page(part.instants[-1], high)
+            progress.add_page(part.instants, high)
         if not self._ctx.email_bodies:
             records = [without_texts(self._stream, record) for record in records]
         sink.take(records)
@@ -220,7 +220,7 @@ def _due(progress: ListingProgress, listing: Listing, floor: datetime) -> list[R
 
 def _pages(progress: ListingProgress, ranges: Sequence[Range]) -> int:
     """About how many requests the ranges take, at least one each."""
-    per_second = progress.requests / progress.seconds if progress.seconds else 0.0
+    per_second = progress.emails / progress.seconds / PAGE_SIZE if progress.seconds else 0.0
     return sum(max(1, round(per_second * (high - low).total_seconds())) for low, high in ranges)
 
 
