@@ -28,6 +28,9 @@ SHOWN = (
     "distinct_contacts",
     "sort_order",
     "min_timestamp_created",
+    "max_timestamp_created",
+    "email_type",
+    "preview_only",
     "exclude_total_leads_count",
     "include_opportunities_count",
 )

@@ -17,6 +17,7 @@ from instantly_pipeline.api.client import ApiClient, Page
 from instantly_pipeline.api.paging import MAX_EMPTY_PAGES, PAGE_SIZE, SIZES, is_about_the_page
 from instantly_pipeline.api.retry import DEFAULT_RETRY, RetryPolicy
 from instantly_pipeline.errors import BadRequest, Exhausted, NotFound, StreamError
+from instantly_pipeline.streams.model import Stream
 
 CREATED = "timestamp_created"
 LOWEST, HIGHEST = "min_timestamp_created", "max_timestamp_created"
@@ -58,10 +59,10 @@ class NewestFirst:
     """
 
     def __init__(
-        self, client: ApiClient, path: str, params: Mapping[str, str], *, low: datetime, high: datetime | None
+        self, client: ApiClient, stream: Stream, params: Mapping[str, str], *, low: datetime, high: datetime | None
     ) -> None:
         self.is_end_seen = False
-        self._client, self._path = client, path
+        self._client, self._stream, self._path = client, stream, stream.path
         self._params = {**params, "sort_order": "desc", LOWEST: as_text(low - SECOND)}
         self._known = high  # the oldest record known; everything between it and `high` was seen
         self._from = high  # where the next question begins
@@ -138,17 +139,22 @@ class NewestFirst:
         high = self._from
         params = self._params if high is None else {**self._params, HIGHEST: as_text(high + self._edge)}
         page, size = await self._first_page(params)
-        seen, count, empty = {None, page.next_cursor}, 0, 0
+        count, empty = 0, 0
+        seen: set[str | None] = {None}
         while True:
             yield page
             count += len(page.items)
             empty = 0 if page.items else empty + 1
-            if page.next_cursor is None or empty > MAX_EMPTY_PAGES or (size < PAGE_SIZE <= count):
+            cursor = page.next_cursor or self._guessed_cursor(page)
+            if cursor in seen or empty > MAX_EMPTY_PAGES or (size < PAGE_SIZE <= count):
                 return
-            page = await self._page(params, page.next_cursor, size, A_FEW_TRIES)
-            if page.next_cursor in seen:
-                page = replace(page, next_cursor=None)
-            seen.add(page.next_cursor)
+            seen.add(cursor)
+            page = await self._page(params, cursor, size, A_FEW_TRIES)
+
+    def _guessed_cursor(self, page: Page) -> str | None:
+        """The cursor for what follows a full page without one, where time cannot tell: all of it is of one instant."""
+        is_doubtful = self._edge == MILLISECOND and len(page.items) >= PAGE_SIZE
+        return self._stream.cursor_of(page.items[-1]) if is_doubtful else None
 
     async def _first_page(self, params: Mapping[str, str]) -> tuple[Page, int]:
         """The page and the size it was requested with."""

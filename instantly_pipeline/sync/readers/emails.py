@@ -155,7 +155,7 @@ class _Emails:
         if high is None and progress.known.top is not None:
             low = progress.known.top
         bottom = max(low - OVERLAP, self._floor)
-        listed = NewestFirst(sink.client, self._stream.path, self._params | listing.params, low=bottom, high=high)
+        listed = NewestFirst(sink.client, self._stream, self._params | listing.params, low=bottom, high=high)
         async with aclosing(listed.parts()) as parts:
             async for part in parts:
                 high = part.instants[0] if high is None and part.instants else high
