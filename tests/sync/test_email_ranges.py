@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +25,7 @@ def test_ranges_hold_the_instants_that_were_added_and_stay_apart(pairs: list[tup
     for n in range(41):
         is_added = any(low <= n <= high for low, high in pairs)
         assert any(low <= at(n) <= high for low, high in found) == is_added
-    assert all(before[1] < after[0] for before, after in zip(found, found[1:], strict=False))
+    assert all(before[1] < after[0] for before, after in pairwise(found))
 
 
 @given(PAIRS, st.integers(0, 40), st.integers(0, 40))

@@ -75,6 +75,7 @@ STREAM = Stream(
     key=("id",),
     absent=Absent.KEEP,
     api_scope="emails:read",
+    group="emails",
     own_rate=20.0,
     texts=("body", "content_preview"),
     columns=_KEYS + _ADDRESSES + _CONTENT + _STATE + _TIMES,

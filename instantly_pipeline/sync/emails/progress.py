@@ -41,6 +41,11 @@ class ListingProgress:
         self.known.add(low, high)
         self.today.add(low, high)
 
+    def add_known(self, low: datetime, high: datetime) -> None:
+        """Note that what is known from `low` to `high` was asked for today, and that nothing of it was shown."""
+        for begin, end in self.known:
+            self.today.add(max(begin, low), min(end, high))
+
     def add_page(self, instants: Sequence[datetime], high: datetime) -> None:
         """Note that a page was read, newest first, and so everything from its oldest e-mail to `high`."""
         before, span = self.today.seconds, (instants[0] - instants[-1]).total_seconds()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from instantly_pipeline.api.paging import PAGE_SIZE, is_about_the_page
-from instantly_pipeline.errors import BadRequest, Exhausted, NotFound, PipelineError, StreamError, WorkspaceError
+from instantly_pipeline.errors import BadRequest, Forbidden, PipelineError, StreamError, UnreadableFile, WorkspaceError
 from instantly_pipeline.lake.records.canonical import Record
 from instantly_pipeline.streams.model import Stream
 from instantly_pipeline.sync.context import Context
@@ -127,16 +127,21 @@ class _Emails:
         return _due(self._progress.of(listing.name), listing, self._floor)
 
     async def _attempt(self, listing: Listing, ranges: Sequence[tuple[datetime, datetime | None]]) -> None:
-        """Read ranges of a listing. One that fails leaves the others of this listing for a later run."""
+        """Read ranges of a listing, newest e-mails (without an upper end) whatever the time.
+
+        One that fails leaves the others of this listing for a later run.
+        """
         try:
             for low, high in ranges:
-                if listing in self._listings and self._has_time:
+                if listing in self._listings and (high is None or self._has_time):
                     await self._read(listing, low, high)
         except BadRequest as error:
             if listing.email_type is None:
                 raise
             self._drop(listing, f"refuses it ({error})")
-        except (NotFound, Exhausted) as error:
+        except (Forbidden, UnreadableFile):
+            raise
+        except StreamError as error:
             if not is_about_the_page(error):
                 raise
             self._failed = self._failed or error
@@ -166,8 +171,8 @@ class _Emails:
                     return
                 if sink.is_full():
                     await self._flush()
-        if high is not None and listed.is_end_seen:
-            progress.add(low, high)
+        if high is not None:
+            progress.add(low, high) if listed.is_end_seen else progress.add_known(low, high)
 
     def _take(self, listing: Listing, part: Part, high: datetime | None) -> None:
         """Take a page, which lists everything from its oldest record up to `high`."""
