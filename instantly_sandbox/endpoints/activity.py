@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 
 from instantly_sandbox.endpoints.call import Call
+from instantly_sandbox.endpoints.emails import mail_of
 from instantly_sandbox.http import Response, ok
 from instantly_sandbox.paging import by_id
 from instantly_sandbox.world import columns as ev
 from instantly_sandbox.world import word_lists
 from instantly_sandbox.world.lead_records import contact_email, contact_hash
-from instantly_sandbox.world.mailbox import mail_ids
 from instantly_sandbox.world.seeded import DAY, iso, uuid4, uuid_at
 
 Record = dict[str, Any]
@@ -48,13 +48,14 @@ def _deliveries(call: Call) -> list[Record]:
     """One attempt per reply of the last 30 days; one in twenty failed."""
     world = call.world
     log, names = world.leads.state.log, world.leads.names
-    ids = mail_ids(world)
+    mail = mail_of(call)
+    mail_ids = dict(zip(mail.events.tolist(), [i.decode() for i in mail.ids.tolist()], strict=True))
     recent = np.flatnonzero((log.kind == ev.REPLIED) & (log.at >= world.now - 30 * DAY))
     rows = []
     for e in recent.tolist():
         at, row = int(log.seen[e]), int(log.row[e])
         good, email = at % 20 != 0, contact_email(names.seed, int(world.leads.leads.contact[row]))
-        payload = _payload(call, e, email, ids.get(e, ""))
+        payload = _payload(call, e, email, mail_ids.get(e, ""))
         record = {
             "id": uuid_at(at, world.id, "delivery", row, at),
             "timestamp_created": iso(at),

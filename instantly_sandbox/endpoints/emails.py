@@ -10,13 +10,38 @@ from instantly_sandbox.endpoints.call import Call, with_oddities
 from instantly_sandbox.http import ApiError, Response, ok
 from instantly_sandbox.world.columns import NOBODY
 from instantly_sandbox.world.lead_query import query
-from instantly_sandbox.world.mailbox import BY_HAND, RECEIVED, SCHEDULED, SENT, Mailbox, mailbox_of, milliseconds
+from instantly_sandbox.world.mailbox import (
+    BY_HAND,
+    RECEIVED,
+    REPLIES,
+    SCHEDULED,
+    SENT,
+    Mailbox,
+    mailbox_of,
+    milliseconds,
+)
+from instantly_sandbox.world.world import World
 
 Record = dict[str, Any]
+TEXTS = REPLIES
 TYPES = {"received": RECEIVED, "sent": SENT, "manual": BY_HAND}
 MODES = ("emode_focused", "emode_others", "emode_all")
 FLAGS = ("is_unread", "is_auto_reply", "is_focused", "ai_assisted")
 LATE = 10  # with the switch `late_emails`, one e-mail in so many is visible later than it says
+
+
+class Mail:
+    """The e-mails that are events themselves: their places in the log, and their ids."""
+
+    def __init__(self, world: World) -> None:
+        mail = mailbox_of(world)
+        own = (mail.event >= 0) & (mail.kind != BY_HAND)
+        self.events, self.ids = mail.event[own], mail.ids[own]
+
+
+def mail_of(call: Call) -> Mail:
+    """See `Mail`."""
+    return Mail(call.world)
 
 
 class MailSource:

@@ -147,13 +147,6 @@ def mailbox_of(world: World) -> Mailbox:
     return made
 
 
-def mail_ids(world: World) -> dict[int, str]:
-    """The id of the e-mail of each event that has one."""
-    mail = mailbox_of(world)
-    own = (mail.event >= 0) & (mail.kind != BY_HAND)
-    return dict(zip(mail.event[own].tolist(), [i.decode() for i in mail.ids[own].tolist()], strict=True))
-
-
 def _made(world: World) -> Mailbox:
     log = world.leads.state.log
     events = np.flatnonzero(np.isin(log.kind, (ev.SENT, ev.REPLIED, ev.AUTO_REPLIED)))

@@ -59,6 +59,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """A data directory in which everything happened that the page speaks of, published."""
     with bench(tmp_path_factory.mktemp("format") / "data", FEW) as at:
         at.sync("all")
+        at.sync("all", settings={"email_bodies": True})
         leads = [row["id"] for row in at.state("leads")]
         at.mutate(
             {"op": "update", "collection": "leads", "id": leads[0], "set": {"job_title": "Dentist", "odd": [1.5]}},
@@ -135,7 +136,8 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("stream", OF_0_1_0)
 def test_a_reader_written_from_the_page_alone_finds_what_version_0_1_0_found(old: Path, stream: str) -> None:
     for schema, read in (("history", format_reader.history), ("raw", format_reader.current_state)):
-        expected = pq.read_table(old / "expected" / f"{schema}.{stream}.parquet").to_pylist()
+        path = old / "expected" / f"{schema}.{stream}.parquet"
+        expected = pq.read_table(path).to_pylist() if path.exists() else []  # a stream that came later
         assert sorted(read(old, stream), key=_order) == sorted(expected, key=_order)
 
 
@@ -201,7 +203,8 @@ def test_a_stored_row_hashes_by_the_page_to_what_is_stored(made: Bench, stream: 
     upserts = [row for row in format_reader.rows(made.data_dir, "changes", stream) if row["_op"] == "upsert"]
     assert upserts or stream in EMPTY
     for row in upserts:
-        record = format_reader.stored_record(row, json_columns)
+        stored = format_reader.stored_record(row, json_columns)
+        record = {name: value for name, value in stored.items() if name not in all_streams()[stream].texts}
         assert format_reader.record_hash(record) == row["_row_hash"].split(":")[1], record
 
 

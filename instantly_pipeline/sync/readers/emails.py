@@ -6,7 +6,6 @@ the truth, whatever the filters of the others leave out; the first two bring for
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.emails.newest_first import NewestFirst, Part
 from instantly_pipeline.sync.emails.progress import EmailProgress, ListingProgress
 from instantly_pipeline.sync.emails.ranges import Range
+from instantly_pipeline.sync.emails.records import to_store
 from instantly_pipeline.sync.readers.reader import Known, Probe, Seen
 from instantly_pipeline.sync.results import Cost
 from instantly_pipeline.sync.sink import Sink
@@ -181,9 +181,8 @@ class _Emails:
             self._drop(listing, "does not apply it")
         if part.instants and high is not None:
             progress.add_page(part.instants, high)
-        if not self._ctx.email_bodies:
-            records = [without_texts(self._stream, record) for record in records]
-        sink.take(records)
+        bodies = self._ctx.email_bodies
+        sink.take([to_store(self._stream, record, with_texts=bodies) for record in records])
         sink.no_records(part.page.dropped)
         sink.show()
 
@@ -195,21 +194,6 @@ class _Emails:
         if listing in self._listings:
             self._listings.remove(listing)
             self._ctx.note(f"email_type={listing.email_type} brings nothing forward: the API {why}.", self._stream.name)
-
-
-def without_texts(stream: Stream, record: Record) -> Record:
-    """The record without what the e-mail says, whatever the type of these fields, and by whatever name."""
-    return {name: value for name, value in record.items() if not _is_text(stream, name)}
-
-
-_BETWEEN_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
-_TEXT_WORDS = frozenset({"body", "html"})  # of fields that the vendor does not document
-
-
-def _is_text(stream: Stream, name: str) -> bool:
-    if name in stream.names:
-        return name in stream.texts
-    return not _TEXT_WORDS.isdisjoint(_BETWEEN_WORDS.sub("_", name).lower().split("_"))
 
 
 def _floor(ctx: Context) -> datetime:
