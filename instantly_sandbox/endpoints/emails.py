@@ -87,7 +87,19 @@ def shown(call: Call, record: Record) -> Record:
 
 def emails(call: Call) -> Response:
     """One page of the e-mails that all parameters allow."""
-    request, mail = call.request, mailbox_of(call.world)
+    request, mail, world = call.request, mailbox_of(call.world), call.world
+    order = request.param("sort_order") or "desc"
+    if order not in ("asc", "desc"):
+        raise ApiError(400, "querystring/sort_order must be equal to one of the allowed values")
+    asked = tuple((name, request.param(name)) for name in ("scheduled_only", *BY_COLUMN, *BY_RECORD))
+    switches = call.switches.late_emails, call.switches.email_types, call.switches.email_bounds
+    found = world.cached(("emails", world.mail_generation, asked, switches), lambda: _allowed(call, mail))
+    return call.paged(MailSource(call, mail, found, ascending=order == "asc"))
+
+
+def _allowed(call: Call, mail: Mailbox) -> np.ndarray:
+    """The places of the e-mails that all parameters allow, oldest first."""
+    request = call.request
     chosen = ~mail.hidden & _visible(call, mail) & ((mail.kind == SCHEDULED) == request.flag("scheduled_only"))
     for name, rule in BY_COLUMN.items():
         if (value := request.param(name)) is not None:
@@ -96,10 +108,7 @@ def emails(call: Call) -> Response:
     for name, check in BY_RECORD.items():
         if (value := request.param(name)) is not None:
             found = np.array([i for i in found if check(mail.record(int(i)), value)], np.int64)
-    order = request.param("sort_order") or "desc"
-    if order not in ("asc", "desc"):
-        raise ApiError(400, "querystring/sort_order must be equal to one of the allowed values")
-    return call.paged(MailSource(call, mail, found, ascending=order == "asc"))
+    return found
 
 
 def _visible(call: Call, mail: Mailbox) -> np.ndarray:

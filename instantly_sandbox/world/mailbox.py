@@ -200,11 +200,11 @@ def _inserted(world: World) -> dict[str, np.ndarray]:
 
 
 def _header_date(kind: int, at: int, created: int, mark: int) -> int:
-    """The date in the mail's header: when it was sent, by a clock that is wrong in one reply of 200."""
+    """The date in the mail's header: when it was sent, by a clock that is wrong in one reply of 40."""
     if kind == BY_HAND:
         return created - 4_000
-    wrong = kind == RECEIVED and mark % 200 == 0
-    return at + (400 * DAY if mark % 400 else -9_000 * DAY) if wrong else at
+    wrong = kind == RECEIVED and mark % 40 == 0
+    return at + (400 * DAY if mark % 80 else -9_000 * DAY) if wrong else at
 
 
 def milliseconds(text: str) -> int:
