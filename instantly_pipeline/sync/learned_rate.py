@@ -27,10 +27,15 @@ class Limiters:
         return {RATE: self.general, **{f"{RATE}.{stream}": limiter for stream, limiter in self.own.items()}}
 
 
+def recall_rate(limiter: Limiter, checkpoints: Checkpoints, name: str = RATE) -> None:
+    """Start from the stored rate; the limiter decides whether it is still valid."""
+    limiter.recall(checkpoints.read(name))
+
+
 def recall_rates(limiters: Limiters, checkpoints: Checkpoints) -> None:
-    """Start from the stored rates; each limiter decides whether its is still valid."""
+    """The same for all of a workspace."""
     for name, limiter in limiters.by_checkpoint().items():
-        limiter.recall(checkpoints.read(name))
+        recall_rate(limiter, checkpoints, name)
 
 
 @contextmanager
