@@ -151,7 +151,6 @@ class Stream:
     - `since_param`: the query parameter for a date from which on records are returned.
     - `asked_by`: for a list without requests by id, the query parameter and the column that ask for some records.
     - `page_size`: the most records of a page.
-    - `rows`: turns an answer that is not a plain list into records. It skips shapes it does not know and never raises.
     - `own_rate`: requests a minute, as the vendor says, of a path that the API limits by itself. It is where estimates
       begin; the rate itself is learned.
     - `texts`: fields that say what a message says. They are kept only on demand, and are no part of the row hash, so

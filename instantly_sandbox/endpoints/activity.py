@@ -5,12 +5,8 @@ from typing import Any
 import numpy as np
 
 from instantly_sandbox.endpoints.call import Call
-from instantly_sandbox.endpoints.emails import mail_of
 from instantly_sandbox.http import Response, ok
 from instantly_sandbox.paging import by_id
-from instantly_sandbox.world import columns as ev
-from instantly_sandbox.world import word_lists
-from instantly_sandbox.world.lead_records import contact_email, contact_hash
 from instantly_sandbox.world.seeded import DAY, iso, uuid4, uuid_at
 
 Record = dict[str, Any]
@@ -42,99 +38,6 @@ def event_types(call: Call) -> Response:
     labels = call.world.records("lead_labels").values()
     rows += [{"id": str(r["interest_status"]), "label": r["label"], "type": "custom_label"} for r in labels]
     return ok({"event_types": rows})
-
-
-def _deliveries(call: Call) -> list[Record]:
-    """One attempt per reply of the last 30 days; one in twenty failed."""
-    world = call.world
-    log, names = world.leads.state.log, world.leads.names
-    mail = mail_of(call)
-    mail_ids = dict(zip(mail.events.tolist(), [i.decode() for i in mail.ids.tolist()], strict=True))
-    recent = np.flatnonzero((log.kind == ev.REPLIED) & (log.at >= world.now - 30 * DAY))
-    rows = []
-    for e in recent.tolist():
-        at, row = int(log.seen[e]), int(log.row[e])
-        good, email = at % 20 != 0, contact_email(names.seed, int(world.leads.leads.contact[row]))
-        payload = _payload(call, e, email, mail_ids.get(e, ""))
-        record = {
-            "id": uuid_at(at, world.id, "delivery", row, at),
-            "timestamp_created": iso(at),
-            "timestamp_created_date": iso(at)[:10],
-            "organization_id": world.id,
-            "success": good,
-            "will_retry": False,
-            "retry_count": 0,
-            "webhook_url": "https://hooks.example/in/replies",
-            "status_code": 200 if good else 500,
-            "response_time_ms": 40 + at % 200,
-            "lead_email": email,
-            "retry_group_id": uuid4(world.id, "group", row, at),
-            "payload": payload,
-        }
-        rows.append(record)
-    return rows
-
-
-def _payload(call: Call, e: int, email: str, email_id: str) -> Record:
-    """The posted body: steps are counted from 1 here, and custom variables are top-level fields."""
-    world = call.world
-    log, names = world.leads.state.log, world.leads.names
-    campaign, contact = int(log.campaign[e]), int(world.leads.leads.contact[log.row[e]])
-    h = int(contact_hash(names.seed, np.array([contact]))[0])
-    text = "Sounds good"
-    payload: Record = {
-        "timestamp": iso(int(log.at[e])),
-        "event_type": "reply_received",
-        "workspace": world.id,
-        "campaign_id": names.campaign_ids[campaign],
-        "campaign_name": world.plan.campaigns[campaign].name(world.now),
-        "lead_email": email,
-        "email_account": names.emails[int(log.account[e])],
-        "unibox_url": f"https://app.example/unibox/{email_id}",
-        "is_first": True,
-        "email_id": email_id,
-        "reply_subject": "Re: Quick question",
-        "reply_text": text,
-        "reply_text_snippet": text,
-        "firstName": word_lists.FIRST[h % len(word_lists.FIRST)],
-        "city": word_lists.CITIES[h % len(word_lists.CITIES)],
-    }
-    if log.step[e] >= 0:
-        payload |= {"step": int(log.step[e]) + 1, "variant": int(log.variant[e]) + 1}
-    return payload
-
-
-def _deliveries_asked(call: Call) -> list[Record]:
-    rows, request = _deliveries(call), call.request
-    success, first, last = request.param("success"), request.param("from") or "0", request.param("to") or "9"
-    rows = [r for r in rows if success is None or r["success"] == (success == "true")]
-    return [r for r in call.search(rows, "webhook_url", "lead_email") if first <= r["timestamp_created_date"] <= last]
-
-
-def webhook_events(call: Call) -> Response:
-    return call.listed("webhook_events", _deliveries_asked(call), by_id())
-
-
-def _share(rows: list[Record]) -> Record:
-    n, good = len(rows), sum(r["success"] for r in rows)
-    return {
-        "total_events": n,
-        "successful_events": good,
-        "failed_events": n - good,
-        "success_rate": round(100 * good / n, 2) if n else 0,
-    }
-
-
-def webhook_summary(call: Call) -> Response:
-    share = _share(_deliveries_asked(call))
-    return ok({**share, "failure_rate": round(100 - share["success_rate"], 2) if share["total_events"] else 0})
-
-
-def webhook_summary_by_date(call: Call) -> Response:
-    days: dict[str, list[Record]] = {}
-    for row in _deliveries_asked(call):
-        days.setdefault(row["timestamp_created_date"], []).append(row)
-    return ok({"items": [{"date": d, **_share(days[d])} for d in sorted(days)]})
 
 
 def audit_logs(call: Call) -> Response:

@@ -15,7 +15,6 @@ import httpx
 import pytest
 
 from instantly_pipeline.lake.lock import writing
-from instantly_pipeline.streams.registry import all_streams, select_streams
 from instantly_pipeline.streams.registry import select_streams
 from tests.cli.conftest import Shell
 from tests.orchestration.pipeline import Pipeline

@@ -58,7 +58,6 @@ def tables(text: str) -> Iterator[list[str]]:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """A data directory in which everything happened that the page speaks of, published."""
     with bench(tmp_path_factory.mktemp("format") / "data", FEW) as at:
-        at.sync("all")
         at.sync("all", settings={"email_bodies": True})
         leads = [row["id"] for row in at.state("leads")]
         at.mutate(

@@ -19,11 +19,7 @@ SOMETIMES_MISSING = {
     "/api/v2/leads/list": {"status_summary"},  # an empty object is as common
     "/api/v2/campaigns/analytics/steps": {"step", "variant", "replies_automatic", "unique_replies_automatic"},
     "/api/v2/subsequences/{id}/analytics/steps": {"step", "variant", "replies_automatic", "unique_replies_automatic"},
-    "campaign_analytics": {"leads_count"},  # 0 or missing with exclude_total_leads_count
-    "leads": {"status_summary"},  # an empty object is as common
-    "emails": {"body"},  # null unless INSTANTLY_EMAIL_BODIES asks for it
-    "step_analytics": {"step", "variant", "replies_automatic", "unique_replies_automatic"},  # nullable; new
-    "step_analytics_lifetime": {"step", "variant", "replies_automatic", "unique_replies_automatic"},
+    "/api/v2/emails": {"body"},  # null unless INSTANTLY_EMAIL_BODIES asks for it
 }
 
 # Not required by the vendor's schema, never absent all the same: the reader takes them from the map's keys.

@@ -10,8 +10,8 @@ from instantly_pipeline.sync.readers.account_batch import AccountBatchReader
 from instantly_pipeline.sync.readers.account_mappings import AccountMappingsReader
 from instantly_pipeline.sync.readers.account_window import AccountWindowReader
 from instantly_pipeline.sync.readers.campaign_days import CampaignDaysReader
-from instantly_pipeline.sync.readers.increment import IncrementReader
 from instantly_pipeline.sync.readers.emails import EmailsReader
+from instantly_pipeline.sync.readers.increment import IncrementReader
 from instantly_pipeline.sync.readers.per_campaign import PerCampaignReader
 from instantly_pipeline.sync.readers.per_parent import PerParentReader
 from instantly_pipeline.sync.readers.reader import Reader
