@@ -92,6 +92,8 @@ class Read(StrEnum):
     CAMPAIGN_DAYS = "campaign days"  # one request per campaign and day whose daily row changed
     ACCOUNT_WINDOW = "account window"  # daily figures of batches of accounts over the lookback
     ACCOUNT_BATCH = "account batch"  # figures of batches of accounts, over a period that the server decides
+    EVENTS = "events"  # pulled by date, and received
+    DELIVERIES = "deliveries"  # what pulling events shows about how they were delivered
 
 
 ALL = "all"
