@@ -94,7 +94,7 @@ class Appended:
         self.updated += other.updated
         self.deleted += other.deleted
         self.unchanged += other.unchanged
-        self.at = other.at
+        self.at = other.at or self.at
         return self
 
 

@@ -86,6 +86,7 @@ class Context:
     windows: Windows
     request: Request
     streams: Mapping[str, Stream]
+    chosen: Collection[str]  # the streams that the settings choose; `request` may name others
     on_event: OnEvent
     sizes: Sizes
     step_requests: int  # the most campaign-days of steps to read in this run

@@ -27,9 +27,12 @@ from instantly_pipeline.lake.logs import append_log
 from instantly_pipeline.lake.read_only import open_read_only
 from instantly_pipeline.lake.run_ids import new_run_id
 from instantly_pipeline.settings import Settings
+from instantly_pipeline.streams.catalog.webhook_events import EVENTS
 from instantly_pipeline.streams.registry import select_streams
 from instantly_pipeline.sync.api_facts import ApiFacts
 from instantly_pipeline.sync.context import DEFAULT_SIZES, Sizes
+from instantly_pipeline.sync.events.intake import sort_inbox
+from instantly_pipeline.sync.events.leftover import notices, take_in_rest
 from instantly_pipeline.sync.identity import Names, resolve
 from instantly_pipeline.sync.learned_rate import Limiters, keeping_rates, recall_rates
 from instantly_pipeline.sync.results import Event, OnEvent, Outcome, Request, SyncReport, WorkspaceResult, silent
@@ -103,8 +106,18 @@ class _Run:
         self._names = Names(self._layout)
         self._taken: dict[str, str] = {}  # workspace id -> the name it is synced under
         self._is_open = False
+        self._takes_events = EVENTS.name in self._streams and not self._only_plan
 
     async def all(self) -> SyncReport:
+        if not self._takes_events:
+            return await self._all()
+        arrived = await asyncio.to_thread(sort_inbox, self._layout)
+        report = await self._all()
+        report.taken_in = await asyncio.to_thread(take_in_rest, self._layout, self._run_id, self._world.clock.now)
+        self._report_waiting(is_new=arrived)
+        return report
+
+    async def _all(self) -> SyncReport:
         places = asyncio.Semaphore(WORKSPACES_AT_ONCE)
 
         async def one(name: str, key: SecretStr) -> WorkspaceResult:
@@ -180,6 +193,15 @@ class _Run:
         if not self._only_plan and not self._is_open:
             open_lake(self._layout, origin=self._settings.base_url)
             self._is_open = True
+
+    def _report_waiting(self, *, is_new: bool) -> None:
+        """Say which received events no workspace took; log it where some have just come."""
+        found = notices(self._layout)
+        for text in found:
+            self._on_event(Event("say", "", EVENTS.name, text=text))
+        if is_new and self._is_open:
+            rows = [{"stream": EVENTS.name, "notice": text, "seen_at": self._world.clock.now()} for text in found]
+            append_log(self._layout, self._run_id, "notices", rows, now=self._world.clock.now)
 
     def _check_clock(self, skew: ClockSkew, result: WorkspaceResult) -> None:
         """WrongClock if this machine's clock is wrong, before anything is written; a plan only reports it."""

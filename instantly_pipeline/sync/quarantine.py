@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
+from instantly_pipeline.lake.logs import LogWriter
 from instantly_pipeline.lake.records.normalize import DOES_NOT_FIT, Anomaly, Batch, Drift, Rejected
 from instantly_pipeline.streams.model import Stream
-from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.results import StreamResult
 
 NAMED = 1_000  # records per anomaly and run that are logged by key; the others are only counted
@@ -17,8 +18,8 @@ NAMED = 1_000  # records per anomaly and run that are logged by key; the others 
 class Quarantine:
     """The log rows about one stream in one run; they are written with the next flush."""
 
-    def __init__(self, ctx: Context, stream: Stream, result: StreamResult) -> None:
-        self._ctx, self._stream, self._result = ctx, stream, result
+    def __init__(self, logs: LogWriter, now: Callable[[], datetime], stream: Stream, result: StreamResult) -> None:
+        self._logs, self._now, self._stream, self._result = logs, now, stream, result
         self._seen: set[tuple[str | None, str]] = set()
         self._named: Counter[tuple[str, str]] = Counter()
 
@@ -54,8 +55,8 @@ class Quarantine:
 
     def _note_drift(self, drift: Counter[Drift]) -> None:
         for what, times in drift.items():
-            self._ctx.logs.add(
-                "schema_drift", stream=self._stream.name, field=what.field, kind=what.kind, seen_at=self._ctx.now(),
+            self._logs.add(
+                "schema_drift", stream=self._stream.name, field=what.field, kind=what.kind, seen_at=self._now(),
                 times=times,
             )  # fmt: skip
 
@@ -65,15 +66,15 @@ class Quarantine:
             kept = f"{reason}; kept in the lake's log of rejected records"
             self._add(key, kept, column=",".join(self._stream.key), occurrences=occurrences)
         for one in rejected:
-            self._ctx.logs.add(
-                "rejected", stream=self._stream.name, record=one.text, reason=one.reason, seen_at=self._ctx.now()
+            self._logs.add(
+                "rejected", stream=self._stream.name, record=one.text, reason=one.reason, seen_at=self._now()
             )
 
     def _add(
         self, key: str | None, reason: str, *, column: str = "", expected: str = "", found_type: str = "",
         occurrences: int,
     ) -> None:  # fmt: skip
-        self._ctx.logs.add(
+        self._logs.add(
             "quarantine", stream=self._stream.name, key=key, column=column, expected=expected, found_type=found_type,
-            reason=reason, seen_at=self._ctx.now(), occurrences=occurrences,
+            reason=reason, seen_at=self._now(), occurrences=occurrences,
         )  # fmt: skip

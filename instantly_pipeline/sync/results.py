@@ -106,6 +106,15 @@ class StreamResult:
         values = [f"type mismatches: {self.type_mismatches:,} (stored in extra)"] if self.type_mismatches else []
         return f"{', '.join([*records, *values])}; see meta.quarantine" if records or values else ""
 
+    def add(self, other: StreamResult) -> None:
+        """Add what was read of the stream elsewhere; a worse outcome of it counts."""
+        self.rows_read += other.rows_read
+        self.changes += other.changes
+        self.rejected += other.rejected
+        self.type_mismatches += other.type_mismatches
+        if other.outcome is not Outcome.OK:
+            self.outcome, self.reason = other.outcome, other.reason
+
     def end_partial(self, reason: str) -> None:
         """End as partial: something is left for later runs. A worse outcome stays."""
         if self.outcome is Outcome.OK:
@@ -131,18 +140,22 @@ class WorkspaceResult:
 
 @dataclass(slots=True)
 class SyncReport:
-    """The whole run; `accepted` are the streams the user passed with --accept-deletes."""
+    """The whole run; `accepted` are the streams the user passed with --accept-deletes.
+
+    `taken_in` counts received events that were new and of workspaces that could not be reached.
+    """
 
     run_id: str
     started_at: datetime
     ended_at: datetime
     workspaces: list[WorkspaceResult]
     accepted: frozenset[str] = frozenset()
+    taken_in: int = 0
 
     @property
     def exit_code(self) -> int:
-        """0 success, 1 nothing could be read, 3 something was skipped, failed or held."""
-        if self.workspaces and all(w.outcome is Outcome.FAILED for w in self.workspaces):
+        """0 success, 1 nothing could be read or taken in, 3 something was skipped, failed or held."""
+        if not self.taken_in and self.workspaces and all(w.outcome is Outcome.FAILED for w in self.workspaces):
             return 1
         ends = [w.outcome for w in self.workspaces] + [s.outcome for w in self.workspaces for s in w.streams]
         return 0 if all(end in FINE for end in ends) else 3

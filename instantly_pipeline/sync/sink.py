@@ -39,7 +39,7 @@ class Sink:
         self.total: int | None = None
         self.on_version: OnVersion | None = None  # called for each version written
         self._since = ctx.clock.monotonic()
-        self._quarantine = Quarantine(ctx, stream, result)
+        self._quarantine = Quarantine(ctx.logs, ctx.now, stream, result)
         self._flushing = asyncio.Lock()
         self._lost: Exception | None = None  # why a batch was not written: no later checkpoint may cover it
         self.forget_batch()

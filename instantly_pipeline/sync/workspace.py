@@ -78,11 +78,11 @@ class WorkspaceRun:
             files=files, write_clock=write_clock, logs=LogWriter(files, write_clock),
             checkpoints=Checkpoints(run.layout, workspace_id),
             windows=Windows(today, settings.first_day(today), settings.lookback_days, settings.sweep_days),
-            request=run.request, streams=all_streams(), on_event=self._report, sizes=run.sizes,
+            request=run.request, streams=all_streams(), chosen=frozenset(select_streams(settings.stream_names())),
+            on_event=self._report, sizes=run.sizes,
             step_requests=max(int(STEP_MINUTES * self.per_minute), 1),
             own_rates={name: min(own.per_minute, self.per_minute) for name, own in limiters.own.items()},
-            email_bodies=settings.email_bodies,
-            facts=run.facts,
+            email_bodies=settings.email_bodies, facts=run.facts,
         )  # fmt: skip
         if answer is not None:
             self.ctx.know(WORKSPACE_PATH, answer)

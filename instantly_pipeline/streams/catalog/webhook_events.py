@@ -13,6 +13,7 @@ _PATH = "/api/v2/webhook-events"
 
 EVENTS = Stream(
     name="webhook_events",
+    group="events",
     about="Events as webhooks tell them, one row per event, whether it was received, pulled or both",
     path=_PATH,
     read=Read.EVENTS,
@@ -30,6 +31,7 @@ EVENTS = Stream(
         Column("campaign_id", Type.TEXT, "Campaign id"),
         Column("campaign_name", Type.TEXT, "Name of the campaign at that time"),
         Column("lead_email", Type.TEXT, "E-mail address of the lead", personal=True),
+        Column("lead_id", Type.TEXT, "Lead id, where the payload has one"),
         Column("email_account", Type.TEXT, "Sending account"),
         Column("email_id", Type.TEXT, "Id of the e-mail, in emails.id"),
         Column("step", Type.INT, "Step, counted from 1; analytics and leads count from 0"),
@@ -43,9 +45,11 @@ EVENTS = Stream(
 
 DELIVERIES = Stream(
     name="webhook_deliveries",
+    group="events",
     about="Attempts to deliver events to webhooks, one row per attempt; read with webhook_events",
     path=_PATH,
     read=Read.DELIVERIES,
+    cursor=("id",),
     key=("id",),
     absent=Absent.KEEP,
     needs=("webhook_events",),

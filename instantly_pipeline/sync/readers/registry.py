@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from instantly_pipeline.streams.model import Read, Stream
+from instantly_pipeline.sync.events.readers import DeliveriesReader, EventsReader
 from instantly_pipeline.sync.leads.read_leads import LeadsReader
 from instantly_pipeline.sync.readers.account_batch import AccountBatchReader
 from instantly_pipeline.sync.readers.account_mappings import AccountMappingsReader
@@ -34,6 +35,8 @@ READERS: Mapping[Read, Reader] = {
     Read.CAMPAIGN_DAYS: CampaignDaysReader(),
     Read.ACCOUNT_WINDOW: AccountWindowReader(),
     Read.ACCOUNT_BATCH: AccountBatchReader(),
+    Read.EVENTS: EventsReader(),
+    Read.DELIVERIES: DeliveriesReader(),
 }
 
 

@@ -1,0 +1,153 @@
+"""Takes received events out of the inbox and into the lake. Asks the API for nothing.
+
+Two steps, each of which can be repeated after a kill, since equal events are one record:
+
+1. `sort_inbox` moves what was received into a folder per workspace, `inbox/by-workspace/ws=<id>/`: a payload names its
+   workspace. What is not an event goes to `inbox/aside`.
+2. `take_in` appends the events of one workspace to the lake, and then removes their segments. A workspace of which the
+   lake has nothing yet may be anybody's: its events wait until it is synced.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from instantly_pipeline.jsontext import loads
+from instantly_pipeline.lake.change_log import Appended, ChangeLog
+from instantly_pipeline.lake.durable import storing
+from instantly_pipeline.lake.inbox import (
+    InboxWriter,
+    Received,
+    aside_writer,
+    closed_segments,
+    read_segment,
+    remove_segment,
+)
+from instantly_pipeline.lake.layout import Layout
+from instantly_pipeline.lake.names import NO_WORKSPACE, folder_name
+from instantly_pipeline.lake.records.canonical import Record
+from instantly_pipeline.lake.records.normalize import Batch
+from instantly_pipeline.sync.events.records import event_of, workspace_in
+
+BY_WORKSPACE = "by-workspace"
+BYTES_AT_ONCE = 16_000_000  # of segments that become one file of the lake: two full ones, about 6,000 replies
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Events that no workspace of the lake takes: how many, where, and since when the first of them waits."""
+
+    folder: Path
+    events: int
+    since: datetime
+
+
+def sort_inbox(layout: Layout) -> bool:
+    """Move all closed segments into the folders of their workspaces. Returns whether there were any."""
+    segments = closed_segments(layout)
+    for path in segments:
+        _sort(layout, path)
+        remove_segment(path)
+    return bool(segments)
+
+
+def take_in(layout: Layout, workspace_id: str, log: ChangeLog, note: Callable[[Batch], None]) -> Appended:
+    """Append the sorted events of a workspace to its log, batch by batch; a segment is removed once it is durable.
+
+    `note` gets each batch that was written, to log what is odd in it. The caller holds the data directory's lock.
+    """
+    done = Appended()
+    for paths, events in _batches(segments_of(layout, workspace_id)):
+        batch = log.normalize(_new(log, events))
+        done += log.append(batch)
+        done.unchanged += len(events) - len(batch.keys) - len(batch.rejected)
+        note(batch)
+        for path in paths:
+            remove_segment(path)
+    return done
+
+
+def segments_of(layout: Layout, workspace_id: str) -> list[Path]:
+    """The sorted segments of a workspace; if it is the lake's only one, those of events that name none, too."""
+    found = closed_segments(layout, _folder(workspace_id))
+    if layout.workspaces() == [workspace_id]:
+        found += closed_segments(layout, _folder(NO_WORKSPACE))
+    return found
+
+
+def waiting(layout: Layout) -> list[Waiting]:
+    """What is sorted and not taken in."""
+    found = []
+    for folder in sorted((layout.inbox / BY_WORKSPACE).glob("ws=*")):
+        times = [received.received_at for path in _closed_in(layout, folder) for received in read_segment(path)]
+        if times:
+            found.append(Waiting(folder, len(times), min(times)))
+    return found
+
+
+def _closed_in(layout: Layout, folder: Path) -> list[Path]:
+    return closed_segments(layout, f"{BY_WORKSPACE}/{folder.name}")
+
+
+def _folder(workspace_id: str) -> str:
+    return f"{BY_WORKSPACE}/{folder_name(workspace_id)}"
+
+
+def _sort(layout: Layout, path: Path) -> None:
+    by_folder: dict[str, list[Received]] = defaultdict(list)
+    odd: list[Received] = []
+    with storing(path):
+        for received in read_segment(path):
+            payload = _payload(received.body)
+            if payload is None:
+                odd.append(replace(received, reason="not a JSON object"))
+            else:
+                by_folder[_folder(workspace_in(payload) or NO_WORKSPACE)].append(received)
+    for folder, events in by_folder.items():
+        with closing(InboxWriter(layout, folder)) as writer:
+            writer.append(events)
+    if odd:
+        with closing(aside_writer(layout)) as writer:
+            writer.append(odd)
+
+
+def _payload(body: bytes) -> Record | None:
+    try:
+        found = loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _batches(segments: Sequence[Path]) -> Iterator[tuple[list[Path], list[Record]]]:
+    """The events of some segments at a time, each event once, as first received."""
+    paths, events, size = list[Path](), dict[str, Record](), 0
+    for path in segments:
+        with storing(path):
+            size += path.stat().st_size
+            for event in map(_event, read_segment(path)):
+                events.setdefault(event["event_id"], event)
+        paths.append(path)
+        if size >= BYTES_AT_ONCE:
+            yield paths, list(events.values())
+            paths, events, size = [], {}, 0
+    if paths:
+        yield paths, list(events.values())
+
+
+def _event(received: Received) -> Record:
+    at = received.received_at.isoformat()
+    return event_of(_payload(received.body) or {}, otherwise=at) | {"received_at": at}
+
+
+def _new(log: ChangeLog, events: Sequence[Record]) -> list[Record]:
+    """The events that are not in the lake, or were only pulled: those get the time they were received now."""
+    bare = log.normalize([{name: value for name, value in one.items() if name != "received_at"} for one in events])
+    is_alive, is_only_pulled = log.index.compare(bare.keys, bare.hashes)
+    known = {key for key, one, pulled in zip(bare.keys, is_alive, is_only_pulled, strict=True) if one and not pulled}
+    return [event for key, event in zip(log.keys(events), events, strict=True) if key not in known]

@@ -1,0 +1,56 @@
+"""What the workspaces of a run have left in the inbox: events of workspaces that it did not reach, or does not know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from instantly_pipeline.lake.change_log import Appended, ChangeLog, RunFiles, WriterClock, last_written
+from instantly_pipeline.lake.layout import Layout
+from instantly_pipeline.lake.logs import LogWriter
+from instantly_pipeline.lake.names import NO_WORKSPACE, folder_name
+from instantly_pipeline.lake.records.normalize import Batch
+from instantly_pipeline.streams.catalog.webhook_events import EVENTS
+from instantly_pipeline.sync.events.intake import segments_of, take_in, waiting
+from instantly_pipeline.sync.quarantine import Quarantine
+from instantly_pipeline.sync.results import StreamResult
+
+
+def take_in_rest(layout: Layout, run_id: str, now: Callable[[], datetime]) -> int:
+    """Take in the events of workspaces that the lake has, without their keys or the API; returns how many were new."""
+    return sum(
+        _take_in(layout, workspace_id, run_id, now)
+        for workspace_id in layout.workspaces()
+        if segments_of(layout, workspace_id)
+    )
+
+
+def _take_in(layout: Layout, workspace_id: str, run_id: str, now: Callable[[], datetime]) -> int:
+    files = RunFiles(layout, workspace_id, run_id)
+    clock = WriterClock(now, after=last_written(layout, workspace_id))
+    logs, log = LogWriter(files, clock), ChangeLog(files, EVENTS, clock)
+    quarantine = Quarantine(logs, now, EVENTS, StreamResult(workspace_id, "", EVENTS.name, now()))
+
+    def note(batch: Batch) -> None:
+        quarantine.note(batch)
+        logs.flush()
+
+    try:
+        done: Appended = take_in(layout, workspace_id, log, note)
+    finally:
+        log.close()
+    return done.inserted + done.updated
+
+
+def notices(layout: Layout) -> list[str]:
+    """A sentence about the events of each workspace that the lake does not have."""
+    return [
+        f"{one.events:,} received events wait in {one.folder}, the first since {one.since:%Y-%m-%d %H:%M} UTC: "
+        + (
+            "they do not say of which workspace they are, and there are several or none. Remove the folder to drop them"
+            if one.folder.name == folder_name(NO_WORKSPACE)
+            else "nothing of their workspace was synced yet. They are taken in when it is"
+        )
+        + "."
+        for one in waiting(layout)
+    ]

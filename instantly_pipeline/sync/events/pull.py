@@ -1,0 +1,181 @@
+"""Pulls `/webhook-events`: each attempt to deliver an event, and with it the event.
+
+The list takes dates and has a random cursor; its order is not documented. It is read a week at a time, oldest first,
+and each week that was read is noted, so that a first pull resumes. From then on a pull starts at the day of the last
+attempt known: if the API lists attempts newest first, it ends where those known begin, else it reads the day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+
+from instantly_pipeline.api.client import ApiClient
+from instantly_pipeline.lake.records.canonical import Record
+from instantly_pipeline.lake.records.coerce import TypeMismatch, coerce
+from instantly_pipeline.streams.catalog.webhook_events import DELIVERIES, EVENTS
+from instantly_pipeline.streams.model import Type
+from instantly_pipeline.sync.context import Context
+from instantly_pipeline.sync.events.records import delivery_of, event_in
+from instantly_pipeline.sync.results import StreamResult
+from instantly_pipeline.sync.sink import Sink
+
+CHECKPOINT = "webhook_events.pulled"
+DAYS_AT_ONCE = 7  # of a pull that was cut off, at most so many are read again
+# How far behind the last attempt known a pull begins: attempts may be listed late. Third parties report three attempts
+# within 30 seconds; nothing is documented.
+OVERLAP = timedelta(hours=1)
+LONGEST_RETRY = timedelta(days=1)  # an attempt whose next one is due later is not waited for
+
+Window = tuple[date, date | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What a pull found, by stream."""
+
+    events: StreamResult
+    deliveries: StreamResult
+
+
+def windows(ctx: Context) -> list[Window]:
+    """The days that a pull reads, a window at a time: first and last day, None for an open end."""
+    first = _first_day(ctx)
+    found: list[Window] = []
+    while first + timedelta(days=DAYS_AT_ONCE) <= ctx.windows.today:
+        last = first + timedelta(days=DAYS_AT_ONCE - 1)
+        found.append((first, last))
+        first = last + timedelta(days=1)
+    return [*found, (min(first, ctx.windows.today), None)]
+
+
+def was_pulled(ctx: Context) -> bool:
+    """Whether a pull goes on where one before ended."""
+    return _since(ctx) is not None and not ctx.request.full
+
+
+async def pull(ctx: Context, client: ApiClient) -> Pulled:
+    """Read the attempts that are new or may have changed since the last pull; all of them with `--full`."""
+    found = Pulled(_result(ctx, EVENTS.name), _result(ctx, DELIVERIES.name))
+    puller = _Puller(Sink(ctx, EVENTS, found.events, client), Sink(ctx, DELIVERIES, found.deliveries, client))
+    for first, last in windows(ctx):
+        await puller.read(first, last)
+    return found
+
+
+def _result(ctx: Context, stream: str) -> StreamResult:
+    return StreamResult(ctx.workspace_id, ctx.workspace, stream, ctx.now())
+
+
+class _Puller:
+    """Reads windows into two sinks: an event is in the lake before the attempts to deliver it."""
+
+    def __init__(self, events: Sink, deliveries: Sink) -> None:
+        self._events, self._deliveries = events, deliveries
+        self._ctx = events.ctx
+        self._known_until = _since(self._ctx) if was_pulled(self._ctx) else None
+
+    async def read(self, first: date, last: date | None) -> None:
+        """Read one window to its end, or to where all is known."""
+        begun, window = self._ctx.now(), _Read(self._known_until)
+        params = {"from": first.isoformat()} | ({} if last is None else {"to": last.isoformat()})
+        listed = self._events.client.pages(EVENTS.method, EVENTS.path, params=params, cursor_of=DELIVERIES.cursor_of)
+        async with aclosing(listed) as pages:
+            async for page in pages:
+                self._take(page.items, page.dropped)
+                if self._events.is_full():
+                    await self._flush()
+                if window.has_ended(page.items):
+                    break
+        await self._flush()
+        _note(self._ctx, window.since(begun) if last is None else _midnight(last + timedelta(days=1)) - OVERLAP)
+
+    def _take(self, attempts: Sequence[Record], dropped: int) -> None:
+        events = [event_in(attempt) for attempt in attempts]
+        once = list({event["event_id"]: event for event in events}.values())
+        new = self._unknown(once)
+        self._events.put(new)
+        self._events.result.rows_read += len(once) - len(new)
+        self._events.result.changes.unchanged += len(once) - len(new)
+        ids = [event["event_id"] for event in events]
+        self._deliveries.put([delivery_of(attempt, one) for attempt, one in zip(attempts, ids, strict=True)])
+        self._deliveries.no_records(dropped)
+
+    def _unknown(self, events: list[Record]) -> list[Record]:
+        """The events that are not in the lake: an event does not change, and may have been received before."""
+        log = self._ctx.log(EVENTS.name)
+        keys = log.keys(events)
+        known = log.index.lookup([key for key in keys if key is not None])
+        return [event for key, event in zip(keys, events, strict=True) if key not in known]
+
+    async def _flush(self) -> None:
+        await self._events.flush()
+        await self._deliveries.flush()
+
+
+@dataclass(slots=True)
+class _Read:
+    """What was read of one window: whether it came newest first, and from when on the next pull has to read."""
+
+    known_until: datetime | None
+    newest: datetime | None = None
+    retried: list[tuple[datetime, datetime]] = field(default_factory=list)  # attempts that may change, and when
+    is_newest_first: bool = True
+    _last: datetime | None = None
+
+    def has_ended(self, attempts: Sequence[Record]) -> bool:
+        """Take a page; whether all attempts on later pages are known."""
+        times = [_instant(attempt.get("timestamp_created")) for attempt in attempts]
+        made = [at for at in times if at is not None]
+        in_order = [self._last, *made] if self._last else made
+        self.is_newest_first &= len(made) == len(attempts) and all(a >= b for a, b in pairwise(in_order))
+        if not made:
+            return False
+        self._last = made[-1]
+        self.newest = max(filter(None, [self.newest, *made]))
+        for at, attempt in zip(times, attempts, strict=True):
+            due = _instant(attempt.get("timestamp_next_retry"))
+            if at is not None and due is not None and attempt.get("will_retry"):
+                self.retried.append((at, due))
+        return self.is_newest_first and self.known_until is not None and made[-1] < self.known_until
+
+    def since(self, begun: datetime) -> datetime | None:
+        """From when on the next pull reads; None if nothing was found. `begun` is when this one began, by this machine.
+
+        An attempt that another one follows is read again until that is over, but not for longer than `LONGEST_RETRY`.
+        """
+        if self.newest is None:
+            return None
+        open_ones = [at for at, due in self.retried if begun - OVERLAP <= due <= at + LONGEST_RETRY]
+        return min([min(self.newest, begun) - OVERLAP, *open_ones])
+
+
+def _since(ctx: Context) -> datetime | None:
+    """From when on attempts may be unknown; None if they were never pulled."""
+    return _instant(ctx.checkpoints.read(CHECKPOINT).get("since"))
+
+
+def _note(ctx: Context, since: datetime | None) -> None:
+    known = _since(ctx)
+    if since is not None and (known is None or known < since):
+        ctx.checkpoints.write(CHECKPOINT, {"since": since.isoformat()})
+
+
+def _first_day(ctx: Context) -> date:
+    since = None if ctx.request.full else _since(ctx)
+    return ctx.windows.first_day if since is None else since.date()
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _instant(value: object) -> datetime | None:
+    try:
+        found = coerce(value, Type.INSTANT)
+    except TypeMismatch:
+        return None
+    return found if isinstance(found, datetime) else None

@@ -1,0 +1,61 @@
+"""From what a webhook sent, and from what the API says of an attempt to send it, to records.
+
+An event is a function of its payload alone, so that it is the same record however often and in whichever way it comes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from instantly_pipeline.lake.records.canonical import Record, digest
+from instantly_pipeline.streams.catalog.webhook_events import EVENTS
+
+# the names that hold a workspace's id in one place or another (reference, section 1.2)
+_WORKSPACE = ("workspace", "workspace_id", "organization_id", "organization")
+_COPIED = tuple(name for name in EVENTS.names if name not in ("event_id", "payload", "received_at"))
+_URL = re.compile(r"https?://[^\s\"'<>)]+", re.IGNORECASE)
+
+
+def event_of(payload: Record, *, otherwise: str) -> Record:
+    """The event of a payload. `otherwise` is its id if the payload is nested too deeply to be digested."""
+    try:
+        event_id = digest(payload)
+    except RecursionError:
+        event_id = otherwise
+    copied = {name: payload[name] for name in _COPIED if payload.get(name) is not None}
+    return {"event_id": event_id, **copied, "payload": payload}
+
+
+def event_in(attempt: Record) -> Record:
+    """The event of an attempt. Without a payload it is known by `retry_group_id`, else by the attempt's own id."""
+    payload, known_as = attempt.get("payload"), attempt.get("retry_group_id") or attempt.get("id")
+    if isinstance(payload, dict) and payload:
+        return event_of(payload, otherwise=str(known_as))
+    return {"event_id": known_as, "lead_email": attempt.get("lead_email"), "payload": payload}
+
+
+def delivery_of(attempt: Record, event_id: object) -> Record:
+    """The attempt without its payload; of addresses, which may hold tokens, only the origin is kept."""
+    delivery = {name: value for name, value in attempt.items() if name != "payload"} | {"event_id": event_id}
+    for name in ("webhook_url", "error_message"):
+        if isinstance(delivery.get(name), str):
+            delivery[name] = _URL.sub(lambda found: origin_of(found.group()), delivery[name])
+    return delivery
+
+
+def origin_of(url: str) -> str:
+    """Scheme and host of an address: path, query and user may be secret."""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "https://..."
+    return f"{parts.scheme}://{parts.hostname or ''}{port}"
+
+
+def workspace_in(payload: Record) -> str | None:
+    """The workspace id in a payload; None if it names none."""
+    found: list[Any] = [payload.get(name) for name in _WORKSPACE]
+    return next((value for value in found if isinstance(value, str) and value), None)
