@@ -43,10 +43,13 @@ def cli() -> None:
 @cli.command(short_help="Read what has changed, build the tables, publish them.")
 @click.option("--streams", metavar="A,B", help="Only these streams or groups; the streams they need are read first.")
 @click.option("--workspace", "workspaces", metavar="NAME", multiple=True, help="Only this workspace; may be repeated.")
+@click.option("--events", is_flag=True, help="Only webhook events, and the leads that new ones name: for every minute.")
 @click.option("--full", is_flag=True, help="Read everything again, changed or not.")
 @click.option("--accept-deletes", is_flag=True, help="Carry out held deletions, after asking the API once more.")
 @click.option("--wait", is_flag=True, help="Wait while another command is writing, instead of ending with code 2.")
-def sync(streams: str | None, workspaces: tuple[str, ...], full: bool, accept_deletes: bool, wait: bool) -> int:
+def sync(
+    streams: str | None, workspaces: tuple[str, ...], events: bool, full: bool, accept_deletes: bool, wait: bool
+) -> int:
     """Read what has changed, build the tables, check and publish them.
 
     The same run as a scheduled one, and shown in Dagster's UI (`make ui`). It can be stopped at any time; the next one
@@ -57,21 +60,23 @@ def sync(streams: str | None, workspaces: tuple[str, ...], full: bool, accept_de
     Example:
       instantly-pipeline sync
       instantly-pipeline sync --streams campaigns,leads --wait
+      instantly-pipeline sync --events
     """
     with fast_imports():
         from instantly_pipeline.cli.sync_command import sync_command
 
     return sync_command(
-        streams=streams, workspaces=workspaces, full=full, accept_deletes=accept_deletes, wait=wait
+        streams=streams, workspaces=workspaces, events=events, full=full, accept_deletes=accept_deletes, wait=wait
     )  # fmt: skip
 
 
 @cli.command(short_help="Show how many requests a sync needs, how long they take, and why.")
 @click.option("--streams", metavar="A,B", help="Only these streams or groups, and the streams they need.")
 @click.option("--workspace", "workspaces", metavar="NAME", multiple=True, help="Only this workspace; may be repeated.")
+@click.option("--events", is_flag=True, help="As `sync --events`: webhook events, and the leads that new ones name.")
 @click.option("--full", is_flag=True, help="As `sync --full`, which reads everything again.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
-def plan(streams: str | None, workspaces: tuple[str, ...], full: bool, as_json: bool) -> int:
+def plan(streams: str | None, workspaces: tuple[str, ...], events: bool, full: bool, as_json: bool) -> int:
     """Show how many requests a sync with the same options needs: requests and minutes by stream, and why.
 
     It sends at most five requests besides the list of campaigns, and writes nothing. For streams that were never read,
@@ -85,7 +90,7 @@ def plan(streams: str | None, workspaces: tuple[str, ...], full: bool, as_json: 
     """
     from instantly_pipeline.cli.plan_command import plan_command
 
-    return plan_command(streams=streams, workspaces=workspaces, full=full, as_json=as_json)
+    return plan_command(streams=streams, workspaces=workspaces, events=events, full=full, as_json=as_json)
 
 
 @cli.command(short_help="Check whether a sync would work: settings, keys, disk.")

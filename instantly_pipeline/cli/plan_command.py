@@ -8,17 +8,17 @@ from typing import Any
 
 import click
 
+from instantly_pipeline.cli.sync_command import chosen_streams
 from instantly_pipeline.cli.text import seconds, table, write_json
 from instantly_pipeline.settings import load
-from instantly_pipeline.streams.registry import select_streams
 from instantly_pipeline.sync.engine import plan
 from instantly_pipeline.sync.results import Cost, Plan, Request, WorkspaceResult
 from instantly_pipeline.visible import visible
 
 
-def plan_command(*, streams: str | None, workspaces: tuple[str, ...], full: bool, as_json: bool) -> int:
+def plan_command(*, streams: str | None, workspaces: tuple[str, ...], events: bool, full: bool, as_json: bool) -> int:
     """Run the command; returns its exit code."""
-    names = None if streams is None else tuple(select_streams(streams.split(",")))
+    names = chosen_streams(streams, events=events, full=full)
     report = asyncio.run(plan(load(), Request(names, workspaces or None, full)))
     if as_json:
         whole = {"exit_code": report.exit_code, "workspaces": [_as_json(one) for one in report.workspaces]}

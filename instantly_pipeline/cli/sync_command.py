@@ -12,6 +12,8 @@ from instantly_pipeline.cli.logfile import log_to_file
 from instantly_pipeline.cli.process import fast_imports
 from instantly_pipeline.cli.progress import preparing, reporter
 from instantly_pipeline.cli.summary import next_steps, problems, published_line, sync_table
+from instantly_pipeline.errors import UsageError
+from instantly_pipeline.run.events import EVENT_STREAMS
 from instantly_pipeline.settings import Settings, load
 from instantly_pipeline.streams.registry import select_streams
 from instantly_pipeline.sync.results import Request
@@ -22,13 +24,25 @@ if TYPE_CHECKING:
 
 
 def sync_command(
-    *, streams: str | None, workspaces: tuple[str, ...], full: bool, accept_deletes: bool, wait: bool
+    *, streams: str | None, workspaces: tuple[str, ...], events: bool, full: bool, accept_deletes: bool, wait: bool
 ) -> int:
     """Run the command; returns its exit code."""
-    names = None if streams is None else tuple(select_streams(streams.split(",")))
+    names = chosen_streams(streams, events=events, full=full, accept_deletes=accept_deletes)
     request = Request(names, workspaces or None, full, accept_deletes)
     report = run(load(), request, wait=wait)
     return show_report(report)
+
+
+def chosen_streams(
+    streams: str | None, *, events: bool, full: bool, accept_deletes: bool = False
+) -> tuple[str, ...] | None:
+    """The streams that the options name; None if they leave that to the settings."""
+    if not events:
+        return None if streams is None else tuple(select_streams(streams.split(",")))
+    others = {"--streams": streams, "--full": full, "--accept-deletes": accept_deletes}
+    if other := next((name for name, given in others.items() if given), None):
+        raise UsageError(f"--events reads new events only and does not go with {other}. Leave one of them out.")
+    return EVENT_STREAMS
 
 
 def run(settings: Settings, request: Request, *, wait: bool = False, clock: Clock = SYSTEM) -> RunReport:

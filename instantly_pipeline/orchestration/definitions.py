@@ -13,6 +13,7 @@ from instantly_pipeline.orchestration.assets.run_resource import RESOURCE, NewRu
 from instantly_pipeline.orchestration.assets.warehouse_assets import warehouse_assets
 from instantly_pipeline.orchestration.maintenance import compaction
 from instantly_pipeline.orchestration.schedules import schedules
+from instantly_pipeline.orchestration.sensors import events_sensor
 from instantly_pipeline.run.run import Run
 from instantly_pipeline.run.sql_models import SQL_DIR, models_in
 from instantly_pipeline.settings import Settings
@@ -36,6 +37,7 @@ def build_defs(settings: Callable[[], Settings], *, sql_dir: Path = SQL_DIR, new
         assets=[lake_assets(streams), *warehouse_assets(streams, models_in(sql_dir), sql_dir)],
         jobs=[job, compacting],
         schedules=[*schedules(job, settings), weekly],
+        sensors=[events_sensor(job, settings)],
         resources={RESOURCE: run_resource(settings, new_run)},
         executor=dg.in_process_executor,
     )

@@ -235,7 +235,7 @@ def scheduled_run(settings: Settings) -> dg.ExecuteInProcessResult:
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     with open_instance() as instance:
         return job.execute_in_process(
-            run_config=quiet | run_config(), instance=instance, tags={asset_keys.SCHEDULE_TAG: "hourly_sync"}
+            run_config=quiet | run_config(), instance=instance, tags={asset_keys.TICK_TAGS[0]: "hourly_sync"}
         )
 
 

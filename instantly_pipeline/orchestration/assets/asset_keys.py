@@ -20,8 +20,8 @@ PROCESS_TAG = ".dagster/instantly_process"  # the prefix keeps it out of the UI
 DATA_DIR_TAG = "instantly/data_dir"
 SKIPPED_TAG = "instantly/skipped"
 INCOMPLETE_TAG = "instantly/incomplete"  # what a run that has published did not read
-NEXT_TICK = "Skipped; the schedule tries again at its next tick."
-SCHEDULE_TAG = "dagster/schedule_name"  # dagster's own
+NEXT_TICK = "Skipped; the next tick tries again."
+TICK_TAGS = ("dagster/schedule_name", "dagster/sensor_name")  # dagster's own
 
 
 def lake(stream: str) -> dg.AssetKey:

@@ -46,7 +46,7 @@ def run_resource(settings: Callable[[], Settings], new_run: NewRun) -> dg.Resour
 def step_of_run(context: dg.AssetExecutionContext) -> Iterator[Run | None]:
     """The run of a step, with the lock held and its events sent to Dagster's log.
 
-    None if a schedule started the run while another command writes: the schedule tries again anyway.
+    None if a schedule or sensor started the run while another command writes: it tries again anyway.
     """
     run = context.resources.run
     if not isinstance(run, Run):
@@ -56,7 +56,7 @@ def step_of_run(context: dg.AssetExecutionContext) -> Iterator[Run | None]:
 
 
 def _may_write(context: dg.AssetExecutionContext, run: Run) -> bool:
-    scheduled = asset_keys.SCHEDULE_TAG in context.run.tags
+    scheduled = any(tag in context.run.tags for tag in asset_keys.TICK_TAGS)
     try:
         run.lock(wait=not scheduled)
     except LockedError:

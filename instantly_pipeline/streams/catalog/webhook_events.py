@@ -24,7 +24,7 @@ EVENTS = Stream(
         Column(
             "event_id",
             Type.TEXT,
-            "Digest of the payload; of an event that was pulled without one, its retry_group_id or else its id",
+            "Digest of the payload; without one its retry_group_id, else the id of the attempt",
             always=True,
         ),
         Column("event_type", Type.TEXT, "Type, such as reply_received; of a custom label, its text"),
