@@ -21,6 +21,8 @@ SHOWN = (
     "end_date",
     "date_from",
     "test_id",
+    "from",
+    "to",
     "search",
     "filter",
     "in_campaign",

@@ -36,6 +36,7 @@ from instantly_pipeline.sync.events.leftover import notices, take_in_rest
 from instantly_pipeline.sync.identity import Names, resolve
 from instantly_pipeline.sync.learned_rate import Limiters, keeping_rates, recall_rates
 from instantly_pipeline.sync.results import Event, OnEvent, Outcome, Request, SyncReport, WorkspaceResult, silent
+from instantly_pipeline.sync.sink import uncancelled
 from instantly_pipeline.sync.workspace import Run, WorkspaceRun, first_of
 
 GC_THRESHOLDS = (10_000, 10, 10)  # of the three generations; Python's own are 700, 10, 10
@@ -111,9 +112,10 @@ class _Run:
     async def all(self) -> SyncReport:
         if not self._takes_events:
             return await self._all()
-        arrived = await asyncio.to_thread(sort_inbox, self._layout)
+        arrived = await uncancelled(asyncio.to_thread(sort_inbox, self._layout))
         report = await self._all()
-        report.taken_in = await asyncio.to_thread(take_in_rest, self._layout, self._run_id, self._world.clock.now)
+        rest = asyncio.to_thread(take_in_rest, self._layout, self._run_id, self._world.clock.now)
+        report.taken_in = await uncancelled(rest)
         self._report_waiting(is_new=arrived)
         return report
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -23,6 +23,7 @@ from instantly_pipeline.sync.results import Event, Outcome, StreamResult
 
 PAGES_PER_BATCH = 50
 SECONDS_PER_BATCH = 30.0
+_T = TypeVar("_T")
 Range = tuple[str | None, str | None]
 EVERYTHING: Range = (None, None)
 
@@ -100,7 +101,7 @@ class Sink:
             if self._lost is not None:
                 raise self._lost
             try:
-                await _uncancelled(asyncio.to_thread(self._write, *batch, at or self.ctx.now()))
+                await uncancelled(asyncio.to_thread(self._write, *batch, at or self.ctx.now()))
             except Exception as error:
                 self._lost = error
                 raise
@@ -134,11 +135,11 @@ class Sink:
         self.ctx.logs.flush()
 
 
-async def _uncancelled(work: Coroutine[Any, Any, None]) -> None:
-    """Await work in a thread, which cannot be stopped halfway: a cancellation is raised after it has ended."""
+async def uncancelled(work: Coroutine[Any, Any, _T]) -> _T:
+    """The result of work in a thread, which cannot be stopped halfway: a cancellation is raised after it has ended."""
     task = asyncio.ensure_future(work)
     try:
-        await asyncio.shield(task)
+        return await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait([task])
         raise

@@ -98,12 +98,15 @@ def _add(named: Named, file: LakeFile, after: datetime | None, oldest: datetime)
             named.contacts.add(email.lower())
 
 
-async def read_named_leads(ctx: Context, client: ApiClient, result: StreamResult) -> None:
-    """Read the leads that new events name; how it ended is added to `result`, that of the events."""
+async def read_named_leads(ctx: Context, client: ApiClient, result: StreamResult, *, follow: bool) -> None:
+    """Read the leads that new events name; how it ended is added to `result`, that of the events.
+
+    Without `follow` these events are only noted as followed: all leads are read for the first time after them.
+    """
     named = await asyncio.to_thread(named_leads, ctx)
     if named.until is None:
         return
-    asked = named.requests() if are_followed(ctx) else []
+    asked = named.requests() if follow else []
     found = StreamResult(ctx.workspace_id, ctx.workspace, LEADS.name, ctx.now())
     reader = _Reader(Sink(ctx, LEADS, found, client))
     if asked:

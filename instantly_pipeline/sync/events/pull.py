@@ -1,17 +1,19 @@
 """Pulls `/webhook-events`: each attempt to deliver an event, and with it the event.
 
-The list takes dates and has a random cursor; its order is not documented. It is read a week at a time, oldest first,
-and each week that was read is noted, so that a first pull resumes. From then on a pull starts at the day of the last
-attempt known: if the API lists attempts newest first, it ends where those known begin, else it reads the day.
+The list takes dates and has a random cursor; its order is not documented. It is read by weeks, some at once, the oldest
+first, and it is noted up to where they were read, so that a first pull resumes. From then on a pull starts at the day
+of the last attempt known: if the API lists attempts newest first, it ends where those known begin, else it reads the
+day.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from instantly_pipeline.api.client import ApiClient
 from instantly_pipeline.lake.records.canonical import Record
@@ -20,11 +22,13 @@ from instantly_pipeline.streams.catalog.webhook_events import DELIVERIES, EVENTS
 from instantly_pipeline.streams.model import Type
 from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.events.records import delivery_of, event_in
+from instantly_pipeline.sync.readers.fetch import gather_or_cancel
 from instantly_pipeline.sync.results import StreamResult
 from instantly_pipeline.sync.sink import Sink
 
 CHECKPOINT = "webhook_events.pulled"
-DAYS_AT_ONCE = 7  # of a pull that was cut off, at most so many are read again
+DAYS_AT_ONCE = 7
+AT_ONCE = 16  # windows: of a pull that was cut off, at most so many are read again
 # How far behind the last attempt known a pull begins: attempts may be listed late. Third parties report three attempts
 # within 30 seconds; nothing is documented.
 OVERLAP = timedelta(hours=1)
@@ -61,8 +65,7 @@ async def pull(ctx: Context, client: ApiClient) -> Pulled:
     """Read the attempts that are new or may have changed since the last pull; all of them with `--full`."""
     found = Pulled(_result(ctx, EVENTS.name), _result(ctx, DELIVERIES.name))
     puller = _Puller(Sink(ctx, EVENTS, found.events, client), Sink(ctx, DELIVERIES, found.deliveries, client))
-    for first, last in windows(ctx):
-        await puller.read(first, last)
+    await puller.read(windows(ctx))
     return found
 
 
@@ -71,27 +74,50 @@ def _result(ctx: Context, stream: str) -> StreamResult:
 
 
 class _Puller:
-    """Reads windows into two sinks: an event is in the lake before the attempts to deliver it."""
+    """Reads windows, some at once, into two sinks. A window counts as read when those before it are, too."""
 
     def __init__(self, events: Sink, deliveries: Sink) -> None:
         self._events, self._deliveries = events, deliveries
         self._ctx = events.ctx
         self._known_until = _since(self._ctx) if was_pulled(self._ctx) else None
+        self._flushing = asyncio.Lock()
 
-    async def read(self, first: date, last: date | None) -> None:
-        """Read one window to its end, or to where all is known."""
+    async def read(self, every: Sequence[Window]) -> None:
+        """Read the windows; what was read is noted as soon as it is in the lake.
+
+        Where one fails, those that have begun are read to their end, and then its error is raised.
+        """
+        places, ends, failed = asyncio.Semaphore(AT_ONCE), dict[Window, datetime | None](), list[Exception]()
+
+        async def one(window: Window) -> None:
+            async with places:
+                if failed:
+                    return
+                try:
+                    ends[window] = await self._window(*window)
+                    await self._flush()
+                except Exception as error:  # noqa: BLE001 - raised below
+                    ends.pop(window, None)
+                    failed.append(error)
+                read = takewhile(ends.__contains__, every)
+                _note(self._ctx, max((at for each in read if (at := ends[each])), default=None))
+
+        await gather_or_cancel(map(one, every))
+        if failed:
+            raise failed[0]
+
+    async def _window(self, first: date, last: date | None) -> datetime | None:
+        """Read a window to its end, or to where all is known; from when on the next pull has to read."""
         begun, window = self._ctx.now(), _Read(self._known_until)
         params = {"from": first.isoformat()} | ({} if last is None else {"to": last.isoformat()})
         listed = self._events.client.pages(EVENTS.method, EVENTS.path, params=params, cursor_of=DELIVERIES.cursor_of)
         async with aclosing(listed) as pages:
             async for page in pages:
                 self._take(page.items, page.dropped)
-                if self._events.is_full():
-                    await self._flush()
+                await self._flush(only_if_full=True)
                 if window.has_ended(page.items):
                     break
-        await self._flush()
-        _note(self._ctx, window.since(begun) if last is None else _midnight(last + timedelta(days=1)) - OVERLAP)
+        return window.since(begun) if last is None else _midnight(last + timedelta(days=1)) - OVERLAP
 
     def _take(self, attempts: Sequence[Record], dropped: int) -> None:
         events = [event_in(attempt) for attempt in attempts]
@@ -111,9 +137,11 @@ class _Puller:
         known = log.index.lookup([key for key in keys if key is not None])
         return [event for key, event in zip(keys, events, strict=True) if key not in known]
 
-    async def _flush(self) -> None:
-        await self._events.flush()
-        await self._deliveries.flush()
+    async def _flush(self, *, only_if_full: bool = False) -> None:
+        async with self._flushing:
+            if not only_if_full or self._events.is_full():
+                await self._events.flush()
+                await self._deliveries.flush()
 
 
 @dataclass(slots=True)
