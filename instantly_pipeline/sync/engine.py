@@ -116,6 +116,9 @@ class _Run:
         report = await self._all()
         rest = asyncio.to_thread(take_in_rest, self._layout, self._run_id, self._world.clock.now)
         report.taken_in = await uncancelled(rest)
+        if report.taken_in:
+            text = f"{report.taken_in:,} received events were taken in without asking the API."
+            self._on_event(Event("say", "", text=text))
         self._report_waiting(is_new=arrived)
         return report
 
@@ -200,7 +203,7 @@ class _Run:
         """Say which received events no workspace took; log it where some have just come."""
         found = notices(self._layout)
         for text in found:
-            self._on_event(Event("say", "", EVENTS.name, text=text))
+            self._on_event(Event("say", "", text=text))
         if is_new and self._is_open:
             rows = [{"stream": EVENTS.name, "notice": text, "seen_at": self._world.clock.now()} for text in found]
             append_log(self._layout, self._run_id, "notices", rows, now=self._world.clock.now)

@@ -180,3 +180,11 @@ def test_without_its_extra_the_sandbox_says_what_to_install(command: str, packag
     assert done.stderr == (
         "Error: The local Instantly API is an extra: pip install 'instantly-pipeline[sandbox]' installs it.\n"
     )
+
+
+@pytest.mark.parametrize("other", [("--streams", "leads"), ("--full",)])
+@pytest.mark.parametrize("command", ["sync", "plan"])
+def test_events_alone_are_not_combined_with_what_reads_more(shell: Shell, command: str, other: tuple[str, ...]) -> None:
+    done = shell.here(command, "--events", *other, INSTANTLY_API_KEY="k")
+    assert done.returncode == 2
+    assert f"does not go with {other[0]}" in done.stderr
