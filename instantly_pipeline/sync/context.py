@@ -111,7 +111,7 @@ class Context:
 
     def close(self) -> None:
         """Close the change logs that were opened."""
-        for log in self._change_logs.values():
+        for log in list(self._change_logs.values()):
             log.close()
 
     def limits_of_days(self, stream: Stream, most: int | None = None) -> Limits:

@@ -221,13 +221,26 @@ def begun(at: Bench) -> dict[str, Any]:
 @pytest.mark.parametrize("by", ["lead_id", "lead_email"])
 def test_the_lead_that_a_received_event_names_is_read_at_once(at: Bench, by: str) -> None:
     lead = begun(at)
-    named = {"lead_email": lead["email"].upper(), "lead_id": lead["id"] if by == "lead_id" else None}
+    named = {"lead_email": lead["email"].upper()} if by == "lead_email" else {"lead_email": None, "lead_id": lead["id"]}
     receive(at.data_dir, reply(at, **named))
     assert at.sync(*EVENTS).exit_code == 0
     assert at.alive("leads")[json.dumps([lead["id"]])]["lt_interest_status"] == 4
     assert len(followed(at)) == 1
     at.sync(*EVENTS)
     assert followed(at) == []
+
+
+def test_a_custom_variable_that_hides_a_field_refuses_no_request(at: Bench) -> None:
+    lead = begun(at)
+    odd = [
+        {"lead_email": "who knows", "lead_id": "CRM-7"},
+        {"lead_email": 7},
+        {"lead_email": lead["email"], "lead_id": "7"},
+    ]
+    receive(at.data_dir, *(reply(at, **fields) for fields in odd))
+    at.sync(*EVENTS)
+    assert at.alive("leads")[json.dumps([lead["id"]])]["lt_interest_status"] == 4
+    assert len(followed(at)) == 1
 
 
 def test_all_leads_of_a_contact_are_read(at: Bench) -> None:

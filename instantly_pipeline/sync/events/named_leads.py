@@ -8,6 +8,7 @@ are history: their leads were read since.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
@@ -31,6 +32,9 @@ from instantly_pipeline.sync.sink import Sink
 
 CHECKPOINT = "webhook_events.leads"
 ASKED_AT_ONCE = PAGE_SIZE  # ids or contacts of one request
+# Payloads are merged with custom variables, so that either may be anything; one wrong value would refuse a request.
+_ADDRESS = re.compile(r"[^\s@]{1,64}@[^\s@]{1,255}")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +93,13 @@ def _add(named: Named, file: LakeFile, after: datetime | None, oldest: datetime)
     last = pc.max(events["_synced_at"]).as_py().astimezone(UTC)
     named.until = last if named.until is None else max(named.until, last)
     is_recent = pc.fill_null(pc.greater_equal(events["timestamp"], pa.scalar(oldest)), True)
-    for lead_id, email in zip(
-        *(events.filter(is_recent)[n].to_pylist() for n in ("lead_id", "lead_email")), strict=True
+    for email, lead_id in zip(
+        *(events.filter(is_recent)[n].to_pylist() for n in ("lead_email", "lead_id")), strict=True
     ):
-        if lead_id:
-            named.ids.add(lead_id.lower())
-        elif email:
+        if email and _ADDRESS.fullmatch(email):
             named.contacts.add(email.lower())
+        elif lead_id and _UUID.fullmatch(lead_id):
+            named.ids.add(lead_id.lower())
 
 
 async def read_named_leads(ctx: Context, client: ApiClient, result: StreamResult, *, follow: bool) -> None:
