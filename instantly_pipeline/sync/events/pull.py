@@ -94,11 +94,12 @@ class _Puller:
                 if failed:
                     return
                 try:
-                    ends[window] = await self._window(*window)
+                    end = await self._window(*window)
                     await self._flush()
                 except Exception as error:  # noqa: BLE001 - raised below
-                    ends.pop(window, None)
                     failed.append(error)
+                    return
+                ends[window] = end  # not before it is in the lake: others note what has ended, too
                 read = takewhile(ends.__contains__, every)
                 _note(self._ctx, max((at for each in read if (at := ends[each])), default=None))
 
@@ -113,16 +114,17 @@ class _Puller:
         listed = self._events.client.pages(EVENTS.method, EVENTS.path, params=params, cursor_of=DELIVERIES.cursor_of)
         async with aclosing(listed) as pages:
             async for page in pages:
-                self._take(page.items, page.dropped)
+                await self._take(page.items, page.dropped)
                 await self._flush(only_if_full=True)
                 if window.has_ended(page.items):
                     break
         return window.since(begun) if last is None else _midnight(last + timedelta(days=1)) - OVERLAP
 
-    def _take(self, attempts: Sequence[Record], dropped: int) -> None:
+    async def _take(self, attempts: Sequence[Record], dropped: int) -> None:
         events = [event_in(attempt) for attempt in attempts]
         once = list({event["event_id"]: event for event in events}.values())
-        new = self._unknown(once)
+        async with self._ctx.writing:  # events of other windows may be being written
+            new = self._unknown(once)
         self._events.put(new)
         self._events.result.rows_read += len(once) - len(new)
         self._events.result.changes.unchanged += len(once) - len(new)
