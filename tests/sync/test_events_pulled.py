@@ -166,6 +166,16 @@ def test_no_token_of_a_webhooks_address_reaches_a_file(at: Bench) -> None:
     assert not any("SECRET" in row["webhook_url"] for row in at.rows("webhook_deliveries"))
 
 
+def test_of_an_address_in_an_error_only_the_origin_is_kept(at: Bench) -> None:
+    altered(
+        at,
+        lambda attempt: attempt | {"error_message": "refused by https://u:SECRET@hooks.example:99/SECRET?a=1, sorry"},
+    )
+    at.sync(*EVENTS)
+    kept = {row["error_message"] for row in at.alive("webhook_deliveries").values()}
+    assert kept == {"refused by https://hooks.example:99 sorry"}
+
+
 class Altered(httpx.AsyncBaseTransport):
     """The real transport, with the attempts of each answer altered."""
 

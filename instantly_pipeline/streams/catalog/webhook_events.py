@@ -7,7 +7,18 @@ An attempt does, until no retry is due.
 
 from __future__ import annotations
 
+import re
+
+from instantly_pipeline.streams.catalog.webhooks import origin_of
 from instantly_pipeline.streams.model import Absent, Column, Read, Stream, Type
+
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"'<>)]+", re.IGNORECASE)
+
+
+def with_origins_alone(text: str) -> str:
+    """The text with the origin in place of each address: the rest of one may be secret."""
+    return _URL.sub(lambda found: origin_of(found.group()) or "...", text)
+
 
 _PATH = "/api/v2/webhook-events"
 
@@ -60,8 +71,16 @@ DELIVERIES = Stream(
         Column("event_id", Type.TEXT, "The event, in webhook_events.event_id", always=True),
         Column("retry_group_id", Type.TEXT, "The same for all attempts to deliver one event to one webhook"),
         Column("lead_email", Type.TEXT, "E-mail address of the lead", personal=True),
-        Column("webhook_url", Type.TEXT, "Origin of the webhook's address; the rest may be secret", always=True),
-        Column("error_message", Type.TEXT, "Why the attempt failed"),
+        Column(
+            "webhook_url",
+            Type.TEXT,
+            "Origin of the webhook's address; the rest may be secret",
+            always=True,
+            keep=origin_of,
+        ),
+        Column(
+            "error_message", Type.TEXT, "Why the attempt failed; of addresses only the origin", keep=with_origins_alone
+        ),
         Column("success", Type.BOOL, "Whether the attempt succeeded"),
         Column("will_retry", Type.BOOL, "Whether another attempt will follow"),
         Column("retry_successful", Type.BOOL, "Whether a later attempt succeeded"),

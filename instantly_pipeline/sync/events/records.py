@@ -5,9 +5,7 @@ An event is a function of its payload alone, so that it is the same record howev
 
 from __future__ import annotations
 
-import re
 from typing import Any
-from urllib.parse import urlsplit
 
 from instantly_pipeline.lake.records.canonical import Record, digest
 from instantly_pipeline.streams.catalog.webhook_events import EVENTS
@@ -15,7 +13,6 @@ from instantly_pipeline.streams.catalog.webhook_events import EVENTS
 # the names that hold a workspace's id in one place or another (reference, section 1.2)
 _WORKSPACE = ("workspace", "workspace_id", "organization_id", "organization")
 _COPIED = tuple(name for name in EVENTS.names if name not in ("event_id", "payload", "received_at"))
-_URL = re.compile(r"https?://[^\s\"'<>)]+", re.IGNORECASE)
 
 
 def event_of(payload: Record, *, otherwise: str) -> Record:
@@ -37,22 +34,8 @@ def event_in(attempt: Record) -> Record:
 
 
 def delivery_of(attempt: Record, event_id: object) -> Record:
-    """The attempt without its payload; of addresses, which may hold tokens, only the origin is kept."""
-    delivery = {name: value for name, value in attempt.items() if name != "payload"} | {"event_id": event_id}
-    for name in ("webhook_url", "error_message"):
-        if isinstance(delivery.get(name), str):
-            delivery[name] = _URL.sub(lambda found: origin_of(found.group()), delivery[name])
-    return delivery
-
-
-def origin_of(url: str) -> str:
-    """Scheme and host of an address: path, query and user may be secret."""
-    try:
-        parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return "https://..."
-    return f"{parts.scheme}://{parts.hostname or ''}{port}"
+    """The attempt, with the id of its event in place of the payload."""
+    return {name: value for name, value in attempt.items() if name != "payload"} | {"event_id": event_id}
 
 
 def workspace_in(payload: Record) -> str | None:
