@@ -140,3 +140,18 @@ create or replace macro contact_of(email) as nullif(lower(trim(email)), '');
 
 -- whether a day has any figure above zero, given the greatest of them
 create or replace macro has_figures(greatest_figure) as coalesce(greatest_figure, 0) > 0;
+
+-- whether two reports may be of one moment: clocks of mail servers differ, and a campaign writes to a lead once a day
+create or replace macro same_moment(a, b) as abs(epoch(a) - epoch(b)) <= 3600;
+
+-- the interest that an event of a webhook sets; null for other events, and for lead_neutral, which removes it
+create or replace macro event_interest(event_type) as case event_type
+    when 'lead_out_of_office' then 0
+    when 'lead_interested' then 1
+    when 'lead_meeting_booked' then 2
+    when 'lead_meeting_completed' then 3
+    when 'lead_closed' then 4
+    when 'lead_not_interested' then -1
+    when 'lead_wrong_person' then -2
+    when 'lead_no_show' then -4
+end;

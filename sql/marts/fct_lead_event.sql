@@ -1,148 +1,143 @@
--- one row per lead and event that the versions of the lead show
--- Of several opens, clicks or replies between two syncs the last one is shown, with `times` from the lead's counter.
-with versions as (
-    select
-        workspace_id,
-        id as lead_id,
-        campaign as campaign_id,
-        contact_of(email) as email,
-        status,
-        lt_interest_status as interest,
-        last_contacted_from as mailbox,
-        -- later e-mails of a subsequence are no step of the campaign
-        try_cast(json_text(status_summary_subseq, '$.timestampExecuted') as timestamptz) at time zone 'UTC'
-            as subsequence_at,
-        case when subsequence_at is null or last_step_timestamp_executed >= subsequence_at then last_step_id end
-            as last_step_id,
-        email_opened_step,
-        email_opened_variant,
-        email_replied_step,
-        email_replied_variant,
-        email_clicked_step,
-        email_clicked_variant,
-        coalesce(email_open_count, 0) as opens,
-        coalesce(email_reply_count, 0) as replies,
-        coalesce(email_click_count, 0) as clicks,
-        timestamp_last_contact as contacted_at,
-        timestamp_last_open as opened_at,
-        timestamp_last_reply as replied_at,
-        timestamp_last_click as clicked_at,
-        timestamp_last_interest_change as interest_at,
-        valid_from as seen_at
-    from staging.stg_leads_history
-    where _op = 'upsert'
+-- one row per lead and event that e-mails or webhook events report, or that only the versions of the lead show
+-- What the versions show is left out where it is reported as well: a time of the API with a report of that moment, and
+-- of what has no time of its own (earlier opens, a bounce) as many as were reported by then.
+with reported as (
+    select r.* from intermediate.int_reported_event as r
+    semi join staging.stg_leads as l on r.workspace_id = l.workspace_id and r.lead_id = l.id
 ),
 
+by_lead as (
+    select
+        workspace_id,
+        lead_id,
+        list(struct_pack(
+            event := event,
+            occurred_at := occurred_at,
+            reported_at := reported_at,
+            lt_interest_status := lt_interest_status
+        )) as reports
+    from reported
+    group by workspace_id, lead_id
+),
+
+history as (
+    select
+        h.*,
+        h.time_source = 'api' as has_time,
+        least(coalesce(h.times, 1), has_time::bigint) as timed,
+        greatest(coalesce(h.times, 1) - has_time::bigint, 0) as untimed,
+        r.reports
+    from intermediate.int_lead_history_event as h
+    left join by_lead as r on h.workspace_id = r.workspace_id and h.lead_id = r.lead_id
+),
+
+-- The last contact may be an answer, the last reply an automatic one.
+alike as (
+    select
+        * exclude (reports),
+        [
+            r for r in reports
+            if r.lt_interest_status is not distinct from lt_interest_status
+            and (r.event = event or (r.event, event) in (('auto replied', 'replied'), ('answered', 'contacted')))
+        ] as reports
+    from history
+    where reports is not null
+),
+
+matched as (
+    select
+        * exclude (reports),
+        [
+            r.event for r in reports
+            if has_time
+            and (same_moment(r.occurred_at, occurred_at) or same_moment(r.reported_at, occurred_at))
+        ] as reported_then,
+        if(time_source = 'last contact', seen_at, occurred_at) as until,
+        len([
+            r.event for r in reports
+            if r.event = event and (r.occurred_at <= until or same_moment(r.occurred_at, until))
+        ]) as reported_until
+    from alike
+),
+
+-- of those without a time, how many more there were until then than were reported
 compared as (
     select
         *,
-        row_number() over each_lead = 1 as is_first_version,
-        row_number() over each_lead = 1 and lead(seen_at) over each_lead is null as is_only_version,
-        lag(status) over each_lead as status_before,
-        lag(interest) over each_lead as interest_before,
-        coalesce(lag(opens) over each_lead, 0) as opens_before,
-        coalesce(lag(replies) over each_lead, 0) as replies_before,
-        coalesce(lag(clicks) over each_lead, 0) as clicks_before,
-        (contacted_at is distinct from lag(contacted_at) over each_lead) and contacted_at is not null as contact_moved,
-        (opened_at is distinct from lag(opened_at) over each_lead) and opened_at is not null as open_moved,
-        (replied_at is distinct from lag(replied_at) over each_lead) and replied_at is not null as reply_moved,
-        (clicked_at is distinct from lag(clicked_at) over each_lead) and clicked_at is not null as click_moved,
-        (interest_at is distinct from lag(interest_at) over each_lead) and interest_at is not null as interest_moved
-    from versions
-    window each_lead as (partition by workspace_id, lead_id order by seen_at)
+        len(reported_then) > 0 as is_reported,
+        sum(untimed + list_contains(reported_then, event)::bigint) over so_far - reported_until as missing
+    from matched
+    window so_far as (
+        partition by workspace_id, lead_id, event, lt_interest_status
+        order by occurred_at, seen_at rows between unbounded preceding and current row
+    )
 ),
 
-events as (
+counted as (
     select
         *,
-        'contacted' as event,
-        contacted_at as occurred_at,
-        'api' as time_source,
-        nullif(split_part(last_step_id, '_', 2), '') as step,
-        nullif(split_part(last_step_id, '_', 3), '') as variant,
-        mailbox as last_contacted_from
+        greatest(missing - greatest(coalesce(max(missing) over before, 0), 0), 0)::bigint as untimed_left
     from compared
-    where contact_moved
-    union all by name
-    select
-        *,
-        'opened' as event,
-        if(open_moved, opened_at, seen_at) as occurred_at,
-        if(open_moved, 'api', 'seen') as time_source,
-        email_opened_step::varchar as step,
-        email_opened_variant::varchar as variant,
-        greatest(opens - opens_before, 0) as times
-    from compared
-    where open_moved or opens > opens_before
-    union all by name
-    select
-        *,
-        'clicked' as event,
-        if(click_moved, clicked_at, seen_at) as occurred_at,
-        if(click_moved, 'api', 'seen') as time_source,
-        email_clicked_step::varchar as step,
-        email_clicked_variant::varchar as variant,
-        greatest(clicks - clicks_before, 0) as times
-    from compared
-    where click_moved or clicks > clicks_before
-    union all by name
-    select
-        *,
-        'replied' as event,
-        if(reply_moved, replied_at, seen_at) as occurred_at,
-        if(reply_moved, 'api', 'seen') as time_source,
-        email_replied_step::varchar as step,
-        email_replied_variant::varchar as variant,
-        greatest(replies - replies_before, 0) as times
-    from compared
-    where reply_moved or replies > replies_before
-    union all by name
-    select
-        *,
-        'interest changed' as event,
-        if(interest_moved, interest_at, seen_at) as occurred_at,
-        if(interest_moved, 'api', 'seen') as time_source,
-        interest as lt_interest_status,
-        interest_before as lt_interest_status_before
-    from compared
-    where interest is distinct from interest_before or (interest_moved and interest is not null)
-    union all by name
-    -- the API has no time of bounces; they follow the last e-mail within minutes
-    select
-        *,
-        'bounced' as event,
-        coalesce(contacted_at, seen_at) as occurred_at,
-        if(contacted_at is null, 'seen', 'last contact') as time_source,
-        nullif(split_part(last_step_id, '_', 2), '') as step,
-        nullif(split_part(last_step_id, '_', 3), '') as variant,
-        mailbox as last_contacted_from
-    from compared
-    where status = -1 and status_before is distinct from -1
-    union all by name
-    -- unsubscriptions can come days after the e-mail, so its time is used only for a lead that no sync saw before
-    select
-        *,
-        'unsubscribed' as event,
-        if(is_first_version and contacted_at is not null, contacted_at, seen_at) as occurred_at,
-        if(is_first_version and contacted_at is not null, 'last contact', 'seen') as time_source
-    from compared
-    where status = -2 and status_before is distinct from -2
+    window before as (
+        partition by workspace_id, lead_id, event, lt_interest_status
+        order by occurred_at, seen_at rows between unbounded preceding and 1 preceding
+    )
 ),
 
--- a value that went away and came back is one event, at the time it was first seen
-several as (
-    select * from events
-    where not is_only_version
-    qualify row_number() over (
-        partition by workspace_id, lead_id, event, occurred_at, lt_interest_status order by seen_at
-    ) = 1
+left_over as (
+    select
+        * replace (
+            if(is_reported, 'before', time_source) as time_source,
+            case when times is not null then untimed_left + if(is_reported, 0, timed) end as times
+        )
+    from counted
+    where untimed_left > 0 or (has_time and not is_reported)
 ),
 
-once as (
-    select * from events
-    where is_only_version
-    union all
-    select * from several
+interests as (
+    select
+        workspace_id,
+        report_id,
+        lag(lt_interest_status) over (
+            partition by workspace_id, lead_id order by occurred_at, report_id
+        ) as lt_interest_status_before
+    from reported
+    where event = 'interest changed'
+),
+
+every as (
+    select
+        r.workspace_id,
+        r.lead_id,
+        r.event,
+        r.occurred_at,
+        r.time_source,
+        r.source,
+        r.email_id,
+        r.campaign_id,
+        r.email,
+        r.step,
+        r.variant,
+        r.mailbox as last_contacted_from,
+        case when r.event in ('opened', 'clicked', 'replied', 'auto replied') then 1::bigint end as times,
+        r.lt_interest_status,
+        i.lt_interest_status_before,
+        r.first_seen_at as seen_at
+    from reported as r
+    left join interests as i on r.workspace_id = i.workspace_id and r.report_id = i.report_id
+    union all by name
+    select
+        * exclude (
+            has_time, timed, untimed, untimed_left, reported_then, until, reported_until, is_reported, missing
+        ),
+        'lead history' as source
+    from left_over
+    union all by name
+    select
+        * exclude (has_time, timed, untimed, reports),
+        'lead history' as source
+    from history
+    where reports is null
 ),
 
 joined as (
@@ -153,6 +148,9 @@ joined as (
         e.event,
         e.occurred_at,
         e.time_source,
+        e.time_source in ('api', 'mail', 'event') as is_exact,
+        e.source,
+        e.email_id,
         e.campaign_id,
         c.campaign_name,
         e.email,
@@ -168,7 +166,7 @@ joined as (
         e.lt_interest_status_before,
         interest_status_label(e.lt_interest_status_before, b.label) as interest_label_before,
         e.seen_at as first_seen_at
-    from once as e
+    from every as e
     left join marts.dim_workspace as w on e.workspace_id = w.workspace_id
     left join intermediate.int_campaign as c on e.workspace_id = c.workspace_id and e.campaign_id = c.campaign_id
     left join intermediate.int_interest_label as o

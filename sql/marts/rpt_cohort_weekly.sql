@@ -16,7 +16,9 @@ firsts as (
         workspace_id,
         campaign_id,
         lead_id,
-        min(occurred_at) filter (where event in ('contacted', 'opened', 'clicked', 'replied')) as contacted_at,
+        min(occurred_at) filter (
+            where event in ('contacted', 'opened', 'clicked', 'replied', 'auto replied')
+        ) as contacted_at,
         min(occurred_at) filter (where event = 'replied') as replied_at,
         min(occurred_at) filter (where event = 'interest changed' and interest_kind = 'positive') as positive_at
     from marts.fct_lead_event
@@ -37,12 +39,24 @@ moments as (
         on l.workspace_id = f.workspace_id and l.campaign_id = f.campaign_id and l.lead_id = f.lead_id
 ),
 
-first_read as (
+-- since when contacts and replies are both reported
+reported as (
     select
         workspace_id,
-        min(first_seen_at) as first_read_at
-    from marts.dim_lead
+        max(since) as since
+    from intermediate.int_event_reach
+    where event in ('contacted', 'replied')
     group by workspace_id
+    having count(*) = 2
+),
+
+first_read as (
+    select
+        l.workspace_id,
+        least(min(l.first_seen_at), any_value(r.since)) as first_read_at
+    from marts.dim_lead as l
+    left join reported as r on l.workspace_id = r.workspace_id
+    group by l.workspace_id
 ),
 
 cohorts as (

@@ -38,11 +38,20 @@ recent as (
         e.workspace_id,
         e.email,
         count(distinct coalesce(e.campaign_id, '')) as campaigns_contacted_30d,
+        count(*) as sent_30d,
         max(e.occurred_at) as last_contacted_at
     from marts.fct_lead_event as e
     inner join clock as k on e.workspace_id = k.workspace_id
     where e.event = 'contacted' and e.email is not null and e.occurred_at > k.as_of - interval 30 day
     group by e.workspace_id, e.email
+),
+
+-- where each e-mail of these days is known
+known as (
+    select r.workspace_id
+    from intermediate.int_event_reach as r
+    inner join clock as k on r.workspace_id = k.workspace_id
+    where r.event = 'contacted' and r.since <= k.as_of - interval 30 day
 ),
 
 contacts as (
@@ -51,6 +60,7 @@ contacts as (
         coalesce(a.email, r.email) as email,
         coalesce(a.active_campaigns, 0) as active_campaigns,
         coalesce(r.campaigns_contacted_30d, 0) as campaigns_contacted_30d,
+        coalesce(r.sent_30d, 0) as sent_30d,
         coalesce(a.campaigns, 0) as campaigns,
         coalesce(a.leads, 0) as leads,
         r.last_contacted_at
@@ -93,6 +103,7 @@ joined as (
         coalesce(g.pressure, 'grey') as pressure,
         j.active_campaigns,
         j.campaigns_contacted_30d,
+        case when n.workspace_id is not null then j.sent_30d end as sent_30d,
         j.campaigns,
         j.leads,
         j.last_contacted_at,
@@ -101,6 +112,7 @@ joined as (
     left join judged as g
         on j.active_campaigns = g.active_campaigns and j.campaigns_contacted_30d = g.campaigns_contacted_30d
     left join clock as k on j.workspace_id = k.workspace_id
+    left join known as n on j.workspace_id = n.workspace_id
 )
 
 select * from joined

@@ -1,16 +1,17 @@
 -- one row per campaign with replies and bucket of hours between the last e-mail to a lead and its first reply
--- Only replies with a known time: of a lead that had replied several times when it was first seen, only the last reply
--- has one.
+-- Only first replies with a known time. Of a lead that had replied several times when it was first seen the versions
+-- show that of the last one alone; e-mails and events show each.
 with replies as (
     select
         workspace_id,
         campaign_id,
         lead_id,
         occurred_at as replied_at,
-        time_source = 'api' and times <= 1 as is_timed
+        is_exact and times <= 1 and not bool_or(time_source = 'before') over each_lead as is_timed
     from marts.fct_lead_event
     where event = 'replied' and campaign_id is not null
-    qualify row_number() over (partition by workspace_id, campaign_id, lead_id order by occurred_at) = 1
+    window each_lead as (partition by workspace_id, campaign_id, lead_id)
+    qualify row_number() over (each_lead order by occurred_at, source) = 1
 ),
 
 contacts as (

@@ -94,6 +94,18 @@ def test_a_campaign_with_another_name_concerns_its_leads(
     assert rows(warehouse) == of_a_full_build(warehouse, empty_build)
 
 
+def test_an_e_mail_concerns_its_lead_though_nothing_else_happened_to_it(
+    warehouse: Warehouse, lake: LakeWriter, empty_build: Path
+) -> None:
+    lake.upsert(LEADS, [world.lead("quiet", "c1", timestamp_last_contact=None)], 1)
+    build(warehouse)
+    lake.upsert(STREAMS["emails"], [world.email("m1", "quiet"), world.email("m2", "l2")], 2)
+    assert build(warehouse)["fct_lead_event"].records == 2
+    told = "select lead_id, source from marts.fct_lead_event where source <> 'lead history' order by all"
+    assert warehouse.connection.execute(told).fetchall() == [("l2", "emails"), ("quiet", "emails")]
+    assert rows(warehouse) == of_a_full_build(warehouse, empty_build)
+
+
 def test_a_sweep_that_found_nothing_new_moves_one_column(warehouse: Warehouse, lake: LakeWriter) -> None:
     lake.log("verified", [{"stream": "leads", "verified_at": at(5)}])
     assert build(warehouse)["dim_lead"].records == 0
@@ -241,7 +253,19 @@ def _rename(chance: random.Random, lake: LakeWriter, hours: float) -> None:
     lake.upsert(STREAMS[stream], [record], hours)
 
 
-STEPS: tuple[Step, ...] = (_change, _change, _change, _delete, _other_workspace, _verify, _rename)
+def _mail(chance: random.Random, lake: LakeWriter, hours: float) -> None:
+    day = f"2026-02-0{chance.randrange(1, 4)}T09:00:00.000Z"
+    found = world.email(f"m{chance.randrange(9)}", chance.choice(IDS), ue_type=chance.choice((1, 2, 3, 4)),
+                        timestamp_created=day, timestamp_email=day)  # fmt: skip
+    lake.upsert(STREAMS["emails"], [found], hours)
+
+
+def _event(chance: random.Random, lake: LakeWriter, hours: float) -> None:
+    kind = chance.choice(("email_sent", "email_opened", "email_bounced", "lead_interested", "Label 3.0"))
+    lake.upsert(STREAMS["webhook_events"], [world.event(kind, chance.choice(IDS), chance.randrange(1, 4))], hours)
+
+
+STEPS: tuple[Step, ...] = (_change, _change, _change, _delete, _other_workspace, _verify, _rename, _mail, _event)
 
 
 @pytest.mark.whole

@@ -163,7 +163,7 @@ def lineage() -> dict[str, Columns]:
 @pytest.mark.parametrize(
     ("mart", "made_up"),
     [
-        ("fct_lead_event", {"event"}), ("rpt_funnel", set()), ("rpt_cohort_weekly", set()),
+        ("fct_lead_event", {"source"}), ("rpt_funnel", set()), ("rpt_cohort_weekly", set()),
         ("rpt_time_to_reply", set()),
         ("rpt_esp_matrix", set()), ("rpt_list_quality", set()), ("rpt_suppression_audit", {"finding"}),
         ("rpt_contact_pressure", set()),

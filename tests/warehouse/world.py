@@ -96,3 +96,22 @@ def label(number: int, text: str, kind: str) -> Row:
         "id": f"label-{number}", "organization_id": ORG, "created_by": "user-1", "label": text,
         "interest_status_label": kind, "interest_status": number, "timestamp_created": CREATED,
     }  # fmt: skip
+
+
+def email(id: str, lead_id: str, **changes: Any) -> Row:  # noqa: A002
+    """An e-mail that campaign c1 sent."""
+    return {
+        "id": id, "organization_id": ORG, "lead_id": lead_id, "lead": f"{lead_id}@clinic.example", "campaign_id": "c1",
+        "eaccount": "ann@send.example", "ue_type": 1, "step": "0_0_0", "message_id": f"<{id}>", "subject": "Hi",
+        "to_address_email_list": f"{lead_id}@clinic.example", "timestamp_created": "2026-02-01T09:00:00.000Z",
+        "timestamp_email": "2026-02-01T09:00:00.000Z",
+    } | changes  # fmt: skip
+
+
+def event(kind: str, lead_id: str, day: int, **changes: Any) -> Row:
+    """A webhook event of that day in February."""
+    return {
+        "event_id": f"{kind} {lead_id} {day}", "event_type": kind, "campaign_id": "c1",
+        "email_account": "ann@send.example", "lead_email": f"{lead_id}@clinic.example",
+        "timestamp": f"2026-02-0{day}T09:00:00.000Z",
+    } | changes  # fmt: skip

@@ -134,15 +134,21 @@ class ByRecordBuilder:
         return f"select distinct workspace_id, _key from {ident(self.by.sources[1])} where {chosen}"
 
     def _add_concerned(self, table: str, reads: Reads) -> None:
-        """Add the records whose rows have the key of a row of another table that has changed."""
+        """Add the records whose rows have the key of a row of another table that has changed.
+
+        Where that key is the record's own, a record without rows is one of them.
+        """
         before = '(select key, row from _build.rows_read where model = $1 and "table" = $2)'
         now = _hashed(table, self.by, reads)
         changed = f"select key from ({before} except all {now}) union select key from ({now} except all {before})"
-        here = columns(self.by.others[table][0])
-        raw = ident(self.by.sources[0])
+        here, raw = self.by.others[table][0], ident(self.by.sources[0])
+        if here == self.by.key:
+            concerned = f"where hash({columns(self.by.record_key)}) in ({changed})"
+        else:
+            rows = f"(from {self._table} where hash({columns(here)}) in ({changed}))"
+            concerned = f"semi join {rows} t on {self._matches('t', 'r')}"
         self._con.execute(
-            f"insert into {self._in('keys')} select workspace_id, _key from {raw} r "
-            f"semi join (from {self._table} where hash({here}) in ({changed})) t on {self._matches('t', 'r')} "
+            f"insert into {self._in('keys')} from (select workspace_id, _key from {raw} r {concerned}) "
             f"anti join {self._in('keys')} using (workspace_id, _key)",
             [self._model.full_name, table],
         )

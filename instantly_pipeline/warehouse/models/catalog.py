@@ -103,11 +103,13 @@ def _by_record(contract: Contract, streams: Mapping[str, Stream], models: Mappin
     keys = {f"raw.{stream.name}": ("workspace_id", *stream.key) for stream in streams.values()}
     keys |= {model.full_name: model.key for model in models.values()}
     (stream, columns), *others = contract.changed_by.items()
+    keys |= {table: names for table, names in others if keys.get(table) == ()}
     for table, names in ((f"raw.{stream}", columns), *others):
-        if not keys.get(table) or len(keys[table]) != len(names):
+        if len(keys.get(table, ())) != len(names):
             raise ModelError(
                 f"{contract.path}: `changed_by` of {contract.name} names {table} with {', '.join(names)}. It takes a "
-                "stream, then models with a key or raw tables, each with as many columns of the model as its key has."
+                "stream, then raw tables and models, each with as many columns of the model as its key has; of a model "
+                "without a key, with its columns of the same names."
             )
     return ByRecord(
         stream=stream,

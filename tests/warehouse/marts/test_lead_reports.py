@@ -34,8 +34,8 @@ def event(lead_id: str, kind: str, occurred_at: datetime, **values: Any) -> Row:
     given = {
         "workspace_id": "w", "lead_id": lead_id, "event": kind, "occurred_at": occurred_at.replace(tzinfo=None),
         "campaign_id": "c1", "time_source": "api", "times": 1 if kind in ("opened", "clicked", "replied") else None,
-    }  # fmt: skip
-    return given | values
+    } | values  # fmt: skip
+    return {"is_exact": given["time_source"] in ("api", "mail", "event")} | given
 
 
 # --- funnel
@@ -144,6 +144,14 @@ def test_weeks_before_the_first_sync_of_leads_say_so() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("kinds", "marked"), [(("contacted", "replied"), False), (("contacted",), True)])
+def test_weeks_that_e_mails_or_events_cover_are_known(kinds: tuple[str, ...], marked: bool) -> None:
+    reach = [{"workspace_id": "w", "event": kind, "since": at(1, month=2).replace(tzinfo=None)} for kind in kinds]
+    given = {"raw.leads": [lead("a", timestamp_created=at(23, month=2))], "intermediate.int_event_reach": reach}
+    found = expect("rpt_cohort_weekly", given, "bool_or(is_before_first_read) as marked")
+    assert found == [{"marked": marked}]
+
+
 def test_a_year_later_is_in_the_open_ended_last_week() -> None:
     old = lead("a", timestamp_created=datetime(2025, 1, 1, tzinfo=UTC))
     found = cohorts([old], [event("a", "contacted", at(10))], "weeks_since, contacted, is_right_censored")
@@ -183,6 +191,19 @@ def test_replies_are_grouped_by_the_hours_since_the_e_mail_before_them() -> None
     whole = expect("rpt_time_to_reply", {"marts.fct_lead_event": events},
                    "distinct timed_repliers, untimed_repliers, hours_p25, hours_median, hours_p75")  # fmt: skip
     assert [tuple(row.values()) for row in whole] == [(3, 3, 24.5, 48.0, 144.0)]
+
+
+def test_a_reply_is_not_the_first_where_more_are_known_from_before_the_reports() -> None:
+    told = {"time_source": "mail"}
+    events = [
+        event("a", "contacted", at(2), **told), event("a", "replied", at(3), **told),
+        event("a", "replied", at(4), time_source="before"),
+        event("b", "contacted", at(2), **told), event("b", "replied", at(3), **told), event("b", "replied", at(4)),
+        event("c", "contacted", at(2), **told), event("c", "auto replied", at(2, 1)),
+    ]  # fmt: skip
+    found = expect("rpt_time_to_reply", {"marts.fct_lead_event": events},
+                   "distinct timed_repliers, untimed_repliers, hours_median")  # fmt: skip
+    assert [tuple(row.values()) for row in found] == [(1, 1, 24.0)]
 
 
 def test_the_buckets_are_those_of_the_seed() -> None:
