@@ -33,7 +33,8 @@ OF_CONTACT = KEY | {"email": "bo@x.example"}
 
 GOOD: dict[str, Row] = {
     "fct_lead_event": OF_CAMPAIGN | {
-        "lead_id": "a", "event": "contacted", "occurred_at": NOON, "time_source": "api", "first_seen_at": NOON,
+        "lead_id": "a", "event": "contacted", "occurred_at": NOON, "time_source": "api", "is_exact": True,
+        "source": "lead history", "first_seen_at": NOON,
     },
     "rpt_funnel": OF_CAMPAIGN | {
         "leads": 10, "checked_leads": 8, "verified_leads": 6, "leads_reached": 9, "open_rate": 0.5, "reply_rate": 0.1,
@@ -61,7 +62,23 @@ GOOD: dict[str, Row] = {
     },
     "rpt_contact_pressure": OF_CONTACT | {
         "pressure": "green", "active_campaigns": 1, "campaigns_contacted_30d": 1, "last_contacted_at": NOON,
+        "sent_30d": 2,
     },
+    "rpt_send_time": OF_CAMPAIGN | {
+        "time_zone": "UTC", "weekday": 1, "weekday_name": "Monday", "hour": 9, "sent": 5, "sends_replied": 1,
+    },
+    "rpt_hot_reply": OF_CAMPAIGN | {
+        "lead_id": "a", "replied_at": NOON, "state": "answered", "replies": 1, "last_replied_at": NOON,
+        "answered_at": at(3), "hours_to_answer": 12.0,
+    },
+    "rpt_our_response_time": KEY | {
+        "hot_replies": 3, "answered": 1, "waiting": 1, "settled": 1, "waiting_since": NOON, "judged_24h": 2,
+        "answered_24h": 1, "hours_p25": 1.0, "hours_median": 2.0, "hours_p75": 3.0, "hours_p90": 4.0,
+    },
+    "rpt_reply_share": OF_CAMPAIGN | {
+        "breakdown": "variant", "repliers": 4, "positive_repliers": 2, "all_positive_repliers": 3,
+    },
+    "rpt_sender_bounces": KEY | {"email": "ann@s.example", "date": date(2026, 3, 2), "bounced": 1, "bounce_events": 2},
 }  # fmt: skip
 OTHER_WORKSPACE = ("workspace_id found in marts.dim_workspace", {"workspace_id": "nobody"})
 OTHER_CAMPAIGN = ("workspace_id, campaign_id found in marts.dim_campaign", {"campaign_id": "unknown"})
@@ -70,13 +87,14 @@ CONTACTED = {"finding": "contacted", "contacts_after": 1, "last_contacted_at": a
 BAD: dict[str, list[tuple[str, Row]]] = {
     "fct_lead_event": [
         OTHER_WORKSPACE, OTHER_CAMPAIGN,
-        ("one row per workspace_id, lead_id, event, occurred_at, lt_interest_status", {}),
+        ("one row per workspace_id, lead_id, event, occurred_at, lt_interest_status, source, email_id", {}),
         ("the key is not null", {"occurred_at": None}),
         ("workspace_id, lead_id found in marts.dim_lead", {"lead_id": "unknown"}),
         ("event is one of its values", {"event": "sneezed"}),
         ("time_source is one of its values", {"time_source": "guessed"}),
         ("interest_kind is one of its values", {"interest_kind": "mixed"}),
-        ("time_source, first_seen_at not null", {"first_seen_at": None}),
+        ("source is one of its values", {"source": "hearsay"}),
+        ("time_source, is_exact, first_seen_at not null", {"first_seen_at": None}),
         ("only opens, clicks and replies have a number of times", {"event": "opened"}),
         ("only changes of interest have an interest", {"lt_interest_status": 1}),
         ("no event is seen before it happened", {"occurred_at": at(2, 14)}),
@@ -145,12 +163,60 @@ BAD: dict[str, list[tuple[str, Row]]] = {
         ("pressure not null", {"pressure": None}),
         ("every contact has a reason to be listed", {"active_campaigns": 0, "campaigns_contacted_30d": 0}),
         ("a contact in 30 days has a time", {"last_contacted_at": None}),
+        ("every campaign that contacted it sent an e-mail", {"sent_30d": 0}),
+    ],
+    "rpt_send_time": [
+        OTHER_WORKSPACE, OTHER_CAMPAIGN,
+        ("one row per workspace_id, campaign_id, weekday, hour", {}),
+        ("the key is not null", {"hour": None}),
+        ("time_zone, weekday_name, sent not null", {"time_zone": None}),
+        ("weekday between 1 and 7 and hour between 0 and 23", {"hour": 24}),
+        ("replies are part of the e-mails", {"sends_replied": 6}),
+    ],
+    "rpt_hot_reply": [
+        OTHER_WORKSPACE,
+        ("one row per workspace_id, lead_id, replied_at", {}),
+        ("the key is not null", {"replied_at": None}),
+        ("workspace_id, lead_id found in marts.dim_lead", {"lead_id": "unknown"}),
+        ("state is one of its values", {"state": "lost"}),
+        ("state, replies, last_replied_at not null", {"replies": None}),
+        ("only what was answered has a time of it", {"state": "settled"}),
+        ("only what waits has hours of waiting", {"hours_waiting": 1.0}),
+        ("answers come after replies", {"hours_to_answer": -1.0}),
+    ],
+    "rpt_our_response_time": [
+        OTHER_WORKSPACE,
+        ("one row per workspace_id, mailbox, assigned_to", {}),
+        ("the key is not null", {"workspace_id": None}),
+        ("every hot reply has one state", {"settled": 2}),
+        ("what waits has a time", {"waiting_since": None}),
+        ("in time is part of answered", {"answered_24h": 3}),
+        ("quantiles rise", {"hours_p75": 9.0}),
+    ],
+    "rpt_reply_share": [
+        OTHER_WORKSPACE, OTHER_CAMPAIGN,
+        ("one row per workspace_id, breakdown, campaign_id, step, variant, email, list_id", {}),
+        ("the key is not null", {"breakdown": None}),
+        ("breakdown is one of its values", {"breakdown": "weather"}),
+        ("breakdown, repliers not null", {"repliers": None}),
+        ("positive replies are part of the replies", {"positive_repliers": 5}),
+    ],
+    "rpt_sender_bounces": [
+        OTHER_WORKSPACE,
+        ("one row per workspace_id, email, date", {}),
+        ("the key is not null", {"date": None}),
+        ("workspace_id, email found in marts.dim_account", {"email": "nobody@s.example"}),
+        ("bounce_events not null", {"bounce_events": None}),
+        ("every row has a bounce", {"bounced": 0, "bounce_events": 0}),
     ],
 }  # fmt: skip
 WARNINGS = {
     "fct_lead_event": {"workspace_id, campaign_id found in marts.dim_campaign", "no event is seen before it happened"},
     "rpt_funnel": {"open_rate is a share", "reply_rate is a share", "won_rate is a share"},
     "rpt_suppression_audit": {"nobody is contacted after a suppression"},
+    "rpt_send_time": {"workspace_id, campaign_id found in marts.dim_campaign"},
+    "rpt_reply_share": {"workspace_id, campaign_id found in marts.dim_campaign"},
+    "rpt_sender_bounces": {"workspace_id, email found in marts.dim_account"},
 }
 SHAPE = "columns as promised"
 
@@ -170,6 +236,7 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
         for name in ("dim_campaign", "rpt_campaign_summary"):
             put(made, name, OF_CAMPAIGN)
         put(made, "dim_lead", OF_CAMPAIGN | {"lead_id": "a"})
+        put(made, "dim_account", KEY | {"email": "ann@s.example"})
         yield made
 
 
