@@ -99,6 +99,7 @@ def attention(facts: Facts, workspace_id: str) -> list[Note]:
     """The notes of a workspace, bad ones first; empty if all is well."""
     notes = [
         *_reading(facts, workspace_id),
+        *_answers(facts, workspace_id),
         *_senders(facts, workspace_id),
         *_campaigns(facts, workspace_id),
         *_outlook(facts, workspace_id),
@@ -137,6 +138,16 @@ def _counters(facts: Facts, workspace_id: str) -> list[Note]:
         return []
     text = f"{number(apart)} of {number(compared['counters'])} of Instantly's own counters differ from ours."
     return [Note(WATCH, text, "freshness")]
+
+
+def _answers(facts: Facts, workspace_id: str) -> list[Note]:
+    sums = facts.row("answer_sums", workspace_id)
+    if not sums or not sums["waiting"] or sums["longest_waiting"] is None:
+        return []
+    longest = timedelta(seconds=sums["longest_waiting"])
+    waits = counted(sums["waiting"], "hot reply waits", "hot replies wait")
+    text = f"{waits} for an answer, the oldest for {passed(longest)}."
+    return [Note(BAD if longest > timedelta(days=1) else WATCH, text, "answers")]
 
 
 def _senders(facts: Facts, workspace_id: str) -> list[Note]:

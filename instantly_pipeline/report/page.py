@@ -95,7 +95,7 @@ def _workspace(facts: Facts, workspace: Row, place: int) -> Row:
         "tiles": narrative.tiles(facts, key),
         "notes": narrative.attention(facts, key),
         # the streams that were read; empty if the file has no stream status, then no rows means there are none
-        "read": {row["stream"] for row in rows["freshness"] if row["last_success_at"]},
+        "read": {r["stream"] for r in rows["freshness"] if r["last_success_at"] and r["state"] != "not chosen"},
         "funnel": narrative.funnel(sums["funnel"]),
         "trend": charts.trend(days, bounce_limit) if days else None,
         "bounce_limit": bounce_limit,

@@ -1,6 +1,6 @@
 -- On which weekdays and at which hours (UTC) do leads reply?
 -- Asked by: sales lead
--- How to read it: watch the inbox in the blocks with most replies; of several replies of a lead between two syncs only the last has a known time
+-- How to read it: watch the inbox in the blocks with most replies; without e-mails and webhook events only the last of several replies of a lead between two syncs has a known time
 -- Columns: weekday, hours, replies, share
 select
     dayname(occurred_at) as weekday,
@@ -8,6 +8,6 @@ select
     count(*) as replies,
     round(count(*) / sum(count(*)) over (), 3) as share
 from marts.fct_lead_event
-where event = 'replied' and time_source = 'api'
+where event = 'replied' and is_exact
 group by weekday, hours, isodow(occurred_at)
 order by isodow(occurred_at), hours

@@ -33,6 +33,7 @@ SECTIONS = [
     "Day by day",
     "Campaigns",
     "From lead to deal",
+    "Answers to hot replies",
     "Steps and variants",
     "Sending domains and mailboxes",
     "Runway and capacity",
@@ -153,7 +154,9 @@ def test_no_contact_is_in_the_page(synced: Synced, made: Page) -> None:
 
 
 def test_only_aggregates_are_asked_for() -> None:
-    forbidden = re.compile(r"dim_lead\b|fct_lead_event|suppression_audit|contact_pressure|\b(raw|history|staging)\.")
+    forbidden = re.compile(
+        r"dim_lead\b|fct_lead_event|suppression_audit|contact_pressure|hot_reply|\b(raw|history|staging)\."
+    )
     asked = {path.name: path.read_text() for path in SQL.glob("*.sql")}
     assert len(asked) > 15
     assert [name for name, sql in asked.items() if forbidden.search(sql)] == []
@@ -229,6 +232,41 @@ def test_a_workspace_where_nothing_happened_yet_is_reported_in_words(published: 
                      "No step was sent yet", "There is no sending mailbox yet", "No day could be compared yet",
                      "No stream was read yet"):  # fmt: skip
         assert expected in page.text
+
+
+HOT = (
+    "insert into marts.rpt_our_response_time by name select workspace_id, as_of, 'ann@send.example' as mailbox, "
+    "5 as hot_replies, {waiting} as waiting, as_of - interval {hours} hour as waiting_since, 4 as judged_24h, "
+    "3 as answered_24h, 0.75 as answered_24h_rate, 2.5 as hours_median from marts.dim_workspace"
+)
+
+
+def test_where_e_mails_are_not_read_the_page_says_how_to_read_them(published: Path, tmp_path: Path) -> None:
+    page = parsed(make(published, tmp_path, "delete from marts.rpt_data_freshness where stream = 'emails'").html)
+    assert "is not known: e-mails are not read. INSTANTLY_STREAMS=core,emails reads them" in page.text
+
+
+def test_where_e_mails_were_read_and_nobody_is_interested_the_page_says_so(published: Path, tmp_path: Path) -> None:
+    read = (
+        "delete from marts.rpt_data_freshness where stream = 'emails'",
+        "update marts.rpt_data_freshness set stream = 'emails', state = 'fresh' where stream = 'leads'",
+    )
+    assert "There is no reply that shows interest yet." in parsed(make(published, tmp_path, *read).html).text
+
+
+@pytest.mark.parametrize(("hours", "said"), [(50, "✕ act 2 hot replies wait"), (5, "▲ watch 2 hot replies wait")])
+def test_hot_replies_that_wait_need_attention(published: Path, tmp_path: Path, hours: int, said: str) -> None:
+    page = parsed(make(published, tmp_path, HOT.format(waiting=2, hours=hours)).html)
+    assert said in page.text
+    assert "3 of 4 (75 %) were answered by hand within 24 hours" in page.text
+    assert "ann @send.example" in page.text  # where it may wrap
+
+
+def test_hot_replies_that_are_all_answered_need_none(published: Path, tmp_path: Path) -> None:
+    none = HOT.format(waiting=0, hours=5).replace("as_of - interval 5 hour as waiting_since, ", "")
+    page = parsed(make(published, tmp_path, none).html)
+    assert "No hot reply waits for an answer." in page.text
+    assert "hot replies wait" not in page.text
 
 
 def test_figures_that_are_not_known_are_dashes(published: Path, tmp_path: Path) -> None:
