@@ -50,7 +50,7 @@ BREAKS = {
     "is_anomaly = (verdict like 'unusually%')": "is_anomaly = not is_anomaly",
     "difference = ours - theirs": "difference = ours - theirs + 1",
     "requests >= 0 and runs > 0": "runs = 0",
-    "state in ('fresh', 'partial')": "state = 'late'",
+    "state in ('fresh', 'partial', 'not chosen')": "state = 'late'",
     "cumulative_share_of_replies between 0 and 1.000001": "cumulative_share_of_replies = 2",
     "share_of_requests between 0 and 1.000001": "share_of_requests = 2",
 }
