@@ -210,6 +210,21 @@ def test_the_audit_log_is_read_from_the_day_before_its_newest_entry(at: Bench) -
     assert_mirrors(at, ("audit_logs",))
 
 
+def test_secrets_in_the_details_of_audit_log_and_jobs_are_not_stored(at: Bench) -> None:
+    when = "2026-05-31T10:00:00.000Z"
+    details = {"headers": {"Authorization": "s3cret-1"}, "account": {"imap_password": "s3cret-2"}, "name": "kept"}
+    entry = {"id": "x", "organization_id": "o", "ip_address": "203.0.113.9", "from_api": True, "activity_type": 18}
+    job = {"id": "b" * 24, "workspace": "o", "type": "t", "status": "success", "progress": 100, "created_at": when}
+    logged = {"items": [{**entry, "timestamp": when, "audit_metadata": details}]}
+    at.fault("/api/v2/audit-logs", "status", status=200, body=logged)
+    jobs = {"items": [{**job, "updated_at": when, "data": details}]}
+    at.fault("/api/v2/background-jobs", "status", status=200, body=jobs)
+    at.sync("audit_logs", "background_jobs")
+    [logged_row], [job_row] = at.rows("audit_logs"), at.rows("background_jobs")
+    assert json.loads(logged_row["audit_metadata"])["name"] == json.loads(job_row["data"])["name"] == "kept"
+    assert not [path for path in at.data_dir.rglob("*") if path.is_file() and b"s3cret" in path.read_bytes()]
+
+
 def test_a_job_that_went_on_is_a_new_version(at: Bench) -> None:
     at.advance(days=3)
     at.sync("background_jobs")

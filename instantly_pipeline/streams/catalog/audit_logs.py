@@ -17,6 +17,7 @@ STREAM = Stream(
     cursor=("id",),
     key=("id",),
     absent=Absent.KEEP,
+    secrets=("headers", "key"),  # with secrets, the details are searched for more of them
     api_scope="audit_logs:read",
     columns=(
         Column("id", Type.TEXT, "Id", always=True),

@@ -15,6 +15,7 @@ STREAM = Stream(
     cursor=("id",),
     key=("id",),
     absent=Absent.KEEP,
+    secrets=("headers", "key"),  # with secrets, the details are searched for more of them
     api_scope="background-jobs:read",
     columns=(
         Column("id", Type.TEXT, "Id, 24 hexadecimal digits", always=True),
