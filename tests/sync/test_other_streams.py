@@ -210,6 +210,19 @@ def test_the_audit_log_is_read_from_the_day_before_its_newest_entry(at: Bench) -
     assert_mirrors(at, ("audit_logs",))
 
 
+def test_a_server_that_ignores_the_date_is_read_as_far_as_the_log_is_known(at: Bench) -> None:
+    at.sync("audit_logs")
+    at.wait(hours=1)
+    entry = {"organization_id": "o", "ip_address": "203.0.113.9", "from_api": True, "activity_type": 1}
+    for number in range(8):
+        items = [entry | {"id": f"x{number}", "timestamp": f"2026-05-{31 - 2 * number:02}T10:00:00.000Z"}]
+        page = {"items": items, "next_starting_after": f"x{number}"}
+        at.fault("/api/v2/audit-logs", "status", status=200, times=1, body=page)
+    at.forget_requests()
+    at.sync("audit_logs")
+    assert len(asked(at, "audit_logs")) == 2
+
+
 def test_secrets_in_the_details_of_audit_log_and_jobs_are_not_stored(at: Bench) -> None:
     when = "2026-05-31T10:00:00.000Z"
     details = {"headers": {"Authorization": "s3cret-1"}, "account": {"imap_password": "s3cret-2"}, "name": "kept"}

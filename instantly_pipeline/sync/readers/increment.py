@@ -108,15 +108,16 @@ class _Newest:
 async def _read_new(sink: Sink, position: _Position, newest: _Newest) -> None:
     """Read the records since the newest known one."""
     stream, known = sink.stream, position.newest or datetime.min.replace(tzinfo=UTC)
-    since = {stream.since_param: f"{known - OVERLAP_OF_DATES:%Y-%m-%d}"} if stream.since_param else {}
+    overlap = OVERLAP_OF_DATES if stream.since_param else OVERLAP
+    since = {stream.since_param: f"{known - overlap:%Y-%m-%d}"} if stream.since_param else {}
     try:
         async with aclosing(list_pages(sink.client, stream, **since)) as pages:
             async for page in pages:
                 newest.note(page)
                 sink.no_records(page.dropped)
                 await sink.page(page.items)
-                if not since and newest.is_sorted and newest.last is not None and newest.last < known - OVERLAP:
-                    return
+                if newest.is_sorted and newest.last is not None and newest.last < known - overlap:
+                    return  # with a date too: a server may ignore it
     except BadRequest:
         if not since:
             raise
