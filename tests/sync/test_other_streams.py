@@ -356,6 +356,14 @@ def test_a_path_that_the_api_does_not_know_is_no_answer(at: Bench) -> None:
     assert len(at.alive("campaign_sending_status")) == 7
 
 
+@pytest.mark.parametrize("odd", [7, True, {"address": "a@b.example"}, "a@b.example"])
+def test_campaigns_whose_accounts_are_no_list_do_not_stop_the_reading_of_mappings(at: Bench, odd: object) -> None:
+    items = [{**row, "email_list": odd, "email_tag_list": odd} for row in at.state("campaigns")]
+    at.fault("/api/v2/campaigns", "status", status=200, body={"items": items})
+    report = at.sync("campaigns", "accounts", "account_campaign_mappings")
+    assert stream_result(report, "account_campaign_mappings").outcome is Outcome.OK
+
+
 def test_a_server_that_lists_subsequences_by_campaign_only_is_read_so(at: Bench) -> None:
     refused = {"statusCode": 400, "error": "Bad Request", "message": "querystring must have parent_campaign"}
     at.fault("/api/v2/subsequences", "status", status=400, body=refused, times=1)

@@ -99,7 +99,7 @@ def _campaigns_of(ctx: Context) -> Mapping[str, set[str]]:
     """By address in lower case: the campaigns that name it."""
     found: dict[str, set[str]] = defaultdict(set)
     for key, row in ctx.rows("campaigns", ["email_list"]).items():
-        for email in orjson.loads(row.get("email_list") or "[]"):
+        for email in _list_in(row.get("email_list")):
             found[str(email).lower()].add(orjson.loads(key)[0])
     return found
 
@@ -107,4 +107,10 @@ def _campaigns_of(ctx: Context) -> Mapping[str, set[str]]:
 def _using_tags(ctx: Context) -> set[str]:
     """The campaigns that use the accounts of some tags."""
     rows = ctx.rows("campaigns", ["email_tag_list"]).items()
-    return {orjson.loads(key)[0] for key, row in rows if orjson.loads(row.get("email_tag_list") or "[]")}
+    return {orjson.loads(key)[0] for key, row in rows if _list_in(row.get("email_tag_list"))}
+
+
+def _list_in(text: str | None) -> list[object]:
+    """The list in a JSON column; empty where the API sent something else."""
+    found = orjson.loads(text) if text else None
+    return found if isinstance(found, list) else []
