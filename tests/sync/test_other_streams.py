@@ -356,6 +356,39 @@ def test_a_path_that_the_api_does_not_know_is_no_answer(at: Bench) -> None:
     assert len(at.alive("campaign_sending_status")) == 7
 
 
+def test_records_that_the_api_never_knew_do_not_fail_a_stream_that_others_were_read_of(at: Bench) -> None:
+    campaigns = [row["id"] for row in at.state("campaigns")]
+    at.mutate(*({"op": "update", "collection": "campaigns", "id": one, "set": {"status": 3}} for one in campaigns))
+    for unknown in campaigns[:4]:
+        at.fault(f"/api/v2/campaigns/{unknown}/sending-status", "status", status=404, body={"error": "Not Found"})
+    for _ in range(2):  # the second time only these are due
+        report = at.sync("campaigns", "campaign_sending_status")
+        assert stream_result(report, "campaign_sending_status").outcome is Outcome.OK
+    at.fault("/api/v2/campaigns/{id}/sending-status", "status", status=404, body={"error": "Not Found"})
+    report = at.sync("campaigns", "campaign_sending_status", full=True)
+    assert stream_result(report, "campaign_sending_status").outcome is Outcome.FAILED
+
+
+@pytest.mark.parametrize("status", [402, 403])
+@pytest.mark.parametrize("place", [0, 3])
+def test_a_campaign_that_the_key_may_not_read_fails_alone(at: Bench, place: int, status: int) -> None:
+    refused = sorted(row["id"] for row in at.state("campaigns"))[place]
+    body = {"statusCode": status, "error": "Refused", "message": "not this one"}
+    at.fault(f"/api/v2/campaigns/{refused}/sending-status", "status", status=status, body=body)
+    result = stream_result(at.sync("campaigns", "campaign_sending_status"), "campaign_sending_status")
+    assert result.outcome is Outcome.FAILED
+    assert "1 of 7 requests failed" in str(result.reason)
+    assert len(at.alive("campaign_sending_status")) == 6
+
+
+@pytest.mark.parametrize("status", [402, 403])
+def test_a_stream_of_which_the_key_may_read_no_campaign_is_skipped(at: Bench, status: int) -> None:
+    body = {"statusCode": status, "error": "Refused", "message": "not any"}
+    at.fault("/api/v2/campaigns/{id}/sending-status", "status", status=status, body=body)
+    result = stream_result(at.sync("campaigns", "campaign_sending_status"), "campaign_sending_status")
+    assert result.outcome is Outcome.SKIPPED
+
+
 @pytest.mark.parametrize("odd", [7, True, {"address": "a@b.example"}, "a@b.example"])
 def test_campaigns_whose_accounts_are_no_list_do_not_stop_the_reading_of_mappings(at: Bench, odd: object) -> None:
     items = [{**row, "email_list": odd, "email_tag_list": odd} for row in at.state("campaigns")]

@@ -6,7 +6,7 @@ The lake says which records there are; `asked_parents` says which of them are du
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from urllib.parse import quote
 import orjson
 
 from instantly_pipeline.api.paging import PAGE_SIZE
-from instantly_pipeline.errors import NotFound, StreamError
+from instantly_pipeline.errors import BadRequest, Forbidden, NotFound, PlanRequired, StreamError
 from instantly_pipeline.lake.records.canonical import Record
 from instantly_pipeline.streams.model import Parent, Stream
 from instantly_pipeline.sync.answers import records_in
@@ -95,20 +95,34 @@ async def read_due(
     """`ask` for every record that is due, and `take` what was found.
 
     A record that the API does not know (404) is asked for again next time. If it knows none of many, the stream fails:
-    it may be the path that it does not know.
+    it may be the path that it does not know. Not if these are the ones it never knew, beside others that it does.
+
+    A record that the key or the plan does not allow (403, 402) fails alone. If none is allowed, the stream is refused.
     """
-    due, unknown = asked.due(), list[str]()
+    due, unknown, refusals = asked.due(), list[str](), list[Forbidden | PlanRequired]()
     sink.total = len(due)
+    answered = 0
+
+    async def ask_one(value: str) -> Found:
+        try:
+            return await ask(value)
+        except (Forbidden, PlanRequired) as refusal:
+            refusals.append(refusal)
+            raise BadRequest(str(refusal)) from refusal
 
     def note(value: str, found: Found) -> None:
+        nonlocal answered
+        answered += 1
         take(value, found)
         if found.records is None:
             unknown.append(value)
         else:
             asked.note(value, found.at, found.requests if found.is_whole else None)
 
-    await fetch_all(sink, due, lambda value: alone(sink, value, ask), note, checkpoint=asked.save)
-    if len(unknown) == len(due) > FEW:
+    await fetch_all(sink, due, lambda value: alone(sink, value, ask_one), note, checkpoint=asked.save)
+    if refusals and not answered:
+        raise refusals[0]
+    if len(unknown) == len(due) > FEW and (not asked.asked or any(map(asked.is_known, unknown))):
         parents = _plural(_declared(sink.stream))
         sink.fail(f"The API answers 404 about each of {len(due)} {parents}; what was read before is kept.")
 
@@ -135,12 +149,19 @@ async def find(sink: Sink, value: str, since: Mapping[str, str]) -> Found:
                 async for page in pages:
                     records += page.items
                     requests += 1
+                    sink.no_records(page.dropped)
     except NotFound:
         return Found(at, None, 1)
+    _require_parent(stream, value, records)
+    into = _declared(stream).into
+    return Found(at, [record | {into: value} for record in records], requests, is_whole=not since)
+
+
+def _require_parent(stream: Stream, value: str, records: Sequence[Record]) -> None:
+    """FilterIgnored if a record is of another parent; of each page, since the list may be that of all parents."""
     into = _declared(stream).into
     if any(record.get(into) not in (None, value) for record in records):
         raise FilterIgnored(f"{stream.path} returns records of another {into} than it was asked for.")
-    return Found(at, [record | {into: value} for record in records], requests, is_whole=not since)
 
 
 def _declared(stream: Stream) -> Parent:
