@@ -389,6 +389,17 @@ def test_a_stream_of_which_the_key_may_read_no_campaign_is_skipped(at: Bench, st
     assert result.outcome is Outcome.SKIPPED
 
 
+def test_a_list_of_other_parents_is_not_read_to_its_end(at: Bench) -> None:
+    row = {"test_id": "of-another", "timestamp_created": "2026-05-20T10:00:00.000Z"}
+    at.sync("inbox_placement_tests")
+    for number in range(30):
+        page = {"items": [row | {"id": f"r{number}"}], "next_starting_after": f"r{number}"}
+        at.fault("/api/v2/inbox-placement-analytics", "status", status=200, times=1, body=page)
+    at.forget_requests()
+    at.sync("inbox_placement_analytics")
+    assert len(asked(at, "inbox_placement_analytics")) == len(at.state("inbox_placement_tests"))
+
+
 @pytest.mark.parametrize("odd", [7, True, {"address": "a@b.example"}, "a@b.example"])
 def test_campaigns_whose_accounts_are_no_list_do_not_stop_the_reading_of_mappings(at: Bench, odd: object) -> None:
     items = [{**row, "email_list": odd, "email_tag_list": odd} for row in at.state("campaigns")]

@@ -147,6 +147,7 @@ async def find(sink: Sink, value: str, since: Mapping[str, str]) -> Found:
             listed = sink.client.pages("GET", path, params=params, cursor_of=stream.cursor_of)
             async with aclosing(listed) as pages:
                 async for page in pages:
+                    _require_parent(stream, value, page.items)
                     records += page.items
                     requests += 1
                     sink.no_records(page.dropped)
