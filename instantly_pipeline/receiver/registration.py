@@ -12,12 +12,12 @@ from typing import Any
 
 from instantly_pipeline.api.client import ApiClient
 from instantly_pipeline.errors import (
-    BadRequest,
-    Exhausted,
     Forbidden,
     NotFound,
     PipelineError,
+    PlanRequired,
     Retriable,
+    StreamError,
     UnclearWrite,
     UsageError,
 )
@@ -182,7 +182,7 @@ async def require_scope(client: ApiClient, key: str, action: str) -> None:
                 scopes = item.get("scopes")
                 if item.get("key") == key and isinstance(scopes, list) and not enough & set(map(str, scopes)):
                     raise _lacks_scope(action)
-    except (Forbidden, BadRequest, NotFound, Exhausted):
+    except (StreamError, PlanRequired):
         return
 
 
@@ -199,11 +199,12 @@ def _webhook(item: dict[str, Any]) -> Webhook:
     given = {str(name).lower(): value for name, value in headers.items()} if isinstance(headers, dict) else {}
     secret = given.get(SECRET_HEADER.lower())
     status = item.get("status")
+    event, campaign = (None if item.get(name) is None else str(item[name]) for name in ("event_type", "campaign"))
     return Webhook(
         id=str(item.get("id") or ""),
         url=str(item.get("target_hook_url") or ""),
-        event=item.get("event_type"),
-        campaign=item.get("campaign"),
+        event=event,
+        campaign=campaign,
         status=status if isinstance(status, int) else None,
         secret=secret if isinstance(secret, str) else None,
     )

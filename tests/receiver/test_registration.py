@@ -205,3 +205,22 @@ def test_odd_listings_are_read() -> None:
             ]  # fmt: skip
 
     run(main())
+
+
+@pytest.mark.parametrize("status", [400, 402, 403, 404, 413])
+def test_a_list_of_keys_that_is_refused_does_not_stop_a_registration(status: int) -> None:
+    async def main() -> None:
+        async with Server(refusal(status)) as server, client_of(server) as client:
+            await require_scope(client, KEY, "create")
+
+    run(main())
+
+
+def test_webhooks_with_odd_types_are_listed() -> None:
+    async def main() -> None:
+        odd = {"target_hook_url": URL, "campaign": {"id": 1}, "headers": [SECRET], "status": "1"}
+        items = [{**odd, "id": number, "event_type": event} for number, event in enumerate([7, "all_events", None], 1)]
+        async with Server(Reply({"items": items})) as server, client_of(server) as client:
+            assert {each.event for each in await list_webhooks(client)} == {"7", ALL, None}
+
+    run(main())
