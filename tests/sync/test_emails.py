@@ -146,6 +146,19 @@ def test_an_email_that_became_visible_a_day_late_is_found_on_the_next_day(box: B
     assert not missing(box)
 
 
+def test_an_email_from_the_future_hides_none_that_comes_after_it(box: Bench) -> None:
+    store(box, spread(5))
+    rows = sorted(box.state("emails"), key=lambda row: str(row["timestamp_created"]), reverse=True)
+    early = email(NOON + timedelta(days=30_000))
+    box.fault(EMAILS, "status", status=200, skip=2, times=1, body={"items": [early, *rows]})  # the listing of all
+    read(box)
+    assert json.dumps([early["id"]]) in box.alive("emails")
+    box.advance(hours=1)
+    store(box, spread(5, newest=NOON + HOUR, apart=timedelta(minutes=5)))
+    read(box)
+    assert not missing(box)
+
+
 def test_emails_that_arrive_while_paging_are_read(box: Bench) -> None:
     store(box, spread(350))
     box.post("/switches", {"insert_during_crawl": ["emails"]})

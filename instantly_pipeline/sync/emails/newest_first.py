@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from instantly_pipeline.api.client import ApiClient, Page
+from instantly_pipeline.api.clock import MAX_SKEW
 from instantly_pipeline.api.paging import MAX_EMPTY_PAGES, PAGE_SIZE, SIZES, is_about_the_page
 from instantly_pipeline.api.retry import DEFAULT_RETRY, RetryPolicy
 from instantly_pipeline.errors import BadRequest, Exhausted, NotFound, StreamError
@@ -30,7 +31,7 @@ A_FEW_TRIES = replace(DEFAULT_RETRY, tries=3)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One page, and `timestamp_created` of its records, newest first; without those that have none."""
+    """One page, and `timestamp_created` of its records, newest first; without those that have none or a future one."""
 
     page: Page
     instants: Sequence[datetime]
@@ -54,14 +55,17 @@ class _Answer:
 class NewestFirst:
     """One range of a list, from `high` (None: the newest record) down to `low`.
 
-    `high` is the instant of a record that is known. `is_end_seen` becomes true once the list has shown that nothing
+    `high` is the instant of a record that is known. A record from after `now` shows nothing: what comes next is older.
+    `is_end_seen` becomes true once the list has shown that nothing
     older is left in the range.
     """
 
     def __init__(
-        self, client: ApiClient, stream: Stream, params: Mapping[str, str], *, low: datetime, high: datetime | None
-    ) -> None:
+        self, client: ApiClient, stream: Stream, params: Mapping[str, str], *, low: datetime, high: datetime | None,
+        now: datetime,
+    ) -> None:  # fmt: skip
         self.is_end_seen = False
+        self._latest = now + MAX_SKEW
         self._client, self._stream, self._path = client, stream, stream.path
         self._params = {**params, "sort_order": "desc", LOWEST: as_text(low - SECOND)}
         self._known = high  # the oldest record known; everything between it and `high` was seen
@@ -172,7 +176,7 @@ class NewestFirst:
         return await self._client.page("GET", self._path, params=params, cursor=cursor, size=size, retry=retry)
 
     def _instants(self, page: Page) -> list[datetime]:
-        found = instants_of(page.items)
+        found = [at for at in instants_of(page.items) if at <= self._latest]
         if any(before < after for before, after in pairwise(found)):
             raise StreamError(
                 f"{self._path} does not list the newest first, so what is missing cannot be told. What was read "

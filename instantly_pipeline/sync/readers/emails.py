@@ -160,7 +160,8 @@ class _Emails:
         if high is None and progress.known.top is not None:
             low = progress.known.top
         bottom = max(low - OVERLAP, self._floor)
-        listed = NewestFirst(sink.client, self._stream, self._params | listing.params, low=bottom, high=high)
+        params, now = self._params | listing.params, self._ctx.now()
+        listed = NewestFirst(sink.client, self._stream, params, low=bottom, high=high, now=now)
         async with aclosing(listed.parts()) as parts:
             async for part in parts:
                 high = part.instants[0] if high is None and part.instants else high
