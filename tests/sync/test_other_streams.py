@@ -223,6 +223,17 @@ def test_a_server_that_ignores_the_date_is_read_as_far_as_the_log_is_known(at: B
     assert len(asked(at, "audit_logs")) == 2
 
 
+def test_an_entry_from_the_future_does_not_make_each_sync_read_the_whole_log(at: Bench) -> None:
+    entry = {"organization_id": "o", "ip_address": "203.0.113.9", "from_api": True, "activity_type": 1}
+    times = ("2099-01-01T00:00:00.000Z", "2026-05-31T10:00:00.000Z")
+    items = [entry | {"id": when[:4], "timestamp": when} for when in times]
+    at.fault("/api/v2/audit-logs", "status", status=200, body={"items": items})
+    at.sync("audit_logs")
+    at.forget_requests()
+    at.sync("audit_logs")
+    assert [request["start_date"] for request in asked(at, "audit_logs")] == ["2026-05-30"]
+
+
 def test_secrets_in_the_details_of_audit_log_and_jobs_are_not_stored(at: Bench) -> None:
     when = "2026-05-31T10:00:00.000Z"
     details = {"headers": {"Authorization": "s3cret-1"}, "account": {"imap_password": "s3cret-2"}, "name": "kept"}

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from instantly_pipeline.api.client import Page
+from instantly_pipeline.api.clock import MAX_SKEW
 from instantly_pipeline.errors import BadRequest
 from instantly_pipeline.lake.checkpoints import Checkpoints
 from instantly_pipeline.streams.model import Absent, Stream
@@ -34,7 +35,7 @@ class IncrementReader:
     async def read(self, sink: Sink) -> None:
         """Read the whole list the first time, with `--full` and, if records can be deleted, once a day."""
         position = _Position.of(sink.ctx, sink.stream)
-        newest = _Newest(sink.stream)
+        newest = _Newest(sink.stream, latest=sink.ctx.now() + MAX_SKEW)
         whole_at: datetime | None
         if position.is_whole_due(sink.ctx, sink.stream):
             await read_list(sink, on_page=newest.note)
@@ -86,10 +87,11 @@ class _Position:
 
 
 class _Newest:
-    """The newest record of the pages seen, and whether they came newest first."""
+    """The newest record of the pages seen, and whether they came newest first; without records after `latest`."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, *, latest: datetime) -> None:
         self._column = stream.newest or ""
+        self._latest = latest
         self.at: datetime | None = None
         self.last: datetime | None = None
         self.is_sorted = True
@@ -100,6 +102,8 @@ class _Newest:
             at = _instant(record.get(self._column))
             if at is None:
                 self.is_sorted = False
+                continue
+            if at > self._latest:
                 continue
             self.is_sorted &= self.last is None or at <= self.last
             self.last, self.at = at, at if self.at is None else max(at, self.at)
