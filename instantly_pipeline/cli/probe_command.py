@@ -32,12 +32,15 @@ def probe_command(*, workspace: str | None, out: Path | None, as_json: bool) -> 
     found = asyncio.run(probe(settings, name, key, on_request=_progress()))
     document = as_document(found, is_live=settings.base_url == DEFAULT_BASE_URL)
     earlier = changes_since(to, found.answers)
-    write_document(to, document, is_named=out is not None)
+    is_kept = not found.answered and to.exists()  # syncs may use what it says
+    if not is_kept:
+        write_document(to, document, is_named=out is not None)
     if as_json:
         write_json(document)
     else:
-        for line in [*_table(found.answers), "", *_summary(found.requests, found.answers, earlier, to)]:
+        for line in [*_table(found.answers), "", *_summary(found.requests, found.answers, earlier)]:
             click.echo(visible(line))
+        click.echo(visible(_where(to, is_kept=is_kept)))
     return exit_code(found)
 
 
@@ -67,9 +70,7 @@ def _table(answers: Sequence[Answer]) -> Iterator[str]:
         yield f"    {one.asks} -> {one.use}"
 
 
-def _summary(
-    requests: int, answers: Sequence[Answer], earlier: tuple[str, list[str]] | None, to: Path
-) -> Iterator[str]:
+def _summary(requests: int, answers: Sequence[Answer], earlier: tuple[str, list[str]] | None) -> Iterator[str]:
     count = {state: sum(one.state is state for one in answers) for state in State}
     yield (
         f"{requests} requests, {len(answers)} questions: {count[State.ANSWERED]} answered, "
@@ -78,7 +79,12 @@ def _summary(
     if earlier is not None:
         on, changed = earlier
         yield f"Since the probe of {on}: " + ("; ".join(changed) if changed else "no answer has changed") + "."
-    yield (
+
+
+def _where(to: Path, *, is_kept: bool) -> str:
+    if is_kept:
+        return f"No request was answered, so {shown(to)} is still that of the probe before."
+    return (
         f"Written to {shown(to)} for you and for bug reports, without keys, ids, names and addresses. A sync reads "
         f"`for_sync` of it if you set INSTANTLY_PROBE_FILE={shown(to)}."
     )

@@ -95,6 +95,15 @@ def test_a_rejected_key_is_2_and_every_row_says_so(probing: Shell) -> None:
     assert "wrong-key-0815" not in done.stdout + done.stderr
 
 
+def test_a_probe_without_any_answer_leaves_the_file_of_the_one_before(probing: Shell) -> None:
+    probing.here("doctor", "--probe")
+    before = (probing.data_dir / "probe.json").read_bytes()
+    done = probing.here("doctor", "--probe", INSTANTLY_API_KEY="wrong-key-0815")
+    assert done.returncode == 2
+    assert "still that of the probe before" in done.stdout
+    assert (probing.data_dir / "probe.json").read_bytes() == before
+
+
 def test_a_key_with_few_scopes_is_3(probing: Shell, box: RunningSandbox) -> None:
     scopes = {"key_scopes": {box.key: ["campaigns:read"]}}
     httpx.post(f"{box.url}/_sandbox/switches", json=scopes, verify=False).raise_for_status()
