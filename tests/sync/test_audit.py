@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from instantly_pipeline.sync.context import Sizes
+from instantly_pipeline.sync.results import Outcome
 from instantly_sandbox.config import SandboxConfig
-from tests.sync.harness import NOON, Bench, assert_mirrors, bench
+from tests.sync.harness import NOON, Bench, assert_mirrors, bench, stream_result
 
 pytestmark = pytest.mark.medium
 
@@ -95,3 +96,12 @@ def test_what_was_named_in_a_run_that_was_killed_is_read_by_the_next(at: Bench, 
         at.sync(*STREAMS, "audit_logs")
         assert_mirrors(at, ("leads",))
     assert kill >= 8
+
+
+def test_a_damaged_audit_log_does_not_keep_leads_from_being_read(at: Bench) -> None:
+    for file in at.layout.files(at.layout.changes, "audit_logs"):
+        file.path.chmod(0o600)
+        file.path.write_bytes(b"damaged")
+    report = at.sync(*STREAMS)
+    assert stream_result(report, "leads").outcome is Outcome.OK
+    assert any("without the audit log" in said for said in at.said)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from instantly_pipeline.errors import UnreadableFile
 from instantly_pipeline.lake.read_versions import read_since
 from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.leads.lead_state import LeadState
@@ -28,7 +29,15 @@ class Audit:
 
 
 def read_audit(ctx: Context, state: LeadState) -> Audit:
-    """The entries since leads were last read; none if they were never read with an audit log."""
+    """The entries since leads were last read; none if they were never read with an audit log, or it is damaged."""
+    try:
+        return _read(ctx, state)
+    except UnreadableFile as error:
+        ctx.say(f"Leads are read without the audit log: {error}", AUDIT_LOGS)
+        return Audit(unplaced=state.unplaced(), read_to=state.audit_read_to())
+
+
+def _read(ctx: Context, state: LeadState) -> Audit:
     before = state.audit_read_to()
     scopes, unplaced, newest = set[Scope](), state.unplaced(), before
     for at, row in read_since(ctx.layout, AUDIT_LOGS, ctx.workspace_id, before or 0, _COLUMNS):
