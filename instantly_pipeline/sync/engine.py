@@ -114,8 +114,11 @@ class _Run:
             return await self._all()
         arrived = await uncancelled(asyncio.to_thread(sort_inbox, self._layout))
         report = await self._all()
-        rest = asyncio.to_thread(take_in_rest, self._layout, self._run_id, self._world.clock.now)
+        damaged: list[str] = []
+        rest = asyncio.to_thread(take_in_rest, self._layout, self._run_id, self._world.clock.now, damaged.append)
         report.taken_in = await uncancelled(rest)
+        for text in damaged:
+            self._on_event(Event("say", "", text=text))
         if report.taken_in:
             text = f"{report.taken_in:,} received events were taken in without asking the API."
             self._on_event(Event("say", "", text=text))

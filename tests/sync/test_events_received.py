@@ -165,6 +165,21 @@ def test_an_event_that_names_no_workspace_goes_where_there_is_only_one(at: Bench
     assert inbox_files(at.data_dir) == []
 
 
+def test_damaged_events_in_the_lake_end_their_stream_alone_and_lose_no_received_one(at: Bench) -> None:
+    receive(at.data_dir, reply(at, reply_text="before"))
+    at.sync("campaigns", *EVENTS)
+    for file in at.layout.files(at.layout.changes, "webhook_events"):
+        file.path.chmod(0o600)
+        file.path.write_bytes(b"damaged")
+    shutil.rmtree(at.layout.root / "lake" / "index" / "webhook_events")
+    receive(at.data_dir, reply(at, reply_text="after"))
+    report = at.sync("campaigns", *EVENTS)
+    assert stream_result(report, "webhook_events").outcome is Outcome.FAILED
+    assert stream_result(report, "campaigns").outcome is Outcome.OK
+    assert any("stay in the inbox" in said for said in at.said)
+    assert len(inbox_files(at.data_dir)) == 1
+
+
 def test_what_is_no_event_is_kept_aside(at: Bench) -> None:
     bodies = (b"[1]", b"{", b'"text"', b"\xff\xfe", b"{" * 3000)
     receive(at.data_dir, *bodies, reply(at, reply_text="good"))

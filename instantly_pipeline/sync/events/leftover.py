@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from instantly_pipeline.errors import UnreadableFile
 from instantly_pipeline.lake.change_log import Appended, ChangeLog, RunFiles, WriterClock, last_written
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.logs import LogWriter
@@ -16,13 +17,19 @@ from instantly_pipeline.sync.quarantine import Quarantine
 from instantly_pipeline.sync.results import StreamResult
 
 
-def take_in_rest(layout: Layout, run_id: str, now: Callable[[], datetime]) -> int:
-    """Take in the events of workspaces that the lake has, without their keys or the API; returns how many were new."""
-    return sum(
-        _take_in(layout, workspace_id, run_id, now)
-        for workspace_id in layout.workspaces()
-        if segments_of(layout, workspace_id)
-    )
+def take_in_rest(layout: Layout, run_id: str, now: Callable[[], datetime], say: Callable[[str], None]) -> int:
+    """Take in the events of workspaces that the lake has, without their keys or the API; returns how many were new.
+
+    Those of a workspace whose events in the lake are damaged stay in the inbox; `say` gets the sentence about it.
+    """
+    taken = 0
+    for workspace_id in layout.workspaces():
+        if segments_of(layout, workspace_id):
+            try:
+                taken += _take_in(layout, workspace_id, run_id, now)
+            except UnreadableFile as error:
+                say(f"Received events stay in the inbox: {error}")
+    return taken
 
 
 def _take_in(layout: Layout, workspace_id: str, run_id: str, now: Callable[[], datetime]) -> int:
