@@ -48,6 +48,10 @@ create or replace macro has_send_figures(sent, bounced, contacted, replies) as
 -- a sum that is null if any of its values is null
 create or replace macro whole_sum(x) as case when count(*) = count(x) then sum(x) end;
 
+-- a wait in days; a text that is no number, or none at all, is null
+create or replace macro days_of(amount, unit) as
+    try_cast(amount as double) * case unit when 'minutes' then 1 / 1440 when 'hours' then 1 / 24 else 1 end;
+
 -- the text at a path of a JSON document; null if it is missing, empty or no text, or if the document is no JSON
 create or replace macro json_text(document, path) as case
     when json_valid(document) and json_type(document, path) = 'VARCHAR'

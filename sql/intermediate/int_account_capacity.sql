@@ -30,7 +30,8 @@ due as (
         workspace_id,
         email,
         date,
-        sum(follow_ups)::bigint as follow_ups
+        sum(follow_ups)::bigint as follow_ups,
+        coalesce(sum(follow_ups) filter (where subsequence_id is not null), 0)::bigint as subsequence_follow_ups
     from intermediate.int_follow_up
     group by workspace_id, email, date
 ),
@@ -84,6 +85,8 @@ account_days as (
             when p.has_leads and p.has_campaigns and coalesce(t.has_contacts, true) and u.email is null
                 then coalesce(f.follow_ups, 0)
         end as follow_ups_due,
+        case when follow_ups_due is not null and p.has_subsequences then coalesce(f.subsequence_follow_ups, 0) end
+            as subsequence_follow_ups_due,
         case when p.has_campaigns and coalesce(k.are_known, true) then coalesce(s.campaigns, 0) end
             as campaigns_scheduled
     from accounts as a

@@ -9,6 +9,8 @@ with known as (
     select workspace_id, campaign_id from staging.stg_step_analytics
     union
     select workspace_id, campaign from staging.stg_leads
+    union
+    select workspace_id, parent_campaign from staging.stg_subsequences
 ),
 
 named as (

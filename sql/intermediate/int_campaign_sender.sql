@@ -21,21 +21,12 @@ wanted_tags as (
     where json_type(email_tag_list) = 'ARRAY'
 ),
 
-account_tags as (
-    select
-        workspace_id,
-        email,
-        unnest(tags ->> '$[*].id') as tag_id
-    from staging.stg_accounts
-    where json_type(tags) = 'ARRAY'
-),
-
 every as (
     select workspace_id, campaign_id, email from named
     union
     select c.workspace_id, c.campaign_id, a.email
     from wanted_tags as c
-    inner join account_tags as a on c.workspace_id = a.workspace_id and c.tag_id = a.tag_id
+    inner join intermediate.int_account_tag as a on c.workspace_id = a.workspace_id and c.tag_id = a.tag_id
 )
 
 select * from every

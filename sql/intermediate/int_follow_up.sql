@@ -1,49 +1,53 @@
--- one row per workspace, campaign, sending account and day: follow-ups that fall due by the current sequences
+-- one row per workspace, sequence, sending account and day: follow-ups that fall due by the current sequences
 -- An upper bound: leads that reply in the meantime get none. Overdue follow-ups fall on the first day and delay the
 -- later ones.
 with first_due as (
     select
         w.*,
         k.as_of::date + 1 as first_day,
-        n.days_from_first,
+        n.days_from_start,
         greatest(
-            w.last_sent_on + ceil(n.days_from_first - p.days_from_first)::integer,
+            w.last_sent_on + ceil(n.days_from_start - p.days_from_start)::integer,
             k.as_of::date + 1
         ) as next_due_on
     from intermediate.int_waiting_lead as w
     inner join intermediate.int_workspace_clock as k on w.workspace_id = k.workspace_id
     inner join intermediate.int_step_plan as p
-        on w.workspace_id = p.workspace_id and w.campaign_id = p.campaign_id and w.step = p.step
+        on w.workspace_id = p.workspace_id and w.sequence_id = p.sequence_id and w.step = p.step
     inner join intermediate.int_step_plan as n
-        on w.workspace_id = n.workspace_id and w.campaign_id = n.campaign_id and w.step + 1 = n.step
-    where w.last_sent_on is not null and p.days_from_first is not null and n.days_from_first is not null
+        on w.workspace_id = n.workspace_id and w.sequence_id = n.sequence_id and w.step + 1 = n.step
+    where w.last_sent_on is not null and p.days_from_start is not null and n.days_from_start is not null
 ),
 
 every_due as (
     select
         f.workspace_id,
+        f.sequence_id,
         f.campaign_id,
+        f.subsequence_id,
         f.email,
         f.first_day,
-        f.next_due_on + ceil(p.days_from_first - f.days_from_first)::integer as due_on,
+        f.next_due_on + ceil(p.days_from_start - f.days_from_start)::integer as due_on,
         f.leads
     from first_due as f
     inner join intermediate.int_step_plan as p
-        on f.workspace_id = p.workspace_id and f.campaign_id = p.campaign_id and f.step < p.step
-    where p.days_from_first is not null
+        on f.workspace_id = p.workspace_id and f.sequence_id = p.sequence_id and f.step < p.step
+    where p.days_from_start is not null
 ),
 
--- moved to the campaign's next sending day
+-- moved to the sequence's next sending day
 on_sending_days as (
     select
         d.workspace_id,
+        d.sequence_id,
         d.campaign_id,
+        d.subsequence_id,
         d.email,
         d.due_on + days_until(d.due_on, s.sending_days) as date,
         sum(d.leads)::bigint as follow_ups
     from every_due as d
     left join intermediate.int_campaign_schedule as s
-        on d.workspace_id = s.workspace_id and d.campaign_id = s.campaign_id
+        on d.workspace_id = s.workspace_id and d.sequence_id = s.sequence_id
     where d.due_on < d.first_day + 14
     group by all
 )

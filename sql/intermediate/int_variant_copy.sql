@@ -1,19 +1,32 @@
--- one row per campaign, step and variant that ever existed: its current text, and when that last changed
+-- one row per sequence, step and variant that ever existed: its current text, and when that last changed
+-- A sequence is a campaign's own, or a subsequence; its id is that of the subsequence, or else of the campaign.
 -- Steps and variants are identified by position, as in the figures: inserting a variant changes those after it.
 with versions as (
     select
         workspace_id,
         id as campaign_id,
+        null as subsequence_id,
         _valid_from at time zone 'UTC' as valid_from,
         _valid_to is null as is_current,
         sequences
     from history.campaigns
+    where _op = 'upsert' and json_type(sequences, '$[0].steps') = 'ARRAY'
+    union all
+    select
+        workspace_id,
+        parent_campaign,
+        id,
+        _valid_from at time zone 'UTC',
+        _valid_to is null,
+        sequences
+    from history.subsequences
     where _op = 'upsert' and json_type(sequences, '$[0].steps') = 'ARRAY'
 ),
 
 steps as (
     select
         * exclude (sequences),
+        coalesce(subsequence_id, campaign_id) as sequence_id,
         unnest(range(json_array_length(sequences, '$[0].steps')::bigint)) as step_index,
         unnest(sequences -> '$[0].steps[*]') as step
     from versions
@@ -24,11 +37,11 @@ variants as (
     select
         * exclude (step),
         least(greatest(coalesce(
-            try_cast(step ->> '$.delay' as double) * case step ->> '$.delay_unit'
-                when 'minutes' then 1 / 1440 when 'hours' then 1 / 24 else 1
-            end,
-            try_cast(step ->> '$.delay_days' as double)
+            days_of(step ->> '$.delay', step ->> '$.delay_unit'), try_cast(step ->> '$.delay_days' as double)
         ), 0), 3650) as delay_days,
+        -- the wait before the first step of a subsequence
+        least(greatest(coalesce(days_of(step ->> '$.pre_delay', step ->> '$.pre_delay_unit'), 0), 0), 3650)
+            as pre_delay_days,
         unnest(range(greatest(json_array_length(step, '$.variants'), 1)::bigint)) as variant_index,
         unnest(case when json_array_length(step, '$.variants') > 0 then step -> '$.variants[*]' else [step] end)
             as variant
@@ -48,7 +61,7 @@ changes as (
     select
         *,
         lag(copy) over (
-            partition by workspace_id, campaign_id, step_index, variant_index order by valid_from
+            partition by workspace_id, sequence_id, step_index, variant_index order by valid_from
         ) as copy_before
     from texts
 ),
@@ -56,17 +69,20 @@ changes as (
 copies as (
     select
         workspace_id,
-        campaign_id,
+        sequence_id,
+        arg_max(campaign_id, valid_from) as campaign_id,
+        arg_max(subsequence_id, valid_from) as subsequence_id,
         step_index::varchar as step,
         variant_index::varchar as variant,
         arg_max_null(subject, valid_from) as subject,
         arg_max(is_disabled, valid_from) as is_disabled,
         arg_max(is_current, valid_from) as is_current,
         arg_max(delay_days, valid_from) as delay_days,
+        arg_max(pre_delay_days, valid_from) as pre_delay_days,
         count(distinct copy) as copies,
         max(valid_from) filter (where copy <> copy_before) as copy_changed_at
     from changes
-    group by workspace_id, campaign_id, step_index, variant_index
+    group by workspace_id, sequence_id, step_index, variant_index
 )
 
 select * from copies

@@ -1,37 +1,39 @@
--- one row per campaign, step and variant that sent: the posterior of its reply rate
+-- one row per sequence, step and variant that sent: the posterior of its reply rate
+-- Subsequences have a prior of their own: they write to leads that have answered or shown interest.
 -- The function is in warehouse/models/variant_posterior.py.
 with arms as (
     select
         workspace_id,
-        campaign_id,
+        sequence_id,
+        subsequence_id is not null as is_subsequence,
         step,
         variant,
         sent,
         least(unique_replies, sent) as repliers,
-        campaign_id || '/' || step as compared
-    from staging.stg_step_analytics_lifetime
+        sequence_id || '/' || step as compared
+    from intermediate.int_step_total
     where step is not null and variant is not null and sent > 0 and unique_replies is not null
 ),
 
 together as (
     select
         workspace_id,
-        list(campaign_id order by campaign_id, step, variant) as campaigns,
-        list(step order by campaign_id, step, variant) as steps,
-        list(variant order by campaign_id, step, variant) as variants,
+        list(sequence_id order by sequence_id, step, variant) as sequences,
+        list(step order by sequence_id, step, variant) as steps,
+        list(variant order by sequence_id, step, variant) as variants,
         variant_posteriors(
-            list(compared order by campaign_id, step, variant),
-            list(sent order by campaign_id, step, variant),
-            list(repliers order by campaign_id, step, variant)
+            list(compared order by sequence_id, step, variant),
+            list(sent order by sequence_id, step, variant),
+            list(repliers order by sequence_id, step, variant)
         ) as posteriors
     from arms
-    group by workspace_id
+    group by workspace_id, is_subsequence
 ),
 
 apart as (
     select
         workspace_id,
-        unnest(campaigns) as campaign_id,
+        unnest(sequences) as sequence_id,
         unnest(steps) as step,
         unnest(variants) as variant,
         unnest(posteriors) as found
@@ -41,7 +43,7 @@ apart as (
 named as (
     select
         workspace_id,
-        campaign_id,
+        sequence_id,
         step,
         variant,
         struct_extract(found, 'prior_a') as prior_a,

@@ -15,7 +15,8 @@ due as (
     select
         workspace_id,
         date,
-        sum(follow_ups)::bigint as follow_ups
+        sum(follow_ups)::bigint as follow_ups,
+        coalesce(sum(follow_ups) filter (where subsequence_id is not null), 0)::bigint as subsequence_follow_ups
     from intermediate.int_follow_up
     group by workspace_id, date
 ),
@@ -51,6 +52,8 @@ workspace_days as (
                 and not coalesce(u.has_no_steps, false)
                 then coalesce(f.follow_ups, 0)
         end as follow_ups_due,
+        case when follow_ups_due is not null and p.has_subsequences then coalesce(f.subsequence_follow_ups, 0) end
+            as subsequence_follow_ups_due,
         case when p.has_campaigns then coalesce(c.campaigns, 0) end as campaigns_scheduled
     from days as a
     left join due as f on a.workspace_id = f.workspace_id and a.date = f.date

@@ -3,6 +3,15 @@ with campaigns as (
     select * from staging.stg_campaigns
 ),
 
+tagged as (
+    select
+        workspace_id,
+        campaign_id,
+        string_agg(label, ', ' order by label, tag_id) as tags
+    from intermediate.int_campaign_tag
+    group by workspace_id, campaign_id
+),
+
 joined as (
     select
         k.workspace_id,
@@ -25,6 +34,7 @@ joined as (
         c.stop_for_company,
         c.match_lead_esp,
         c.campaign_schedule ->> '$.schedules[0].timezone' as timezone,
+        case when p.has_tag_mappings and k.is_listed then coalesce(t.tags, '') end as tags,
         json_array_length(c.sequences, '$[0].steps')::bigint as steps,
         variants_of(c.sequences) as variants,
         json_array_length(c.email_list)::bigint as senders,
@@ -42,6 +52,8 @@ joined as (
         c.verified_at
     from intermediate.int_campaign as k
     left join campaigns as c on k.workspace_id = c.workspace_id and k.campaign_id = c.id
+    left join tagged as t on k.workspace_id = t.workspace_id and k.campaign_id = t.campaign_id
+    left join intermediate.int_workspace_streams as p on k.workspace_id = p.workspace_id
     left join marts.dim_workspace as w on k.workspace_id = w.workspace_id
 )
 

@@ -1,22 +1,22 @@
 -- one row per tag, deleted ones included
--- Accounts list their tags. Which campaigns are tagged will come with the stream of tag mappings.
-with account_tags as (
+with on_accounts as (
     select
         workspace_id,
-        email,
-        unnest(from_json(tags, '[{"id": "VARCHAR", "label": "VARCHAR"}]')) as tag
-    from staging.stg_accounts
-    where not is_deleted and json_type(tags) = 'ARRAY'
+        tag_id,
+        max(label) as label,
+        count(*) as accounts
+    from intermediate.int_account_tag
+    where not is_deleted
+    group by workspace_id, tag_id
 ),
 
-on_accounts as (
+on_campaigns as (
     select
         workspace_id,
-        tag.id as tag_id,
-        max(tag.label) as label,
-        count(distinct email) as accounts
-    from account_tags
-    group by workspace_id, tag.id
+        tag_id,
+        count(*) as campaigns
+    from intermediate.int_campaign_tag
+    group by workspace_id, tag_id
 ),
 
 campaign_tags as (
@@ -68,7 +68,8 @@ joined as (
         t.description,
         t.id is not null and not t.is_deleted as is_listed,
         coalesce(t.is_deleted, false) as is_deleted,
-        case when o.has_account_tags then coalesce(a.accounts, 0) end as accounts,
+        case when o.has_account_tags or p.has_tag_mappings then coalesce(a.accounts, 0) end as accounts,
+        case when p.has_tag_mappings then coalesce(c.campaigns, 0) end as campaigns,
         case when o.has_campaign_tags then coalesce(s.campaigns, 0) end as campaigns_sending_with_it,
         t.timestamp_created,
         t.timestamp_updated,
@@ -77,8 +78,10 @@ joined as (
     from known as k
     left join staging.stg_custom_tags as t on k.workspace_id = t.workspace_id and k.tag_id = t.id
     left join on_accounts as a on k.workspace_id = a.workspace_id and k.tag_id = a.tag_id
+    left join on_campaigns as c on k.workspace_id = c.workspace_id and k.tag_id = c.tag_id
     left join sending_with as s on k.workspace_id = s.workspace_id and k.tag_id = s.tag_id
     left join shown_tags as o on k.workspace_id = o.workspace_id
+    left join intermediate.int_workspace_streams as p on k.workspace_id = p.workspace_id
     left join marts.dim_workspace as w on k.workspace_id = w.workspace_id
     where k.tag_id is not null
 )

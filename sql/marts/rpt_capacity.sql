@@ -35,6 +35,7 @@ joined as (
         d.daily_limit,
         rate_of(d.sent_7d, d.days_sending_7d) as sent_per_sending_day_7d,
         d.follow_ups_due,
+        d.subsequence_follow_ups_due,
         coalesce(n.leads_not_placed, 0) as leads_not_placed,
         case when d.daily_limit - d.follow_ups_due is not null then greatest(d.daily_limit - d.follow_ups_due, 0) end
             as headroom,

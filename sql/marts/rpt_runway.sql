@@ -16,7 +16,7 @@ with campaigns as (
     inner join marts.dim_campaign as c on m.workspace_id = c.workspace_id and m.campaign_id = c.campaign_id
     inner join marts.dim_workspace as w on m.workspace_id = w.workspace_id
     left join intermediate.int_campaign_schedule as s
-        on m.workspace_id = s.workspace_id and m.campaign_id = s.campaign_id
+        on m.workspace_id = s.workspace_id and m.campaign_id = s.sequence_id
     where c.is_listed
 ),
 

@@ -1,15 +1,19 @@
--- one row per campaign and step that sent, all its variants together
+-- one row per campaign or subsequence and step that sent, all its variants together
+-- Shares are of the campaign's own steps, or of those of the subsequence: what that sends is in its rows alone.
 with totals as (
     select
         workspace_id,
+        sequence_id,
         campaign_id,
+        subsequence_id,
+        subsequence_name,
         step,
         whole_sum(sent)::bigint as sent,
         whole_sum(unique_replies)::bigint as unique_replies,
         whole_sum(unique_opportunities)::bigint as unique_opportunities
-    from staging.stg_step_analytics_lifetime
+    from intermediate.int_step_total
     where step is not null
-    group by workspace_id, campaign_id, step
+    group by all
 ),
 
 rules as (
@@ -19,17 +23,6 @@ rules as (
         rule_value(rule, value, 'min_replies') as min_replies
     from seeds.rules
     where mart = 'rpt_step_dropoff'
-),
-
-delays as (
-    select
-        workspace_id,
-        campaign_id,
-        try_cast(step as bigint) + 1 as step,
-        max(delay_days) as days_after_step_before
-    from intermediate.int_variant_copy
-    where is_current
-    group by workspace_id, campaign_id, try_cast(step as bigint)
 ),
 
 compared as (
@@ -43,14 +36,14 @@ compared as (
         end as replies_so_far,
         case
             when
-                count(t.unique_replies) over (partition by t.workspace_id, t.campaign_id)
-                = count(*) over (partition by t.workspace_id, t.campaign_id)
-                then sum(t.unique_replies) over (partition by t.workspace_id, t.campaign_id)
+                count(t.unique_replies) over (partition by t.workspace_id, t.sequence_id)
+                = count(*) over (partition by t.workspace_id, t.sequence_id)
+                then sum(t.unique_replies) over (partition by t.workspace_id, t.sequence_id)
         end as replies_in_all
     from totals as t
     where t.sent > 0
     window in_order as (
-        partition by t.workspace_id, t.campaign_id order by try_cast(t.step as bigint)
+        partition by t.workspace_id, t.sequence_id order by try_cast(t.step as bigint)
         rows between unbounded preceding and current row
     )
 ),
@@ -61,6 +54,8 @@ joined as (
         w.workspace_name,
         c.campaign_id,
         k.campaign_name,
+        c.subsequence_id,
+        c.subsequence_name,
         c.step,
         c.step_index + 1 as step_number,
         case
@@ -72,7 +67,7 @@ joined as (
             when 1000 * wilson_high(c.unique_replies, c.sent) < r.worth_replies_per_1000 then 'not worth it'
             else 'doubtful'
         end as verdict,
-        d.days_after_step_before,
+        d.delay_days as days_after_step_before,
         c.sent,
         rate_of(c.sent, c.sent_first_step) as share_of_first_step,
         c.unique_replies,
@@ -85,11 +80,12 @@ joined as (
         1000 * rate_of(c.unique_opportunities, c.sent) as opportunities_per_1000
     from compared as c
     cross join rules as r
-    left join delays as d
-        on c.workspace_id = d.workspace_id and c.campaign_id = d.campaign_id and c.step_index = d.step
+    left join intermediate.int_step_plan as d
+        on c.workspace_id = d.workspace_id and c.sequence_id = d.sequence_id and c.step_index = d.step + 1
     left join marts.dim_workspace as w on c.workspace_id = w.workspace_id
     left join intermediate.int_campaign as k on c.workspace_id = k.workspace_id and c.campaign_id = k.campaign_id
 )
 
 select * from joined
-order by workspace_name, campaign_name, workspace_id, campaign_id, step_number
+order by
+    workspace_name, campaign_name, workspace_id, campaign_id, subsequence_name nulls first, subsequence_id, step_number

@@ -1,7 +1,7 @@
--- one row per campaign, step and variant that sent
+-- one row per campaign or subsequence, step and variant that sent
 -- Figures are lifetime figures; if a variant's text changed, the verdict is on both texts together.
 with arms as (
-    select * from staging.stg_step_analytics_lifetime
+    select * from intermediate.int_step_total
     where step is not null and variant is not null and sent > 0
 ),
 
@@ -14,18 +14,19 @@ rules as (
     where mart = 'rpt_variant_performance'
 ),
 
--- campaigns whose sequence is known
+-- sequences whose steps are known
 known as (
     select distinct
         workspace_id,
-        campaign_id
+        sequence_id
     from intermediate.int_variant_copy
 ),
 
+-- of a subsequence it is not known
 first_sends as (
     select
         workspace_id,
-        campaign_id,
+        campaign_id as sequence_id,
         step,
         variant,
         min(date) as first_sent_on
@@ -34,18 +35,36 @@ first_sends as (
     group by workspace_id, campaign_id, step, variant
 ),
 
+-- who picks the best variant
+settings as (
+    select
+        workspace_id,
+        id as sequence_id,
+        auto_variant_select
+    from staging.stg_campaigns
+    union all
+    select
+        workspace_id,
+        id,
+        auto_variant_select
+    from staging.stg_subsequences
+),
+
 joined as (
     select
         a.workspace_id,
+        a.sequence_id,
         a.campaign_id,
+        a.subsequence_id,
+        a.subsequence_name,
         a.step,
         a.variant,
         c.subject,
-        case when n.campaign_id is not null then coalesce(c.is_disabled, false) end as is_disabled,
-        case when n.campaign_id is not null then coalesce(c.is_current, false) end as is_in_use,
+        case when n.sequence_id is not null then coalesce(c.is_disabled, false) end as is_disabled,
+        case when n.sequence_id is not null then coalesce(c.is_current, false) end as is_in_use,
         a.sent,
         a.unique_replies,
-        p.* exclude (workspace_id, campaign_id, step, variant),
+        p.* exclude (workspace_id, sequence_id, step, variant),
         -- edits before the first e-mail do not count: all its figures are of one text
         c.copy_changed_at::date >= coalesce(f.first_sent_on, c.copy_changed_at::date) as copy_changed,
         c.copy_changed_at,
@@ -61,24 +80,24 @@ joined as (
         r.min_sent,
         r.min_replies
     from (
-        select *, avg(sent) over (partition by workspace_id, campaign_id, step) as average_sent from arms
+        select *, avg(sent) over (partition by workspace_id, sequence_id, step) as average_sent from arms
     ) as a
     cross join rules as r
     left join intermediate.int_variant_posterior as p
         on
-            a.workspace_id = p.workspace_id and a.campaign_id = p.campaign_id and a.step = p.step
+            a.workspace_id = p.workspace_id and a.sequence_id = p.sequence_id and a.step = p.step
             and a.variant = p.variant
     left join intermediate.int_variant_copy as c
         on
-            a.workspace_id = c.workspace_id and a.campaign_id = c.campaign_id and a.step = c.step
+            a.workspace_id = c.workspace_id and a.sequence_id = c.sequence_id and a.step = c.step
             and a.variant = c.variant
-    left join known as n on a.workspace_id = n.workspace_id and a.campaign_id = n.campaign_id
+    left join known as n on a.workspace_id = n.workspace_id and a.sequence_id = n.sequence_id
     left join first_sends as f
         on
-            a.workspace_id = f.workspace_id and a.campaign_id = f.campaign_id and a.step = f.step
+            a.workspace_id = f.workspace_id and a.sequence_id = f.sequence_id and a.step = f.step
             and a.variant = f.variant
-    left join staging.stg_campaigns as k on a.workspace_id = k.workspace_id and a.campaign_id = k.id
-    window step as (partition by a.workspace_id, a.campaign_id, a.step)
+    left join settings as k on a.workspace_id = k.workspace_id and a.sequence_id = k.sequence_id
+    window step as (partition by a.workspace_id, a.sequence_id, a.step)
 ),
 
 judged as (
@@ -87,6 +106,8 @@ judged as (
         w.workspace_name,
         j.campaign_id,
         c.campaign_name,
+        j.subsequence_id,
+        j.subsequence_name,
         j.step,
         j.variant,
         try_cast(j.step as bigint) + 1 as step_number,
@@ -139,4 +160,6 @@ judged as (
 )
 
 select * from judged
-order by workspace_name, campaign_name, workspace_id, campaign_id, step_number, variant
+order by
+    workspace_name, campaign_name, workspace_id, campaign_id, subsequence_name nulls first, subsequence_id, step_number,
+    variant

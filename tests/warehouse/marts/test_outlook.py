@@ -93,8 +93,8 @@ def test_a_follow_up_waits_for_a_day_its_campaign_sends_on() -> None:
 
 def test_each_weekday_of_a_schedule_is_read_and_false_ones_are_not() -> None:
     rows = [campaign(1, days={str(n): n == on for n in range(7)}, id=str(on))[0] for on in range(7)]
-    found = expect("int_campaign_schedule", {"raw.campaigns": rows}, "campaign_id, sending_days")
-    assert {row["campaign_id"]: row["sending_days"] for row in found} == {str(on): [on] for on in range(7)}
+    found = expect("int_campaign_schedule", {"raw.campaigns": rows}, "sequence_id, sending_days")
+    assert {row["sequence_id"]: row["sending_days"] for row in found} == {str(on): [on] for on in range(7)}
 
 
 def test_weekdays_of_an_older_schedule_are_read_by_their_names() -> None:
