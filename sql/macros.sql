@@ -120,6 +120,9 @@ create or replace macro version_event(version, op, op_before) as case
     else 'changed'
 end;
 
+-- whether a change of settings can be a user's: not if the platform sets all that changed by itself
+create or replace macro is_by_hand(changed, by_platform) as len(changed) = 0 or not list_has_all(by_platform, changed);
+
 -- positive, negative or neutral; `own_kind` is the kind of the workspace's own label for other numbers
 create or replace macro interest_kind(status, own_kind) as case
     when status in (1, 2, 3, 4) then 'positive'

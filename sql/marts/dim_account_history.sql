@@ -1,10 +1,12 @@
 -- one row per sending account and version: what changed when
--- A version begins when a sync first saw it. Changes that were undone between two syncs are not seen.
+-- A version begins when a sync first saw it. Changes that were undone between two syncs are not seen. Who made a change
+-- is the last fitting entry of the audit log between the reading that saw the version before and the one that saw it.
 with versions as (
     select
         *,
         row_number() over by_time as version,
         lag(_op) over by_time as op_before,
+        lag(_valid_from) over by_time as valid_from_before,
         -- noqa: disable=layout.long_lines
         [x for x in [
             case when first_name is distinct from lag(first_name) over by_time then 'first_name' end,
@@ -35,16 +37,67 @@ with versions as (
     window by_time as (partition by workspace_id, _key order by _valid_from)
 ),
 
+readings as (
+    select
+        workspace_id,
+        run_id,
+        started_at
+    from meta.stream_runs
+    where stream = 'accounts' and outcome in ('ok', 'partial', 'held')
+),
+
+events as (
+    select
+        v.*,
+        lower(coalesce(v.email, v._key ->> '$[0]')) as named,
+        version_event(v.version, v._op, v.op_before) as event,
+        -- a deletion may be held for several readings
+        case when event = 'deleted' then v.valid_from_before else coalesce(r.started_at, v.valid_from_before) end
+        at time zone 'UTC' as seen_before_at
+    from versions as v
+    asof left join readings as r on v.workspace_id = r.workspace_id and v._run_id > r.run_id
+),
+
+explained as (
+    select
+        v.workspace_id,
+        v.named,
+        v.version,
+        arg_max(
+            {
+                'happened_at': e.happened_at, 'user_id': e.user_id, 'user_name': e.user_name,
+                'api_key_name': e.api_key_name
+            },
+            row(e.happened_at, e.entry_id)
+        ) as entry
+    from events as v
+    inner join intermediate.int_audit_entry as e
+        on v.workspace_id = e.workspace_id and v.named = e.named and e.kind = 'account'
+    where
+        e.happened_at > v.seen_before_at and e.happened_at <= v._valid_from at time zone 'UTC'
+        and (
+            (e.activity_type = 6 and v.event in ('first seen', 'came back'))
+            or (e.activity_type = 7 and v.event = 'deleted')
+            or (
+                e.activity_type = 36 and v.event = 'changed'
+                and is_by_hand(v.changed_columns, ['stat_warmup_score', 'status_message', 'autofix_failed'])
+            )
+        )
+    group by v.workspace_id, v.named, v.version
+),
+
 named as (
     select
         v.workspace_id,
         w.workspace_name,
-        lower(coalesce(v.email, v._key ->> '$[0]')) as email,
+        v.named as email,
         domain_of(coalesce(v.email, v._key ->> '$[0]')) as domain,
         v.version,
-        version_event(v.version, v._op, v.op_before) as event,
-        case when v._op = 'upsert' and v.op_before = 'upsert' then array_to_string(v.changed_columns, ', ') end
-            as changed,
+        v.event,
+        case when v.event = 'changed' then array_to_string(v.changed_columns, ', ') end as changed,
+        x.entry.user_name as changed_by,
+        x.entry.user_id as changed_by_user_id,
+        x.entry.api_key_name as changed_by_api_key,
         v._valid_to is null as is_current,
         v.status,
         account_status_label(v.status) as status_label,
@@ -58,9 +111,12 @@ named as (
         v.daily_limit,
         try_cast(v.warmup ->> '$.limit' as bigint) as warmup_limit,
         v.sending_gap,
+        x.entry.happened_at as changed_at,
         v._valid_from at time zone 'UTC' as valid_from,
         v._valid_to at time zone 'UTC' as valid_to
-    from versions as v
+    from events as v
+    left join explained as x
+        on v.workspace_id = x.workspace_id and v.named = x.named and v.version = x.version
     left join marts.dim_workspace as w on v.workspace_id = w.workspace_id
 )
 

@@ -1,10 +1,12 @@
 -- one row per campaign and version: what changed when
--- A version begins when a sync first saw it. Changes that were undone between two syncs are not seen.
+-- A version begins when a sync first saw it. Changes that were undone between two syncs are not seen. Who made a change
+-- is the last fitting entry of the audit log between the reading that saw the version before and the one that saw it.
 with versions as (
     select
         *,
         row_number() over by_time as version,
         lag(_op) over by_time as op_before,
+        lag(_valid_from) over by_time as valid_from_before,
         -- noqa: disable=layout.long_lines
         [x for x in [
             case when name is distinct from lag(name) over by_time then 'name' end,
@@ -44,16 +46,68 @@ with versions as (
     window by_time as (partition by workspace_id, _key order by _valid_from)
 ),
 
+readings as (
+    select
+        workspace_id,
+        run_id,
+        started_at
+    from meta.stream_runs
+    where stream = 'campaigns' and outcome in ('ok', 'partial', 'held')
+),
+
+events as (
+    select
+        v.*,
+        coalesce(v.id, v._key ->> '$[0]') as named,
+        version_event(v.version, v._op, v.op_before) as event,
+        -- a deletion may be held for several readings
+        case when event = 'deleted' then v.valid_from_before else coalesce(r.started_at, v.valid_from_before) end
+        at time zone 'UTC' as seen_before_at
+    from versions as v
+    asof left join readings as r on v.workspace_id = r.workspace_id and v._run_id > r.run_id
+),
+
+explained as (
+    select
+        v.workspace_id,
+        v.named,
+        v.version,
+        arg_max(
+            {
+                'happened_at': e.happened_at, 'user_id': e.user_id, 'user_name': e.user_name,
+                'api_key_name': e.api_key_name
+            },
+            row(e.happened_at, e.entry_id)
+        ) as entry
+    from events as v
+    inner join intermediate.int_audit_entry as e
+        on v.workspace_id = e.workspace_id and v.named = e.named and e.kind = 'campaign'
+    where
+        e.happened_at > v.seen_before_at and e.happened_at <= v._valid_from at time zone 'UTC'
+        and (
+            (e.activity_type = 3 and v.event = 'deleted')
+            or (e.activity_type = 4 and list_contains(v.changed_columns, 'status') and v.status = 1)
+            or (e.activity_type = 5 and list_contains(v.changed_columns, 'status') and v.status = 2)
+            or (
+                e.activity_type = 11 and v.event = 'changed'
+                and is_by_hand(v.changed_columns, ['status', 'not_sending_status'])
+            )
+        )
+    group by v.workspace_id, v.named, v.version
+),
+
 named as (
     select
         v.workspace_id,
         w.workspace_name,
-        coalesce(v.id, v._key ->> '$[0]') as campaign_id,
+        v.named as campaign_id,
         coalesce(v.name, k.campaign_name) as campaign_name,
         v.version,
-        version_event(v.version, v._op, v.op_before) as event,
-        case when v._op = 'upsert' and v.op_before = 'upsert' then array_to_string(v.changed_columns, ', ') end
-            as changed,
+        v.event,
+        case when v.event = 'changed' then array_to_string(v.changed_columns, ', ') end as changed,
+        x.entry.user_name as changed_by,
+        x.entry.user_id as changed_by_user_id,
+        x.entry.api_key_name as changed_by_api_key,
         v._valid_to is null as is_current,
         v.status,
         campaign_status_label(v.status) as status_label,
@@ -66,11 +120,14 @@ named as (
         v.daily_limit,
         v.daily_max_leads,
         v.sequences,
+        x.entry.happened_at as changed_at,
         v._valid_from at time zone 'UTC' as valid_from,
         v._valid_to at time zone 'UTC' as valid_to
-    from versions as v
+    from events as v
+    left join explained as x
+        on v.workspace_id = x.workspace_id and v.named = x.named and v.version = x.version
     left join intermediate.int_campaign as k
-        on v.workspace_id = k.workspace_id and coalesce(v.id, v._key ->> '$[0]') = k.campaign_id
+        on v.workspace_id = k.workspace_id and v.named = k.campaign_id
     left join marts.dim_workspace as w on v.workspace_id = w.workspace_id
 )
 

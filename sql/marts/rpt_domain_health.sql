@@ -1,5 +1,6 @@
 -- one row per own sending domain and day with sends or warmup
--- The worst account has the most bounces above the warning threshold in 7 days, or else the most warmup spam.
+-- The worst account has the most bounces above the warning threshold in 7 days, or else the most warmup spam. Test
+-- e-mails are those of inbox placement tests; they have no days of their own, since tests run about once a week.
 with tolerated as (
     select coalesce(max(warning), 0) as bounce_rate from seeds.thresholds
     where entity = 'sender' and metric = 'bounce_rate'
@@ -52,6 +53,42 @@ days as (
     group by workspace_id, domain, date
 ),
 
+test_days as (
+    select
+        workspace_id,
+        domain,
+        date,
+        count(landed_in) as placed,
+        count(*) filter (where landed_in = 'inbox') as inbox,
+        count(*) filter (where landed_in = 'spam') as spam
+    from intermediate.int_placement_email
+    group by workspace_id, domain, date
+),
+
+tests as (
+    select
+        d.workspace_id,
+        d.domain,
+        d.date,
+        sum(t.placed)::bigint as test_placed_7d,
+        sum(t.inbox)::bigint as test_inbox_7d,
+        sum(t.spam)::bigint as test_spam_7d
+    from days as d
+    inner join test_days as t
+        on d.workspace_id = t.workspace_id and d.domain = t.domain and t.date between d.date - 6 and d.date
+    group by d.workspace_id, d.domain, d.date
+),
+
+summed as (
+    select
+        d.*,
+        t.test_placed_7d,
+        t.test_inbox_7d,
+        t.test_spam_7d
+    from days as d
+    left join tests as t on d.workspace_id = t.workspace_id and d.domain = t.domain and d.date = t.date
+),
+
 rolling as (
     select
         *,
@@ -65,7 +102,7 @@ rolling as (
         end as unique_replies_7d,
         sum(warmup_sent) over last_7_days as warmup_sent_7d,
         sum(warmup_inbox) over last_7_days as warmup_inbox_7d
-    from days
+    from summed
     window last_7_days as (
         partition by workspace_id, domain
         order by date range between interval 6 days preceding and current row
@@ -86,10 +123,15 @@ judged as (
             case t.metric
                 when 'bounce_rate' then rate_of(r.bounced_7d, r.sent_7d)
                 when 'warmup_inbox_rate' then rate_of(r.warmup_inbox_7d, r.warmup_sent_7d)
+                when 'test_inbox_rate' then rate_of(r.test_inbox_7d, r.test_placed_7d)
             end as value,
-            case t.metric when 'bounce_rate' then r.sent_7d when 'warmup_inbox_rate' then r.warmup_sent_7d end as n
+            case t.metric
+                when 'bounce_rate' then r.sent_7d
+                when 'warmup_inbox_rate' then r.warmup_sent_7d
+                when 'test_inbox_rate' then r.test_placed_7d
+            end as n
     ) as v on true
-    where t.entity = 'sender' and t.metric in ('bounce_rate', 'warmup_inbox_rate')
+    where t.entity = 'sender' and t.metric in ('bounce_rate', 'warmup_inbox_rate', 'test_inbox_rate')
 ),
 
 health as (
@@ -140,6 +182,12 @@ joined as (
         r.unique_replies_7d::bigint as unique_replies_7d,
         r.warmup_sent_7d::bigint as warmup_sent_7d,
         r.warmup_inbox_7d::bigint as warmup_inbox_7d,
+        r.test_placed_7d,
+        r.test_inbox_7d,
+        r.test_spam_7d,
+        rate_of(r.test_inbox_7d, r.test_placed_7d) as test_inbox_rate_7d,
+        wilson_low(r.test_inbox_7d, r.test_placed_7d) as test_inbox_rate_7d_low,
+        wilson_high(r.test_inbox_7d, r.test_placed_7d) as test_inbox_rate_7d_high,
         r.verified_at
     from rolling as r
     left join health as h on r.workspace_id = h.workspace_id and r.domain = h.domain and r.date = h.date

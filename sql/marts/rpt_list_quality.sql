@@ -1,5 +1,6 @@
 -- one row per lead list, deleted ones and those known only from leads included
--- Contents are counted over current leads; outcomes also over leads deleted since.
+-- Contents are counted over current leads; outcomes also over leads deleted since. Results of the verification are those
+-- of the leads; where none of a list's leads shows one, those of Instantly's statistics of the list.
 with lists as (
     select
         coalesce(s.workspace_id, n.workspace_id) as workspace_id,
@@ -7,14 +8,37 @@ with lists as (
         coalesce(s.name, s.id, n.list_id) as list_name,
         s.id is not null and not s.is_deleted as is_listed,
         s.timestamp_created,
+        case
+            when n.checked_leads > 0 then 'leads'
+            when q.list_id is not null then 'list'
+            when h.has_leads then 'leads'
+        end as verification_source,
+        q.total_leads,
+        q.job_change,
+        q.pending as verification_pending,
         case when h.has_leads then coalesce(n.leads, 0) end as leads,
         case when h.has_leads then coalesce(n.deleted_leads, 0) end as deleted_leads,
         case when h.has_leads then coalesce(n.without_email, 0) end as without_email,
-        case when h.has_leads then coalesce(n.checked_leads, 0) end as checked_leads,
-        case when h.has_leads then coalesce(n.verified, 0) end as verified,
-        case when h.has_leads then coalesce(n.catch_all, 0) end as catch_all,
-        case when h.has_leads then coalesce(n.risky, 0) end as risky,
-        case when h.has_leads then coalesce(n.invalid, 0) end as invalid,
+        case
+            when verification_source = 'leads' then coalesce(n.checked_leads, 0)
+            when verification_source = 'list' then q.checked_leads
+        end as checked_leads,
+        case
+            when verification_source = 'leads' then coalesce(n.verified, 0)
+            when verification_source = 'list' then q.verified
+        end as verified,
+        case
+            when verification_source = 'leads' then coalesce(n.catch_all, 0)
+            when verification_source = 'list' then q.catch_all
+        end as catch_all,
+        case
+            when verification_source = 'leads' then coalesce(n.risky, 0)
+            when verification_source = 'list' then q.risky
+        end as risky,
+        case
+            when verification_source = 'leads' then coalesce(n.invalid, 0)
+            when verification_source = 'list' then q.invalid
+        end as invalid,
         case when h.has_leads then coalesce(n.duplicates, 0) end as duplicates,
         case when h.has_leads then coalesce(n.elsewhere, 0) end as elsewhere,
         case when h.has_leads and h.has_block_list then coalesce(n.blocked, 0) end as blocked,
@@ -25,6 +49,7 @@ with lists as (
         coalesce(n.verified_at, s.verified_at) as verified_at
     from staging.stg_lead_lists as s
     full join intermediate.int_list_leads as n on s.workspace_id = n.workspace_id and s.id = n.list_id
+    left join intermediate.int_list_verification as q on s.workspace_id = q.workspace_id and s.id = q.list_id
     left join intermediate.int_workspace_streams as h on coalesce(s.workspace_id, n.workspace_id) = h.workspace_id
 ),
 
@@ -113,7 +138,7 @@ joined as (
         coalesce(
             g.reason,
             case
-                when r.leads is null then 'leads were not read'
+                when r.leads is null and r.checked_leads is null then 'leads were not read'
                 when g.grade is null then 'too few leads to judge'
                 else 'all metrics in range'
             end
@@ -122,11 +147,15 @@ joined as (
         r.leads,
         r.deleted_leads,
         r.without_email,
+        r.verification_source,
         r.checked_leads,
         r.verified,
         r.catch_all,
         r.risky,
         r.invalid,
+        r.total_leads,
+        r.job_change,
+        r.verification_pending,
         r.duplicates,
         r.elsewhere,
         r.blocked,
