@@ -4,6 +4,7 @@ with streams as (
         workspace_id,
         bool_or(stream = 'campaigns') as has_campaigns,
         bool_or(stream = 'leads') as has_leads,
+        bool_or(stream = 'accounts') as has_accounts,
         bool_or(stream = 'block_list_entries') as has_block_list,
         bool_or(stream = 'campaign_analytics') as has_figures,
         bool_or(stream = 'daily_analytics') as has_days,

@@ -43,6 +43,11 @@ BREAKS = {
     "posterior_mean between posterior_low and posterior_high": "posterior_mean = 2",
     "unique_replies <= sent": "unique_replies = sent + 1",
     "(scope = 'workspace') = (email is null)": "scope = case scope when 'account' then 'workspace' else 'account' end",
+    "(scope = 'domain') = (email is null)": "scope = case scope when 'account' then 'domain' else 'account' end",
+    "subsequence_follow_ups_due <= follow_ups_due": "subsequence_follow_ups_due = follow_ups_due + 1",
+    "inbox + category + spam = placed and placed <= received": "spam = spam + 1",
+    "test_inbox_7d + test_spam_7d <= test_placed_7d": "test_placed_7d = 0, test_spam_7d = 1, test_inbox_7d = 0",
+    "changed_at <= valid_from": "changed_at = valid_from + interval 1 second",
     "headroom >= 0 and follow_ups_due >= 0 and headroom <= daily_limit": "headroom = daily_limit + 1",
     "days_left_low <= days_left and days_left <= days_left_high": "days_left_low = 9, days_left = 8",
     "sending_days_a_week between 1 and 7": "sending_days_a_week = 8",
@@ -80,7 +85,8 @@ def test_each_promise_is_seen_to_be_broken(con: duckdb.DuckDBPyConnection, model
 
 
 @pytest.mark.parametrize("stream", all_streams().values(), ids=lambda s: s.name)
-def test_each_promise_of_a_stream_is_seen_to_be_broken(con: duckdb.DuckDBPyConnection, stream: Stream) -> None:
+def test_each_promise_of_a_stream_is_seen_to_be_broken(world_of: Callable[[str], Synced], stream: Stream) -> None:
+    con = world_of("nasty" if stream.name == "workspace_group_members" else "believable").con  # of two workspaces
     for check in stream_checks({stream.name: stream}):
         assert not _offending(con, check.sql)
         if "one row per key" in check.name:

@@ -41,7 +41,7 @@ def tagged(*, mappings: list[Row], are_read: bool = True, tags: str | None = Non
         "raw.campaigns": [W | {"id": "c", "name": "C", "email_tag_list": '["t"]'}, W | {"id": "d", "name": "D"},
                           W | {"id": "e", "name": "E"} | GONE],
         "raw.custom_tag_mappings": mappings,
-        "meta.stream_status": read("custom_tag_mappings") if are_read else [],
+        "meta.stream_status": read("custom_tag_mappings", "accounts", "campaigns") if are_read else [],
     }  # fmt: skip
 
 
@@ -67,6 +67,11 @@ def test_without_mappings_nothing_is_said_of_campaigns_and_accounts_count_by_the
     given = tagged(mappings=[], are_read=False, tags='[{"id": "t"}]')
     assert rows("dim_tag", given, "tag_id, accounts, campaigns") == [("gone", 0, None), ("t", 2, None), ("u", 0, None)]
     assert rows("dim_campaign", given, "tags") == [(None,)] * 3
+
+
+def test_mappings_to_accounts_that_were_not_read_say_nothing_of_them() -> None:
+    given = tagged(mappings=MAPPINGS) | {"raw.accounts": [], "meta.stream_status": read("custom_tag_mappings")}
+    assert rows("dim_tag", given, "accounts, campaigns", "tag_id")[1] == (None, 1)
 
 
 def test_a_mapping_is_told_by_what_it_names_and_not_by_its_number() -> None:

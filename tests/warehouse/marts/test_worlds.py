@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.warehouse.marts.lead_world import last_step
-from tests.warehouse.marts.worlds import Row, Space, Synced
+from tests.warehouse.marts.worlds import CORE_ALONE, Row, Space, Synced
 
 pytestmark = pytest.mark.medium
 
@@ -183,7 +183,7 @@ def _follow_ups(space: Space, first: date) -> Iterator[tuple[str, date]]:
     campaigns = {c["id"]: c for c in space.campaigns if c["status"] == 1 and c.get("sequences")}
     for lead in space.leads:
         campaign = campaigns.get(lead.get("campaign"))
-        if campaign is None or lead["status"] != 1 or not last_step(lead):
+        if campaign is None or lead["status"] != 1 or not last_step(lead) or lead.get("subsequence_id"):
             continue
         waits = [step["delay"] for step in campaign["sequences"][0]["steps"]]
         step = int(last_step(lead)["stepID"].split("_")[1])
@@ -197,11 +197,26 @@ def _follow_ups(space: Space, first: date) -> Iterator[tuple[str, date]]:
             due += timedelta(days=waits[following])
 
 
+def _follow_ups_of_subsequences(space: Space, first: date) -> Iterator[tuple[str, date]]:
+    """The same of leads in subsequences; each has one step, after a day."""
+    subsequences = {s["id"]: s for s in space.state("subsequences")}
+    for lead in space.leads:
+        sub = subsequences.get(lead.get("subsequence_id"))
+        entered = lead.get("timestamp_added_subsequence", "")
+        if sub is None or lead.get("status_summary_subseq") or (lead.get("timestamp_last_reply") or "") > entered:
+            continue
+        on = max(day(entered) + timedelta(days=1), first)
+        while on.isoweekday() % 7 not in _sending_days({"campaign_schedule": sub["subsequence_schedule"]}):
+            on += timedelta(days=1)
+        yield last_step(lead)["from"].lower(), on
+
+
 def test_capacity_is_the_limits_less_the_follow_ups_of_every_lead(world: Synced) -> None:
     first = world.today + timedelta(days=1)
     for space in world.spaces:
         rows = {(r["email"], r["date"]): r for r in _of(world, "rpt_capacity", space)}
-        due = Counter(_follow_ups(space, first))
+        followed = Counter(_follow_ups_of_subsequences(space, first))
+        due = Counter(_follow_ups(space, first)) + followed
         emails = [a["email"].lower() for a in space.accounts]
         days = [first + timedelta(days=n) for n in range(14)]
         assert rows.keys() == {(e, d) for e in [*emails, *([None] if emails else [])] for d in days}
@@ -211,6 +226,8 @@ def test_capacity_is_the_limits_less_the_follow_ups_of_every_lead(world: Synced)
                 row = rows[account["email"].lower(), on]
                 assert (row["daily_limit"], row["follow_ups_due"]) == (limit, due[account["email"].lower(), on])
                 assert row["headroom"] == max(limit - row["follow_ups_due"], 0)
+                told = None if world.name in CORE_ALONE else followed[account["email"].lower(), on]
+                assert row["subsequence_follow_ups_due"] == told
         for on in days if emails else ():
             assert rows[None, on]["follow_ups_due"] == sum(n for (_, d), n in due.items() if d == on)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import httpx
 
 from instantly_pipeline.streams.registry import all_streams
 from instantly_pipeline.warehouse.checks.checks import CheckResult
@@ -69,6 +70,22 @@ class Space:
             found[row["campaign_id"]][row["date"]] = row
         return found
 
+    def asked(self, path: str, **params: str) -> list[Row]:
+        """What the API answers to a path: all pages of a list, or a bare array."""
+        found: list[Row] = []
+        while True:
+            answer = httpx.get(
+                f"{self.bench.url}/api/v2/{path}", params=params, headers={"Authorization": f"Bearer {self.key}",
+                "User-Agent": "test"}, timeout=60,
+            )  # fmt: skip
+            page = answer.raise_for_status().json()
+            if isinstance(page, list):
+                return page
+            found += page["items"]
+            if not page["items"] or not page.get("next_starting_after"):
+                return found
+            params["starting_after"] = page["next_starting_after"]
+
     def sent(self, *by: str) -> Counter[tuple[Any, ...]]:
         """E-mails sent, counted by fields of the log."""
         return Counter(tuple(e[name] for name in by) for e in self.events if e["kind"] == "sent")
@@ -118,10 +135,26 @@ def believable(made: Bench, sync: Callable[[], None]) -> None:
     """A quarter of work, three more days, and one of everything a user does in between."""
     sync()
     made.advance(days=3)
+    enter_subsequence(made)
     campaign = made.state("campaigns")[0]
     made.mutate(
         {"op": "rename_campaign", "id": campaign["id"], "name": "Renamed"},
         {"op": "update", "collection": "accounts", "id": made.state("accounts")[0]["email"], "set": {"daily_limit": 7}},
+    )
+
+
+def enter_subsequence(made: Bench) -> None:
+    """Leads that are done with their campaign enter its subsequence: some wait, one got its step, one was answered."""
+    [sub] = [s for s in made.state("subsequences") if s["status"] == 1][:1]
+    leads = [lead for lead in made.state("leads") if lead.get("campaign") == sub["parent_campaign"]]
+    done = [lead["id"] for lead in leads if lead["status"] == 3 and not lead.get("timestamp_last_reply")]
+    before, after = (f"{(NOON + timedelta(days=3, hours=h)).isoformat()[:19]}.000Z" for h in (-48, -24))
+    entered = {"subsequence_id": sub["id"], "timestamp_added_subsequence": before, "timestamp_last_contact": before}
+    sent = {"from": made.state("accounts")[1]["email"], "stepID": "0_0_0", "timestampExecuted": after}
+    made.mutate(
+        *({"op": "update", "collection": "leads", "id": one, "set": entered} for one in done[:5]),
+        {"op": "update", "collection": "leads", "id": done[5], "set": entered | {"status_summary_subseq": sent}},
+        {"op": "update", "collection": "leads", "id": done[6], "set": entered | {"timestamp_last_reply": after}},
     )
 
 
@@ -133,7 +166,7 @@ def nasty(made: Bench, sync: Callable[[], None]) -> None:
     label = made.state("lead_labels")[0]
     touched = [lead["id"] for lead in leads[:8]]
     odd = {
-        "id": "00000000-0000-7000-8000-00000000odd1", "name": ODD, "status": 1, "campaign_schedule": {"schedules": []},
+        "id": "00000000-0000-7000-8000-000000000dd1", "name": ODD, "status": 1, "campaign_schedule": {"schedules": []},
         "sequences": None, "email_list": ["nobody@nowhere.example"], "organization": campaigns[0]["organization"],
         "timestamp_created": "2026-05-30T00:00:00.000Z", "timestamp_updated": "2026-05-30T00:00:00.000Z",
     }  # fmt: skip
@@ -153,6 +186,8 @@ def nasty(made: Bench, sync: Callable[[], None]) -> None:
     made.mutate({"op": "delete_lead", "id": left[0]["id"]})
     made.mutate({"op": "move_lead", "id": left[1]["id"], "campaign": campaigns[0]["id"]})
 
+
+CORE_ALONE = ("small", "new")  # read what is read by default; the others read every stream
 
 Story = Callable[[Bench, Callable[[], None]], None]
 _world = partial(SandboxConfig, rate_limited=False, now=NOON)
@@ -177,6 +212,7 @@ def synced(name: str, folder: Path, empty_build: Path) -> Iterator[Synced]:
     config, story = WORLDS[name]
     keys = {f"space {n}": key for n, key in enumerate(config.keys)}
     start = {"start_date": (NOON - timedelta(days=config.days + 30)).date(), "api_keys": json.dumps(keys)}
+    start |= {} if name in CORE_ALONE else {"streams": "all"}
     with bench(folder, config) as made:
 
         def sync() -> None:
