@@ -169,7 +169,7 @@ def _(chosen, mo):
         select step_number as step, sum(sent)::bigint as sent, sum(unique_replies)::bigint as repliers,
             round(1000.0 * sum(unique_replies) / nullif(sum(sent), 0), 1) as repliers_per_1000
         from marts.rpt_step_dropoff
-        where workspace_id = getvariable('workspace') and step_number is not null
+        where workspace_id = getvariable('workspace') and subsequence_id is null and step_number is not null
         group by step_number
         order by step_number
         """,

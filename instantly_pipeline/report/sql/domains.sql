@@ -16,6 +16,7 @@ select
     bounce_rate_7d,
     warmup_inbox_7d / nullif(warmup_sent_7d, 0) as warmup_inbox_rate_7d,
     lowest_warmup_score,
+    test_inbox_rate_7d,
     count(*) over (partition by workspace_id) as of_all,
     count(*) filter (where health = 'red') over (partition by workspace_id) as of_red
 from latest

@@ -1,4 +1,4 @@
--- One row per workspace and step number (the first 12), all campaigns together.
+-- One row per workspace and step number (the first 12), all campaigns together, without their subsequences.
 select
     workspace_id,
     step_number,
@@ -12,6 +12,7 @@ select
     count(*) filter (where verdict = 'not worth it') as not_worth_it,
     count(*) filter (where verdict = 'too early') as too_early
 from marts.rpt_step_dropoff
+where subsequence_id is null
 group by workspace_id, step_number
 qualify row_number() over (partition by workspace_id order by step_number) <= 12
 order by workspace_id, step_number

@@ -1,7 +1,8 @@
--- One row per campaign and step, the 20 of each workspace to look at first: not worth it, doubtful, then the rest.
+-- One row per campaign or subsequence and step, the 20 of each workspace to look at first: not worth it, doubtful, then the rest.
 select
     workspace_id,
     campaign_name,
+    subsequence_name,
     step_number,
     verdict,
     sent,
@@ -20,6 +21,7 @@ qualify
             array_position(['not worth it', 'doubtful', 'worth it'], verdict) nulls last,
             sent desc,
             campaign_id,
+            subsequence_id nulls first,
             step_number
     ) <= 20
 order by
@@ -27,4 +29,5 @@ order by
     array_position(['not worth it', 'doubtful', 'worth it'], verdict) nulls last,
     sent desc,
     campaign_id,
+    subsequence_id nulls first,
     step_number

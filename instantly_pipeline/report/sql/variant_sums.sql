@@ -2,7 +2,7 @@
 select
     workspace_id,
     count(*) as variants,
-    count(distinct row(campaign_id, step)) as steps,
+    count(distinct row(campaign_id, subsequence_id, step)) as steps,
     count(*) filter (where verdict = 'winner') as winner,
     count(*) filter (where verdict = 'worse' and not is_disabled) as worse,
     count(*) filter (where verdict = 'as good') as as_good,

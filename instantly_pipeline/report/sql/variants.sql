@@ -3,8 +3,8 @@ with steps as (
     select
         *,
         min(array_position(['winner', 'worse', 'as good', 'undecided', 'too early'], verdict))
-            over (partition by workspace_id, campaign_id, step) as urgency,
-        sum(sent) over (partition by workspace_id, campaign_id, step) as sent_by_step
+            over (partition by workspace_id, campaign_id, subsequence_id, step) as urgency,
+        sum(sent) over (partition by workspace_id, campaign_id, subsequence_id, step) as sent_by_step
     from marts.rpt_variant_performance
     where variants > 1
 ),
@@ -13,10 +13,10 @@ ranked as (
     select
         *,
         dense_rank() over (
-            partition by workspace_id order by urgency, sent_by_step desc, campaign_id, step
+            partition by workspace_id order by urgency, sent_by_step desc, campaign_id, subsequence_id nulls first, step
         ) as place,
         row_number() over (
-            partition by workspace_id, campaign_id, step order by posterior_mean desc nulls last, variant
+            partition by workspace_id, campaign_id, subsequence_id, step order by posterior_mean desc nulls last, variant
         ) as place_in_step
     from steps
 )
@@ -24,6 +24,7 @@ ranked as (
 select
     workspace_id,
     campaign_name,
+    subsequence_name,
     step_number,
     variant_letter,
     subject,
