@@ -250,7 +250,7 @@ def test_a_subsequence_sends_while_it_and_its_campaign_do(campaign: Row, sub: Ro
 
 def test_a_subsequence_sends_on_its_own_days_or_else_on_those_of_its_campaign() -> None:
     sundays = json.dumps({"schedules": [{"days": {"0": True}}]})
-    assert [row[0] for row in due(lead("2026-02-28"), sub={"subsequence_schedule": sundays})][0] == "2026-03-08"
+    assert due(lead("2026-02-28"), sub={"subsequence_schedule": sundays})[0][0] == "2026-03-08"
 
 
 def test_a_lead_in_a_subsequence_waits_for_its_steps_and_not_for_those_of_the_campaign() -> None:
@@ -297,7 +297,9 @@ def test_test_e_mails_are_counted_by_account_domain_provider_and_week() -> None:
         placed(5, record_type=1, is_spam=None, spf_pass=None), placed(6, recipient_esp=2),
         placed(7, "bo@s.example", "2026-03-08"), placed(8, day="2026-03-09"), placed(9, None),
     ]  # fmt: skip
-    select = "email, recipient_provider, week_start::varchar, sent, received, placed, inbox, category, spam, dkim_passed"
+    select = (
+        "email, recipient_provider, week_start::varchar, sent, received, placed, inbox, category, spam, dkim_passed"
+    )
     found = rows("rpt_inbox_placement", {"raw.inbox_placement_analytics": results}, select, "3, 1 nulls first, 2")
     week, next_week = "2026-03-02", "2026-03-09"
     assert found == [
@@ -422,7 +424,8 @@ def test_a_user_without_a_name_in_the_log_has_the_name_of_the_member_and_a_key_i
 def test_an_account_is_found_by_its_address_in_the_details() -> None:
     key = "Ann@s.example"
     history = versions(key, "email", {"daily_limit": 1, "stat_warmup_score": 90},
-                       {"daily_limit": 2, "stat_warmup_score": 90}, {"daily_limit": 2, "stat_warmup_score": 91}, None)  # fmt: skip
+                       {"daily_limit": 2, "stat_warmup_score": 90}, {"daily_limit": 2, "stat_warmup_score": 91},
+                       None)  # fmt: skip
     details = [json.dumps({"emails": ["bo@s.example", "ann@S.example"]}), json.dumps({"email": "joann@s.example"})]
     entries = [
         entry(36, "02 15:00", campaign_id=None, audit_metadata=details[0]),

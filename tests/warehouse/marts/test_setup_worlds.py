@@ -97,16 +97,23 @@ def test_placement_is_what_the_api_lists_by_account_domain_provider_and_week(who
         for key, row in found.items():
             counts = expected[key]
             assert (row["received"], row["inbox"], row["spam"]) == (counts["received"], counts["inbox"], counts["spam"])
-            assert [row[f"{x}_passed"] for x in ("spf", "dkim", "dmarc")] == [counts[x] for x in ("spf", "dkim", "dmarc")]
+            assert [row[f"{x}_passed"] for x in ("spf", "dkim", "dmarc")] == [
+                counts[x] for x in ("spf", "dkim", "dmarc")
+            ]
             assert row["spam_rate"] == counts["spam"] / counts["received"]
             assert row["spam_rate_low"] <= row["spam_rate"] <= row["spam_rate_high"]
         whole_domain = sum(r["spam"] for r in found.values() if r["email"] is None)
-        assert whole_domain == sum(r["spam"] for r in found.values() if r["email"]) == sum(r["is_spam"] for r in results)
+        assert (
+            whole_domain == sum(r["spam"] for r in found.values() if r["email"]) == sum(r["is_spam"] for r in results)
+        )
         for row in _of(whole, "rpt_domain_health", space):
             days = {str(row["date"] - timedelta(days=n)) for n in range(7)}
             week = [r for r in results if r["timestamp_created_date"] in days
                     and r["sender_email"].endswith("@" + row["domain"])]  # fmt: skip
-            assert (row["test_placed_7d"] or 0, row["test_spam_7d"] or 0) == (len(week), sum(r["is_spam"] for r in week))
+            assert (row["test_placed_7d"] or 0, row["test_spam_7d"] or 0) == (
+                len(week),
+                sum(r["is_spam"] for r in week),
+            )
 
 
 def test_a_deleted_campaign_has_the_time_and_user_of_its_entry_in_the_audit_log(whole: Synced) -> None:
