@@ -1,6 +1,6 @@
 -- one row per own sending domain and day with sends or warmup
 -- The worst account has the most bounces above the warning threshold in 7 days, or else the most warmup spam. Test
--- e-mails are those of inbox placement tests; they have no days of their own, since tests run about once a week.
+-- e-mails, those of inbox placement tests, count over 7 days alone, since tests run about once a week.
 with tolerated as (
     select coalesce(max(warning), 0) as bounce_rate from seeds.thresholds
     where entity = 'sender' and metric = 'bounce_rate'

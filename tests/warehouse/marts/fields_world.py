@@ -86,6 +86,8 @@ def records() -> dict[str, list[Row]]:
         "leads": [_lead("waiting", **contacted), _lead("new"), _lead("answered", **answered)],
         "lead_lists": [{"id": "l", "name": "List"}],
         "custom_tags": [{"id": "t", "label": "Pool"}],
+        "custom_tag_mappings": [{"id": "m", "tag_id": "t", "resource_id": "c", "resource_type": 2}],
+        "subsequences": [{"id": "s", "parent_campaign": "c", "name": "S", "status": 1}],
         "block_list_entries": [{"id": "b", "bl_value": "no@y.example", "is_domain": False}],
         "accounts": accounts,
         "account_daily_analytics": [{"email": "ann@s.example", "date": day, **sends} for day in DAYS],
