@@ -68,7 +68,8 @@ joined as (
         t.description,
         t.id is not null and not t.is_deleted as is_listed,
         coalesce(t.is_deleted, false) as is_deleted,
-        case when o.has_account_tags or (p.has_tag_mappings and p.has_accounts) then coalesce(a.accounts, 0) end as accounts,
+        case when o.has_account_tags or (p.has_tag_mappings and p.has_accounts) then coalesce(a.accounts, 0) end
+            as accounts,
         case when p.has_tag_mappings and p.has_campaigns then coalesce(c.campaigns, 0) end as campaigns,
         case when o.has_campaign_tags then coalesce(s.campaigns, 0) end as campaigns_sending_with_it,
         t.timestamp_created,

@@ -16,7 +16,8 @@ ranked as (
             partition by workspace_id order by urgency, sent_by_step desc, campaign_id, subsequence_id nulls first, step
         ) as place,
         row_number() over (
-            partition by workspace_id, campaign_id, subsequence_id, step order by posterior_mean desc nulls last, variant
+            partition by workspace_id, campaign_id, subsequence_id, step
+            order by posterior_mean desc nulls last, variant
         ) as place_in_step
     from steps
 )

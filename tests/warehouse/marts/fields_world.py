@@ -86,7 +86,9 @@ def records() -> dict[str, list[Row]]:
         "leads": [_lead("waiting", **contacted), _lead("new"), _lead("answered", **answered)],
         "lead_lists": [{"id": "l", "name": "List"}],
         "custom_tags": [{"id": "t", "label": "Pool"}],
-        "custom_tag_mappings": [{"id": "m", "tag_id": "t", "resource_id": "c", "resource_type": 2}],
+        "custom_tag_mappings": [
+            {"id": one, "tag_id": "t", "resource_id": one} for one in ("c", "ann@s.example", "bo@s.example")
+        ],
         "subsequences": [{"id": "s", "parent_campaign": "c", "name": "S", "status": 1}],
         "block_list_entries": [{"id": "b", "bl_value": "no@y.example", "is_domain": False}],
         "accounts": accounts,

@@ -140,6 +140,7 @@ BAD: dict[str, list[tuple[str, Row]]] = {
         ("one row per workspace_id, list_id", {}),
         ("the key is not null", {"list_id": None}),
         ("grade is one of its values", {"grade": "F"}),
+        ("verification_source is one of its values", {"verification_source": "hearsay"}),
         ("list_name, grade_reason, is_listed not null", {"grade_reason": None}),
         ("an address has one result", {"verified": 6}),
         ("a part is no more than the whole", {"duplicates": 11}),

@@ -67,6 +67,8 @@ def test_without_mappings_nothing_is_said_of_campaigns_and_accounts_count_by_the
     given = tagged(mappings=[], are_read=False, tags='[{"id": "t"}]')
     assert rows("dim_tag", given, "tag_id, accounts, campaigns") == [("gone", 0, None), ("t", 2, None), ("u", 0, None)]
     assert rows("dim_campaign", given, "tags") == [(None,)] * 3
+    unknown = tagged(mappings=[], are_read=False)
+    assert {row[0] for row in rows("dim_tag", unknown, "accounts")} == {None}
 
 
 def test_mappings_to_accounts_that_were_not_read_say_nothing_of_them() -> None:

@@ -121,6 +121,7 @@ def test_a_deleted_campaign_has_the_time_and_user_of_its_entry_in_the_audit_log(
     for space in whole.spaces:
         entries = [e for e in space.asked("audit-logs", limit="1000") if e["activity_type"] == 3]
         by_campaign = {e["campaign_id"]: e for e in entries}
+        members = {m["user_id"]: f"{m['name']['first']} {m['name']['last']}" for m in space.state("workspace_members")}
         for row in _of(whole, "dim_campaign_history", space):
             if row["event"] != "deleted":
                 continue
@@ -128,7 +129,7 @@ def test_a_deleted_campaign_has_the_time_and_user_of_its_entry_in_the_audit_log(
             deletions += 1
             assert row["changed_at"] == datetime.fromisoformat(entry["timestamp"]).replace(tzinfo=None)
             assert row["changed_by_user_id"] == entry.get("user_id")
-            assert (row["changed_by"] is None) == (entry.get("user_id") is None)
+            assert row["changed_by"] == members.get(entry.get("user_id"))
             assert (row["changed_by_api_key"] is None) == (entry.get("api_key_id") is None)
     assert deletions or whole.name != "nasty"
 
