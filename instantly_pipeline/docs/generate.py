@@ -79,7 +79,6 @@ def data_dictionary(streams: Mapping[str, Stream], models: Mapping[str, Model], 
     for seed in read_seeds(sql_dir).values():
         parts += _table(f"seeds.{seed.name}", f"{seed.description} Grain: {seed.grain}.", seed.columns)
     parts += _overview([model for model in models.values() if model.schema in FOLDERS[:2]])
-    parts += _coming(sql_dir / "coming.yml")
     return _page(parts)
 
 
@@ -143,13 +142,6 @@ def _overview(models: Iterable[Model]) -> list[str]:
         for model in sorted(models, key=lambda m: m.full_name)
     ]
     return ["## Staging and intermediate models", "\n".join(lines)]
-
-
-def _coming(path: Path) -> list[str]:
-    """What the marts do not have yet, from the one list of it."""
-    entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-    lines = ["| with | comes |", "| --- | --- |", *(f"| {_cell(e['with'])} | {_cell(e['brings'])} |" for e in entries)]
-    return ["## Planned, by the stream that will bring it", "\n".join(lines)]
 
 
 def _table(name: str, about: str, columns: Iterable[TableColumn]) -> list[str]:
