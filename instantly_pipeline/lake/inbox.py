@@ -162,7 +162,7 @@ class _Segment:
     @classmethod
     def begin(cls, folder: Path, content: bytes, since: float) -> _Segment:
         """A new segment with its first events. OSError; it is then not there."""
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")[:-3]
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
         path = folder / f"{stamp}Z-{secrets.token_hex(3)}.jsonl"
         beside = name_beside(path)
         segment = cls(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), since)

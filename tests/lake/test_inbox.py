@@ -272,4 +272,4 @@ def test_a_segment_can_be_read_by_its_page_with_the_standard_library_alone(layou
         body = found["body"].encode() if "body" in found else base64.b64decode(found["body_base64"])
         assert body in (b'{"a": "\xc3\xa9"}', b"\xff\x00")
         assert datetime.fromisoformat(found["received_at"]) == AT
-        assert re.fullmatch(r"\d{8}T\d{9}Z-[0-9a-f]{6}\.jsonl", path.name)
+        assert re.fullmatch(r"\d{8}T\d{12}Z-[0-9a-f]{6}\.jsonl", path.name)
