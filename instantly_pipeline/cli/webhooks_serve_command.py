@@ -10,6 +10,7 @@ from instantly_pipeline.api.redaction import register_secret
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.receiver.server import Serving, serve
 from instantly_pipeline.settings import load
+from instantly_pipeline.streams.registry import select_streams
 
 
 def serve_command(*, host: str, port: int, max_rate: int) -> int:
@@ -18,6 +19,8 @@ def serve_command(*, host: str, port: int, max_rate: int) -> int:
     secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else None
     if secret:
         register_secret(secret)
+    if "webhook_events" not in select_streams(settings.stream_names()):
+        _say("INSTANTLY_STREAMS leaves events out, so only `sync --events` takes them in. For all: core,events.")
     serve(Layout(settings.data_dir), Serving(host=host, port=port, rate=max_rate, secret=secret), say=_say)
     return 0
 

@@ -34,6 +34,11 @@ def test_on_loopback_it_needs_no_secret_and_says_so(tmp_path: Path) -> None:
         assert "INSTANTLY_WEBHOOK_SECRET is not set" in receiver.end()[1]
 
 
+def test_it_says_which_setting_lets_syncs_take_events_in(tmp_path: Path) -> None:
+    with served(tmp_path / "data") as receiver:
+        assert "INSTANTLY_STREAMS leaves events out" in receiver.end()[1]
+
+
 def test_with_a_secret_it_listens_everywhere(tmp_path: Path) -> None:
     with served(tmp_path / "data", "--host", "0.0.0.0") as receiver:
         assert httpx.get(f"http://127.0.0.1:{receiver.port}/healthz").status_code == 200
