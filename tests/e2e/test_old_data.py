@@ -25,7 +25,7 @@ from instantly_pipeline.sync.results import SyncReport
 from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import Bench, bench
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.whole
 
 FIXTURE = Path(__file__).resolve().parents[1] / "fixtures" / "data-0.1.0"
 PLAY = json.loads((FIXTURE / "play.json").read_text())

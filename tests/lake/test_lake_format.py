@@ -30,7 +30,7 @@ from instantly_sandbox.config import SandboxConfig
 from tests.lake import format_reader
 from tests.sync.harness import NOON, Bench, bench
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.whole
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "lake-format.md").read_text("utf-8")
 FIXTURE = Path(__file__).resolve().parents[1] / "fixtures" / "data-0.1.0"

@@ -12,7 +12,7 @@ from tests.sandbox.conftest import Api
 from tests.sandbox.receiver import listening
 from tests.sandbox.schemas import faults
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.whole
 SINCE = {"after": "2026-09-06T00:00:00Z"}  # ten days before the world's clock
 EVENTS = "GET /api/v2/webhook-events"
 

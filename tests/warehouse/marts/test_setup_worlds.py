@@ -11,7 +11,7 @@ import pytest
 
 from tests.warehouse.marts.worlds import CORE_ALONE, Row, Space, Synced
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.whole
 
 
 @pytest.fixture(params=["believable", "nasty"])

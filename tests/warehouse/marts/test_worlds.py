@@ -14,7 +14,7 @@ import pytest
 from tests.warehouse.marts.lead_world import last_step
 from tests.warehouse.marts.worlds import CORE_ALONE, Row, Space, Synced
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.whole
 
 POSITIVE = (1, 2, 3, 4)
 
