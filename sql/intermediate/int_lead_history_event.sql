@@ -67,8 +67,8 @@ events as (
     select
         *,
         'opened' as event,
-        if(open_moved, opened_at, seen_at) as occurred_at,
-        if(open_moved, 'api', 'seen') as time_source,
+        case when open_moved then opened_at else seen_at end as occurred_at,
+        case when open_moved then 'api' else 'seen' end as time_source,
         email_opened_step::varchar as step,
         email_opened_variant::varchar as variant,
         greatest(opens - opens_before, 0) as times
@@ -78,8 +78,8 @@ events as (
     select
         *,
         'clicked' as event,
-        if(click_moved, clicked_at, seen_at) as occurred_at,
-        if(click_moved, 'api', 'seen') as time_source,
+        case when click_moved then clicked_at else seen_at end as occurred_at,
+        case when click_moved then 'api' else 'seen' end as time_source,
         email_clicked_step::varchar as step,
         email_clicked_variant::varchar as variant,
         greatest(clicks - clicks_before, 0) as times
@@ -89,8 +89,8 @@ events as (
     select
         *,
         'replied' as event,
-        if(reply_moved, replied_at, seen_at) as occurred_at,
-        if(reply_moved, 'api', 'seen') as time_source,
+        case when reply_moved then replied_at else seen_at end as occurred_at,
+        case when reply_moved then 'api' else 'seen' end as time_source,
         email_replied_step::varchar as step,
         email_replied_variant::varchar as variant,
         greatest(replies - replies_before, 0) as times
@@ -100,8 +100,8 @@ events as (
     select
         *,
         'interest changed' as event,
-        if(interest_moved, interest_at, seen_at) as occurred_at,
-        if(interest_moved, 'api', 'seen') as time_source,
+        case when interest_moved then interest_at else seen_at end as occurred_at,
+        case when interest_moved then 'api' else 'seen' end as time_source,
         interest as lt_interest_status,
         interest_before as lt_interest_status_before
     from compared
@@ -112,7 +112,7 @@ events as (
         *,
         'bounced' as event,
         coalesce(contacted_at, seen_at) as occurred_at,
-        if(contacted_at is null, 'seen', 'last contact') as time_source,
+        case when contacted_at is null then 'seen' else 'last contact' end as time_source,
         nullif(split_part(last_step_id, '_', 2), '') as step,
         nullif(split_part(last_step_id, '_', 3), '') as variant,
         mailbox as last_contacted_from
@@ -123,8 +123,8 @@ events as (
     select
         *,
         'unsubscribed' as event,
-        if(is_first_version and contacted_at is not null, contacted_at, seen_at) as occurred_at,
-        if(is_first_version and contacted_at is not null, 'last contact', 'seen') as time_source
+        case when is_first_version and contacted_at is not null then contacted_at else seen_at end as occurred_at,
+        case when is_first_version and contacted_at is not null then 'last contact' else 'seen' end as time_source
     from compared
     where status = -2 and status_before is distinct from -2
 ),

@@ -18,7 +18,7 @@ unsubscribed as (
         l.workspace_id,
         contact_of(l.email) as value,
         max(e.occurred_at) as since,
-        max(if(e.is_exact, e.occurred_at, e.first_seen_at)) as surely_since
+        max(case when e.is_exact then e.occurred_at else e.first_seen_at end) as surely_since
     from marts.dim_lead as l
     inner join marts.fct_lead_event as e
         on l.workspace_id = e.workspace_id and l.lead_id = e.lead_id and e.event = 'unsubscribed'

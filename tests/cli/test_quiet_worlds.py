@@ -65,7 +65,7 @@ def world(request: pytest.FixtureRequest, desk: Give) -> Desk:
 
 def test_the_report_is_made_and_shows_nothing_that_is_not_known(world: Desk) -> None:
     page = world.page()
-    assert len([title for level, title in page.headings if level == 3]) == 9
+    assert len([title for level, title in page.headings if level == 3]) == 10
     assert not re.search(r"\b(None|nan|NaN|inf|Undefined)\b", page.text.replace("None is red or amber", ""))
     assert page.all("script") == []
 
