@@ -474,6 +474,14 @@ def full_world(lake: LakeWriter) -> None:
     put(lake, "custom_tags", {"id": "t", "organization_id": "ws-1", "label": "Pool B"})
     put(lake, "lead_lists", {"id": "l", "organization_id": "ws-1", "name": "List"})
     put(lake, "step_analytics_lifetime", world.step("c1", "", "0", "0") | {"date": None})
+    put(lake, "emails", world.email("sent", "b", timestamp_email="2026-02-01T08:30:00.000Z"))
+    put(lake, "webhook_events", world.event("email_bounced", "a", 2))
+    put(lake, "emails", world.email("answer", "b", ue_type=2, i_status=1, timestamp_email="2026-02-01T23:30:00.000Z"))
+    put(
+        lake, "inbox_placement_analytics",
+        {"id": "p", "test_id": "t", "record_type": 2, "sender_email": "a@s.example", "recipient_esp": 1,
+         "is_spam": False, "timestamp_created": "2026-02-28T23:30:00.000Z", "timestamp_created_date": "2026-02-28"},
+    )  # fmt: skip
     lake.log("verified", [{"stream": "daily_analytics", "verified_at": at(18)},
                           {"stream": "workspace_daily_analytics", "verified_at": at(18)}])  # fmt: skip
     lake.log("sync_runs", [{"started_at": at(0), "ended_at": at(1), "outcome": "ok", "requests": 9}])
@@ -487,7 +495,7 @@ def test_the_session_time_zone_changes_nothing(lake: LakeWriter, opener: Opener)
     con = warehouse.connection
     made = warehouse.run_models()
     expected = dump(con, warehouse.models())
-    assert all(rows for name, rows in expected.items() if name.startswith("marts."))
+    assert [name for name, rows in expected.items() if name.startswith("marts.") and not rows] == []
     for zone in ("America/Los_Angeles", "Asia/Kolkata"):
         con.execute(f"set TimeZone = '{zone}'")
         warehouse.run_models()
