@@ -40,8 +40,8 @@ def _receiver(data_dir: Path, cpus: str) -> Iterator[tuple[str, int]]:
     )
     try:
         assert child.stderr
-        found = re.search(r"http://\S+?:\d+", child.stderr.readline())
-        assert found, child.stderr.read()
+        found = next((found for line in child.stderr if (found := re.search(r"http://\S+?:\d+", line))), None)
+        assert found, "the receiver ended before it listened"
         yield found[0], child.pid
     finally:
         child.terminate()
