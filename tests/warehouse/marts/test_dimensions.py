@@ -255,3 +255,23 @@ def test_states_of_the_past_have_the_words_of_the_present(macro: str, labels: di
     for number, label in labels.items():
         assert con.execute(f"select {macro}({number})").fetchall() == [(label,)]
     assert con.execute(f"select {macro}(null), {macro}(4711)").fetchall() == [(None, "unknown (4711)")]
+
+
+def test_a_campaign_that_only_an_event_an_e_mail_or_an_earlier_version_names_is_known() -> None:
+    """It was deleted before the first sync, and the marts of events count it all the same."""
+    event = {"workspace_id": "w", "campaign_name": "Old name", "timestamp": "2026-03-01 09:00:00+00"}
+    given = {
+        "raw.webhook_events": [
+            event | {"_key": "1", "event_id": "1", "campaign_id": "from an event"},
+            event | {"_key": "2", "event_id": "2", "campaign_id": "from an event", "campaign_name": "Last name",
+                     "timestamp": "2026-03-02 09:00:00+00"},
+            event | {"_key": "3", "event_id": "3", "campaign_id": None},
+        ],
+        "raw.emails": [{"workspace_id": "w", "_key": "m", "id": "m", "campaign_id": "from an e-mail"}],
+        "history.leads": [{"workspace_id": "w", "_key": "l", "id": "l", "campaign": "left by a lead", "_op": "upsert"}],
+    }  # fmt: skip
+    found = expect("dim_campaign", given, "campaign_id, campaign_name, is_listed, is_deleted", "campaign_id")
+    assert [tuple(row.values()) for row in found] == [
+        ("from an e-mail", "from an e-mail", False, False), ("from an event", "Last name", False, False),
+        ("left by a lead", "left by a lead", False, False),
+    ]  # fmt: skip
