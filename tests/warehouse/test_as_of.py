@@ -96,8 +96,9 @@ def test_a_clock_that_was_wrong_once_is_healed_by_the_next_sync(
         live = contents(at.layout.published_file)
         rebuilt = contents(rebuild_as_of(at.settings(), now + DAYS, tmp_path / "now.duckdb"))
         assert [name for name in live if live[name] != rebuilt[name]] == []
-        published, rebuilt = contents(copy), contents(rebuild_as_of(at.settings(), then, tmp_path / "then.duckdb"))
-        assert [name for name in published if published[name] != rebuilt[name]] == []
+        if off > timedelta(0):  # a run by a clock that was behind says itself that it was one of those before
+            published, rebuilt = contents(copy), contents(rebuild_as_of(at.settings(), then, tmp_path / "then.duckdb"))
+            assert [name for name in published if published[name] != rebuilt[name]] == []
 
 
 def assert_healed(path: Path, now: datetime) -> None:
