@@ -25,7 +25,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
@@ -34,11 +34,12 @@ from instantly_pipeline.lake.durable import create, fsync, is_left_beside, name_
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.permissions import make_folder, refuse_links
 
-MAX_AGE = 2.0  # seconds until a segment with events is closed: how long an event waits to be seen, at most
+MAX_AGE = 2.0  # seconds until a segment with events is closed, if the one before was taken
 MAX_BYTES = 8_000_000  # of a segment, before its last batch: about 3,000 replies; what is taken in at once
 ASIDE = "aside"
 ASIDE_BYTES = 64_000_000  # on the disk, of all that is kept aside: enough to see what came, small beside any lake
 ASIDE_AGE = 60.0  # seconds: nobody waits for it, and there are fewer files
+_STAMP = "%Y%m%dT%H%M%S%f"  # of the instant in a segment's name
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r"))  # they would take six times their size in a line
 _ABANDONED = 60.0  # seconds after which a file without its name yet is not about to get it
 
@@ -55,7 +56,8 @@ class Received:
 class InboxWriter:
     """Appends to the segments of the inbox, or of the folder `name` in it. For one thread at a time.
 
-    A segment is closed when it is `max_age` seconds old or has `max_bytes`; `close_if_due` does it between appends.
+    A segment is closed when it has `max_bytes`, or is `max_age` seconds old and the last one that this writer closed
+    was taken: so there are few and large ones where nobody takes them. `close_if_due` does it between appends.
     With `keep_bytes` the oldest segments are removed where the folder takes more; `dropped` counts their events.
     """
 
@@ -77,6 +79,8 @@ class InboxWriter:
         self._keep_bytes = keep_bytes
         self._monotonic = monotonic
         self._open: _Segment | None = None
+        self._closed: Path | None = None  # the last one that this writer closed
+        self._is_prepared = False
 
     def append(self, events: Sequence[Received]) -> None:
         """Append events; they are durable when this returns.
@@ -97,12 +101,14 @@ class InboxWriter:
             self.close()
 
     def close_if_due(self) -> float | None:
-        """Close the open segment if its time has come; else the seconds until then. None where none is open."""
+        """Close the open segment if its time has come; else the seconds until the next look. None: none is open."""
         if self._open is None:
             return None
         left = self._open.since + self._max_age - self._monotonic()
         if left > 0:
             return left
+        if self._closed is not None and os.path.lexists(self._closed):
+            return self._max_age / 4
         self.close()
         return None
 
@@ -110,7 +116,7 @@ class InboxWriter:
         """Close the open segment, so that it can be taken in at once."""
         if self._open is not None:
             self._open.close()
-            self._open = None
+            self._closed, self._open = self._open.path, None
 
     def probe(self) -> None:
         """Write, fsync and remove a small file; StorageError where the disk refuses that."""
@@ -127,7 +133,9 @@ class InboxWriter:
 
     def _prepare_folder(self) -> None:
         self._make_folder()
-        _remove_abandoned(self._folder)
+        if not self._is_prepared:
+            _remove_abandoned(self._folder)
+            self._is_prepared = True
         if self._keep_bytes is not None:
             self._drop_oldest(self._keep_bytes - self._max_bytes)
 
@@ -154,7 +162,8 @@ class InboxWriter:
 class _Segment:
     """An open segment: `size` in bytes, `since` when it was begun."""
 
-    def __init__(self, handle: int, since: float) -> None:
+    def __init__(self, path: Path, handle: int, since: float) -> None:
+        self.path = path
         self.size = 0
         self.since = since
         self._handle = handle
@@ -162,10 +171,10 @@ class _Segment:
     @classmethod
     def begin(cls, folder: Path, content: bytes, since: float) -> _Segment:
         """A new segment with its first events. OSError; it is then not there."""
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+        stamp = datetime.now(UTC).strftime(_STAMP)
         path = folder / f"{stamp}Z-{secrets.token_hex(3)}.jsonl"
         beside = name_beside(path)
-        segment = cls(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), since)
+        segment = cls(path, os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), since)
         try:
             fcntl.flock(segment._handle, fcntl.LOCK_EX)
             segment.append(content)
@@ -209,6 +218,19 @@ def closed_segments(layout: Layout, name: str = "") -> list[Path]:
     """
     with storing(layout.inbox / name):
         return _closed(layout.inbox / name)
+
+
+def first_closed_segment(layout: Layout) -> Path | None:
+    """The oldest segment that nobody writes any more; looks at no more of them than it has to. StorageError."""
+    with storing(layout.inbox):
+        return next(_all_closed(layout.inbox), None)
+
+
+def has_overdue(layout: Layout, *, now: datetime) -> bool:
+    """Whether a segment of the inbox goes on although it has its age: its writer closes it once it has looked again."""
+    latest = (now - timedelta(seconds=MAX_AGE)).strftime(_STAMP)
+    with storing(layout.inbox):
+        return any(path.name[: len(latest)] < latest and not _is_closed(path) for path in _named(layout.inbox))
 
 
 def aside_segments(layout: Layout) -> list[Path]:
@@ -255,7 +277,15 @@ def _parse(line: bytes) -> Received | None:
 
 
 def _closed(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.glob("[!.]*.jsonl")) if _is_closed(path)]
+    return list(_all_closed(folder))
+
+
+def _all_closed(folder: Path) -> Iterator[Path]:
+    return filter(_is_closed, _named(folder))
+
+
+def _named(folder: Path) -> list[Path]:
+    return sorted(folder.glob("[!.]*.jsonl"))
 
 
 def _is_closed(path: Path) -> bool:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from instantly_pipeline.lake.inbox import closed_segments
+from instantly_pipeline.lake.inbox import first_closed_segment
 from instantly_pipeline.lake.layout import Layout
 
 EVENT_STREAMS = ("webhook_events", "webhook_deliveries")  # of `sync --events`
@@ -19,7 +19,7 @@ def start_key(data_dir: Path, *, now: Callable[[], float] = time.time) -> str | 
     It stays the same while the oldest segment is there, so that no second run starts beside one that is about to take
     it in; only after a while it changes, since that run may have failed.
     """
-    segments = closed_segments(Layout(data_dir))
-    if not segments:
+    oldest = first_closed_segment(Layout(data_dir))
+    if oldest is None:
         return None
-    return f"{segments[0].stem}@{int(now() // TRIED_AGAIN_AFTER)}"
+    return f"{oldest.stem}@{int(now() // TRIED_AGAIN_AFTER)}"

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -27,6 +27,8 @@ from instantly_pipeline.lake.inbox import (
     Received,
     aside_segments,
     closed_segments,
+    first_closed_segment,
+    has_overdue,
     read_segment,
     remove_segment,
 )
@@ -103,6 +105,35 @@ def test_a_segment_is_closed_when_it_is_large(layout: Layout) -> None:
     writer.append([event(2, b"x" * 500)])
     writer.append([event(3)])
     assert [each.received_at.microsecond for each in taken(layout)] == [1, 2]
+
+
+def test_while_nobody_takes_segments_few_and_large_ones_are_made(layout: Layout) -> None:
+    watch = Watch()
+    writer = InboxWriter(layout, max_bytes=100_000, monotonic=watch)
+    for second in range(1000):
+        watch.now = float(second)
+        writer.append([event(second, b"x" * 1000)])
+        writer.close_if_due()
+    assert len(list(layout.inbox.iterdir())) == 12  # the first one after 2 s, then by size
+    writer.close()
+    assert len(taken(layout)) == 1000
+
+
+def test_a_segment_that_goes_on_is_closed_soon_after_the_one_before_is_taken(layout: Layout) -> None:
+    watch = Watch()
+    writer = InboxWriter(layout, monotonic=watch)
+    for second in (0, MAX_AGE):
+        watch.now = second
+        writer.append([event(int(second))])
+        writer.close_if_due()
+    writer.append([event(3)])
+    watch.now = 100.0
+    assert writer.close_if_due() == MAX_AGE / 4
+    (first,) = closed_segments(layout)
+    remove_segment(first)
+    watch.now += MAX_AGE / 4
+    assert writer.close_if_due() is None
+    assert taken(layout) == [event(3)]
 
 
 def test_two_writers_share_a_folder(layout: Layout) -> None:
@@ -256,6 +287,19 @@ def test_a_removed_segment_is_gone(layout: Layout) -> None:
 
 def test_there_are_no_segments_without_an_inbox(layout: Layout) -> None:
     assert closed_segments(layout) == []
+    assert first_closed_segment(layout) is None
+    assert not has_overdue(layout, now=AT)
+
+
+def test_a_segment_is_overdue_while_it_is_open_and_old(layout: Layout) -> None:
+    writer = InboxWriter(layout)
+    writer.append([event(1)])
+    begun = datetime.now(UTC)
+    assert [has_overdue(layout, now=begun + timedelta(seconds=after)) for after in (-60, 1, 3)] == [False, False, True]
+    assert first_closed_segment(layout) is None
+    writer.close()
+    assert not has_overdue(layout, now=begun + timedelta(seconds=3))
+    assert first_closed_segment(layout) == closed_segments(layout)[0]
 
 
 def test_a_segment_can_be_read_by_its_page_with_the_standard_library_alone(layout: Layout) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from instantly_pipeline.lake.inbox import closed_segments, read_segment
 from instantly_pipeline.lake.layout import Layout
+from instantly_pipeline.sync.events.intake import sort_inbox
 from tests.receiver.served import PATH, SECRET, Served, served
 from tests.receiver.test_answers import event
 
@@ -120,7 +121,7 @@ def test_on_sigterm_it_stores_and_answers_what_it_accepted_and_ends_with_0(tmp_p
 
 
 @pytest.mark.medium
-def test_an_event_can_be_taken_in_soon_after_it_came(tmp_path: Path) -> None:
+def test_an_event_can_be_taken_in_soon_after_it_came_and_all_are_taken_by_a_sync(tmp_path: Path) -> None:
     with served(tmp_path / "data") as receiver:
         receiver.post(event())
         until = time.monotonic() + 10
@@ -128,6 +129,10 @@ def test_an_event_can_be_taken_in_soon_after_it_came(tmp_path: Path) -> None:
             time.sleep(0.05)
         assert len(closed_segments(receiver.layout)) == 1
         assert receiver.post(event()).status_code == 200
+        time.sleep(2.5)
+        assert len(closed_segments(receiver.layout)) == 1  # nobody took the first: the second goes on
+        assert sort_inbox(receiver.layout)
+        assert receiver.stored() == []
 
 
 @pytest.mark.medium

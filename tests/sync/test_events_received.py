@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from instantly_pipeline.lake.inbox import aside_segments, read_segment
+from instantly_pipeline.lake.inbox import InboxWriter, Received, aside_segments, read_segment
 from instantly_pipeline.lake.layout import Layout
+from instantly_pipeline.sync.events.intake import sort_inbox
 from instantly_pipeline.sync.results import Outcome
 from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, bench, stream_result
@@ -42,6 +43,34 @@ def test_received_events_are_taken_in_and_the_inbox_is_empty(at: Bench) -> None:
     found = events_of(at, workspace)
     assert (found["one"], found["two"]) == (NOON, NOON)
     assert inbox_files(at.data_dir) == []
+
+
+def test_a_sync_takes_what_a_receiver_went_on_with_while_nobody_took_anything(tmp_path: Path) -> None:
+    layout, clock = Layout(tmp_path / "data"), [0.0]
+    writer = InboxWriter(layout, monotonic=lambda: clock[0])
+    for number in range(3):  # the first segment is closed, the second goes on
+        writer.append([Received(NOON, b'{"number": %d}' % number)])
+        clock[0] += 60
+        writer.close_if_due()
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        writer.close_if_due()
+
+    assert sort_inbox(layout, now=lambda: datetime.now(UTC) + timedelta(minutes=3), sleep=sleep)
+    sorted_ones = (layout.inbox / "by-workspace").rglob("*.jsonl")
+    assert sorted(one.body for path in sorted_ones for one in read_segment(path)) == [
+        b'{"number": %d}' % number for number in range(3)
+    ]
+    assert len(waits) == 1
+
+
+def test_a_sync_waits_two_seconds_for_a_receiver_that_does_not_answer(tmp_path: Path) -> None:
+    layout, waits = Layout(tmp_path / "data"), list[float]()
+    InboxWriter(layout).append([Received(NOON, b"{}")])
+    assert not sort_inbox(layout, now=lambda: datetime.now(UTC) + timedelta(minutes=3), sleep=waits.append)
+    assert sum(waits) == pytest.approx(2)
 
 
 def test_an_event_that_was_received_keeps_its_row_when_it_is_pulled(at: Bench) -> None:

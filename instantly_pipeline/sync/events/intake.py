@@ -10,11 +10,12 @@ Two steps, each of which can be repeated after a kill, since equal events are on
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from instantly_pipeline.jsontext import loads
@@ -25,6 +26,7 @@ from instantly_pipeline.lake.inbox import (
     Received,
     aside_writer,
     closed_segments,
+    has_overdue,
     read_segment,
     remove_segment,
 )
@@ -35,6 +37,7 @@ from instantly_pipeline.lake.records.normalize import Batch
 from instantly_pipeline.sync.events.records import event_of, workspace_in
 
 BY_WORKSPACE = "by-workspace"
+PATIENCE = 20  # tenths of a second; receivers look twice a second
 BYTES_AT_ONCE = 16_000_000  # of segments that become one file of the lake: two full ones, about 6,000 replies
 
 
@@ -47,8 +50,27 @@ class Waiting:
     since: datetime
 
 
-def sort_inbox(layout: Layout) -> bool:
-    """Move all closed segments into the folders of their workspaces. Returns whether there were any."""
+def sort_inbox(
+    layout: Layout,
+    *,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    sleep: Callable[[float], None] = time.sleep,
+) -> bool:
+    """Move what was received into the folders of its workspaces. Returns whether there was anything.
+
+    Once closed segments are taken, receivers close those that they went on with meanwhile: these are waited for, but
+    not for a receiver that does not answer.
+    """
+    found = _sort_closed(layout)
+    for _ in range(PATIENCE):
+        if not has_overdue(layout, now=now()):
+            break
+        sleep(0.1)
+        found |= _sort_closed(layout)
+    return found
+
+
+def _sort_closed(layout: Layout) -> bool:
     segments = closed_segments(layout)
     for path in segments:
         _sort(layout, path)
