@@ -9,7 +9,7 @@ import click
 from instantly_pipeline.errors import UsageError
 
 
-@click.group(short_help="Receive events as they happen: serve, register, list, remove.")
+@click.group(short_help="Receive events as they happen: serve, register, list, remove, drop.")
 def webhooks() -> None:
     """Receive events as they happen, and tell Instantly where to send them.
 
@@ -104,3 +104,19 @@ def remove(webhook_id: str | None, all_of_url: str | None, workspace: str | None
     from instantly_pipeline.cli.webhooks_command import remove_command
 
     return remove_command(webhook_id, all_of_url=all_of_url, workspace=workspace, yes=yes)
+
+
+@webhooks.command(short_help="Drop received events of a workspace that is never synced.")
+@click.option("--workspace", metavar="ID", required=True, help="As a sync names it, which says what waits.")
+@_YES
+def drop(workspace: str, yes: bool) -> int:
+    """Delete received events that wait in the inbox because nothing of their workspace was synced. It says how many
+    there are, and asks.
+
+    \b
+    Example:
+      instantly-pipeline webhooks drop --workspace 0199f500-0000-7000-8000-000000000001
+    """
+    from instantly_pipeline.cli.webhooks_drop_command import drop_command
+
+    return drop_command(workspace, yes=yes)

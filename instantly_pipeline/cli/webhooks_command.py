@@ -59,7 +59,7 @@ def register_command(url: str, *, events: str, workspace: str | None, yes: bool)
     if not steps:
         return 0
     _say_what_is_to_do(steps, url, visible(name), secret)
-    if not _may_go_on(yes, f"instantly-pipeline webhooks register {_shown(url)} --events {events} --yes"):
+    if not may_go_on(yes, f"instantly-pipeline webhooks register {_shown(url)} --events {events} --yes"):
         return 1
     _ask_api(settings, key, partial(_carry_out, steps, url, secret))
     return 0
@@ -135,7 +135,7 @@ def remove_command(webhook_id: str | None, *, all_of_url: str | None, workspace:
         for each in webhooks:
             click.echo(f"  {each.id} in {visible(name)}: {_events(each.event)} -> {_shown(each.url)}")
     which = webhook_id or f"--all-of-url {_shown(all_of_url or '')}"
-    if not _may_go_on(yes, f"instantly-pipeline webhooks remove {which} --yes"):
+    if not may_go_on(yes, f"instantly-pipeline webhooks remove {which} --yes"):
         return 1
     for name, webhooks in found.items():
         if webhooks:
@@ -209,7 +209,7 @@ def _valid_url(url: str) -> str:
     return url
 
 
-def _may_go_on(yes: bool, command: str) -> bool:
+def may_go_on(yes: bool, command: str) -> bool:
     """Whether to go on. UsageError where there is nobody to ask."""
     if yes:
         return True

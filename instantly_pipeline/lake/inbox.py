@@ -59,6 +59,8 @@ class InboxWriter:
     A segment is closed when it has `max_bytes`, or is `max_age` seconds old and the last one that this writer closed
     was taken: so there are few and large ones where nobody takes them. `close_if_due` does it between appends.
     With `keep_bytes` the oldest segments are removed where the folder takes more; `dropped` counts their events.
+    With `goes_on` it begins by going on with the last segment, for a folder with one writer at a time and no reader
+    meanwhile.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class InboxWriter:
         max_age: float = MAX_AGE,
         max_bytes: int = MAX_BYTES,
         keep_bytes: int | None = None,
+        goes_on: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.dropped = 0
@@ -77,6 +80,7 @@ class InboxWriter:
         self._max_age = max_age
         self._max_bytes = max_bytes
         self._keep_bytes = keep_bytes
+        self._goes_on = goes_on
         self._monotonic = monotonic
         self._open: _Segment | None = None
         self._closed: Path | None = None  # the last one that this writer closed
@@ -91,6 +95,8 @@ class InboxWriter:
         try:
             if self._open is None:
                 self._prepare_folder()
+                self._open = self._last() if self._goes_on else None
+            if self._open is None:
                 self._open = _Segment.begin(self._folder, content, self._monotonic())
             else:
                 self._open.append(content)
@@ -139,6 +145,14 @@ class InboxWriter:
         if self._keep_bytes is not None:
             self._drop_oldest(self._keep_bytes - self._max_bytes)
 
+    def _last(self) -> _Segment | None:
+        """The last segment, to go on with; None where it is full, or there is none."""
+        self._goes_on = False
+        found = _named(self._folder)
+        if not found or not _is_closed(found[-1]) or found[-1].stat().st_size >= self._max_bytes:
+            return None
+        return _Segment.go_on(found[-1], self._monotonic())
+
     def _make_folder(self) -> None:
         below = self._folder.relative_to(self._layout.root).parents
         refuse_links(self._folder, *(self._layout.root / part for part in below if part.parts))
@@ -184,6 +198,19 @@ class _Segment:
             segment.close()
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
+            raise
+        return segment
+
+    @classmethod
+    def go_on(cls, path: Path, since: float) -> _Segment:
+        """A closed segment, to be appended to; without a line at its end that is unfinished. OSError."""
+        segment = cls(path, os.open(path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW), since)
+        try:
+            fcntl.flock(segment._handle, fcntl.LOCK_EX)
+            segment.size = path.read_bytes().rfind(b"\n") + 1
+            os.ftruncate(segment._handle, segment.size)
+        except BaseException:
+            segment.close()
             raise
         return segment
 
@@ -238,9 +265,10 @@ def aside_segments(layout: Layout) -> list[Path]:
     return closed_segments(layout, ASIDE)
 
 
-def read_segment(path: Path) -> Iterator[Received]:
-    """The events of a segment in their order, without unfinished lines; OSError where it cannot be read."""
+def read_segment(path: Path, *, after: int = 0) -> Iterator[Received]:
+    """The events of a segment in their order, those `after` so many bytes; OSError where it cannot be read."""
     with path.open("rb") as lines:
+        lines.seek(after)
         for line in lines:
             if (event := _parse(line)) is not None:
                 yield event

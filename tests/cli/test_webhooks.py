@@ -13,10 +13,13 @@ from typing import Any
 import httpx
 import pytest
 
+from instantly_pipeline.lake.layout import Layout
+from instantly_pipeline.sync.events.intake import sort_inbox
 from instantly_sandbox.config import SandboxConfig
 from instantly_sandbox.server import running
 from tests.cli.conftest import Shell
 from tests.receiver.served import PATH, served
+from tests.sync.inbox import inbox_files, receive
 
 pytestmark = pytest.mark.medium
 
@@ -188,3 +191,20 @@ def test_remove_needs_an_id_or_an_address(shell: Shell, args: list[str]) -> None
     done = shell.here("webhooks", "remove", *args, INSTANTLY_API_KEY="k")
     assert done.returncode == 2
     assert "--all-of-url" in done.stderr
+
+
+def test_it_says_how_many_received_events_wait_and_drops_them_once_asked(tmp_path: Path) -> None:
+    shell, theirs = Shell(tmp_path), "0199f500-0000-7000-8000-000000000001"
+    data_dir = shell.data_dir
+    receive(data_dir, {"event_type": "email_sent", "workspace": theirs}, {"event_type": "reply", "workspace": theirs})
+    sort_inbox(Layout(data_dir))
+    asked = shell.run("webhooks", "drop", "--workspace", theirs)
+    assert asked.returncode == 2
+    assert "To be deleted: 2 events" in asked.stdout
+    assert f"webhooks drop --workspace {theirs} --yes" in asked.stderr
+    assert inbox_files(data_dir) != []
+    done = shell.run("webhooks", "drop", "--workspace", theirs, "--yes")
+    assert (done.returncode, inbox_files(data_dir)) == (0, [])
+    again = shell.run("webhooks", "drop", "--workspace", theirs, "--yes")
+    assert again.returncode == 2
+    assert "There are events of: none" in again.stderr

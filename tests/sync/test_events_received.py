@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from instantly_pipeline.lake.inbox import InboxWriter, Received, aside_segments, read_segment
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.sync.events.intake import sort_inbox
+from instantly_pipeline.sync.events.waiting import drop, find, waiting
 from instantly_pipeline.sync.results import Outcome
 from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, bench, stream_result
@@ -171,12 +172,72 @@ def test_events_of_an_unknown_workspace_wait_until_it_is_synced(tmp_path: Path) 
         [notice] = at.log("notices")
         assert "1 received events wait" in notice["notice"]
         assert "2026-06-01 12:00 UTC" in notice["notice"]
+        assert f"`instantly-pipeline webhooks drop --workspace {other}`" in notice["notice"]
         at.sync(*EVENTS)
         assert len(at.log("notices")) == 1  # nothing new waits
+        receive(at.data_dir, {**usual, "workspace": other, "reply_text": "theirs, too"})
+        at.sync(*EVENTS)
+        assert "2 received events wait" in at.log("notices")[-1]["notice"]
+        assert len(inbox_files(at.data_dir)) == 1
         at.sync(*EVENTS, settings={"api_keys": json.dumps({"default": at.key, "other": f"{at.key}-2"})})
         assert "theirs" in events_of_text(at, other)
         assert "theirs" not in events_of_text(at, ours)
         assert inbox_files(at.data_dir) == []
+
+
+@pytest.mark.parametrize("hidden", ["Clinic of Bo", 7, {"id": "x"}, None])
+def test_an_event_whose_workspace_a_custom_variable_hides_is_taken_in(at: Bench, hidden: object) -> None:
+    [workspace] = spaces(at)
+    at.sync("custom_tags")
+    receive(at.data_dir, reply(at, reply_text="mine", workspace=hidden))
+    receive(at.data_dir, reply(at, reply_text="found", workspace=hidden, organization=workspace))
+    at.sync(*EVENTS)
+    assert {"mine", "found"} <= events_of(at, workspace).keys()
+    assert inbox_files(at.data_dir) == []
+
+
+def test_with_several_workspaces_an_event_that_hides_its_own_waits_with_those_that_name_none(tmp_path: Path) -> None:
+    config = SandboxConfig(leads=40, campaigns=1, accounts=1, days=5, rate_limited=False, now=NOON, workspaces=2)
+    with bench(tmp_path / "data", config) as at:
+        both = {"api_keys": json.dumps({"default": at.key, "other": f"{at.key}-2"})}
+        at.sync("custom_tags", settings=both)
+        usual = {"event_type": "reply_received", "timestamp": NOON.isoformat()}
+        receive(at.data_dir, {**usual, "workspace": "Clinic of Bo"}, usual)
+        at.sync(*EVENTS, settings=both)
+        [notice] = at.log("notices")
+        assert "2 received events wait" in notice["notice"]
+        assert "`instantly-pipeline webhooks drop --workspace _all`" in notice["notice"]
+
+
+def test_waiting_events_are_counted_once_and_dropped(tmp_path: Path) -> None:
+    layout, theirs = Layout(tmp_path / "data"), "01990000-0000-7000-8000-000000000001"
+    receive(layout.root, *({"workspace": theirs, "n": n} for n in range(3)), at=NOON)
+    assert sort_inbox(layout)
+    assert [one.events for one in waiting(layout, save=True)] == [3]
+    [segment] = (layout.inbox / "by-workspace").rglob("*.jsonl")
+    segment.write_bytes(b"x" * segment.stat().st_size)  # it is not read again
+    receive(layout.root, {"workspace": theirs, "n": 4}, at=NOON - timedelta(hours=1))
+    segment.write_bytes(b"x" * (segment.stat().st_size - 1) + b"\n")
+    assert sort_inbox(layout)
+    [found] = waiting(layout, save=True)
+    assert (found.events, found.since, found.name) == (4, NOON - timedelta(hours=1), theirs)
+    assert find([found], "another") is None
+    drop(layout, found)
+    assert waiting(layout) == []
+    assert list(found.folder.iterdir()) == []
+
+
+def test_a_sorted_segment_goes_on_after_a_line_that_a_kill_left_unfinished(tmp_path: Path) -> None:
+    layout, theirs = Layout(tmp_path / "data"), "01990000-0000-7000-8000-000000000001"
+    receive(layout.root, {"workspace": theirs, "n": 1})
+    sort_inbox(layout)
+    [segment] = (layout.inbox / "by-workspace").rglob("*.jsonl")
+    with segment.open("ab") as handle:
+        handle.write(b'{"received_at": "2026')
+    receive(layout.root, {"workspace": theirs, "n": 2})
+    sort_inbox(layout)
+    assert [json.loads(one.body)["n"] for one in read_segment(segment)] == [1, 2]
+    assert b"2026{" not in segment.read_bytes()
 
 
 def events_of_text(at: Bench, workspace: str) -> set[str]:

@@ -3,9 +3,9 @@
 Two steps, each of which can be repeated after a kill, since equal events are one record:
 
 1. `sort_inbox` moves what was received into a folder per workspace, `inbox/by-workspace/ws=<id>/`: a payload names its
-   workspace. What is not an event goes to `inbox/aside`.
+   workspace. What names none is in `ws=_all`, what is not an event goes to `inbox/aside`.
 2. `take_in` appends the events of one workspace to the lake, and then removes their segments. A workspace of which the
-   lake has nothing yet may be anybody's: its events wait until it is synced.
+   lake has nothing yet may be anybody's: its events wait until it is synced (`waiting`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,15 +41,6 @@ PATIENCE = 20  # tenths of a second; receivers look twice a second
 BYTES_AT_ONCE = 16_000_000  # of segments that become one file of the lake: two full ones, about 6,000 replies
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """Events that no workspace of the lake takes: how many, where, and since when the first of them waits."""
-
-    folder: Path
-    events: int
-    since: datetime
-
-
 def sort_inbox(
     layout: Layout,
     *,
@@ -72,8 +63,9 @@ def sort_inbox(
 
 def _sort_closed(layout: Layout) -> bool:
     segments = closed_segments(layout)
+    known = layout.workspaces() if segments else []
     for path in segments:
-        _sort(layout, path)
+        _sort(layout, path, known)
         remove_segment(path)
     return bool(segments)
 
@@ -102,25 +94,11 @@ def segments_of(layout: Layout, workspace_id: str) -> list[Path]:
     return found
 
 
-def waiting(layout: Layout) -> list[Waiting]:
-    """What is sorted and not taken in."""
-    found = []
-    for folder in sorted((layout.inbox / BY_WORKSPACE).glob("ws=*")):
-        times = [received.received_at for path in _closed_in(layout, folder) for received in read_segment(path)]
-        if times:
-            found.append(Waiting(folder, len(times), min(times)))
-    return found
-
-
-def _closed_in(layout: Layout, folder: Path) -> list[Path]:
-    return closed_segments(layout, f"{BY_WORKSPACE}/{folder.name}")
-
-
 def _folder(workspace_id: str) -> str:
     return f"{BY_WORKSPACE}/{folder_name(workspace_id)}"
 
 
-def _sort(layout: Layout, path: Path) -> None:
+def _sort(layout: Layout, path: Path, known: Sequence[str]) -> None:
     by_folder: dict[str, list[Received]] = defaultdict(list)
     odd: list[Received] = []
     with storing(path):
@@ -129,9 +107,9 @@ def _sort(layout: Layout, path: Path) -> None:
             if payload is None:
                 odd.append(replace(received, reason="not a JSON object"))
             else:
-                by_folder[_folder(workspace_in(payload) or NO_WORKSPACE)].append(received)
+                by_folder[_folder(workspace_in(payload, known) or NO_WORKSPACE)].append(received)
     for folder, events in by_folder.items():
-        with closing(InboxWriter(layout, folder)) as writer:
+        with closing(InboxWriter(layout, folder, goes_on=True)) as writer:
             writer.append(events)
     if odd:
         with closing(aside_writer(layout)) as writer:

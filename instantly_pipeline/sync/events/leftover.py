@@ -12,7 +12,8 @@ from instantly_pipeline.lake.logs import LogWriter
 from instantly_pipeline.lake.names import NO_WORKSPACE, folder_name
 from instantly_pipeline.lake.records.normalize import Batch
 from instantly_pipeline.streams.catalog.webhook_events import EVENTS
-from instantly_pipeline.sync.events.intake import segments_of, take_in, waiting
+from instantly_pipeline.sync.events.intake import segments_of, take_in
+from instantly_pipeline.sync.events.waiting import waiting
 from instantly_pipeline.sync.quarantine import Quarantine
 from instantly_pipeline.sync.results import StreamResult
 
@@ -54,10 +55,10 @@ def notices(layout: Layout) -> list[str]:
     return [
         f"{one.events:,} received events wait in {one.folder}, the first since {one.since:%Y-%m-%d %H:%M} UTC: "
         + (
-            "they do not say of which workspace they are, and there are several or none. Remove the folder to drop them"
+            "they do not say of which workspace they are, and there are several or none"
             if one.folder.name == folder_name(NO_WORKSPACE)
             else "nothing of their workspace was synced yet. They are taken in when it is"
         )
-        + "."
-        for one in waiting(layout)
+        + f". `instantly-pipeline webhooks drop --workspace {one.name}` drops them."
+        for one in waiting(layout, save=True)
     ]

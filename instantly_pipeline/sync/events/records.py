@@ -5,13 +5,15 @@ An event is a function of its payload alone, so that it is the same record howev
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import Collection
 
 from instantly_pipeline.lake.records.canonical import Record, digest
 from instantly_pipeline.streams.catalog.webhook_events import EVENTS
 
 # the names that hold a workspace's id in one place or another (reference, section 1.2)
 _WORKSPACE = ("workspace", "workspace_id", "organization_id", "organization")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _COPIED = tuple(name for name in EVENTS.names if name not in ("event_id", "payload", "received_at"))
 
 
@@ -38,7 +40,10 @@ def delivery_of(attempt: Record, event_id: object) -> Record:
     return {name: value for name, value in attempt.items() if name != "payload"} | {"event_id": event_id}
 
 
-def workspace_in(payload: Record) -> str | None:
-    """The workspace id in a payload; None if it names none."""
-    found: list[Any] = [payload.get(name) for name in _WORKSPACE]
-    return next((value for value in found if isinstance(value, str) and value), None)
+def workspace_in(payload: Record, known: Collection[str] = ()) -> str | None:
+    """The workspace id in a payload; None if it names none.
+
+    A custom variable may hide a field with anything: what is neither `known` nor a UUID, as these ids are, is no id.
+    """
+    found = [value for name in _WORKSPACE if isinstance(value := payload.get(name), str)]
+    return next((value for value in found if value in known), next(filter(_UUID.fullmatch, found), None))
