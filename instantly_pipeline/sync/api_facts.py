@@ -1,8 +1,7 @@
 """What `doctor --probe` found out about the API and a sync can use: from the file that INSTANTLY_PROBE_FILE names.
 
-A sync finds out the first two by itself, by requests that are refused, and remembers them for a week. It cannot find
-out the third: where full timestamps are refused and the last day of a range is not included, a day's steps would be
-empty.
+A sync finds these out by itself, by requests that are refused or by days that are missing from answers, and remembers
+them for a week. The file spares it that.
 """
 
 from __future__ import annotations

@@ -116,20 +116,24 @@ class Context:
 
     def limits_of_days(self, stream: Stream, most: int | None = None) -> Limits:
         """How many days the endpoint of a stream takes in one request; never more than `most`."""
-        form = Dates.INSTANTS if stream.full_instants else Dates.PLAIN
+        form, end_included = Dates.INSTANTS if stream.full_instants else Dates.PLAIN, None
         if stream.path == STEPS_PATH:
-            form = self.facts.step_dates or form
+            form, end_included = self.facts.step_dates or form, self.facts.step_end_included
         if stream.path == DAILY_PATH:
             most = min(filter(None, (most, self.facts.daily_days)), default=None)
-        return self._limits_of(of_endpoint(stream, "days"), DAYS, most, form)
+        return self._limits_of(of_endpoint(stream, "days"), DAYS, most, form, end_included)
 
     def limits_of_accounts(self, stream: Stream, most: int) -> Limits:
         """How many accounts the endpoint of a stream takes in one request; never more than `most`."""
         return self._limits_of(of_endpoint(stream, "accounts"), ACCOUNTS, most)
 
-    def _limits_of(self, name: str, kind: Kind, most: int | None, form: Dates = Dates.PLAIN) -> Limits:
+    def _limits_of(
+        self, name: str, kind: Kind, most: int | None, form: Dates = Dates.PLAIN, end_included: bool | None = None
+    ) -> Limits:
         if name not in self._limits:
-            self._limits[name] = Limits(self.checkpoints, name, self.windows.today, kind, most=most, form=form)
+            self._limits[name] = Limits(
+                self.checkpoints, name, self.windows.today, kind, most=most, form=form, end_included=end_included
+            )
         return self._limits[name]
 
     def refused_accounts(self, stream: Stream) -> RefusedAccounts:

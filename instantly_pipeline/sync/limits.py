@@ -1,4 +1,5 @@
 """What an endpoint accepts in one request: how many days or accounts, which date format, and accounts it refuses.
+And whether it includes the last one of the days.
 
 These limits are not documented and they change: a year of days was accepted in 2025, more than 31 were refused in
 August 2026 (reference, section 6.3). What is learned from refusals is kept for a week, per workspace and endpoint.
@@ -6,6 +7,7 @@ August 2026 (reference, section 6.3). What is learned from refusals is kept for 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,12 +30,13 @@ class Dates(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """The checkpoint of an endpoint: the most it accepted at once, in which date format (None: the default), and since
-    when that is known."""
+    """The checkpoint of an endpoint: the most it accepted at once, in which date format (None: the default), whether it
+    includes a plain end date (None: not known), and since when that is known."""
 
     most: int | None
     form: Dates | None
     since: date
+    end_included: bool | None = None
 
     @classmethod
     def read(cls, found: dict[str, Any], today: date) -> Learned:
@@ -41,12 +44,14 @@ class Learned:
         with suppress(KeyError, TypeError, ValueError):
             most, form, since = found["most"], found["form"], date.fromisoformat(found["since"])
             if is_recent(since, today) and (most is None or (isinstance(most, int) and most > 0)):
-                return cls(most, Dates(form) if form else None, since)
+                end = found.get("end_included")
+                return cls(most, Dates(form) if form else None, since, end if isinstance(end, bool) else None)
         return cls(None, None, today)
 
     def as_json(self) -> dict[str, Any]:
         """As it is stored in the checkpoint."""
-        return {"most": self.most, "form": self.form, "since": self.since.isoformat()}
+        found = {"most": self.most, "form": self.form, "since": self.since.isoformat()}
+        return found if self.end_included is None else found | {"end_included": self.end_included}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +91,14 @@ class Limits:
         *,
         most: int | None = None,
         form: Dates = Dates.PLAIN,
+        end_included: bool | None = None,
     ) -> None:
         self.kind = kind
         self.was_answered = False  # any request, in this run
+        self.finding_end = asyncio.Lock()
+        self.was_end_sought = False  # in this run
+        self.without_last = 0  # answers of this run in which the last day is missing
+        self._end_included = end_included
         self._checkpoints, self._name, self._today, self._most, self._form = checkpoints, name, today, most, form
         self._learned = Learned.read(checkpoints.read(name), today)
 
@@ -105,9 +115,17 @@ class Limits:
         """The date format to use."""
         return self._learned.form or self._form
 
-    def learn(self, *, most: int | None = None, form: Dates | None = None) -> None:
-        """Store that `most` items were accepted where more were refused, or `form` where the other one was refused."""
-        self._learned = Learned(most or self._learned.most, form or self._learned.form, self._today)
+    @property
+    def end_included(self) -> bool | None:
+        """Whether a plain end date is part of its range; None if that is not known."""
+        return self._learned.end_included if self._end_included is None else self._end_included
+
+    def learn(self, *, most: int | None = None, form: Dates | None = None, end_included: bool | None = None) -> None:
+        """Store that `most` items were accepted where more were refused, `form` where the other one was refused, or
+        whether ends are included."""
+        before = self._learned
+        end = before.end_included if end_included is None else end_included
+        self._learned = Learned(most or before.most, form or before.form, self._today, end)
         self._checkpoints.write(self._name, self._learned.as_json())
 
 

@@ -163,6 +163,11 @@ class Readings:
         self.note_read(name, span)
         self._known[name].missing[span] = self._windows.today
 
+    def note_missing(self, name: str, span: Span) -> None:
+        """Record that days which were read have to be read again."""
+        if name in self._known:
+            self._known[name].missing[span] = None
+
     def save(self) -> None:
         """Write the checkpoint."""
         self._checkpoints.write(self._stream, {name: reading.as_json() for name, reading in self._known.items()})

@@ -128,12 +128,12 @@ def _best_day(rows: list[Row], today: date) -> Day:
 
 def figure_questions(replies: FigureReplies) -> list[Question]:
     """The questions that `replies` answer."""
-    finds_out = "Sends full timestamps, which have no such end; plain dates only where these are refused"
     ends = {
         "campaigns/analytics": "Nothing: it asks without dates.",
         "campaigns/analytics/overview": "Nothing: it asks without dates.",
-        STEPS: f"{finds_out}. Then it needs this answer: INSTANTLY_PROBE_FILE.",
-        DAILY: "Takes both ends as included: if they are not, open an issue.",
+        STEPS: "Sends full timestamps, which have no such end. Where these are refused it finds this out in a sync by "
+        "the e-mails of a day, or takes it from INSTANTLY_PROBE_FILE.",
+        DAILY: "Finds this out in a sync by days that are missing.",
     }
     return [
         Question("daily_days", "How many days does /campaigns/analytics/daily take at once?",

@@ -24,6 +24,7 @@ from instantly_pipeline.sync.readers.accounts import (
 from instantly_pipeline.sync.readers.campaigns import dates_between
 from instantly_pipeline.sync.readers.fetch import Answer, Refused, fetch_all
 from instantly_pipeline.sync.readers.parts import OF_ACCOUNTS, SplitRequest, groups
+from instantly_pipeline.sync.readers.range_end import Doubtful, rows_of_days
 from instantly_pipeline.sync.readers.reader import Known, Probe, Seen, exactly
 from instantly_pipeline.sync.readers.refusals import end_partial, note_refusal
 from instantly_pipeline.sync.readings import Readings, Span
@@ -106,6 +107,7 @@ class _Windows:
         self._done, self._refused = Readings.of(ctx, stream), ctx.refused_accounts(stream)
         self._of_days = ctx.limits_of_days(stream, DAYS_AT_ONCE)
         self._of_accounts = ctx.limits_of_accounts(stream, ACCOUNTS_AT_ONCE)
+        self._doubtful = Doubtful(self._of_days)
         self._answered: set[date] = set()  # days answered in this run, for any account
 
     async def read(self) -> None:
@@ -113,6 +115,7 @@ class _Windows:
         batches = choose_account_windows(self._ctx, self._sink.stream, self._done)
         self._sink.total = requests_for(self._ctx, self._sink.stream, batches)
         await fetch_all(self._sink, batches, self._ask, self._take, refuse=self._refuse, checkpoint=self._checkpoint)
+        self._doubtful.settle(self._done)
         report_refused(self._sink)
         if days := sum(self._done.refused_days(email) for email in self._spelled):
             end_partial(self._sink, f"{days:,} days of accounts")
@@ -138,7 +141,7 @@ class _Windows:
 
         If no account is answered, the error is raised: it may be about the days.
         """
-        rows = partial(self._rows, dates_between(days[-1], days[0]))
+        rows = partial(self._rows, days)
         request = SplitRequest(
             self._of_accounts, rows, OF_ACCOUNTS, self._ctx.now,
             is_known=lambda: self._answered.issuperset(days) or self._refused.known.issuperset(emails),
@@ -153,11 +156,17 @@ class _Windows:
             self._answered.update(days)
         return answers
 
-    async def _rows(self, days: dict[str, str], emails: Sequence[str]) -> list[Record]:
-        params = {"emails": [self._spelled[email] for email in emails], **days}
-        return records_in(self._sink.stream, await self._sink.client.get(self._sink.stream.path, params))
+    async def _rows(self, days: Sequence[date], emails: Sequence[str]) -> list[Record]:
+        stream, spelled = self._sink.stream, [self._spelled[email] for email in emails]
+
+        async def between(first: date, last: date) -> list[Record]:
+            params = {"emails": spelled, **dates_between(first, last)}
+            return records_in(stream, await self._sink.client.get(stream.path, params))
+
+        return await rows_of_days(self._ctx, stream, self._of_days, between, days)
 
     def _take(self, window: Window, rows: list[Record]) -> None:
+        self._doubtful.note(window.emails, window.span, rows)
         self._sink.put(rows, *(days_of((email,), *window.span.as_texts()) for email in window.emails))
         for email in window.emails:
             self._done.note_read(email, window.span)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date, timedelta
 
 from instantly_pipeline.errors import PipelineError
@@ -13,15 +14,17 @@ from instantly_pipeline.sync.collapses import Collapses
 from instantly_pipeline.sync.context import Context
 from instantly_pipeline.sync.limits import Dates
 from instantly_pipeline.sync.readers.campaigns import dates_between, rows_of
-from instantly_pipeline.sync.readers.due_days import DAILY, NOT_READ, Day, StepDays, choose_days
+from instantly_pipeline.sync.readers.due_days import DAILY, NOT_READ, Day, StepDays, choose_days, is_open, parse_day
 from instantly_pipeline.sync.readers.due_windows import choose_windows
 from instantly_pipeline.sync.readers.fetch import Answer, Refused, attempt, fetch_all
 from instantly_pipeline.sync.readers.parts import OF_DAYS
+from instantly_pipeline.sync.readers.range_end import say_left_out
 from instantly_pipeline.sync.readers.reader import Known, Probe, Seen
 from instantly_pipeline.sync.readers.refusals import end_partial, note_refusal
 from instantly_pipeline.sync.results import Cost
 from instantly_pipeline.sync.sink import Sink, below
 
+FEW = 3  # so many closed days may be without steps although e-mails were sent
 WEEKDAYS = 0.7  # share of all days: most campaigns do not send at the weekend
 Rows = list[Record] | None  # None: the campaign is deleted; its rows are kept
 
@@ -62,6 +65,9 @@ class _Days:
         self._limits = ctx.limits_of_days(stream)
         self._listed = set(ctx.ids("campaigns", alive_only=True))
         self._refused = 0
+        self._sent: dict[str, int] | None = None
+        self._has_steps = False  # any day of this run
+        self._empty: list[Day] = []  # with e-mails by the daily figures
 
     async def read(self) -> None:
         """Request what is due."""
@@ -71,6 +77,7 @@ class _Days:
             sink, due.days, self._ask, self._take, refuse=self._refuse, checkpoint=self._done.save,
             before=self._collapses.save,
         )  # fmt: skip
+        self._judge_empty_days()
         if self._refused:
             end_partial(sink, f"{self._refused:,} campaign-days", again="")
         if due.left:
@@ -96,21 +103,98 @@ class _Days:
         return found
 
     async def _rows_in(self, day: Day, form: Dates) -> Rows:
-        is_left_out = form is Dates.PLAIN and self._sink.ctx.facts.step_end_included is False
-        last = day.date + timedelta(days=1) if is_left_out else day.date
-        return await rows_of(self._sink, day.campaign, dates_between(day.date, last, form))
+        if form is Dates.INSTANTS:
+            return await rows_of(self._sink, day.campaign, dates_between(day.date, day.date, form))
+        async with self._limits.finding_end:
+            await self._find_end()
+        return await self._between(day, plus=0 if self._limits.end_included is not False else 1)
+
+    async def _between(self, day: Day, *, plus: int) -> Rows:
+        """The rows of plain dates: of a day alone, or with days after it."""
+        return await rows_of(self._sink, day.campaign, dates_between(day.date, day.date + timedelta(days=plus)))
+
+    async def _find_end(self) -> None:
+        """Learn whether a plain end date is included, from the closed day on which most e-mails were sent.
+
+        Rows of steps have no date, so the day's own figures say which days they are about.
+        """
+        limits = self._limits
+        if limits.end_included is not None or limits.was_end_sought:
+            return
+        limits.was_end_sought = True
+        sent = self._sent_by_day()
+        found = [
+            (number, day) for key, number in sent.items() if (day := self._closed(key)) and _is_plain(number, day, sent)
+        ]
+        if not found:
+            return
+        number, day = max(found, key=lambda one: one[0])
+        alone = await attempt(self._between(day, plus=0))
+        if isinstance(alone, list) and _emails(alone):
+            limits.learn(end_included=True)
+            return
+        longer = await attempt(self._between(day, plus=1))
+        if isinstance(longer, list) and _is_about(_emails(longer), number):
+            limits.learn(end_included=False)
+            say_left_out(self._sink.ctx, self._sink.stream)
+
+    def _sent_by_day(self) -> dict[str, int]:
+        """E-mails by key of the daily rows in the lake."""
+        if self._sent is None:
+            rows = self._sink.ctx.rows(DAILY, ("sent",))
+            self._sent = {key: row["sent"] for key, row in rows.items() if row["sent"]}
+        return self._sent
+
+    def _closed(self, key: str) -> Day | None:
+        """The day of a key, of a listed campaign, if its figures do not grow any more."""
+        day = parse_day(key)
+        is_closed = day is not None and not is_open(day, self._sink.ctx.now())
+        return day if is_closed and day is not None and day.campaign in self._listed else None
 
     def _take(self, day: Day, rows: Rows) -> None:
         given = {"campaign_id": day.campaign, "date": day.date.isoformat()}
         if rows is not None:
             self._collapses.take(self._sink, [row | given for row in rows], below(day.campaign, day.date.isoformat()))
-        is_read = rows is not None or day.campaign not in self._listed
+            self._has_steps = self._has_steps or _emails(rows) > 0
+            if not self._has_steps and not rows and self._sent_by_day().get(day.key):
+                self._empty.append(day)
+                return
+        self._note_read(day, is_read=rows is not None or day.campaign not in self._listed)
+
+    def _note_read(self, day: Day, *, is_read: bool = True) -> None:
         self._done.put(day.key, day.digest if is_read else NOT_READ, self._today)
+
+    def _judge_empty_days(self) -> None:
+        """Fail if no day of several with e-mails has steps: they are then asked for again."""
+        if self._has_steps or sum(self._closed(day.key) is not None for day in self._empty) < FEW:
+            for day in self._empty:
+                self._note_read(day)
+            self._done.save()
+            return
+        self._sink.fail(
+            f"{self._sink.stream.path} has no steps of {len(self._empty):,} campaign-days on which e-mails were sent. "
+            "`instantly-pipeline doctor --probe` finds out how the API takes dates; set INSTANTLY_PROBE_FILE to the "
+            "file that it writes, then sync again"
+        )
 
     def _refuse(self, day: Day) -> None:
         self._done.put(day.key, NOT_READ, self._today)
         note_refusal(self._sink, f"{day.date} of campaign {day.campaign}")
         self._refused += 1
+
+
+def _emails(rows: Sequence[Record]) -> int:
+    return sum(value for row in rows if isinstance(value := row.get("sent"), int))
+
+
+def _is_about(number: int, expected: int) -> bool:
+    """Within a quarter: deleted leads count in some figures only."""
+    return abs(number - expected) * 4 <= expected
+
+
+def _is_plain(number: int, day: Day, sent: Mapping[str, int]) -> bool:
+    """Whether the e-mails of a day cannot be taken for those of the next one, or of both."""
+    return not _is_about(sent.get(replace(day, date=day.date + timedelta(days=1)).key, 0), number)
 
 
 def _days_to_come(ctx: Context, known: Known) -> tuple[int, int, int]:

@@ -49,7 +49,11 @@ def choose_days(ctx: Context, stream: Stream) -> Due:
     """What is due, from the daily rows in the lake and the checkpoint."""
     done = StepDays(ctx.checkpoints, stream.name)
     known = ctx.log(DAILY).index.entries()
-    days = [day for key, entry in known.items() if (day := _day(key, entry)) and _is_due(ctx, day, entry, done)]
+    days = [
+        day
+        for key, entry in known.items()
+        if (day := parse_day(key, (entry.hash or "") if entry.alive else "")) and _is_due(ctx, day, entry, done)
+    ]
     days.sort(key=lambda day: (day.date, day.campaign), reverse=True)
     bound = len(days) if ctx.request.full else ctx.step_requests
     return Due(days[:bound], max(len(days) - bound, 0))
@@ -93,11 +97,11 @@ class StepDays:
         return f"{self._prefix}{orjson.loads(key)[1][:7]}"
 
 
-def _day(key: str, entry: IndexEntry) -> Day | None:
+def parse_day(key: str, digest: str = "") -> Day | None:
     """The campaign-day of a daily row; None if its key is not a campaign and a date."""
     try:
         campaign, day = orjson.loads(key)
-        return Day(campaign, date.fromisoformat(day), (entry.hash or "") if entry.alive else "")
+        return Day(campaign, date.fromisoformat(day), digest)
     except (TypeError, ValueError):
         return None
 
@@ -109,8 +113,9 @@ def _is_due(ctx: Context, day: Day, entry: IndexEntry, done: StepDays) -> bool:
         return entry.alive and entry.scope == "figures"  # a day without figures has no steps
     if entry.alive and ctx.request.full and day.date >= windows.lookback:
         return True
-    return before.digest != day.digest and (_is_open(day, ctx.now()) or before.read_on != windows.today.isoformat())
+    return before.digest != day.digest and (is_open(day, ctx.now()) or before.read_on != windows.today.isoformat())
 
 
-def _is_open(day: Day, now: datetime) -> bool:
+def is_open(day: Day, now: datetime) -> bool:
+    """Whether the figures of a day may still grow."""
     return now < datetime(day.date.year, day.date.month, day.date.day, tzinfo=UTC) + OPEN_FOR

@@ -20,6 +20,7 @@ from instantly_pipeline.sync.readers.campaigns import dates_between, every_campa
 from instantly_pipeline.sync.readers.due_windows import OwnDays, choose_windows
 from instantly_pipeline.sync.readers.fetch import Answer, fetch_all
 from instantly_pipeline.sync.readers.parts import OF_DAYS, SplitRequest
+from instantly_pipeline.sync.readers.range_end import Doubtful, rows_of_days
 from instantly_pipeline.sync.readers.reader import Known, Probe, Seen, exactly
 from instantly_pipeline.sync.readers.refusals import end_partial, note_refusal
 from instantly_pipeline.sync.readings import A_DAY, Readings, Span
@@ -169,6 +170,7 @@ class _Windows:
         self._sink, self._done = sink, readings
         self._collapses = Collapses(sink.ctx, sink.stream)
         self._limits = sink.ctx.limits_of_days(sink.stream)
+        self._doubtful = Doubtful(self._limits)
         self._listed = set(sink.ctx.ids("campaigns", alive_only=True))
         self._due = {campaign: _due(readings, self._collapses, campaign) for campaign in campaigns}
 
@@ -182,14 +184,20 @@ class _Windows:
             sink, longest_first, self._ask, self._take, refuse=self._refuse, checkpoint=self._done.save,
             before=self._collapses.save,
         )  # fmt: skip
+        self._doubtful.settle(self._done)
 
     async def _ask(self, campaign: str | None) -> AsyncGenerator[Answer[Days, Rows]]:
         """Request one span after the other; stop if the campaign is deleted or refuses all days."""
 
-        async def rows(days: Sequence[date]) -> Rows:
+        sink = self._sink
+
+        async def between(first: date, last: date) -> Rows:
             if campaign is None:
-                return await _own_rows(self._sink.ctx, self._sink.stream, Span.of(days))
-            return await rows_in(self._sink, campaign, dates_between(days[-1], days[0]))
+                return await _own_rows(sink.ctx, sink.stream, Span(first, last))
+            return await rows_in(sink, campaign, dates_between(first, last))
+
+        async def rows(days: Sequence[date]) -> Rows:
+            return await rows_of_days(sink.ctx, sink.stream, self._limits, between, days)
 
         request = SplitRequest(self._limits, rows, OF_DAYS, self._sink.ctx.now)
         for span in self._due[campaign]:
@@ -209,6 +217,7 @@ class _Windows:
             given = {} if days.campaign is None else {"campaign_id": days.campaign}
             bounds = days_of(_parent(days.campaign), *days.span.as_texts())
             self._collapses.take(self._sink, [row | given for row in rows], bounds)
+            self._doubtful.note([_name(days.campaign)], days.span, rows)
         if rows is not None or days.campaign not in self._listed:
             self._done.note_read(_name(days.campaign), days.span)
 
