@@ -70,6 +70,22 @@ def test_a_lead_that_is_deleted_from_a_list_is_found_by_the_audit_log(at: Bench)
     assert_mirrors(at, ("leads",))
 
 
+def test_the_first_entries_of_a_log_that_was_empty_at_the_first_sync_are_looked_at(tmp_path: Path) -> None:
+    config = SandboxConfig(leads=350, campaigns=4, accounts=3, days=20, rate_limited=False, now=NOON)
+    with bench(tmp_path / "data", config) as at:
+        at.sizes = Sizes(few_pages=0, leads_per_segment=100, worth_a_sweep=9)
+        at.fault("/api/v2/audit-logs", "status", status=200, body={"items": []})
+        at.sync(*STREAMS, "audit_logs")
+        lead = of_a_list(at)
+        at.mutate({"op": "delete_lead", "id": lead["id"]})
+        entry = {"id": "a", "timestamp": NOON.isoformat(), "organization_id": "w", "activity_type": 2,
+                 "ip_address": "203.0.113.1", "from_api": True, "list_id": lead["list_id"]}  # fmt: skip
+        at.control.request("DELETE", "/faults")
+        at.fault("/api/v2/audit-logs", "status", status=200, body={"items": [entry]})
+        asked = lead_requests(at, "audit_logs")
+        assert lead["list_id"] in [request.get("list_id") for request in asked]
+
+
 def test_what_the_audit_log_has_named_is_read_once(at: Bench) -> None:
     lead = of_a_list(at)
     at.mutate({"op": "delete_lead", "id": lead["id"]})

@@ -21,7 +21,8 @@ _COLUMNS = ("activity_type", "campaign_id", "list_id", "affected_count")
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """Campaigns and lists that entries name, and how many leads others are about; `read_to` is the newest entry."""
+    """Campaigns and lists that entries name, and how many leads others are about; `read_to` is the newest entry, None
+    without an audit log."""
 
     scopes: frozenset[Scope] = frozenset()
     unplaced: int = 0
@@ -50,4 +51,6 @@ def _read(ctx: Context, state: LeadState) -> Audit:
             scopes.add(Scope(Kind.LIST, row["list_id"]))
         else:
             unplaced += row.get("affected_count") or 1
+    if newest is None and ctx.checkpoints.read(AUDIT_LOGS):
+        newest = 0  # it was read and is empty: whatever comes is new
     return Audit(frozenset(scopes), unplaced, newest)
