@@ -14,7 +14,7 @@ from instantly_pipeline.cli.text import table, write_json
 from instantly_pipeline.doctor.probe.question import Answer, State
 from instantly_pipeline.doctor.probe.report import FILE_NAME, as_document, changes_since, exit_code, write_document
 from instantly_pipeline.doctor.probe.run import MOST, USUAL, chosen_key, probe
-from instantly_pipeline.settings import DEFAULT_BASE_URL, load
+from instantly_pipeline.settings import load
 from instantly_pipeline.visible import visible
 
 _EVERY = 5.0  # seconds between two lines of progress
@@ -30,7 +30,7 @@ def probe_command(*, workspace: str | None, out: Path | None, as_json: bool) -> 
     to = settings.data_dir / FILE_NAME if out is None else Path.cwd() / out
     click.echo(visible(f"Asking the workspace {name!r}: about {USUAL} read requests, at most {MOST}."), err=True)
     found = asyncio.run(probe(settings, name, key, on_request=_progress()))
-    document = as_document(found, is_live=settings.base_url == DEFAULT_BASE_URL)
+    document = as_document(found, base_url=settings.base_url)
     earlier = changes_since(to, found.answers)
     is_kept = not found.answered and to.exists()  # syncs may use what it says
     if not is_kept:

@@ -57,7 +57,7 @@ def _refuse_other_origin(layout: Layout, origin: str) -> None:
             f"{layout.root} holds data, and {path} does not say from which API. Write its address into that file, "
             f"one line such as {origin}, or set INSTANTLY_DATA_DIR to another folder. Nothing was changed."
         )
-    if found and _kind(found) != _kind(origin):
+    if found and server_of(found) != server_of(origin):
         raise UsageError(
             f"{layout.root} holds data read from {found}, and INSTANTLY_BASE_URL is {origin}. "
             "Mixing them would take one's records for the other's. Set INSTANTLY_DATA_DIR to another folder, "
@@ -87,7 +87,7 @@ def _text(path: Path) -> str:
         return path.read_text("utf-8", errors="replace").strip()
 
 
-def _kind(origin: str) -> str:
+def server_of(origin: str) -> str:
     """Loopback servers are one origin whatever their port: a local sandbox gets a new port at each start."""
     host = origin.split("://", 1)[-1].split("/", 1)[0].rsplit(":", 1)[0]
     return "loopback" if host in {"localhost", "127.0.0.1", "[::1]"} else origin.removesuffix(":443")

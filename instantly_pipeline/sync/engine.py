@@ -101,7 +101,7 @@ class _Run:
         self._started = world.clock.now()
         self._streams = select_streams(request.streams or settings.stream_names())
         self._keys = _selected(settings.keys(), request.workspaces)
-        self._facts = ApiFacts.read(settings.probe_file)
+        self._facts = ApiFacts.read(settings.probe_file, settings.base_url)
         check_lake(self._layout, origin=settings.base_url)
         self._run_id = new_run_id(self._layout, self._started)
         self._names = Names(self._layout)

@@ -144,14 +144,14 @@ def test_no_message_of_the_api_takes_a_name_along(server: Server, tmp_path: Path
     server.break_(
         "status", match={"path": "/api/v2/*"}, status=status, body={"statusCode": status, "message": PERSONAL}
     )
-    text = orjson.dumps(as_document(server.probe(tmp_path), is_live=False)).decode()
+    text = orjson.dumps(as_document(server.probe(tmp_path), base_url=server.url)).decode()
     for secret in ("Jo", "Ek", "Acme", "acme", "0199aaaa", "4711", server.key):
         assert secret not in text
     assert "cannot read campaign ..." in text
 
 
 def test_nothing_that_identifies_a_workspace_is_in_the_file(server: Server, tmp_path: Path) -> None:
-    text = orjson.dumps(as_document(server.probe(tmp_path), is_live=False)).decode()
+    text = orjson.dumps(as_document(server.probe(tmp_path), base_url=server.url)).decode()
     workspace = server.control("GET", "state")["workspaces"][0]
     assert server.key not in text
     assert workspace["id"] not in text

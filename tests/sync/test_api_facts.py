@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from instantly_pipeline.errors import UsageError
-from instantly_pipeline.sync.api_facts import ApiFacts
+from instantly_pipeline.sync.api_facts import ApiFacts, api_name
 from instantly_pipeline.sync.limits import Dates
 from tests.sync.harness import Bench, bench
 
@@ -65,22 +65,52 @@ def test_the_facts_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert ApiFacts.read(probe_file(tmp_path, **json.loads(json.dumps(facts.as_json())))) == facts
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        "", "[]", "{}", '{"format": 2, "for_sync": {}}', '{"format": 1, "for_sync": {"daily_days": 31}}',
-        '{"format": 1, "for_sync": {"daily_days": 0, "step_dates": null, "step_end_included": null}}',
-        '{"format": 1, "for_sync": {"daily_days": "31", "step_dates": null, "step_end_included": null}}',
-        '{"format": 1, "for_sync": {"daily_days": true, "step_dates": null, "step_end_included": null}}',
-        '{"format": 1, "for_sync": {"daily_days": null, "step_dates": "iso", "step_end_included": null}}',
-        '{"format": 1, "for_sync": {"daily_days": null, "step_dates": null, "step_end_included": "no"}}',
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": 2, "for_sync": {}}', '{"format": 1, "for_sync": []}',
+                                     '{"format": 1, "for_sync": {"daily_days": 31}}'])  # fmt: skip
 def test_another_file_is_refused_with_what_to_do(tmp_path: Path, content: str) -> None:
     path = tmp_path / "probe.json"
     path.write_text(content)
     with pytest.raises(UsageError, match=r"INSTANTLY_PROBE_FILE.*is not a file of.*doctor --probe"):
         ApiFacts.read(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        *(("daily_days", value, "a whole number of days, 1 or more") for value in (0, -1, 31.5, "31", True, [31])),
+        *(("step_dates", value, "one of instants, plain") for value in ("iso", "", 1, ["plain"])),
+        *(("step_end_included", value, "true or false") for value in ("no", 0, 1.0)),
+    ],
+)
+def test_a_value_that_no_probe_writes_is_named_with_what_it_has_to_be(
+    tmp_path: Path, name: str, value: Any, expected: str
+) -> None:
+    path = probe_file(tmp_path, **{name: value})
+    with pytest.raises(UsageError) as refused:
+        ApiFacts.read(path)
+    for part in (str(path), f"has {json.dumps(value)} as for_sync.{name}", expected, "doctor --probe"):
+        assert part in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("probed", "synced", "is_taken"),
+    [
+        ("https://api.instantly.ai", "https://api.instantly.ai", True),
+        ("https://api.instantly.ai", "http://127.0.0.1:8000", False),
+        ("https://proxy.example", "https://api.instantly.ai", False),
+        ("https://proxy.example", "https://other.example", False),
+        ("http://127.0.0.1:8000", "http://localhost:9000", True),
+    ],
+)
+def test_the_file_of_another_server_is_refused(tmp_path: Path, probed: str, synced: str, is_taken: bool) -> None:
+    path = probe_file(tmp_path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"api": api_name(probed)}))
+    assert "proxy" not in path.read_text()
+    if is_taken:
+        ApiFacts.read(path, synced)
+        return
+    with pytest.raises(UsageError, match=rf"INSTANTLY_PROBE_FILE: .* is about .*, and INSTANTLY_BASE_URL is {synced}"):
+        ApiFacts.read(path, synced)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

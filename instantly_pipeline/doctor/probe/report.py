@@ -14,19 +14,19 @@ from instantly_pipeline import __version__
 from instantly_pipeline.doctor.probe.question import Answer, State
 from instantly_pipeline.doctor.probe.run import Probed
 from instantly_pipeline.lake.durable import storing, write_durably
-from instantly_pipeline.sync.api_facts import FORMAT, ApiFacts
+from instantly_pipeline.sync.api_facts import FORMAT, ApiFacts, api_name
 from instantly_pipeline.sync.limits import Dates
 
 FILE_NAME = "probe.json"
 
 
-def as_document(probed: Probed, *, is_live: bool) -> dict[str, Any]:
-    """The content of the file. `is_live`: whether the API is Instantly's own; another address is not named."""
+def as_document(probed: Probed, *, base_url: str) -> dict[str, Any]:
+    """The content of the file; the address of another API than Instantly's own is not in it."""
     return {
         "format": FORMAT,
         "probed_at": probed.at.isoformat(timespec="seconds"),
         "instantly_pipeline": __version__,
-        "api": "api.instantly.ai" if is_live else "another server",
+        "api": api_name(base_url),
         "requests": probed.requests,
         "for_sync": facts_in(probed.answers).as_json(),
         "answers": [asdict(one) for one in probed.answers],
