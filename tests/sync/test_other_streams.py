@@ -258,6 +258,34 @@ def test_secrets_in_the_details_of_audit_log_and_jobs_are_not_stored(at: Bench) 
     assert not [path for path in at.data_dir.rglob("*") if path.is_file() and b"s3cret" in path.read_bytes()]
 
 
+@pytest.mark.parametrize(
+    ("stream", "path", "column"),
+    [
+        ("inbox_placement_tests", "inbox-placement-tests", "automations"),
+        ("inbox_placement_analytics", "inbox-placement-analytics", "authentication_failure_results"),
+        ("inbox_placement_reports", "inbox-placement-reports", "blacklist_report"),
+        ("workspace_billing", "workspace-billing/plan-details", "addons"),
+        ("workspace_members", "workspace-members", "permissions"),
+        ("audit_logs", "audit-logs", "audit_metadata"),
+        ("background_jobs", "background-jobs", "data"),
+    ],
+)
+def test_no_secret_in_a_json_column_of_what_instantly_itself_writes_is_stored(
+    at: Bench, stream: str, path: str, column: str
+) -> None:
+    at.sync("inbox_placement_tests")
+    shown = httpx.get(f"{at.url}/api/v2/{path}", params={"test_id": at.state("inbox_placement_tests")[0]["id"]},
+                      headers={"authorization": f"Bearer {at.key}", "user-agent": "tests/1"}).json()  # fmt: skip
+    secret = {"headers": {"X-Plain": "s3cret-1"}, "deep": [{"token": "s3cret-2", "apiKey": "s3cret-3"}],
+              "imap": {"password": "s3cret-4"}, "name": "kept"}  # fmt: skip
+    is_list = "items" in shown
+    body = {"items": [shown["items"][0] | {column: secret}]} if is_list else shown | {column: secret}
+    at.fault(f"/api/v2/{path}", "status", status=200, body=body)
+    at.sync(stream)
+    assert any((row[column] or "").count('"name":"kept"') for row in at.rows(stream))
+    assert not [path for path in at.data_dir.rglob("*") if path.is_file() and b"s3cret" in path.read_bytes()]
+
+
 def test_a_job_that_went_on_is_a_new_version(at: Bench) -> None:
     at.advance(days=3)
     at.sync("background_jobs")

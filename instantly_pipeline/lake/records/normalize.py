@@ -212,7 +212,7 @@ class Normalizer:
             if name not in self._known and name not in self._whole and is_secret(name):
                 dropped.append(name)
             elif isinstance(value, (dict, list)) and name not in self._whole:
-                clean[name] = without_secrets(value, dropped)
+                clean[name] = without_secrets(value, dropped, self.stream.secrets)
             else:
                 clean[name] = value
         found.add_dropped(dropped)
@@ -271,7 +271,7 @@ class Normalizer:
             coerced = coerce(value, column.type)
         except TypeMismatch as mismatch:
             dropped: list[str] = []
-            extra[column.name] = without_secrets(value, dropped)
+            extra[column.name] = without_secrets(value, dropped, self.stream.secrets)
             found.add_dropped(dropped)
             found.anomalies.append(Anomaly(key, column.name, column.type.value, mismatch.found, DOES_NOT_FIT))
             return None

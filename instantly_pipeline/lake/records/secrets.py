@@ -7,6 +7,7 @@ The API may add a field that the reference does not list, so a name is judged by
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
 
@@ -25,17 +26,18 @@ def is_secret(name: str) -> bool:
     return bool(_SECRET.search(words)) and not (_ABOUT.search(words) and not words.startswith(("imap_", "smtp_")))
 
 
-def without_secrets(value: Any, dropped: list[str]) -> Any:
-    """The value without secret fields at any depth; their names are added to `dropped`."""
+def without_secrets(value: Any, dropped: list[str], declared: Collection[str] = ()) -> Any:
+    """The value without secret fields at any depth; their names are added to `dropped`. `declared`: others' names."""
     if isinstance(value, list):
-        return [without_secrets(v, dropped) if isinstance(v, (dict, list)) else v for v in value]
+        return [without_secrets(v, dropped, declared) if isinstance(v, (dict, list)) else v for v in value]
     if not isinstance(value, dict):
         return value
-    dropped += (name for name in value if is_secret(name))
+    secret = {name for name in value if name in declared or is_secret(name)}
+    dropped += secret
     return {
-        name: without_secrets(v, dropped) if isinstance(v, (dict, list)) else v
+        name: without_secrets(v, dropped, declared) if isinstance(v, (dict, list)) else v
         for name, v in value.items()
-        if not is_secret(name)
+        if name not in secret
     }
 
 

@@ -52,6 +52,7 @@ STREAM = Stream(
     key=(),
     absent=Absent.KEEP,
     rows=plan_of,
+    secrets=("headers",),  # with secrets, JSON is searched for more of them
     api_scope="workspace_billing:read",
     columns=(
         Column("organization_id", Type.TEXT, "Workspace id"),

@@ -45,6 +45,7 @@ STREAMS = (
         cursor=("id",),
         key=("id",),
         absent=Absent.DELETED,
+        secrets=("headers",),  # with secrets, JSON is searched for more of them
         api_scope="inbox_placement_tests:read",
         columns=(
             _ID,
@@ -83,6 +84,7 @@ STREAMS = (
         needs=("inbox_placement_tests",),
         parent=_TEST,
         since_param="date_from",
+        secrets=("headers",),  # with secrets, JSON is searched for more of them
         api_scope="inbox_placement_analytics:read",
         columns=(
             _ID,
@@ -118,6 +120,7 @@ STREAMS = (
         needs=("inbox_placement_tests",),
         parent=_TEST,
         since_param="date_from",
+        secrets=("headers",),  # with secrets, JSON is searched for more of them
         api_scope="inbox_placement_reports:read",
         columns=(
             _ID,

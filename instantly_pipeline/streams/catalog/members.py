@@ -14,6 +14,7 @@ STREAMS = (
         cursor=("id",),
         key=("id",),
         absent=Absent.DELETED,
+        secrets=("headers",),  # permissions are searched for more of them
         api_scope="workspace_members:read",
         columns=(
             Column("id", Type.TEXT, "Id of the membership", always=True),
