@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -359,6 +360,26 @@ def test_accounts_without_campaigns_that_still_name_them_are_held(at: Bench) -> 
     report = at.sync(*streams)
     assert stream_result(report, "account_campaign_mappings").outcome is Outcome.OK
     assert at.alive("account_campaign_mappings").keys() == before
+
+
+@pytest.mark.parametrize("junk", [[None], ["junk", 7], [{"name": "no mapping"}], [{"campaign_id": None}]])
+@pytest.mark.parametrize("keep_one", [True, False])
+def test_an_answer_with_entries_that_are_no_mappings_deletes_none(at: Bench, junk: list[Any], keep_one: bool) -> None:
+    streams = ("campaigns", "accounts", "account_campaign_mappings")
+    at.sync(*streams)
+    before = at.alive("account_campaign_mappings").keys()
+    several = Counter(json.loads(key)[0] for key in before)
+    email = several.most_common(1)[0][0]
+    items = [{"campaign_id": json.loads(key)[1]} for key in before if json.loads(key)[0] == email][: int(keep_one)]
+    path = f"/api/v2/account-campaign-mappings/{quote(email, safe='')}"
+    for match in (path, path.replace("%40", "@")):
+        at.fault(match, "status", status=200, body={"items": [*items, *junk]})
+    at.sync(*streams, full=True)
+    assert at.alive("account_campaign_mappings").keys() == before
+    at.control.request("DELETE", "/faults")
+    at.mutate({"op": "delete_account", "email": email})
+    at.sync(*streams)
+    assert at.alive("account_campaign_mappings").keys() == {key for key in before if json.loads(key)[0] != email}
 
 
 def test_the_mappings_of_a_deleted_account_are_deleted(at: Bench) -> None:

@@ -3,8 +3,9 @@
 Campaigns name most of their accounts themselves (`email_list`), so an account is asked for when that changes, and
 otherwise once a week, for accounts that campaigns use through tags.
 
-A mapping is deleted if its account is, or if two answers lack it. An account without any of the mappings it had may be
-an answer that is cut off: that is believed if the campaigns do not name the account either, or if it is a few accounts.
+A mapping is deleted if its account is, or if two answers lack it in which every entry is a mapping. An account without
+any of the mappings it had may be an answer that is cut off: that is believed if the campaigns do not name the account
+either, or if it is a few accounts.
 """
 
 from __future__ import annotations
@@ -57,11 +58,12 @@ class _Mappings:
         if not self._missing(email, found):
             return found
         again = await find(self._sink, email, {})
-        return replace(found, records=[*(found.records or []), *(again.records or [])])
+        records = [*(found.records or []), *(again.records or [])]
+        return replace(found, records=records, is_whole=found.is_whole and again.is_whole)
 
     def take(self, email: str, found: Found) -> None:
         """Take the campaigns of one account, and delete the mappings that are gone."""
-        missing = self._missing(email, found)
+        missing = self._missing(email, found) if found.is_whole else set()
         unexplained = set() if found.records else {key for key in missing if self._is_named(key)}
         self._sink.put(found.records or [], *([] if unexplained else verified(self._sink, email, found)))
         self._sink.delete(missing - unexplained)

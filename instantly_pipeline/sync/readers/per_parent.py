@@ -37,7 +37,8 @@ class FilterIgnored(StreamError):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The records of one parent, and the requests they took; `is_whole` unless only recent ones were asked for.
+    """The records of one parent, and the requests they took; `is_whole` unless only recent ones were asked for, or the
+    answer had entries that are no records.
 
     `records` is None if the API does not know the parent any more: what is stored is kept.
     """
@@ -138,7 +139,7 @@ async def find(sink: Sink, value: str, since: Mapping[str, str]) -> Found:
     """The records of one parent, of one answer or of all pages of a list."""
     stream, at = sink.stream, sink.ctx.now()
     path, params = _path(stream, value), _params(stream, value, since)
-    records, requests = list[Record](), 0
+    records, requests, has_junk = list[Record](), 0, False
     try:
         if not stream.cursor:
             answer = await sink.client.get(path, params)
@@ -151,11 +152,14 @@ async def find(sink: Sink, value: str, since: Mapping[str, str]) -> Found:
                     records += page.items
                     requests += 1
                     sink.no_records(page.dropped)
+                    has_junk |= page.dropped > 0
     except NotFound:
         return Found(at, None, 1)
     _require_parent(stream, value, records)
     into = _declared(stream).into
-    return Found(at, [record | {into: value} for record in records], requests, is_whole=not since)
+    found = [record | {into: value} for record in records]
+    has_junk |= None in sink.ctx.log(stream.name).keys(found)  # what it was about cannot be told
+    return Found(at, found, requests, is_whole=not since and not has_junk)
 
 
 def _require_parent(stream: Stream, value: str, records: Sequence[Record]) -> None:
