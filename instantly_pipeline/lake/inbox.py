@@ -163,13 +163,15 @@ class InboxWriter:
             fsync(self._layout.root.parent)
 
     def _drop_oldest(self, keep: int) -> None:
-        closed = [(path, path.stat().st_blocks * 512) for path in _closed(self._folder)]
+        closed = [(path, size) for path in _closed(self._folder) if (size := _size_on_disk(path)) is not None]
         excess = sum(size for _, size in closed) - keep
         for path, size in closed:
             if excess <= 0:
                 return
-            self.dropped += sum(1 for _ in read_segment(path))
-            path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another writer drops them, too
+                events = sum(1 for _ in read_segment(path))
+                path.unlink()
+                self.dropped += events
             excess -= size
 
 
@@ -265,13 +267,40 @@ def aside_segments(layout: Layout) -> list[Path]:
     return closed_segments(layout, ASIDE)
 
 
-def read_segment(path: Path, *, after: int = 0) -> Iterator[Received]:
-    """The events of a segment in their order, those `after` so many bytes; OSError where it cannot be read."""
+def read_segment(
+    path: Path, *, after: int = 0, on_damaged: Callable[[bytes], None] = lambda _: None
+) -> Iterator[Received]:
+    """The events of a segment in their order, those `after` so many bytes; OSError where it cannot be read.
+
+    `on_damaged` gets each line before its end that is no event: its sender may have been told that it is stored.
+    """
     with path.open("rb") as lines:
         lines.seek(after)
         for line in lines:
             if (event := _parse(line)) is not None:
                 yield event
+            elif line.endswith(b"\n"):
+                on_damaged(line.removesuffix(b"\n"))
+
+
+def unreadable(layout: Layout) -> list[Path]:
+    """What of the inbox this user may not read, and so does not see: the folder itself, or segments in it."""
+    try:
+        with suppress(FileNotFoundError), os.scandir(layout.inbox):
+            pass
+    except PermissionError:
+        return [layout.inbox]
+    return [path for path in _named(layout.inbox) if not _may_read(path)]
+
+
+def _may_read(path: Path) -> bool:
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_NOFOLLOW))
+    except PermissionError:
+        return False
+    except OSError:
+        return True  # gone, or a link
+    return True
 
 
 def remove_segment(path: Path) -> None:
@@ -301,6 +330,14 @@ def _parse(line: bytes) -> Received | None:
         body = b64decode(found["body_base64"]) if text is None else text.encode("utf-8")
         return Received(datetime.fromisoformat(found["received_at"]), body, found.get("reason"))
     except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _size_on_disk(path: Path) -> int | None:
+    """None where it was removed meanwhile."""
+    try:
+        return path.stat().st_blocks * 512
+    except FileNotFoundError:
         return None
 
 

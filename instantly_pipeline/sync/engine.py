@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -107,12 +108,13 @@ class _Run:
         self._names = Names(self._layout)
         self._taken: dict[str, str] = {}  # workspace id -> the name it is synced under
         self._is_open = False
+        self._aside: Counter[str] = Counter()  # received and no event, by reason
         self._takes_events = EVENTS.name in self._streams and not self._only_plan
 
     async def all(self) -> SyncReport:
         if not self._takes_events:
             return await self._all()
-        arrived = await uncancelled(asyncio.to_thread(sort_inbox, self._layout))
+        arrived = await uncancelled(asyncio.to_thread(sort_inbox, self._layout, aside=self._aside))
         report = await self._all()
         damaged: list[str] = []
         rest = asyncio.to_thread(take_in_rest, self._layout, self._run_id, self._world.clock.now, damaged.append)
@@ -204,7 +206,7 @@ class _Run:
 
     def _report_waiting(self, *, is_new: bool) -> None:
         """Say which received events no workspace took; log it where some have just come."""
-        found = notices(self._layout)
+        found = notices(self._layout, self._aside)
         for text in found:
             self._on_event(Event("say", "", text=text))
         if is_new and self._is_open:

@@ -10,6 +10,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -262,6 +263,26 @@ def test_what_is_aside_is_bounded_and_the_oldest_is_dropped_and_counted(layout: 
     assert [each.received_at.microsecond for each in kept] == list(range(writer.dropped, 100))
     assert kept[0].reason == "not JSON"
     assert closed_segments(layout) == []
+
+
+def test_two_writers_that_drop_the_oldest_at_once_do_not_disturb_each_other(layout: Layout) -> None:
+    kept = {"max_bytes": 4_000, "keep_bytes": 20_000}
+    problems: list[Exception] = []
+
+    def write() -> None:
+        writer = InboxWriter(layout, ASIDE, **kept)
+        try:
+            for number in range(150):
+                writer.append([event(number, b"x" * 4000)])
+        except Exception as error:  # noqa: BLE001 - told below
+            problems.append(error)
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
 
 
 def test_what_a_killed_writer_left_without_a_name_is_removed(layout: Layout) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +17,8 @@ from hypothesis import strategies as st
 
 from instantly_pipeline.lake.inbox import InboxWriter, Received, aside_segments, read_segment
 from instantly_pipeline.lake.layout import Layout
-from instantly_pipeline.sync.events.intake import sort_inbox
+from instantly_pipeline.sync.events.intake import DAMAGED, sort_inbox
+from instantly_pipeline.sync.events.leftover import notices
 from instantly_pipeline.sync.events.waiting import drop, find, waiting
 from instantly_pipeline.sync.results import Outcome
 from instantly_sandbox.config import SandboxConfig
@@ -225,6 +228,50 @@ def test_waiting_events_are_counted_once_and_dropped(tmp_path: Path) -> None:
     drop(layout, found)
     assert waiting(layout) == []
     assert list(found.folder.iterdir()) == []
+
+
+def test_a_damaged_line_is_kept_aside_and_counted(at: Bench) -> None:
+    at.sync("custom_tags")
+    receive(at.data_dir, *(reply(at, reply_text=text) for text in ("one", "torn", "three")))
+    [path] = at.layout.inbox.glob("*.jsonl")
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(lines[0] + lines[1][:40] + b"\n" + b"\0" * 9 + b"\n" + lines[2])
+    assert at.sync(*EVENTS).exit_code == 0
+    assert {"one", "three"} <= events_of(at, spaces(at)[0]).keys()
+    aside = [one for path in aside_segments(at.layout) for one in read_segment(path)]
+    assert [(one.body, one.reason) for one in aside] == [(lines[1][:40], DAMAGED), (b"\0" * 9, DAMAGED)]
+    assert any("2 received bodies were put aside" in row["notice"] for row in at.log("notices"))
+
+
+def test_a_damaged_line_of_a_sorted_segment_is_in_the_quarantine(at: Bench) -> None:
+    at.sync("custom_tags")
+    receive(at.data_dir, reply(at, reply_text="one"), reply(at, reply_text="two"))
+    sort_inbox(at.layout)
+    [path] = at.layout.inbox.rglob("*.jsonl")
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"torn\n" + lines[1])
+    report = at.sync(*EVENTS)
+    assert stream_result(report, "webhook_events").rejected == {DAMAGED: 1}
+    assert any((row["reason"], row["record"]) == (DAMAGED, "torn") for row in at.log("rejected"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes another user")
+@pytest.mark.parametrize("whole_folder", [True, False])
+def test_segments_that_this_user_may_not_read_are_named_with_what_to_do(whole_folder: bool) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        layout = Layout(Path(folder) / "data")
+        receive(layout.root, {"n": 1}, {"n": 2})
+        for path in (Path(folder), layout.root, *([] if whole_folder else [layout.inbox])):
+            path.chmod(0o755)
+        os.seteuid(65534)
+        try:
+            [text] = notices(layout, {})
+            assert whole_folder or not sort_inbox(layout)
+        finally:
+            os.seteuid(0)
+        assert str(layout.inbox) in text
+        assert "sudo chown -R" in text
+        assert notices(layout, {}) == []
 
 
 def test_a_sorted_segment_goes_on_after_a_line_that_a_kill_left_unfinished(tmp_path: Path) -> None:

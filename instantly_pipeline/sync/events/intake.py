@@ -11,7 +11,7 @@ Two steps, each of which can be repeated after a kill, since equal events are on
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -33,10 +33,11 @@ from instantly_pipeline.lake.inbox import (
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.names import NO_WORKSPACE, folder_name
 from instantly_pipeline.lake.records.canonical import Record
-from instantly_pipeline.lake.records.normalize import Batch
+from instantly_pipeline.lake.records.normalize import Batch, Rejected
 from instantly_pipeline.sync.events.records import event_of, workspace_in
 
 BY_WORKSPACE = "by-workspace"
+DAMAGED = "a damaged line of the inbox"
 PATIENCE = 20  # tenths of a second; receivers look twice a second
 BYTES_AT_ONCE = 16_000_000  # of segments that become one file of the lake: two full ones, about 6,000 replies
 
@@ -44,28 +45,32 @@ BYTES_AT_ONCE = 16_000_000  # of segments that become one file of the lake: two 
 def sort_inbox(
     layout: Layout,
     *,
+    aside: Counter[str] | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     sleep: Callable[[float], None] = time.sleep,
 ) -> bool:
     """Move what was received into the folders of its workspaces. Returns whether there was anything.
 
+    `aside` counts by its reason what was put aside, which is no event.
+
     Once closed segments are taken, receivers close those that they went on with meanwhile: these are waited for, but
     not for a receiver that does not answer.
     """
-    found = _sort_closed(layout)
+    aside = Counter() if aside is None else aside
+    found = _sort_closed(layout, aside)
     for _ in range(PATIENCE):
         if not has_overdue(layout, now=now()):
             break
         sleep(0.1)
-        found |= _sort_closed(layout)
+        found |= _sort_closed(layout, aside)
     return found
 
 
-def _sort_closed(layout: Layout) -> bool:
+def _sort_closed(layout: Layout, aside: Counter[str]) -> bool:
     segments = closed_segments(layout)
     known = layout.workspaces() if segments else []
     for path in segments:
-        _sort(layout, path, known)
+        aside.update(one.reason or "" for one in _sort(layout, path, known))
         remove_segment(path)
     return bool(segments)
 
@@ -76,10 +81,11 @@ def take_in(layout: Layout, workspace_id: str, log: ChangeLog, note: Callable[[B
     `note` gets each batch that was written, to log what is odd in it. The caller holds the data directory's lock.
     """
     done = Appended()
-    for paths, events in _batches(segments_of(layout, workspace_id)):
+    for paths, events, damaged in _batches(segments_of(layout, workspace_id)):
         batch = log.normalize(_new(log, events))
         done += log.append(batch)
         done.unchanged += len(events) - len(batch.keys) - len(batch.rejected)
+        batch.rejected += (Rejected(line.decode(errors="replace"), DAMAGED) for line in damaged)
         note(batch)
         for path in paths:
             remove_segment(path)
@@ -98,11 +104,12 @@ def _folder(workspace_id: str) -> str:
     return f"{BY_WORKSPACE}/{folder_name(workspace_id)}"
 
 
-def _sort(layout: Layout, path: Path, known: Sequence[str]) -> None:
+def _sort(layout: Layout, path: Path, known: Sequence[str]) -> list[Received]:
+    """Sort one segment; returns what of it was put aside."""
     by_folder: dict[str, list[Received]] = defaultdict(list)
     odd: list[Received] = []
     with storing(path):
-        for received in read_segment(path):
+        for received in read_segment(path, on_damaged=lambda line: odd.append(_damaged(line))):
             payload = _payload(received.body)
             if payload is None:
                 odd.append(replace(received, reason="not a JSON object"))
@@ -114,6 +121,11 @@ def _sort(layout: Layout, path: Path, known: Sequence[str]) -> None:
     if odd:
         with closing(aside_writer(layout)) as writer:
             writer.append(odd)
+    return odd
+
+
+def _damaged(line: bytes) -> Received:
+    return Received(datetime.now(UTC), line, DAMAGED)
 
 
 def _payload(body: bytes) -> Record | None:
@@ -124,20 +136,20 @@ def _payload(body: bytes) -> Record | None:
     return found if isinstance(found, dict) else None
 
 
-def _batches(segments: Sequence[Path]) -> Iterator[tuple[list[Path], list[Record]]]:
-    """The events of some segments at a time, each event once, as first received."""
-    paths, events, size = list[Path](), dict[str, Record](), 0
+def _batches(segments: Sequence[Path]) -> Iterator[tuple[list[Path], list[Record], list[bytes]]]:
+    """The events of some segments at a time, each event once, as first received; and lines that are damaged."""
+    paths, events, damaged, size = list[Path](), dict[str, Record](), list[bytes](), 0
     for path in segments:
         with storing(path):
             size += path.stat().st_size
-            for event in map(_event, read_segment(path)):
+            for event in map(_event, read_segment(path, on_damaged=damaged.append)):
                 events.setdefault(event["event_id"], event)
         paths.append(path)
         if size >= BYTES_AT_ONCE:
-            yield paths, list(events.values())
-            paths, events, size = [], {}, 0
+            yield paths, list(events.values()), damaged
+            paths, events, damaged, size = [], {}, [], 0
     if paths:
-        yield paths, list(events.values())
+        yield paths, list(events.values()), damaged
 
 
 def _event(received: Received) -> Record:

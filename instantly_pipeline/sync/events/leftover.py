@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from shlex import quote
 
 from instantly_pipeline.errors import UnreadableFile
 from instantly_pipeline.lake.change_log import Appended, ChangeLog, RunFiles, WriterClock, last_written
+from instantly_pipeline.lake.inbox import ASIDE, unreadable
 from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.lake.logs import LogWriter
 from instantly_pipeline.lake.names import NO_WORKSPACE, folder_name
@@ -50,9 +52,20 @@ def _take_in(layout: Layout, workspace_id: str, run_id: str, now: Callable[[], d
     return done.inserted + done.updated
 
 
-def notices(layout: Layout) -> list[str]:
-    """A sentence about the events of each workspace that the lake does not have."""
-    return [
+def notices(layout: Layout, aside: Mapping[str, int]) -> list[str]:
+    """Sentences about what was put `aside`, by reason, what cannot be read, and the events of each workspace that the
+    lake does not have."""
+    where = layout.inbox / ASIDE
+    found = [f"{count:,} received bodies were put aside in {where}: {why}." for why, count in aside.items()]
+    if hidden := unreadable(layout):
+        others = f" and {len(hidden) - 1:,} others" if len(hidden) > 1 else ""
+        found.append(
+            f"{hidden[0]}{others} cannot be read by this user, so received events stay there. Run `webhooks serve` as "
+            f"the user who syncs, and give that user the files: `sudo chown -R $(id -un) {quote(str(layout.inbox))}`."
+        )
+    if hidden == [layout.inbox]:
+        return found
+    return found + [
         f"{one.events:,} received events wait in {one.folder}, the first since {one.since:%Y-%m-%d %H:%M} UTC: "
         + (
             "they do not say of which workspace they are, and there are several or none"
