@@ -13,6 +13,7 @@ import httpx
 import orjson
 import pytest
 
+from instantly_pipeline.lake.layout import Layout
 from instantly_pipeline.sync.engine import World
 from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, assert_same, bench, stream_result
@@ -174,6 +175,36 @@ def test_of_an_address_in_an_error_only_the_origin_is_kept(at: Bench) -> None:
     at.sync(*EVENTS)
     kept = {row["error_message"] for row in at.alive("webhook_deliveries").values()}
     assert kept == {"refused by https://hooks.example:99 sorry"}
+
+
+class IgnoresDates(httpx.AsyncHTTPTransport):
+    """The real transport; the server does not see the dates of a question about events."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == PATH:
+            params = request.url.params.remove("from").remove("to")
+            request.url = request.url.copy_with(params=params)
+        return await super().handle_async_request(request)
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_a_list_whose_dates_are_ignored_is_read_once_not_for_every_week(at: Bench, shuffled: bool) -> None:
+    at.post("/switches", {"shuffled_events": shuffled})
+    at.sync(*EVENTS)
+    at.data_dir = at.data_dir.with_name("other")
+    at.layout = Layout(at.data_dir)
+    at.forget_requests()
+    at._world = lambda: World(clock=at.clock, rng=random.Random(1), transport=IgnoresDates)  # type: ignore[method-assign]
+    assert at.sync(*EVENTS).exit_code == 0
+    assert_exact(at)
+    whole = -(-len(at.state("webhook_events")) // 100)
+    assert len(pages(at)) <= whole + 2
+    assert any("does not apply" in text for text in at.said)
+    at.advance(hours=30)
+    at.forget_requests()
+    at.sync(*EVENTS)
+    assert_exact(at)
+    assert len(pages(at)) <= (whole + 3 if shuffled else 3)
 
 
 class Altered(httpx.AsyncBaseTransport):

@@ -3,7 +3,7 @@
 The list takes dates and has a random cursor; its order is not documented. It is read by weeks, some at once, the oldest
 first, and it is noted up to where they were read, so that a first pull resumes. From then on a pull starts at the day
 of the last attempt known: if the API lists attempts newest first, it ends where those known begin, else it reads the
-day.
+day. A server that ignores the dates shows it by its first page: then one window reads the whole list for all.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ AT_ONCE = 16  # windows: of a pull that was cut off, at most so many are read ag
 # within 30 seconds; nothing is documented.
 OVERLAP = timedelta(hours=1)
 LONGEST_RETRY = timedelta(days=1)  # an attempt whose next one is due later is not waited for
+
+A_DAY = timedelta(days=1)
 
 Window = tuple[date, date | None]
 
@@ -81,6 +83,8 @@ class _Puller:
         self._ctx = events.ctx
         self._known_until = _since(self._ctx) if was_pulled(self._ctx) else None
         self._flushing = asyncio.Lock()
+        self._whole: Window | None = None  # the window whose pages are the whole list, if the dates are ignored
+        self._is_judged = asyncio.Event()  # the first page
 
     async def read(self, every: Sequence[Window]) -> None:
         """Read the windows; what was read is noted as soon as it is in the lake.
@@ -91,7 +95,9 @@ class _Puller:
 
         async def one(window: Window) -> None:
             async with places:
-                if failed:
+                if window != every[0]:
+                    await self._is_judged.wait()
+                if failed or self._is_left_to_another(window):
                     return
                 try:
                     end = await self._window(*window)
@@ -99,11 +105,19 @@ class _Puller:
                 except Exception as error:  # noqa: BLE001 - raised below
                     failed.append(error)
                     return
+                finally:
+                    self._is_judged.set()
+                if self._is_left_to_another(window):
+                    return
                 ends[window] = end  # not before it is in the lake: others note what has ended, too
-                read = takewhile(ends.__contains__, every)
+                read = [window] if self._whole else takewhile(ends.__contains__, every)
                 _note(self._ctx, max((at for each in read if (at := ends[each])), default=None))
 
         await gather_or_cancel(map(one, every))
+        if self._whole is not None and len(every) > 1:
+            text = f"{EVENTS.path} does not apply the dates it is asked for, so its whole list was read once."
+            self._ctx.say(text, EVENTS.name)
+            self._ctx.note(text, EVENTS.name)
         if failed:
             raise failed[0]
 
@@ -116,9 +130,18 @@ class _Puller:
             async for page in pages:
                 await self._take(page.items, page.dropped)
                 await self._flush(only_if_full=True)
-                if window.has_ended(page.items):
+                if self._whole is None and _has_others(page.items, first, last):
+                    self._whole = first, last
+                self._is_judged.set()
+                if window.has_ended(page.items) or self._is_left_to_another((first, last)):
                     break
-        return window.since(begun) if last is None else _midnight(last + timedelta(days=1)) - OVERLAP
+        if last is None or self._whole is not None:
+            return window.since(begun)
+        return _midnight(last + timedelta(days=1)) - OVERLAP
+
+    def _is_left_to_another(self, window: Window) -> bool:
+        """Whether another window reads the whole list."""
+        return self._whole not in (None, window)
 
     async def _take(self, attempts: Sequence[Record], dropped: int) -> None:
         events = [event_in(attempt) for attempt in attempts]
@@ -181,6 +204,12 @@ class _Read:
             return None
         open_ones = [at for at, due in self.retried if begun - OVERLAP <= due <= at + LONGEST_RETRY]
         return min([min(self.newest, begun) - OVERLAP, *open_ones])
+
+
+def _has_others(attempts: Sequence[Record], first: date, last: date | None) -> bool:
+    """Whether attempts are of other days than were asked for, in any zone."""
+    made = [at.date() for attempt in attempts if (at := _instant(attempt.get("timestamp_created"))) is not None]
+    return any(day < first - A_DAY or (last is not None and day > last + A_DAY) for day in made)
 
 
 def _since(ctx: Context) -> datetime | None:
