@@ -11,14 +11,13 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 
 from instantly_pipeline.api.client import ApiClient, Page
-from instantly_pipeline.api.clock import MAX_SKEW
 from instantly_pipeline.api.paging import MAX_EMPTY_PAGES, PAGE_SIZE, SIZES, is_about_the_page
 from instantly_pipeline.api.retry import DEFAULT_RETRY, RetryPolicy
 from instantly_pipeline.errors import BadRequest, Exhausted, NotFound, StreamError
 from instantly_pipeline.streams.model import Stream
+from instantly_pipeline.sync.descent import Descent
 
 CREATED = "timestamp_created"
 LOWEST, HIGHEST = "min_timestamp_created", "max_timestamp_created"
@@ -65,7 +64,7 @@ class NewestFirst:
         now: datetime,
     ) -> None:  # fmt: skip
         self.is_end_seen = False
-        self._latest = now + MAX_SKEW
+        self._now = now
         self._client, self._stream, self._path = client, stream, stream.path
         self._params = {**params, "sort_order": "desc", LOWEST: as_text(low - SECOND)}
         self._known = high  # the oldest record known; everything between it and `high` was seen
@@ -176,25 +175,14 @@ class NewestFirst:
         return await self._client.page("GET", self._path, params=params, cursor=cursor, size=size, retry=retry)
 
     def _instants(self, page: Page) -> list[datetime]:
-        found = [at for at in instants_of(page.items) if at <= self._latest]
-        if any(before < after for before, after in pairwise(found)):
+        descent = Descent(CREATED, now=self._now)  # of one page: the next question begins further up again
+        found = descent.take(page.items)
+        if not descent.is_sorted:
             raise StreamError(
                 f"{self._path} does not list the newest first, so what is missing cannot be told. What was read "
                 "before is kept."
             )
         return found
-
-
-def instants_of(records: Sequence[Mapping[str, object]]) -> list[datetime]:
-    """`timestamp_created` of the records that have one."""
-    found = []
-    for record in records:
-        try:
-            at = datetime.fromisoformat(str(record.get(CREATED)))
-            found.append(at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC))
-        except (ValueError, OverflowError):
-            continue
-    return found
 
 
 def as_text(at: datetime) -> str:

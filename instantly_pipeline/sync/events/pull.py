@@ -11,22 +11,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import pairwise, takewhile
+from itertools import takewhile
 
 from instantly_pipeline.api.client import ApiClient
 from instantly_pipeline.lake.records.canonical import Record
-from instantly_pipeline.lake.records.coerce import TypeMismatch, coerce
 from instantly_pipeline.streams.catalog.webhook_events import DELIVERIES, EVENTS
-from instantly_pipeline.streams.model import Type
 from instantly_pipeline.sync.context import Context
+from instantly_pipeline.sync.descent import Descent, instant_in
 from instantly_pipeline.sync.events.records import delivery_of, event_in
 from instantly_pipeline.sync.readers.fetch import gather_or_cancel
 from instantly_pipeline.sync.results import StreamResult
 from instantly_pipeline.sync.sink import Sink
 
 CHECKPOINT = "webhook_events.pulled"
+CREATED = "timestamp_created"
 DAYS_AT_ONCE = 7
 AT_ONCE = 16  # windows: of a pull that was cut off, at most so many are read again
 # How far behind the last attempt known a pull begins: attempts may be listed late. Third parties report three attempts
@@ -123,7 +123,7 @@ class _Puller:
 
     async def _window(self, first: date, last: date | None) -> datetime | None:
         """Read a window to its end, or to where all is known; from when on the next pull has to read."""
-        begun, window = self._ctx.now(), _Read(self._known_until)
+        window = _Read(self._ctx.now(), self._known_until)
         params = {"from": first.isoformat()} | ({} if last is None else {"to": last.isoformat()})
         listed = self._events.client.pages(EVENTS.method, EVENTS.path, params=params, cursor_of=DELIVERIES.cursor_of)
         async with aclosing(listed) as pages:
@@ -136,7 +136,7 @@ class _Puller:
                 if window.has_ended(page.items) or self._is_left_to_another((first, last)):
                     break
         if last is None or self._whole is not None:
-            return window.since(begun)
+            return window.since()
         return _midnight(last + timedelta(days=1)) - OVERLAP
 
     def _is_left_to_another(self, window: Window) -> bool:
@@ -169,52 +169,44 @@ class _Puller:
                 await self._deliveries.flush()
 
 
-@dataclass(slots=True)
 class _Read:
-    """What was read of one window: whether it came newest first, and from when on the next pull has to read."""
+    """What was read of one window since `begun`, by this machine, and from when on the next pull has to read."""
 
-    known_until: datetime | None
-    newest: datetime | None = None
-    retried: list[tuple[datetime, datetime]] = field(default_factory=list)  # attempts that may change, and when
-    is_newest_first: bool = True
-    _last: datetime | None = None
+    def __init__(self, begun: datetime, known_until: datetime | None) -> None:
+        self._descent = Descent(CREATED, now=begun)
+        self._begun, self._known_until = begun, known_until
+        self._retried: list[tuple[datetime, datetime]] = []  # attempts that may change, and when
 
     def has_ended(self, attempts: Sequence[Record]) -> bool:
         """Take a page; whether all attempts on later pages are known."""
-        times = [_instant(attempt.get("timestamp_created")) for attempt in attempts]
-        made = [at for at in times if at is not None]
-        in_order = [self._last, *made] if self._last else made
-        self.is_newest_first &= len(made) == len(attempts) and all(a >= b for a, b in pairwise(in_order))
-        if not made:
-            return False
-        self._last = made[-1]
-        self.newest = max(filter(None, [self.newest, *made]))
-        for at, attempt in zip(times, attempts, strict=True):
-            due = _instant(attempt.get("timestamp_next_retry"))
+        self._descent.take(attempts)
+        for attempt in attempts:
+            at, due = instant_in(attempt, CREATED), instant_in(attempt, "timestamp_next_retry")
             if at is not None and due is not None and attempt.get("will_retry"):
-                self.retried.append((at, due))
-        return self.is_newest_first and self.known_until is not None and made[-1] < self.known_until
+                self._retried.append((at, due))
+        return self._descent.is_below(self._known_until)
 
-    def since(self, begun: datetime) -> datetime | None:
-        """From when on the next pull reads; None if nothing was found. `begun` is when this one began, by this machine.
+    def since(self) -> datetime | None:
+        """From when on the next pull reads; None if nothing was found.
 
         An attempt that another one follows is read again until that is over, but not for longer than `LONGEST_RETRY`.
         """
-        if self.newest is None:
+        newest, begun = self._descent.newest, self._begun
+        if newest is None:
             return None
-        open_ones = [at for at, due in self.retried if begun - OVERLAP <= due <= at + LONGEST_RETRY]
-        return min([min(self.newest, begun) - OVERLAP, *open_ones])
+        open_ones = [at for at, due in self._retried if begun - OVERLAP <= due <= at + LONGEST_RETRY]
+        return min([min(newest, begun) - OVERLAP, *open_ones])
 
 
 def _has_others(attempts: Sequence[Record], first: date, last: date | None) -> bool:
     """Whether attempts are of other days than were asked for, in any zone."""
-    made = [at.date() for attempt in attempts if (at := _instant(attempt.get("timestamp_created"))) is not None]
+    made = [at.date() for attempt in attempts if (at := instant_in(attempt, CREATED)) is not None]
     return any(day < first - A_DAY or (last is not None and day > last + A_DAY) for day in made)
 
 
 def _since(ctx: Context) -> datetime | None:
     """From when on attempts may be unknown; None if they were never pulled."""
-    return _instant(ctx.checkpoints.read(CHECKPOINT).get("since"))
+    return instant_in(ctx.checkpoints.read(CHECKPOINT), "since")
 
 
 def _note(ctx: Context, since: datetime | None) -> None:
@@ -230,11 +222,3 @@ def _first_day(ctx: Context) -> date:
 
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
-
-
-def _instant(value: object) -> datetime | None:
-    try:
-        found = coerce(value, Type.INSTANT)
-    except TypeMismatch:
-        return None
-    return found if isinstance(found, datetime) else None

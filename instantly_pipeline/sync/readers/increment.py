@@ -12,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from instantly_pipeline.api.client import Page
-from instantly_pipeline.api.clock import MAX_SKEW
 from instantly_pipeline.errors import BadRequest
 from instantly_pipeline.lake.checkpoints import Checkpoints
 from instantly_pipeline.streams.model import Absent, Stream
 from instantly_pipeline.sync.context import Context
+from instantly_pipeline.sync.descent import Descent
 from instantly_pipeline.sync.instants import instant
 from instantly_pipeline.sync.last_reading import last_reading
 from instantly_pipeline.sync.readers.reader import Known, Probe, Seen, exactly
@@ -35,16 +35,16 @@ class IncrementReader:
     async def read(self, sink: Sink) -> None:
         """Read the whole list the first time, with `--full` and, if records can be deleted, once a day."""
         position = _Position.of(sink.ctx, sink.stream)
-        newest = _Newest(sink.stream, latest=sink.ctx.now() + MAX_SKEW)
+        descent = Descent(sink.stream.newest or "", now=sink.ctx.now())
         whole_at: datetime | None
         if position.is_whole_due(sink.ctx, sink.stream):
-            await read_list(sink, on_page=newest.note)
+            await read_list(sink, on_page=lambda page: _take(descent, page))
             if sink.result.outcome is Outcome.FAILED:
                 return  # it ended early
-            whole_at, done = sink.ctx.now(), newest.at
+            whole_at, done = sink.ctx.now(), descent.newest
         else:
-            await _read_new(sink, position, newest)
-            whole_at, done = position.whole_at, max(filter(None, (newest.at, position.newest)), default=None)
+            await _read_new(sink, position, descent)
+            whole_at, done = position.whole_at, max(filter(None, (descent.newest, position.newest)), default=None)
         save = partial(_Position(done, whole_at).save, sink.ctx.checkpoints, sink.stream.name)
         await sink.flush(checkpoint=save)
 
@@ -86,30 +86,7 @@ class _Position:
         return stream.absent is Absent.DELETED and ctx.now() - self.whole_at >= WHOLE_EVERY
 
 
-class _Newest:
-    """The newest record of the pages seen, and whether they came newest first; without records after `latest`."""
-
-    def __init__(self, stream: Stream, *, latest: datetime) -> None:
-        self._column = stream.newest or ""
-        self._latest = latest
-        self.at: datetime | None = None
-        self.last: datetime | None = None
-        self.is_sorted = True
-
-    def note(self, page: Page) -> None:
-        """Take note of a page."""
-        for record in page.items:
-            at = _instant(record.get(self._column))
-            if at is None:
-                self.is_sorted = False
-                continue
-            if at > self._latest:
-                continue
-            self.is_sorted &= self.last is None or at <= self.last
-            self.last, self.at = at, at if self.at is None else max(at, self.at)
-
-
-async def _read_new(sink: Sink, position: _Position, newest: _Newest) -> None:
+async def _read_new(sink: Sink, position: _Position, descent: Descent) -> None:
     """Read the records since the newest known one."""
     stream, known = sink.stream, position.newest or datetime.min.replace(tzinfo=UTC)
     overlap = OVERLAP_OF_DATES if stream.since_param else OVERLAP
@@ -117,20 +94,16 @@ async def _read_new(sink: Sink, position: _Position, newest: _Newest) -> None:
     try:
         async with aclosing(list_pages(sink.client, stream, **since)) as pages:
             async for page in pages:
-                newest.note(page)
+                descent.take(page.items)
                 sink.no_records(page.dropped)
                 await sink.page(page.items)
-                if newest.is_sorted and newest.last is not None and newest.last < known - overlap:
+                if descent.is_below(known - overlap):
                     return  # with a date too: a server may ignore it
     except BadRequest:
         if not since:
             raise
-        await read_list(sink, on_page=newest.note)  # the API does not take the date
+        await read_list(sink, on_page=lambda page: _take(descent, page))  # the API does not take the date
 
 
-def _instant(value: object) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return at if at is None or at.tzinfo is not None else at.replace(tzinfo=UTC)
+def _take(descent: Descent, page: Page) -> None:
+    descent.take(page.items)
