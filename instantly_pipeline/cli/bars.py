@@ -83,7 +83,7 @@ class Bars:
             task = self._progress.add_task(name, total=event.total)
             self._requests[name] = task, RequestProgress(event, time.monotonic())
         task, requests = self._requests[name]
-        requests.last = event
+        requests.take(event, time.monotonic())
         text = requests.text(time.monotonic())
         self._progress.update(task, completed=event.done, total=event.total, text=text, visible=requests.has_more())
 

@@ -90,22 +90,30 @@ class _Running:
 
 
 class RequestProgress:
-    """Requests of one workspace, made and planned, and the time left at that rate."""
+    """Requests of one workspace, made and planned, and the time left: at that rate, or what the slowest stream takes.
+
+    Every `now` is in monotonic seconds.
+    """
 
     def __init__(self, event: Event, now: float) -> None:
         self._first, self._since = event.done, now
-        self.last = event
+        self.take(event, now)
+
+    def take(self, event: Event, now: float) -> None:
+        """Take the last event."""
+        self.last, self._at = event, now
 
     def has_more(self) -> bool:
         """Whether planned requests are left."""
         return self.last.done < (self.last.total or 0)
 
     def text(self, now: float) -> str:
-        """Made and planned requests, and the estimated time left; `now` is in monotonic seconds."""
+        """Made and planned requests, and the estimated time left."""
         made, left = self.last.done - self._first, (self.last.total or 0) - self.last.done
         took = now - self._since
-        rest = f", {seconds(left * took / made)} left" if made > 0 and left > 0 and took > 1 else ""
-        return f"{self.last.done:,} of {self.last.total or 0:,} requests{rest}"
+        at_this_rate = left * took / made if made > 0 and took > 1 else 0.0
+        rest = max(at_this_rate, self.last.at_least - (now - self._at)) if left > 0 else 0.0
+        return f"{self.last.done:,} of {self.last.total or 0:,} requests{f', {seconds(rest)} left' if rest > 0 else ''}"
 
 
 class Lines:
@@ -143,7 +151,8 @@ class Lines:
                 took = time.monotonic() - running.since if running else 0.0
                 _line(f"{name}: {result_text(event, took)}")
             elif event.kind == "spent":
-                self._requests.setdefault(name, RequestProgress(event, time.monotonic())).last = event
+                now = time.monotonic()
+                self._requests.setdefault(name, RequestProgress(event, now)).take(event, now)
             elif event.kind == "say":
                 _line(visible(f"{name}: {event.text}" if name else event.text))
 

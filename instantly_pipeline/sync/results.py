@@ -165,7 +165,8 @@ class SyncReport:
 class Event:
     """Something to show while a sync runs; `total` is in the stream's own unit, None if unknown.
 
-    `spent` is about a workspace: `done` of about `total` requests were made.
+    `spent` is about a workspace: `done` of about `total` requests were made, and the others take `at_least` so many
+    seconds, because of streams whose path the API limits by itself.
     """
 
     kind: str  # `say`, `start`, `progress`, `end`, `spent`
@@ -176,6 +177,7 @@ class Event:
     done: int = 0
     total: int | None = None
     outcome: Outcome | None = None
+    at_least: float = 0.0
 
 
 OnEvent = Callable[[Event], None]

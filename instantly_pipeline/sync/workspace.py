@@ -28,7 +28,7 @@ from instantly_pipeline.sync.last_reading import last_reading, note_reading, not
 from instantly_pipeline.sync.learned_rate import Limiters
 from instantly_pipeline.sync.plan import make_plan
 from instantly_pipeline.sync.readers.registry import reader_of
-from instantly_pipeline.sync.results import Event, OnEvent, Outcome, Request, StreamResult, WorkspaceResult
+from instantly_pipeline.sync.results import Cost, Event, OnEvent, Outcome, Request, StreamResult, WorkspaceResult
 from instantly_pipeline.sync.sink import Sink
 
 STEP_MINUTES = 10  # limits the campaign-days of steps per run, at the learned rate
@@ -66,6 +66,8 @@ class WorkspaceRun:
     ) -> None:
         self.run = run
         self.result = result
+        self._slow: dict[str, Cost] = {}  # streams whose path the API limits by itself
+        self._left: dict[str, int] = {}  # requests that they still take
         self._unpaid = 0  # streams refused because the plan does not include them
         self.client = client
         settings, clock = run.settings, run.clock
@@ -128,15 +130,26 @@ class WorkspaceRun:
     async def _plan(self, streams: Mapping[str, Stream]) -> None:
         identified = self.client.stats.requests - self.client.stats.retries
         self.result.plan = await make_plan(self.ctx, streams, identified=identified, per_minute=self.per_minute)
-        self.ctx.on_event(Event("spent", self.result.name, done=identified, total=self.result.plan.total.requests))
+        self._slow = {cost.stream: cost for cost in self.result.plan.costs if cost.per_minute}
+        self._report_spent(identified)
 
     def _report(self, event: Event) -> None:
         """Pass an event on; after the progress of a stream comes that of the workspace."""
         self.run.on_event(event)
-        if event.kind == "progress" and self.result.plan is not None:
-            spent = self.client.stats.requests - self.client.stats.retries
-            total = max(self.result.plan.total.requests, spent)
-            self.run.on_event(Event("spent", self.result.name, done=spent, total=total))
+        cost = self._slow.get(event.stream or "")
+        if cost is not None and event.kind in ("progress", "end"):
+            self._left[cost.stream] = max(cost.requests - event.done, 0) if event.kind == "progress" else 0
+        if event.kind == "progress":
+            self._report_spent(self.client.stats.requests - self.client.stats.retries)
+
+    def _report_spent(self, spent: int) -> None:
+        plan = self.result.plan
+        if plan is None:
+            return
+        left = {name: self._left.get(name, cost.requests) for name, cost in self._slow.items()}
+        at_least = max((60 * left[name] / (cost.per_minute or 1) for name, cost in self._slow.items()), default=0.0)
+        total = max(plan.total.requests, spent)
+        self.run.on_event(Event("spent", self.result.name, done=spent, total=total, at_least=at_least))
 
     def _with_parents(self) -> dict[str, Stream]:
         """The chosen streams, and their parents that were never read: a child is requested by its parents' records."""

@@ -80,10 +80,20 @@ def test_lines_name_the_workspace_where_there_are_several(capsys: pytest.Capture
 def test_requests_are_set_against_the_plan_and_the_rest_is_timed_by_the_pace() -> None:
     spent = RequestProgress(Event("spent", "acme", done=10, total=1_000), 0.0)
     assert spent.text(0.0) == "10 of 1,000 requests"
-    spent.last = Event("spent", "acme", done=210, total=1_000)
+    spent.take(Event("spent", "acme", done=210, total=1_000), 2.0)
     assert spent.text(2.0) == "210 of 1,000 requests, 7.9 s left"
-    spent.last = Event("spent", "acme", done=1_000, total=1_000)
+    spent.take(Event("spent", "acme", done=1_000, total=1_000), 9.0)
     assert (spent.has_more(), spent.text(9.0)) == (False, "1,000 of 1,000 requests")
+
+
+def test_a_stream_with_a_rate_of_its_own_says_how_long_it_takes_at_least() -> None:
+    spent = RequestProgress(Event("spent", "acme", done=10, total=500, at_least=600.0), 0.0)
+    assert spent.text(0.0) == "10 of 500 requests, 10 min 0 s left"
+    spent.take(Event("spent", "acme", done=420, total=500, at_least=240.0), 100.0)  # of the others few are left
+    assert spent.text(100.0) == "420 of 500 requests, 4 min 0 s left"
+    assert spent.text(160.0) == "420 of 500 requests, 3 min 0 s left"  # nothing came meanwhile
+    spent.take(Event("spent", "acme", done=450, total=500), 200.0)
+    assert spent.text(200.0) == "450 of 500 requests, 22.7 s left"
 
 
 def test_the_end_of_a_sync_names_what_was_skipped_and_held(capsys: pytest.CaptureFixture[str]) -> None:

@@ -335,3 +335,14 @@ def test_a_plan_says_the_requests_and_the_minutes_of_the_emails(box: Bench) -> N
     assert (cost.stream, cost.requests, cost.low) == ("emails", 3, 3)
     assert plan.minutes(cost) == pytest.approx(3 / 20)
     assert plan.minutes() == pytest.approx(3 / 20)
+
+
+def test_the_progress_of_a_run_knows_how_long_the_emails_take_at_their_own_rate(box: Bench) -> None:
+    store(box, spread(30))
+    read(box)
+    seen: list[float] = []
+    box.watch = lambda event: seen.append(event.at_least) if event.kind == "spent" else None
+    read(box)
+    assert seen[0] == pytest.approx(3 * 60 / 20)
+    assert [round(left) for left in seen] == sorted((round(left) for left in seen), reverse=True)
+    assert seen[-1] == 0
