@@ -165,7 +165,8 @@ class _Days:
         self._done.put(day.key, day.digest if is_read else NOT_READ, self._today)
 
     def _judge_empty_days(self) -> None:
-        """Fail if no day of several with e-mails has steps: they are then asked for again."""
+        """Fail if no day of several with e-mails has steps, and none ever had: they are then asked for again."""
+        self._has_steps = self._has_steps or bool(self._sink.ctx.log(self._sink.stream.name).index.alive())
         if self._has_steps or sum(self._closed(day.key) is not None for day in self._empty) < FEW:
             for day in self._empty:
                 self._note_read(day)
