@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -75,3 +76,14 @@ def test_it_loads_neither_lake_nor_warehouse_nor_dagster() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes another user")
+def test_it_says_where_the_user_who_syncs_cannot_read_what_it_receives(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    os.chown(tmp_path / "data", 65534, -1)
+    with served(tmp_path / "data") as receiver:
+        assert "belongs to another user" in receiver.end()[1]
+    os.chown(tmp_path / "data", 0, -1)
+    with served(tmp_path / "data") as receiver:
+        assert "belongs to another user" not in receiver.end()[1]
