@@ -5,25 +5,63 @@
 -- a share or a ratio: null where there is nothing to divide by
 create or replace macro rate_of(x, n) as x::double / nullif(n, 0);
 
--- 95 % Wilson interval of the share x / n; null unless 0 <= x <= n (restated counters can disagree)
-create or replace macro wilson_low(x, n) as case
+-- Wilson interval of the share x / n for a quantile z of the normal distribution; null unless 0 <= x <= n (restated
+-- counters can disagree)
+create or replace macro wilson_low_at(x, n, z) as case
     when n > 0 and x = 0 then 0.0
     when n > 0 and x between 0 and n then greatest(
         0.0,
-        (x::double / n + 1.9207294103 / n
-            - 1.9599639845 * sqrt((x::double / n) * (1 - x::double / n) / n + 0.9603647051 / (n::double * n)))
-        / (1 + 3.8414588207 / n)
+        (x::double / n + z * z / 2 / n - z * sqrt((x::double / n) * (1 - x::double / n) / n + z * z / 4 / (n::double * n)))
+        / (1 + z * z / n)
     )
 end;
 
-create or replace macro wilson_high(x, n) as case
+create or replace macro wilson_high_at(x, n, z) as case
     when n > 0 and x = n then 1.0
     when n > 0 and x between 0 and n then least(
         1.0,
-        (x::double / n + 1.9207294103 / n
-            + 1.9599639845 * sqrt((x::double / n) * (1 - x::double / n) / n + 0.9603647051 / (n::double * n)))
-        / (1 + 3.8414588207 / n)
+        (x::double / n + z * z / 2 / n + z * sqrt((x::double / n) * (1 - x::double / n) / n + z * z / 4 / (n::double * n)))
+        / (1 + z * z / n)
     )
+end;
+
+-- the 95 % interval
+create or replace macro wilson_low(x, n) as wilson_low_at(x, n, 1.959963984540054);
+
+create or replace macro wilson_high(x, n) as wilson_high_at(x, n, 1.959963984540054);
+
+-- interval of the difference x / n - x0 / n0, from the two Wilson intervals (Newcombe 1998, method 10)
+create or replace macro newcombe_low(x, n, x0, n0, z) as
+    x::double / n - x0::double / n0
+    - sqrt(
+        power(x::double / n - wilson_low_at(x, n, z), 2) + power(wilson_high_at(x0, n0, z) - x0::double / n0, 2)
+    );
+
+create or replace macro newcombe_high(x, n, x0, n0, z) as
+    x::double / n - x0::double / n0
+    + sqrt(
+        power(wilson_high_at(x, n, z) - x::double / n, 2) + power(x0::double / n0 - wilson_low_at(x0, n0, z), 2)
+    );
+
+-- difference of two shares in standard errors of the pooled share; null if both are 0 or both are 1
+create or replace macro share_score(x, n, x0, n0) as case
+    when n > 0 and n0 > 0 and x between 0 and n and x0 between 0 and n0 then
+        (x::double / n - x0::double / n0)
+        / nullif(sqrt((x + x0)::double / (n + n0) * (1 - (x + x0)::double / (n + n0)) * (1.0 / n + 1.0 / n0)), 0)
+end;
+
+-- Fewest events that say something about a share, counted or expected: the usual condition of tests on proportions
+-- (Cochran 1954).
+create or replace macro fewest_events() as 5;
+
+-- what became of a share, given the interval of its difference; `bad_when` is high where more is worse
+create or replace macro change_verdict(x, n, x0, n0, low, high, bad_when) as case
+    when n = 0 or n0 = 0 then 'too small to judge'
+    when low is null or high is null then 'unknown'
+    when greatest(x, n * x0::double / n0) < fewest_events() then 'too small to judge'
+    when low > 0 then case when bad_when = 'high' then 'worse' else 'better' end
+    when high < 0 then case when bad_when = 'high' then 'better' else 'worse' end
+    else 'usual'
 end;
 
 -- the value of a rule in seeds.rules; an aggregate over that seed
