@@ -120,14 +120,52 @@ create or replace macro days_until(day, weekdays) as
 -- a day is open until 24 hours after its UTC end; `verified_at` is when its figures were last read
 create or replace macro is_open_day(day, verified_at) as verified_at < day::timestamp + interval 2 day;
 
--- green, amber or red by seeds.thresholds; grey if the denominator is below min_n
-create or replace macro traffic_light(value, n, bad_when, warning, critical, min_n) as case
-    when value is null or coalesce(n, 0) < min_n then 'grey'
-    when bad_when = 'low' and value < critical then 'red'
-    when bad_when = 'low' and value < warning then 'amber'
-    when bad_when = 'high' and value > critical then 'red'
-    when bad_when = 'high' and value > warning then 'amber'
-    else 'green'
+-- of the e-mails or leads behind a share, those that count against it; restated counters can exceed their denominator
+create or replace macro bad_events(x, n, bad_when) as case when bad_when = 'low' then n - least(x, n) else x end;
+
+-- the end of the 95 % interval that is beyond a limit only if all of it is, and the other one
+create or replace macro bad_bound(x, n, bad_when) as
+    case when bad_when = 'low' then wilson_high(least(x, n), n) else wilson_low(least(x, n), n) end;
+
+create or replace macro good_bound(x, n, bad_when) as
+    case when bad_when = 'low' then wilson_low(least(x, n), n) else wilson_high(least(x, n), n) end;
+
+create or replace macro is_beyond(value, bound, bad_when) as
+    case when bad_when = 'low' then value < bound else value > bound end;
+
+-- whether n are enough to set an estimated share against a limit: some events are expected on both sides of it
+create or replace macro is_enough(n, bound) as round(n * least(bound, 1 - bound), 6) >= fewest_events();
+
+-- The light of a share x / n. Red: its whole 95 % interval is beyond the critical limit. Amber: the share is beyond the
+-- warning limit and n is enough, or the whole interval is. Green: the share is within it and n is enough, or the whole
+-- interval is within the critical limit. Grey: none of these. Fewer bad events than a test needs prove nothing, but where
+-- the limit is none at all, one is beyond it.
+create or replace macro traffic_light(x, n, bad_when, warning, critical) as case
+    when x is null or n is null or n <= 0 then 'grey'
+    when bad_events(x, n, bad_when) >= fewest_events() and is_beyond(bad_bound(x, n, bad_when), critical, bad_when)
+        then 'red'
+    when
+        is_beyond(x::double / n, warning, bad_when)
+        and (
+            is_enough(n, warning)
+            or warning in (0, 1)
+            or bad_events(x, n, bad_when) >= fewest_events()
+            and is_beyond(bad_bound(x, n, bad_when), warning, bad_when)
+        )
+        then 'amber'
+    when is_beyond(x::double / n, coalesce(warning, critical), bad_when) then 'grey'
+    when is_enough(n, coalesce(warning, critical)) or not is_beyond(good_bound(x, n, bad_when), critical, bad_when)
+        then 'green'
+    else 'grey'
+end;
+
+-- the light of a figure that is no share of anything, such as a score or a number of campaigns
+create or replace macro plain_light(value, bad_when, warning, critical) as case
+    when value is null then 'grey'
+    when is_beyond(value, critical, bad_when) then 'red'
+    when is_beyond(value, warning, bad_when) then 'amber'
+    when coalesce(warning, critical) is not null then 'green'
+    else 'grey'
 end;
 
 -- the worst of several lights; an aggregate
@@ -138,8 +176,10 @@ create or replace macro worst_light(light) as case
     else 'grey'
 end;
 
--- a share with its title, as in the reasons of a light
-create or replace macro named_share(title, value) as title || ' ' || printf('%.1f %%', 100 * value);
+-- a share with its title, as in the reasons of a light: bounce rate 7.1 % (10 of 141, 3.9 to 12.6 %)
+create or replace macro named_share(title, x, n) as title || ' ' || printf('%.1f %%', 100.0 * x / n) || ' ('
+|| printf('%d of %d', x::bigint, n::bigint)
+|| coalesce(printf(', %.1f to %.1f %%', 100 * wilson_low(x, n), 100 * wilson_high(x, n)), '') || ')';
 
 -- the red and amber metrics as one text, red ones first; an aggregate, null if there are none
 create or replace macro light_reasons(metric, light) as

@@ -75,14 +75,9 @@ def _bounces(week: Row, limits: Row | None) -> Tile:
     rate = bounced / sent
     if limits is None:
         return Tile("Bounce rate", percent(rate), f"{number(bounced)} of {number(sent)}")
-    warning, critical = limits["warning"], limits["critical"]
-    health = RED if _beyond(rate, critical) else AMBER if _beyond(rate, warning) else GREEN
+    warning = limits["warning"]
     limit = "" if warning is None else f"; up to {percent(warning, 1).replace('.0', '')} is green"
-    return Tile("Bounce rate", percent(rate), f"{number(bounced)} of {number(sent)}{limit}", health)
-
-
-def _beyond(value: float, limit: float | None) -> bool:
-    return limit is not None and value > limit
+    return Tile("Bounce rate", percent(rate), f"{number(bounced)} of {number(sent)}{limit}", week["bounce_health"])
 
 
 def _positive(sums: Row) -> Tile:

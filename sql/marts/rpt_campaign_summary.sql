@@ -8,22 +8,23 @@ judged as (
         r.workspace_id,
         r.campaign_id,
         t.title,
-        v.value,
-        traffic_light(v.value, v.n, t.bad_when, t.warning, t.critical, t.min_n) as light
+        v.x,
+        v.n,
+        traffic_light(v.x, v.n, t.bad_when, t.warning, t.critical) as light
     from rates as r
     cross join seeds.thresholds as t
     inner join lateral (
         select
             case t.metric
-                when 'open_rate' then r.open_rate
-                when 'reply_rate' then r.reply_rate
-                when 'click_rate' then r.click_rate
-                when 'bounce_rate' then r.bounce_rate
-                when 'unsubscribe_rate' then r.unsubscribe_rate
-                when 'meeting_rate' then r.meeting_rate
-                when 'positive_per_sent' then r.positive_per_sent
-                when 'positive_per_reply' then r.positive_per_reply
-            end as value,
+                when 'open_rate' then r.unique_opens
+                when 'reply_rate' then r.repliers
+                when 'click_rate' then r.unique_clicks
+                when 'bounce_rate' then r.bounced
+                when 'unsubscribe_rate' then r.unsubscribed
+                when 'meeting_rate' then r.meetings
+                when 'positive_per_sent' then r.positive_leads
+                when 'positive_per_reply' then r.positive_leads
+            end as x,
             case t.metric
                 when 'bounce_rate' then r.sent
                 when 'positive_per_sent' then r.sent
@@ -39,7 +40,7 @@ health as (
         workspace_id,
         campaign_id,
         worst_light(light) as health,
-        light_reasons(named_share(title, value), light) as reason
+        light_reasons(named_share(title, x, n), light) as reason
     from judged
     group by workspace_id, campaign_id
 ),

@@ -81,7 +81,7 @@ judged as (
     select
         n.active_campaigns,
         n.campaigns_contacted_30d,
-        worst_light(traffic_light(v.value, 1, t.bad_when, t.warning, t.critical, t.min_n)) as pressure
+        worst_light(plain_light(v.value, t.bad_when, t.warning, t.critical)) as pressure
     from figures as n
     cross join seeds.thresholds as t
     inner join lateral (

@@ -114,17 +114,17 @@ judged as (
         r.workspace_id,
         r.domain,
         r.date,
-        named_share(t.title, v.value) as metric,
-        traffic_light(v.value, v.n, t.bad_when, t.warning, t.critical, t.min_n) as light
+        named_share(t.title, v.x, v.n) as metric,
+        traffic_light(v.x, v.n, t.bad_when, t.warning, t.critical) as light
     from rolling as r
     cross join seeds.thresholds as t
     inner join lateral (
         select
             case t.metric
-                when 'bounce_rate' then rate_of(r.bounced_7d, r.sent_7d)
-                when 'warmup_inbox_rate' then rate_of(r.warmup_inbox_7d, r.warmup_sent_7d)
-                when 'test_inbox_rate' then rate_of(r.test_inbox_7d, r.test_placed_7d)
-            end as value,
+                when 'bounce_rate' then r.bounced_7d
+                when 'warmup_inbox_rate' then r.warmup_inbox_7d
+                when 'test_inbox_rate' then r.test_inbox_7d
+            end as x,
             case t.metric
                 when 'bounce_rate' then r.sent_7d
                 when 'warmup_inbox_rate' then r.warmup_sent_7d

@@ -88,20 +88,21 @@ judged as (
         r.workspace_id,
         r.list_id,
         t.title,
-        v.value,
-        traffic_light(v.value, v.n, t.bad_when, t.warning, t.critical, t.min_n) as light
+        v.x,
+        v.n,
+        traffic_light(v.x, v.n, t.bad_when, t.warning, t.critical) as light
     from rates as r
     cross join seeds.thresholds as t
     inner join lateral (
         select
             case t.metric
-                when 'invalid_rate' then r.invalid_rate
-                when 'risky_rate' then r.risky_rate
-                when 'duplicate_rate' then r.duplicate_rate
-                when 'blocked_rate' then r.blocked_rate
-                when 'missing_name_rate' then r.missing_name_rate
-                when 'lead_bounce_rate' then r.lead_bounce_rate
-            end as value,
+                when 'invalid_rate' then r.invalid
+                when 'risky_rate' then r.catch_all + r.risky
+                when 'duplicate_rate' then r.duplicates
+                when 'blocked_rate' then r.blocked
+                when 'missing_name_rate' then r.missing_names
+                when 'lead_bounce_rate' then r.bounced
+            end as x,
             case
                 when t.metric in ('invalid_rate', 'risky_rate') then r.checked_leads
                 when t.metric = 'lead_bounce_rate' then r.leads_reached
@@ -123,7 +124,7 @@ graded as (
             when count(*) filter (where light = 'amber') = 1 then 'B'
             else 'A'
         end as grade,
-        light_reasons(named_share(title, value), light) as reason
+        light_reasons(named_share(title, x, n), light) as reason
     from judged
     group by workspace_id, list_id
 ),

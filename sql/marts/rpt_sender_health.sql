@@ -96,26 +96,26 @@ judged as (
     select
         r.workspace_id,
         r.email,
-        if(
-            t.metric = 'warmup_score', t.title || ' ' || printf('%.0f', v.value), named_share(t.title, v.value)
-        ) as metric,
-        traffic_light(v.value, v.n, t.bad_when, t.warning, t.critical, t.min_n) as light
+        named_share(t.title, v.x, v.n) as metric,
+        traffic_light(v.x, v.n, t.bad_when, t.warning, t.critical) as light
     from rates as r
     cross join seeds.thresholds as t
     inner join lateral (
         select
-            case t.metric
-                when 'bounce_rate' then r.bounce_rate
-                when 'warmup_score' then r.stat_warmup_score
-                when 'warmup_inbox_rate' then r.warmup_inbox_rate
-            end as value,
-            case t.metric
-                when 'bounce_rate' then r.sent_30d
-                when 'warmup_score' then 1
-                when 'warmup_inbox_rate' then r.warmup_sent_7d
-            end as n
+            case t.metric when 'bounce_rate' then r.bounced_30d when 'warmup_inbox_rate' then r.warmup_inbox_7d end
+                as x,
+            case t.metric when 'bounce_rate' then r.sent_30d when 'warmup_inbox_rate' then r.warmup_sent_7d end as n
     ) as v on true
-    where t.entity = 'sender'
+    where t.entity = 'sender' and t.metric in ('bounce_rate', 'warmup_inbox_rate')
+    union all
+    select
+        r.workspace_id,
+        r.email,
+        t.title || ' ' || printf('%.0f', r.stat_warmup_score),
+        plain_light(r.stat_warmup_score, t.bad_when, t.warning, t.critical)
+    from rates as r
+    cross join seeds.thresholds as t
+    where t.entity = 'sender' and t.metric = 'warmup_score'
     union all
     select workspace_id, email, 'status: ' || status_label, 'red' from rates where status < 0
     union all

@@ -124,14 +124,16 @@ def test_a_numerator_above_its_denominator_has_a_rate_and_no_interval(lake: Lake
 def test_health_follows_the_thresholds_and_says_why(lake: LakeWriter, ask: Ask) -> None:
     cases: dict[str, tuple[dict[str, int], str, str]] = {
         "good": ({}, "green", "all metrics in range"),
-        "bounced": ({"bounced_count": 60}, "amber", "bounce rate 3.0 % is amber"),
+        "bounced": ({"bounced_count": 60}, "amber", "bounce rate 3.0 % (60 of 2000, 2.3 to 3.8 %) is amber"),
         "bad": (
             {"bounced_count": 200, "reply_count_unique": 15},
             "red",
-            "bounce rate 10.0 % is red; reply rate 1.5 % is amber",
+            "bounce rate 10.0 % (200 of 2000, 8.8 to 11.4 %) is red; "
+            "reply rate 1.5 % (15 of 1000, 0.9 to 2.5 %) is amber",
         ),
         "small": (
-            {"new_leads_contacted_count": 50, "emails_sent_count": 60},
+            {"new_leads_contacted_count": 50, "emails_sent_count": 56, "bounced_count": 3, "unsubscribed_count": 2,
+             "reply_count_unique": 0, "open_count_unique": 15},
             "grey",
             "too little sent to judge",
         ),
@@ -436,7 +438,7 @@ def test_a_sender_is_judged_by_its_last_days_and_its_state(lake: LakeWriter, ask
         "from marts.rpt_sender_health order by email"
     )
     assert found == [
-        ("bouncing@s.example", "red", "bounce rate 10.0 % is red", 200, 250, 0.8, 320, 32),
+        ("bouncing@s.example", "red", "bounce rate 10.0 % (32 of 320, 7.2 to 13.8 %) is red", 200, 250, 0.8, 320, 32),
         ("broken@s.example", "red", "status: connection error is red", 0, 0, None, 0, 0),
         ("good@s.example", "green", "all metrics in range", 200, 250, 0.8, 320, 0),
         ("idle@s.example", "grey", "too little sent to judge", 0, 0, None, 0, 0),

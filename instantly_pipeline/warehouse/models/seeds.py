@@ -67,8 +67,9 @@ def _rows(path: Path, seed: Contract) -> Iterator[Row]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
-            if [name.strip() for name in next(reader, [])] != expected:
-                raise _wrong(path, 1, f"the first line must be exactly: {','.join(expected)}")
+            there = [name.strip() for name in next(reader, [])]
+            if there != expected:
+                raise _wrong(path, 1, _other_columns(there, expected))
             for fields in reader:
                 if fields:
                     yield _row(path, reader.line_num, seed, fields)
@@ -76,6 +77,13 @@ def _rows(path: Path, seed: Contract) -> Iterator[Row]:
         raise _wrong(path, 1, "it is not saved as UTF-8. Save it as CSV UTF-8") from error
     except csv.Error as error:
         raise _wrong(path, reader.line_num, f'{error}. A text with a comma stands in "quotation marks"') from error
+
+
+def _other_columns(there: list[str], expected: list[str]) -> str:
+    more = [name for name in there if name not in expected]
+    if [name for name in there if name in expected] == expected:
+        return f"{' and '.join(more)} is no column of this file. Remove it from every line"
+    return f"the first line must be exactly: {','.join(expected)}"
 
 
 def _row(path: Path, line: int, seed: Contract, fields: list[str]) -> Row:

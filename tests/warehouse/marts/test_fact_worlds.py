@@ -16,6 +16,7 @@ from tests.warehouse.marts.worlds import Row, Space, Synced
 pytestmark = pytest.mark.whole
 
 Key = tuple[Any, ...]
+Z = 1.959963984540054**2
 KINDS = {"opened": "opened", "replies": "replied", "replies_automatic": "auto_replied", "clicks": "clicked"}
 
 
@@ -243,19 +244,28 @@ def test_the_health_of_a_sender_is_that_of_its_last_days(world: Synced) -> None:
 
 def _light(account: Row, month: Counter[str], warmup_sent: int, inbox: int) -> str:
     """The verdict by the shipped thresholds."""
-    lights = []
-    if month["sent"] >= 50:
-        rate = month["bounced"] / month["sent"]
-        lights.append("red" if rate > 0.05 else "amber" if rate > 0.02 else "green")
-    if warmup_sent >= 20:
-        rate = inbox / warmup_sent
-        lights.append("red" if rate < 0.8 else "amber" if rate < 0.95 else "green")
+    bounces = _bad_share(month["bounced"], month["sent"], warning=0.02, critical=0.05)
+    spam = _bad_share(warmup_sent - inbox, warmup_sent, warning=0.05, critical=0.2)
+    lights = [bounces, spam]
     if account.get("stat_warmup_score") is not None:
         score = account["stat_warmup_score"]
         lights.append("red" if score < 70 else "amber" if score < 90 else "green")
     if account["status"] < 0 or account.get("warmup_status", 0) < 0:
         lights.append("red")
     return next((light for light in ("red", "amber", "green") if light in lights), "grey")
+
+
+def _bad_share(bad: int, n: int, *, warning: float, critical: float) -> str:
+    """The light of a share of which more is worse, by Wilson's interval."""
+    if not n:
+        return "grey"
+    middle, half = (2 * bad + Z) / (2 * n + 2 * Z), math.sqrt(Z * Z + 4 * Z * bad * (n - bad) / n) / (2 * n + 2 * Z)
+    low, high = middle - half, middle + half
+    if bad >= 5 and low > critical:
+        return "red"
+    if bad / n > warning:
+        return "amber" if n * warning >= 5 or (bad >= 5 and low > warning) else "grey"
+    return "green" if n * warning >= 5 or high <= critical else "grey"
 
 
 # --- dimensions

@@ -48,13 +48,15 @@ def test_sums_of_seven_days_go_by_the_calendar() -> None:
 @pytest.mark.parametrize(
     ("figures", "light", "reason"),
     [
-        ({"sent": 49, "bounced": 49}, "grey", "too little sent to judge"),
-        ({"sent": 100, "bounced": 1}, "green", "all metrics in range"),
-        ({"sent": 100, "bounced": 3}, "amber", "bounce rate 3.0 % is amber"),
+        ({"sent": 56, "bounced": 3}, "grey", "too little sent to judge"),
+        ({"sent": 4, "bounced": 4}, "grey", "too little sent to judge"),
+        ({"sent": 250, "bounced": 2}, "green", "all metrics in range"),
+        ({"sent": 141, "bounced": 10}, "amber", "bounce rate 7.1 % (10 of 141, 3.9 to 12.6 %) is amber"),
         (
-            {"sent": 100, "bounced": 6, "warmup_sent": 100, "warmup_inbox": 90},
+            {"sent": 141, "bounced": 15, "warmup_sent": 100, "warmup_inbox": 90},
             "red",
-            "bounce rate 6.0 % is red; warmup inbox rate 90.0 % is amber",
+            "bounce rate 10.6 % (15 of 141, 6.6 to 16.8 %) is red; "
+            "warmup inbox rate 90.0 % (90 of 100, 82.6 to 94.5 %) is amber",
         ),
     ],
 )

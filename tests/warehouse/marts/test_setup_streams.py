@@ -327,11 +327,11 @@ def account_day(day: str, **more: Any) -> Row:
 
 
 @pytest.mark.parametrize(
-    ("spam", "count", "health"), [(0, 10, "green"), (2, 10, "green"), (3, 10, "amber"), (4, 10, "red"), (4, 9, "green")]
+    ("spam", "count", "health"), [(0, 10, "green"), (4, 10, "grey"), (5, 25, "green"), (6, 25, "amber"), (20, 40, "red"), (2, 9, "grey")]
 )
 def test_a_domain_is_judged_by_where_test_e_mails_land(spam: int, count: int, health: str) -> None:
     given = {
-        "intermediate.int_account_day": [account_day("2026-03-05")],
+        "intermediate.int_account_day": [account_day("2026-03-05", sent=0)],
         "raw.inbox_placement_analytics": [placed(n, is_spam=n < spam) for n in range(count)],
     }
     assert rows("rpt_domain_health", given, "health") == [(health,)]
