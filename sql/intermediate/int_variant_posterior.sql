@@ -52,7 +52,8 @@ named as (
         struct_extract(found, 'posterior_low') as posterior_low,
         struct_extract(found, 'posterior_high') as posterior_high,
         struct_extract(found, 'chance_best') as chance_best,
-        struct_extract(found, 'expected_loss') as expected_loss
+        struct_extract(found, 'expected_loss') as expected_loss,
+        struct_extract(found, 'chance_beaten') as chance_beaten
     from apart
 )
 

@@ -62,11 +62,22 @@ joined as (
             when c.sent < r.min_sent or c.unique_replies is null then 'too early'
             when
                 c.unique_replies >= r.min_replies
-                and 1000 * rate_of(c.unique_replies, c.sent) >= r.worth_replies_per_1000
+                and 1000 * wilson_low(c.unique_replies, c.sent) >= r.worth_replies_per_1000
                 then 'worth it'
             when 1000 * wilson_high(c.unique_replies, c.sent) < r.worth_replies_per_1000 then 'not worth it'
             else 'doubtful'
         end as verdict,
+        case
+            when c.unique_replies is null then 'its replies are not known'
+            when c.sent < r.min_sent then printf('needs %d sent, so far %d', r.min_sent::bigint, c.sent)
+            else printf(
+                '%.1f replies per 1,000 (%.1f to %.1f), worth it from %.1f on',
+                1000 * rate_of(c.unique_replies, c.sent),
+                1000 * wilson_low(least(c.unique_replies, c.sent), c.sent),
+                1000 * wilson_high(least(c.unique_replies, c.sent), c.sent),
+                r.worth_replies_per_1000
+            )
+        end as verdict_reason,
         d.delay_days as days_after_step_before,
         c.sent,
         rate_of(c.sent, c.sent_first_step) as share_of_first_step,

@@ -7,7 +7,9 @@ with arms as (
 
 rules as (
     select
-        rule_value(rule, value, 'max_expected_loss') as max_expected_loss,
+        rule_value(rule, value, 'min_chance_best') as min_chance_best,
+        rule_value(rule, value, 'min_chance_ahead') as min_chance_ahead,
+        rule_value(rule, value, 'max_relative_loss') as max_relative_loss,
         rule_value(rule, value, 'min_sent') as min_sent,
         rule_value(rule, value, 'min_replies') as min_replies
     from seeds.rules
@@ -75,10 +77,9 @@ joined as (
         min(a.sent) over step as least_sent,
         coalesce(sum(a.unique_replies) over step, 0) as replies_of_step,
         count(a.unique_replies) over step = count(*) over step as has_all_replies,
-        count(*) filter (where p.expected_loss <= r.max_expected_loss) over step as good_ones,
-        coalesce(p.expected_loss <= r.max_expected_loss, false) as is_good,
-        r.min_sent,
-        r.min_replies
+        rate_of(p.expected_loss, sum(p.posterior_mean * a.sent) over step / sum(a.sent) over step) as relative_loss,
+        r.* exclude (min_chance_ahead),
+        p.chance_best >= r.min_chance_ahead as is_ahead
     from (
         select *, avg(sent) over (partition by workspace_id, sequence_id, step) as average_sent from arms
     ) as a
@@ -100,6 +101,19 @@ joined as (
     window step as (partition by a.workspace_id, a.sequence_id, a.step)
 ),
 
+-- A variant is beaten if the leader is better so surely that it would hold for each pair of the step.
+sorted as (
+    select
+        *,
+        chance_best >= min_chance_best and relative_loss <= max_relative_loss as is_winner,
+        bool_or(chance_best >= min_chance_best and relative_loss <= max_relative_loss) over step as has_winner,
+        1 - chance_beaten <= (1 - min_chance_best) / (variants * (variants - 1) / 2) as is_beaten,
+        relative_loss <= max_relative_loss as is_good,
+        count(*) filter (where relative_loss <= max_relative_loss) over step as good_ones
+    from joined
+    window step as (partition by workspace_id, sequence_id, step)
+),
+
 judged as (
     select
         j.workspace_id,
@@ -117,10 +131,11 @@ judged as (
             when j.variants = 1 then 'only variant'
             when j.expected_loss is null or not j.has_all_replies then 'too early'
             when j.least_sent < j.min_sent or j.replies_of_step < j.min_replies then 'too early'
-            when j.good_ones = 0 then 'undecided'
-            when not j.is_good then 'worse'
-            when j.good_ones = 1 then 'winner'
-            else 'as good'
+            when j.is_winner then 'winner'
+            when j.has_winner or j.is_beaten then 'worse'
+            when j.is_good and j.good_ones > 1 then 'as good'
+            when j.is_ahead then 'slightly ahead'
+            else 'undecided'
         end as verdict,
         case
             when j.variants = 1 then 'nothing to compare it with'
@@ -131,10 +146,17 @@ judged as (
                     'needs %d sent each (least has %d) and %d replies in all (so far %d)',
                     j.min_sent::bigint, j.least_sent, j.min_replies::bigint, j.replies_of_step::bigint
                 )
-            when j.good_ones = 0 then printf('may cost %.1f replies per 1,000 sent', 1000 * j.expected_loss)
-            when not j.is_good then printf('costs about %.1f replies per 1,000 sent', 1000 * j.expected_loss)
-            when j.good_ones = 1 then printf('best with a chance of %.0f %%', 100 * j.chance_best)
-            else 'no variant is better by an amount that matters'
+            when j.is_winner then printf('best with a chance of %.1f %%', 100 * j.chance_best)
+            when j.has_winner or j.is_beaten
+                then printf('costs about %.1f replies per 1,000 sent', 1000 * j.expected_loss)
+            when j.is_good and j.good_ones > 1
+                then printf('costs at most %.0f %% of the replies, as others do', 100 * j.max_relative_loss)
+            when j.is_ahead
+                then printf(
+                    'best with a chance of %.0f %%; a winner needs %.1f %%', 100 * j.chance_best,
+                    100 * j.min_chance_best
+                )
+            else printf('may cost %.1f replies per 1,000 sent', 1000 * j.expected_loss)
         end as verdict_reason,
         j.is_in_use,
         j.is_disabled,
@@ -151,10 +173,12 @@ judged as (
         j.posterior_high,
         j.chance_best,
         j.expected_loss,
+        j.relative_loss,
+        j.chance_beaten,
         j.prior_a,
         j.prior_b,
         j.copy_changed_at
-    from joined as j
+    from sorted as j
     left join marts.dim_workspace as w on j.workspace_id = w.workspace_id
     left join intermediate.int_campaign as c on j.workspace_id = c.workspace_id and j.campaign_id = c.campaign_id
 )

@@ -56,7 +56,8 @@ def changed(old: str, new: str) -> Edit:
         ("thresholds", changed("0.02,0.01", "inf,0.01"), "line 2: warning is 'inf'; a number"),
         ("thresholds", changed("campaign,bounce_rate", ",bounce_rate"), "line 3: entity is empty; it is needed"),
         ("thresholds", changed("campaign,bounce", "campaign,reply"), "line 3: entity campaign, metric reply_rate stan"),
-        ("rules", changed("rpt_runway,at_limit", "rpt_runway,limit"), "a line for mart rpt_runway, rule at_limit is"),
+        ("rules", changed("rpt_runway,at_limit", "rpt_runway,limit"), "a line for mart rpt_runway, rule at_limit is missing. The models read it; add: rpt_runway,at_limit,0.9,"),
+        ("rules", changed("min_chance_best", "max_expected_loss"), "line 2: .* lines rpt_variant_performance,min_chance"),
         ("rules", changed("0.9,", '"0.9,'), "unexpected end of data"),
     ],
 )
@@ -89,7 +90,7 @@ BREAKS: dict[str, list[tuple[str, str]]] = {
     "targets": [("*,sent", "*,clicks")],
     "costs": [("*,lead", "*,leads"), ("0.05", "-1")],
     "reply_time_buckets": [("hours,4", "hours,1"), ("hour,0", "hour,"), ("hour,0", "hour,-1")],
-    "rules": [("at_limit,0.9", "at_limit,")],
+    "rules": [("at_limit,0.9", "at_limit,"), ("min_chance_best", "max_expected_loss")],
 }
 
 

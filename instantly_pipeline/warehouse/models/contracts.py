@@ -11,7 +11,7 @@ models:
     may_be_empty: true                                      having no rows any more is no reason not to publish
     changed_by: {leads: [workspace_id, lead_id]}            only rows of records that changed are made: by_record.py
     verified_column: verified_at                            with it: the column that says when the record was last read
-    needs: [[rpt_runway, at_limit]]                         seeds only: keys whose lines have to be there
+    needs: [[rpt_runway, at_limit, 0.9]]                    seeds only: lines that have to be there, by their key
     columns:
       - {name: campaign_id, type: VARCHAR, description: ...}
       - campaign_name: VARCHAR                              short, where `shared` describes it

@@ -49,12 +49,12 @@ def put_seed(con: duckdb.DuckDBPyConnection, path: Path, seed: Contract) -> None
     """Create `seeds.<name>` from its file. ModelError says what is wrong with the file; the table is unchanged then."""
     rows = list(_rows(path, seed))
     _refuse_repeated(path, seed, rows)
-    _refuse_missing(path, seed, rows)
     schema = pa.schema([(c.name, _KINDS[c.type][1]) for c in seed.columns] + [(LINE, pa.int64())])
     con.register("seed_read", pa.Table.from_pylist(rows, schema=schema))
     try:
         for check in seed.checks:
             _refuse_broken(con, path, check, rows)
+        _refuse_missing(path, seed, rows)
         names = columns([column.name for column in seed.columns])
         con.execute(f"create or replace table {ident(f'seeds.{seed.name}')} as select {names} from seed_read")
     finally:
@@ -121,9 +121,10 @@ def _refuse_repeated(path: Path, seed: Contract, rows: list[Row]) -> None:
 def _refuse_missing(path: Path, seed: Contract, rows: list[Row]) -> None:
     there = {tuple(row[name] for name in seed.key) for row in rows}
     for needed in seed.more.get("needs", ()):
-        if tuple(needed) not in there:
-            named = ", ".join(f"{name} {value}" for name, value in zip(seed.key, needed, strict=True))
-            raise _wrong(path, len(rows) + 2, f"a line for {named} is missing. Add it; the models read it")
+        if tuple(needed[: len(seed.key)]) not in there:
+            named = ", ".join(f"{name} {value}" for name, value in zip(seed.key, needed, strict=False))
+            line = ",".join(map(str, needed)) + "," * (len(seed.columns) - len(needed))
+            raise _wrong(path, len(rows) + 2, f"a line for {named} is missing. The models read it; add: {line}")
 
 
 def _refuse_broken(con: duckdb.DuckDBPyConnection, path: Path, check: Check, rows: list[Row]) -> None:

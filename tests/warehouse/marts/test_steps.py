@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import Any
 
 import pytest
@@ -33,7 +34,10 @@ def variants(*arms: Row, select: str, **given: Any) -> list[tuple[Any, ...]]:
         ([("0", 500, 30)], ["only variant"]),
         ([("0", 99, 30), ("1", 500, 2)], ["too early"] * 2),
         ([("0", 500, 5), ("1", 500, 4)], ["too early"] * 2),
-        ([("0", 100, 9), ("1", 100, 1)], ["winner", "worse"]),
+        ([("0", 463, 7), ("1", 478, 4)], ["slightly ahead", "undecided"]),
+        ([("0", 100, 9), ("1", 100, 1)], ["slightly ahead", "undecided"]),
+        ([("0", 2000, 40), ("1", 2000, 20)], ["slightly ahead", "undecided"]),
+        ([("0", 4000, 80), ("1", 4000, 40)], ["winner", "worse"]),
         ([("0", 2000, 100), ("1", 2000, 20)], ["winner", "worse"]),
         ([("0", 2000, 100), ("1", 2000, 20), ("2", 2000, 21)], ["winner", "worse", "worse"]),
         ([("0", 90000, 2700), ("1", 90000, 2700)], ["as good"] * 2),
@@ -41,7 +45,7 @@ def variants(*arms: Row, select: str, **given: Any) -> list[tuple[Any, ...]]:
         ([("0", 150, 9), ("1", 150, 9)], ["undecided"] * 2),
     ],
 )
-def test_a_verdict_needs_e_mails_replies_and_a_small_expected_loss(
+def test_a_verdict_needs_e_mails_replies_and_a_chance_that_hardly_leaves_a_doubt(
     arms: list[tuple[str, int, int]], verdicts: list[str]
 ) -> None:
     found = variants(*(arm(*one) for one in arms), select="verdict, verdict_reason")
@@ -52,7 +56,10 @@ def test_a_verdict_needs_e_mails_replies_and_a_small_expected_loss(
 def test_the_rules_are_the_users() -> None:
     rules = [
         {"mart": "rpt_variant_performance", "rule": rule, "value": value}
-        for rule, value in (("max_expected_loss", 1), ("min_sent", 1), ("min_replies", 0))
+        for rule, value in (
+            ("min_chance_best", 0.9), ("max_relative_loss", 9), ("min_chance_ahead", 0), ("min_sent", 1),
+            ("min_replies", 0),
+        )  # fmt: skip
     ]
     found = variants(arm("0", 5, 0), arm("1", 5, 0), select="verdict", **{"seeds.rules": rules})
     assert found == [("0", "as good"), ("1", "as good")]
@@ -204,15 +211,39 @@ def test_a_step_is_set_against_the_first_and_its_replies_add_up() -> None:
     ("sent", "replies", "verdict"),
     [
         (99, 50, "too early"),
-        (1000, 5, "worth it"),
-        (150, 2, "doubtful"),
-        (1000, 4, "doubtful"),
+        (1000, 10, "worth it"),  # 5.4 to 18.3 per 1,000
+        (1000, 9, "doubtful"),  # 4.7 to 17.0
+        (1000, 5, "doubtful"),
+        (1000, 1, "doubtful"),  # 0.2 to 5.6
         (1000, 0, "not worth it"),
+        (1500, 2, "not worth it"),  # 0.4 to 4.9
+        (100, 4, "doubtful"),  # 15.7 to 98.4, of four replies
+        (100, 5, "worth it"),
         (100, 0, "doubtful"),
     ],
 )
-def test_a_step_is_worth_it_doubtful_or_not(sent: int, replies: int, verdict: str) -> None:
+def test_a_step_is_worth_it_or_not_by_the_same_evidence(sent: int, replies: int, verdict: str) -> None:
     assert steps(arm("0", sent, replies), select="verdict") == [(verdict,)]
+
+
+def test_a_step_in_doubt_says_what_it_brought() -> None:
+    assert steps(arm("0", 1000, 4), select="verdict, verdict_reason") == [
+        ("doubtful", "4.0 replies per 1,000 (1.6 to 10.2), worth it from 5.0 on")
+    ]
+    assert steps(arm("0", 99, 4), select="verdict_reason") == [("needs 100 sent, so far 99",)]
+    assert steps(arm("0", 900, 0, unique_replies=None), select="verdict_reason") == [("its replies are not known",)]
+
+
+def test_a_step_that_is_just_worth_it_is_seldom_called_anything_but_doubtful() -> None:
+    """Right at the limit neither verdict is true; each comes up about as often as the 95 % interval misses."""
+    rng = random.Random(3)
+    rows = [
+        arm("0", sent, sum(rng.random() < 0.005 for _ in range(sent))) | {"campaign_id": f"c{n}", "_key": str(n)}
+        for n, sent in enumerate([200, 500, 1000, 2000, 4000] * 40)
+    ]
+    found = [row[0] for row in steps(*rows, select="verdict")]
+    assert found.count("worth it") <= 14
+    assert found.count("not worth it") <= 14
 
 
 def test_the_interval_of_replies_is_wilsons_times_a_thousand() -> None:

@@ -16,7 +16,7 @@ from instantly_pipeline.warehouse.models.variant_posterior import (
     variant_posteriors,
 )
 
-MEAN, LOW, HIGH, CHANCE, LOSS = range(5)
+MEAN, LOW, HIGH, CHANCE, LOSS, BEATEN = range(6)
 ERROR = 4 * 0.5 / math.sqrt(DRAWS)  # four standard errors of a share taken from the draws
 
 
@@ -45,6 +45,10 @@ def test_chance_and_loss_of_two_variants_are_those_of_the_closed_form(shapes: tu
     better = second_is_better(*shapes)
     assert second[CHANCE] == pytest.approx(better, abs=ERROR)
     assert first[CHANCE] + second[CHANCE] == pytest.approx(1)
+    leader, other = sorted((first, second), key=lambda one: -one[MEAN])
+    assert leader[BEATEN] == 0.5
+    if min(a1, a2) >= 3:  # the normal approximation needs a few replies
+        assert other[BEATEN] == pytest.approx(max(better, 1 - better), abs=0.02)
     scale = max(math.sqrt(a * b / ((a + b) ** 2 * (a + b + 1))) for a, b in ((a1, b1), (a2, b2)))
     assert first[LOSS] == pytest.approx(expected_loss_of_first(a1, b1, a2, b2), abs=4 * scale / math.sqrt(DRAWS))
     assert second[LOSS] == pytest.approx(expected_loss_of_first(a2, b2, a1, b1), abs=4 * scale / math.sqrt(DRAWS))
