@@ -98,6 +98,7 @@ def attention(facts: Facts, workspace_id: str) -> list[Note]:
         *_senders(facts, workspace_id),
         *_campaigns(facts, workspace_id),
         *_outlook(facts, workspace_id),
+        *_rates(facts, workspace_id),
         *_unusual(facts, workspace_id),
         *_copy(facts, workspace_id),
         *_counters(facts, workspace_id),
@@ -207,12 +208,29 @@ def _outlook(facts: Facts, workspace_id: str) -> list[Note]:
     return notes
 
 
+def _rates(facts: Facts, workspace_id: str) -> list[Note]:
+    worse = [row for row in facts.rows("rate_changes", workspace_id) if row["is_worse"]]
+    notes = []
+    for rows, said in (
+        ([row for row in worse if not row["is_beside"]], "turned for the worse"),
+        ([row for row in worse if row["is_beside"]], "worse than the others'"),
+    ):
+        if rows:
+            first = f"{quoted(rows[0]['entity_name'], 50)}: {rows[0]['metric']} {said}, {rows[0]['reason']}"
+            of_all = max(rows[0]["of_worse"] or 0, len(rows))
+            more = f"; and {counted(of_all - 1, 'more rate')}" if of_all > 1 else ""
+            mark = BAD if any(row["metric"] == "bounces" for row in rows) else WATCH
+            notes.append(Note(mark, f"{first}{more}.", "anomalies"))
+    return notes
+
+
 def _unusual(facts: Facts, workspace_id: str) -> list[Note]:
     recent = [row for row in facts.rows("anomalies", workspace_id) if row["is_recent"]]
     if not recent:
         return []
     first = recent[0]
-    text = f"{quoted(first['entity_name'], 50)}: {first['metric']} {first['verdict']} on {day(first['date'])}"
+    metric = str(first["metric"]).replace("_", " ")
+    text = f"{quoted(first['entity_name'], 50)}: {metric} {first['verdict']} on {day(first['date'])}"
     of_all = max(first["of_recent"] or 0, len(recent))
     more = f", and {number(of_all - 1)} more" if of_all > 1 else ""
     return [Note(WATCH, f"Unusual: {text}{more}.", "anomalies")]

@@ -100,7 +100,7 @@ def _workspace(facts: Facts, workspace: Row, place: int) -> Row:
         "trend": charts.trend(days, bounce_limit) if days else None,
         "bounce_limit": bounce_limit,
         "capacity": charts.capacity(to_come) if any(row["daily_limit"] for row in to_come) else None,
-        "reply_scale": narrative.axis_end(rows["campaigns"], "reply_rate", "reply_rate_high"),
+        "positive_scale": narrative.axis_end(rows["campaigns"], "positive_per_1000", "positive_per_1000_high"),
         "step_scale": narrative.axis_end(rows["steps"], "replies_per_1000", "replies_per_1000_high"),
         "variant_scale": narrative.axis_end(rows["variants"], "posterior_mean", "posterior_high"),
         "bounce_scale": narrative.axis_end(rows["senders"], "bounce_rate", "bounce_rate_high"),

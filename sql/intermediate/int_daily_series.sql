@@ -18,8 +18,7 @@ campaign_days as (
         d.campaign_id as entity_id,
         d.date,
         d.sent,
-        d.replies,
-        null::bigint as bounced,
+        d.new_leads_contacted,
         c.status = 1 and c.is_listed as goes_on
     from intermediate.int_campaign_day as d
     inner join clock as k on d.workspace_id = k.workspace_id and d.date between k.first_date and k.last_date
@@ -33,8 +32,7 @@ account_days as (
         d.email as entity_id,
         d.date,
         d.sent,
-        null::bigint as replies,
-        d.bounced,
+        d.new_leads_contacted,
         a.status = 1 and not a.is_deleted as goes_on
     from intermediate.int_account_day as d
     inner join clock as k on d.workspace_id = k.workspace_id and d.date between k.first_date and k.last_date
@@ -49,8 +47,7 @@ workspace_days as (
         d.workspace_id as entity_id,
         d.date,
         d.sent,
-        d.replies,
-        d.bounced,
+        d.new_leads_contacted,
         true as goes_on
     from marts.rpt_workspace_daily as d
     inner join clock as k on d.workspace_id = k.workspace_id and d.date between k.first_date and k.last_date
@@ -71,8 +68,7 @@ reach as (
         f.entity_id,
         min(f.date) as first_date,
         case when bool_or(f.goes_on) then any_value(k.last_date) else max(f.date) filter (where f.sent > 0) end
-            as last_date,
-        count(f.bounced) > 0 as has_bounces
+            as last_date
     from figures as f
     inner join clock as k on f.workspace_id = k.workspace_id
     group by f.workspace_id, f.entity, f.entity_id
@@ -83,18 +79,15 @@ spine as (
         workspace_id,
         entity,
         entity_id,
-        has_bounces,
         unnest(generate_series(first_date::timestamp, last_date::timestamp, interval 1 day))::date as date
     from reach
 ),
 
 filled as (
     select
-        s.* exclude (has_bounces),
+        s.*,
         figure_of_day(f.date is not null, f.sent) as sent,
-        case when s.entity in ('workspace', 'campaign') then figure_of_day(f.date is not null, f.replies) end
-            as replies,
-        case when s.has_bounces then figure_of_day(f.date is not null, f.bounced) end as bounced
+        figure_of_day(f.date is not null, f.new_leads_contacted) as new_leads_contacted
     from spine as s
     left join figures as f
         on s.workspace_id = f.workspace_id and s.entity = f.entity and s.entity_id = f.entity_id and s.date = f.date
@@ -103,9 +96,8 @@ filled as (
 series as (
     select workspace_id, entity, entity_id, 'sent' as metric, date, sent as value from filled where sent is not null
     union all
-    select workspace_id, entity, entity_id, 'replies', date, replies from filled where replies is not null
-    union all
-    select workspace_id, entity, entity_id, 'bounced', date, bounced from filled where bounced is not null
+    select workspace_id, entity, entity_id, 'new_leads_contacted', date, new_leads_contacted from filled
+    where new_leads_contacted is not null
 )
 
 select * from series

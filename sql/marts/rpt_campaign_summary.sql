@@ -57,8 +57,9 @@ joined as (
         c.is_deleted,
         coalesce(h.health, 'grey') as health,
         health_reason(h.health, h.reason) as health_reason,
-        case when r.reply_rate_low is not null then rank() over (
-            partition by r.workspace_id order by r.reply_rate_low desc nulls last
+        case when coalesce(r.positive_per_sent_low, r.reply_rate_low) is not null then rank() over (
+            partition by r.workspace_id
+            order by r.positive_per_sent_low desc nulls last, r.reply_rate_low desc nulls last
         ) end as rank_in_workspace,
         r.leads_count,
         r.uncontacted,

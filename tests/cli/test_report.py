@@ -37,7 +37,7 @@ SECTIONS = [
     "Steps and variants",
     "Sending domains and mailboxes",
     "Runway and capacity",
-    "Unusual days",
+    "What turned, and unusual days",
     "Can these figures be trusted?",
 ]
 
@@ -90,6 +90,7 @@ def odd(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Parsed:
         "rpt_variant_performance": f"campaign_name = $${HOSTILE}$$, subject = $${HOSTILE}$$, verdict = 'winner'",
         "rpt_sender_health": f"email = $${HOSTILE}$$, health = 'red', health_reason = $${HOSTILE}$$",
         "rpt_domain_health": f"domain = $${HOSTILE}$$, worst_email = $${HOSTILE}$$, health = 'red'",
+        "rpt_rate_changes": f"entity_name = $${HOSTILE}$$, verdict = 'worse', verdict_reason = $${HOSTILE}$$",
         "rpt_anomalies": f"entity_name = $${HOSTILE}$$, is_anomaly = true",
     }
     page = make(
@@ -230,6 +231,7 @@ def test_a_workspace_where_nothing_happened_yet_is_reported_in_words(published: 
     assert [title for level, title in page.headings if level == 3] == SECTIONS
     for expected in ("There is no day with figures yet", "There is no campaign yet", "There are no leads yet",
                      "No step was sent yet", "There is no sending mailbox yet", "No day could be compared yet",
+                     "No rate could be compared",
                      "No stream was read yet"):  # fmt: skip
         assert expected in page.text
 
@@ -270,7 +272,7 @@ def test_hot_replies_that_are_all_answered_need_none(published: Path, tmp_path: 
 
 
 def test_figures_that_are_not_known_are_dashes(published: Path, tmp_path: Path) -> None:
-    keys = {"workspace_id", "campaign_id", "date", "step", "variant", "email", "stream", "scope", "is_anomaly"}
+    keys = {"workspace_id", "campaign_id", "date", "step", "variant", "email", "stream", "scope", "is_anomaly", "is_worse"}
     with duckdb.connect(str(published), read_only=True) as con:
         columns = [
             row

@@ -158,6 +158,13 @@ def test_campaigns_are_ranked_within_their_workspace_by_the_lower_bound_of_the_r
     assert found == [("steady", 1), ("lucky", 2), ("poor", 3), ("other", 1)]
 
 
+def test_campaigns_whose_leads_were_read_are_ranked_by_their_positive_leads_first(lake: LakeWriter, ask: Ask) -> None:
+    put(lake, "campaign_analytics", world.counters("talked"), world.counters("wanted", reply_count_unique=5))
+    put(lake, "leads", *(world.lead(f"{n}", "wanted", lt_interest_status=1) for n in range(3)), world.lead("x", "talked"))
+    found = ask("select campaign_id, rank_in_workspace from marts.rpt_campaign_summary order by 2")
+    assert found == [("wanted", 1), ("talked", 2)]
+
+
 # --- leads
 
 

@@ -1,4 +1,4 @@
--- One row per campaign, the first 20 of each workspace by the low end of the reply rate's interval.
+-- One row per campaign, the first 20 of each workspace by the low end of the interval of positive leads per e-mail.
 select
     workspace_id,
     campaign_name,
@@ -11,9 +11,10 @@ select
     leads_reached,
     repliers,
     reply_rate,
-    reply_rate_low,
-    reply_rate_high,
     positive_leads,
+    1000 * positive_per_sent as positive_per_1000,
+    1000 * positive_per_sent_low as positive_per_1000_low,
+    1000 * positive_per_sent_high as positive_per_1000_high,
     meetings,
     opportunities,
     opportunity_value,

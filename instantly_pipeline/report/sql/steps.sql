@@ -5,6 +5,7 @@ select
     subsequence_name,
     step_number,
     verdict,
+    verdict_reason,
     sent,
     share_of_first_step,
     unique_replies,

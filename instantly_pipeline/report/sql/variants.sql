@@ -2,7 +2,7 @@
 with steps as (
     select
         *,
-        min(array_position(['winner', 'worse', 'as good', 'undecided', 'too early'], verdict))
+        min(array_position(['winner', 'worse', 'slightly ahead', 'as good', 'undecided', 'too early'], verdict))
             over (partition by workspace_id, campaign_id, subsequence_id, step) as urgency,
         sum(sent) over (partition by workspace_id, campaign_id, subsequence_id, step) as sent_by_step
     from marts.rpt_variant_performance

@@ -1,7 +1,7 @@
 """Seeds: the CSV files that users edit. Mistakes are reported by file, line and column, with what to write instead.
 
 The contract of a seed (`sql/seeds/*.yml`) gives its columns and their values; a file that breaks it is refused. The
-values are the user's own settings, so messages may quote them.
+values are the user's own settings, so messages may quote them. A line that begins with # is a comment.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _rows(path: Path, seed: Contract) -> Iterator[Row]:
             if there != expected:
                 raise _wrong(path, 1, _other_columns(there, expected))
             for fields in reader:
-                if fields:
+                if fields and not fields[0].startswith("#"):
                     yield _row(path, reader.line_num, seed, fields)
     except UnicodeDecodeError as error:
         raise _wrong(path, 1, "it is not saved as UTF-8. Save it as CSV UTF-8") from error

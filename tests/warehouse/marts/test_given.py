@@ -31,7 +31,7 @@ def test_a_given_seed_takes_the_place_of_the_shipped_one() -> None:
         "intermediate.int_workspace_clock": [{"workspace_id": "w"}],
     }
     assert expect("rpt_workspace_daily", given | {"seeds.targets": [target]}, "sent_target") == [{"sent_target": 7.0}]
-    assert expect("rpt_workspace_daily", given, "sent_target") == [{"sent_target": 200.0}]
+    assert expect("rpt_workspace_daily", given, "sent_target") == [{"sent_target": None}]
 
 
 def test_a_column_that_the_table_does_not_have_is_refused() -> None:

@@ -96,12 +96,12 @@ def _home(name: str) -> str:
 
 def test_quiet_days_are_zeros_until_the_last_closed_day_for_what_goes_on_and_end_with_it_for_what_does_not() -> None:
     days = [
-        W | {"date": f"2026-02-{n}", "sent": n, "replies": 1, "bounced": None, "is_partial": n == 24}
+        W | {"date": f"2026-02-{n}", "sent": n, "new_leads_contacted": None, "is_partial": n == 24}
         for n in range(20, 25)
     ]
-    sends = [W | {"campaign_id": name, "date": "2026-02-21", "sent": 5, "replies": 2} for name in ("on", "done")]
+    sends = [W | {"campaign_id": name, "date": "2026-02-21", "sent": 5, "new_leads_contacted": 2} for name in ("on", "done")]
     campaigns = [W | {"campaign_id": "on", "status": 1, "is_listed": True}, W | {"campaign_id": "done", "status": 3}]
-    accounts = [W | {"email": "a@x.example", "date": "2026-02-22", "sent": 4, "bounced": 1}]
+    accounts = [W | {"email": "a@x.example", "date": "2026-02-22", "sent": 4, "new_leads_contacted": 1}]
     found = series(
         rpt_workspace_daily=days,
         int_campaign_day=sends,
@@ -111,13 +111,12 @@ def test_quiet_days_are_zeros_until_the_last_closed_day_for_what_goes_on_and_end
     )
     assert found == {
         ("workspace", "w", "sent"): [20, 21, 22, 23],
-        ("workspace", "w", "replies"): [1] * 4,
         ("campaign", "on", "sent"): [5, 0, 0],
-        ("campaign", "on", "replies"): [2, 0, 0],
+        ("campaign", "on", "new_leads_contacted"): [2, 0, 0],
         ("campaign", "done", "sent"): [5],
-        ("campaign", "done", "replies"): [2],
+        ("campaign", "done", "new_leads_contacted"): [2],
         ("account", "a@x.example", "sent"): [4, 0],
-        ("account", "a@x.example", "bounced"): [1, 0],
+        ("account", "a@x.example", "new_leads_contacted"): [1, 0],
     }
 
 
