@@ -11,7 +11,11 @@ create or replace macro wilson_low_at(x, n, z) as case
     when n > 0 and x = 0 then 0.0
     when n > 0 and x between 0 and n then greatest(
         0.0,
-        (x::double / n + z * z / 2 / n - z * sqrt((x::double / n) * (1 - x::double / n) / n + z * z / 4 / (n::double * n)))
+        (
+            x::double / n
+            + z * z / 2 / n
+            - z * sqrt((x::double / n) * (1 - x::double / n) / n + z * z / 4 / (n::double * n))
+        )
         / (1 + z * z / n)
     )
 end;
@@ -20,7 +24,11 @@ create or replace macro wilson_high_at(x, n, z) as case
     when n > 0 and x = n then 1.0
     when n > 0 and x between 0 and n then least(
         1.0,
-        (x::double / n + z * z / 2 / n + z * sqrt((x::double / n) * (1 - x::double / n) / n + z * z / 4 / (n::double * n)))
+        (
+            x::double / n
+            + z * z / 2 / n
+            + z * sqrt((x::double / n) * (1 - x::double / n) / n + z * z / 4 / (n::double * n))
+        )
         / (1 + z * z / n)
     )
 end;

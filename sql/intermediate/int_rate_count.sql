@@ -45,7 +45,8 @@ by_account as (
         date,
         last_date,
         sent,
-        unnest([{'metric': 'bounces', 'events': bounced}, {'metric': 'replies', 'events': unique_replies}]) as counted
+        unnest([{ 'metric': 'bounces', 'events': bounced }, { 'metric': 'replies', 'events': unique_replies }])
+            as counted
     from account_days
 ),
 
@@ -72,8 +73,8 @@ by_campaign as (
         d.sent,
         unnest(
             [
-                {'metric': 'replies', 'events': d.unique_replies},
-                {'metric': 'opportunities', 'events': d.opportunities}
+                { 'metric': 'replies', 'events': d.unique_replies },
+                { 'metric': 'opportunities', 'events': d.opportunities }
             ]
         ) as counted
     from intermediate.int_campaign_day as d
@@ -119,7 +120,7 @@ by_day as (
         workspace_id,
         entity,
         entity_id,
-        counted.metric as metric,
+        counted.metric,
         last_date,
         whole_sum(if(date > last_date - 7, counted.events, 0))::bigint as events,
         whole_sum(if(date > last_date - 7, sent, 0))::bigint as sent,
@@ -142,14 +143,14 @@ counters as (
         max_by(c.counted, c.read_at) filter (where c.read_at < k.last_date - 6) as week_ago,
         coalesce(
             max_by(c.counted, c.read_at) filter (where c.read_at < k.last_date - 34),
-            {'sent': 0, 'bounced': 0, 'unsubscribed': 0}
+            { 'sent': 0, 'bounced': 0, 'unsubscribed': 0 }
         ) as five_weeks_ago
     from (
         select
             workspace_id,
             campaign_id,
             _valid_from at time zone 'UTC' as read_at,
-            {'sent': emails_sent_count, 'bounced': bounced_count, 'unsubscribed': unsubscribed_count} as counted
+            { 'sent': emails_sent_count, 'bounced': bounced_count, 'unsubscribed': unsubscribed_count } as counted
         from history.campaign_analytics
         where _op = 'upsert'
     ) as c
@@ -190,11 +191,11 @@ counts as (
         workspace_id,
         entity,
         entity_id,
-        counted.metric as metric,
+        counted.metric,
         last_date,
-        counted.events as events,
+        counted.events,
         sent,
-        counted.events_before as events_before,
+        counted.events_before,
         sent_before
     from by_counter
 )

@@ -272,7 +272,18 @@ def test_hot_replies_that_are_all_answered_need_none(published: Path, tmp_path: 
 
 
 def test_figures_that_are_not_known_are_dashes(published: Path, tmp_path: Path) -> None:
-    keys = {"workspace_id", "campaign_id", "date", "step", "variant", "email", "stream", "scope", "is_anomaly", "is_worse"}
+    keys = {
+        "workspace_id",
+        "campaign_id",
+        "date",
+        "step",
+        "variant",
+        "email",
+        "stream",
+        "scope",
+        "is_anomaly",
+        "is_worse",
+    }
     with duckdb.connect(str(published), read_only=True) as con:
         columns = [
             row

@@ -132,8 +132,14 @@ def test_health_follows_the_thresholds_and_says_why(lake: LakeWriter, ask: Ask) 
             "reply rate 1.5 % (15 of 1000, 0.9 to 2.5 %) is amber",
         ),
         "small": (
-            {"new_leads_contacted_count": 50, "emails_sent_count": 56, "bounced_count": 3, "unsubscribed_count": 2,
-             "reply_count_unique": 0, "open_count_unique": 15},
+            {
+                "new_leads_contacted_count": 50,
+                "emails_sent_count": 56,
+                "bounced_count": 3,
+                "unsubscribed_count": 2,
+                "reply_count_unique": 0,
+                "open_count_unique": 15,
+            },
             "grey",
             "too little sent to judge",
         ),
@@ -160,7 +166,12 @@ def test_campaigns_are_ranked_within_their_workspace_by_the_lower_bound_of_the_r
 
 def test_campaigns_whose_leads_were_read_are_ranked_by_their_positive_leads_first(lake: LakeWriter, ask: Ask) -> None:
     put(lake, "campaign_analytics", world.counters("talked"), world.counters("wanted", reply_count_unique=5))
-    put(lake, "leads", *(world.lead(f"{n}", "wanted", lt_interest_status=1) for n in range(3)), world.lead("x", "talked"))
+    put(
+        lake,
+        "leads",
+        *(world.lead(f"{n}", "wanted", lt_interest_status=1) for n in range(3)),
+        world.lead("x", "talked"),
+    )
     found = ask("select campaign_id, rank_in_workspace from marts.rpt_campaign_summary order by 2")
     assert found == [("wanted", 1), ("talked", 2)]
 

@@ -47,7 +47,11 @@ def changed(old: str, new: str) -> Edit:
     ("seed", "edit", "said"),
     [
         ("thresholds", changed("critical", "red"), r"line 1: the first line must be exactly: entity,metric,title,"),
-        ("thresholds", changed("critical", "critical,min_n"), "line 1: min_n is no column of this file. Remove it from"),
+        (
+            "thresholds",
+            changed("critical", "critical,min_n"),
+            "line 1: min_n is no column of this file. Remove it from",
+        ),
         ("thresholds", lambda text: text.replace(",", ";"), "line 1: the first line must be exactly"),
         ("thresholds", lambda text: "", "line 1: the first line must be exactly"),
         ("thresholds", lambda text: text.encode("utf-16"), "line 1: it is not saved as UTF-8"),
@@ -56,8 +60,16 @@ def changed(old: str, new: str) -> Edit:
         ("thresholds", changed("0.02,0.01", "inf,0.01"), "line 2: warning is 'inf'; a number"),
         ("thresholds", changed("campaign,bounce_rate", ",bounce_rate"), "line 3: entity is empty; it is needed"),
         ("thresholds", changed("campaign,bounce", "campaign,reply"), "line 3: entity campaign, metric reply_rate stan"),
-        ("rules", changed("rpt_runway,at_limit", "rpt_runway,limit"), "a line for mart rpt_runway, rule at_limit is missing. The models read it; add: rpt_runway,at_limit,0.9,"),
-        ("rules", changed("min_chance_best", "max_expected_loss"), "line 2: .* lines rpt_variant_performance,min_chance"),
+        (
+            "rules",
+            changed("rpt_runway,at_limit", "rpt_runway,limit"),
+            "a line for mart rpt_runway, rule at_limit is missing. The models read it; add: rpt_runway,at_limit,0.9,",
+        ),
+        (
+            "rules",
+            changed("min_chance_best", "max_expected_loss"),
+            "line 2: .* lines rpt_variant_performance,min_chance",
+        ),
         ("rules", changed("0.9,", '"0.9,'), "unexpected end of data"),
     ],
 )
@@ -72,7 +84,7 @@ def test_a_slip_is_reported_by_its_line(tmp_path: Path, seed: str, edit: Edit, s
 def test_a_whole_number_is_asked_for_where_one_is_needed(tmp_path: Path, number: str) -> None:
     seed = Contract("days", tmp_path, columns=(TableColumn("days", "BIGINT", "Days"),))
     (tmp_path / "days.csv").write_text(f"days\n7\n{number}\n")
-    with duckdb.connect() as con, pytest.raises(ModelError, match="line 3: days is .*; a whole number is expected"):
+    with duckdb.connect() as con, pytest.raises(ModelError, match=r"line 3: days is .*; a whole number is expected"):
         put_seed(con, tmp_path / "days.csv", seed)
 
 

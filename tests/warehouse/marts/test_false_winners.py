@@ -81,7 +81,9 @@ def looked_at(
         for n, x in zip(sent, replies[test], strict=True):
             if n < rule["min_sent"] or x.sum() < rule["min_replies"] or _is_far_from(x):
                 continue
-            found = _posteriors(f"{test}", [int(n)] * k, [int(v) for v in x], float(np.mean(rates)) if is_mixed else None)
+            found = _posteriors(
+                f"{test}", [int(n)] * k, [int(v) for v in x], float(np.mean(rates)) if is_mixed else None
+            )
             has_won |= max(one["chance_best"] for one in found) >= rule["min_chance_best"]
             needed = (1 - rule["min_chance_best"]) / (k * (k - 1) / 2)
             has_beaten |= 1 - max(one["chance_beaten"] for one in found) <= needed

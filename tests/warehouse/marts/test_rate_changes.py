@@ -210,7 +210,8 @@ def weeks_without_change(weeks: int, *, seed: int) -> list[Row]:
                 rows += [
                     {
                         "workspace_id": f"{week}", "entity": kind, "entity_id": f"{i}", "metric": metric,
-                        "events": int(x[i]), "sent": int(n[i]), "events_before": int(x0[i]), "sent_before": int(4 * n[i]),
+                        "events": int(x[i]), "sent": int(n[i]),
+                        "events_before": int(x0[i]), "sent_before": int(4 * n[i]),
                         "events_28d": int(x0[i]), "sent_28d": int(4 * n[i]),
                     }
                     for i in range(len(n))

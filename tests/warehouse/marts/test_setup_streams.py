@@ -327,7 +327,8 @@ def account_day(day: str, **more: Any) -> Row:
 
 
 @pytest.mark.parametrize(
-    ("spam", "count", "health"), [(0, 10, "green"), (4, 10, "grey"), (5, 25, "green"), (6, 25, "amber"), (20, 40, "red"), (2, 9, "grey")]
+    ("spam", "count", "health"),
+    [(0, 10, "green"), (4, 10, "grey"), (5, 25, "green"), (6, 25, "amber"), (20, 40, "red"), (2, 9, "grey")],
 )
 def test_a_domain_is_judged_by_where_test_e_mails_land(spam: int, count: int, health: str) -> None:
     given = {

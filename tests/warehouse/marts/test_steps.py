@@ -57,9 +57,12 @@ def test_the_rules_are_the_users() -> None:
     rules = [
         {"mart": "rpt_variant_performance", "rule": rule, "value": value}
         for rule, value in (
-            ("min_chance_best", 0.9), ("max_relative_loss", 9), ("min_chance_ahead", 0), ("min_sent", 1),
+            ("min_chance_best", 0.9),
+            ("max_relative_loss", 9),
+            ("min_chance_ahead", 0),
+            ("min_sent", 1),
             ("min_replies", 0),
-        )  # fmt: skip
+        )
     ]
     found = variants(arm("0", 5, 0), arm("1", 5, 0), select="verdict", **{"seeds.rules": rules})
     assert found == [("0", "as good"), ("1", "as good")]

@@ -99,7 +99,9 @@ def test_quiet_days_are_zeros_until_the_last_closed_day_for_what_goes_on_and_end
         W | {"date": f"2026-02-{n}", "sent": n, "new_leads_contacted": None, "is_partial": n == 24}
         for n in range(20, 25)
     ]
-    sends = [W | {"campaign_id": name, "date": "2026-02-21", "sent": 5, "new_leads_contacted": 2} for name in ("on", "done")]
+    sends = [
+        W | {"campaign_id": name, "date": "2026-02-21", "sent": 5, "new_leads_contacted": 2} for name in ("on", "done")
+    ]
     campaigns = [W | {"campaign_id": "on", "status": 1, "is_listed": True}, W | {"campaign_id": "done", "status": 3}]
     accounts = [W | {"email": "a@x.example", "date": "2026-02-22", "sent": 4, "new_leads_contacted": 1}]
     found = series(
