@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -94,7 +95,7 @@ def looked_at(
 def _is_far_from(replies: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> bool:
     """Whether the two extremes are nearer than any verdict; the prior only draws them nearer still."""
     low, high = int(replies.min()), int(replies.max())
-    return high - low < 2.3 * (high + low) ** 0.5
+    return high - low < 2.3 * math.sqrt(high + low)
 
 
 def _posteriors(test: str, sent: list[int], replies: list[int], rate: float | None) -> list[dict[str, float]]:

@@ -23,7 +23,7 @@ def streams(*names: str) -> list[Row]:
 
 def sends(email: str, week: tuple[int, int, int], before: tuple[int, int, int], **more: Any) -> list[Row]:
     """E-mails, bounces and replies of the last week and of the four before, over five days each."""
-    rows = []
+    rows: list[Row] = []
     for (sent, bounced, replies), first, last in ((week, 0, 6), (before, 7, 34)):
         days = [LAST - timedelta(days=n) for n in range(first, last + 1)][:5]
         for n, day in enumerate(days):
@@ -37,7 +37,7 @@ def sends(email: str, week: tuple[int, int, int], before: tuple[int, int, int], 
 def changes(*days: Row, select: str, **given: Any) -> dict[tuple[str, str, str], tuple[Any, ...]]:
     tables = {"intermediate.int_account_day": days, "meta.stream_status": streams("account_daily_analytics")} | given
     found = expect("rpt_rate_changes", tables, f"entity, entity_id, metric, {select}")
-    return {tuple(row.values())[:3]: tuple(row.values())[3:] for row in found}  # type: ignore[misc]
+    return {tuple(row.values())[:3]: tuple(row.values())[3:] for row in found}
 
 
 def test_a_week_with_ten_of_141_bounced_is_named_in_mailbox_and_domain() -> None:
@@ -162,8 +162,8 @@ def test_bounces_and_unsubscribes_of_a_campaign_are_differences_of_its_counters(
 
 
 def test_replies_of_campaigns_and_of_the_workspace_come_from_their_days() -> None:
-    day: Row = {"sent": 900, "unique_replies": 3, "opportunities": 9}
-    old: Row = {"sent": 3600, "unique_replies": 72, "opportunities": 36}
+    day: dict[str, Any] = {"sent": 900, "unique_replies": 3, "opportunities": 9}
+    old: dict[str, Any] = {"sent": 3600, "unique_replies": 72, "opportunities": 36}
     days = [W | {"date": LAST} | day, W | {"date": LAST - timedelta(days=20)} | old]
     found = changes(
         select="entity_name, verdict, events, sent, events_before, sent_before",
@@ -189,7 +189,7 @@ def test_replies_of_campaigns_and_of_the_workspace_come_from_their_days() -> Non
 
 def test_a_day_that_lacks_a_figure_leaves_its_rate_unknown_and_no_other() -> None:
     rows = sends("a@x.example", (500, 10, 10), (2000, 40, 40))
-    rows[0] = rows[0] | {"bounced": None}
+    rows[0] = {**rows[0], "bounced": None}
     found = changes(*rows, select="verdict, events, events_before")
     assert found["account", "a@x.example", "bounces"] == ("unknown", None, 40)
     assert found["account", "a@x.example", "replies"][0] == "usual"
@@ -200,7 +200,8 @@ def test_a_day_that_lacks_a_figure_leaves_its_rate_unknown_and_no_other() -> Non
 
 def weeks_without_change(weeks: int, *, seed: int) -> list[Row]:
     """Each week a workspace: 6 domains with 4 mailboxes of 25 to 130 e-mails a week; 1.5 % bounce, 1.6 % reply."""
-    rng, rows = np.random.default_rng(seed), []
+    rng = np.random.default_rng(seed)
+    rows: list[Row] = []
     for week in range(weeks):
         sent = rng.integers(25, 131, 24)
         for metric, rate in (("bounces", 0.015), ("replies", 0.016)):
