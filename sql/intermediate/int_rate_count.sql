@@ -11,16 +11,6 @@ with clock as (
     left join intermediate.int_workspace_clock as w on r.workspace_id = w.workspace_id
 ),
 
-workspace_clock as (
-    select
-        workspace_id,
-        stream = 'account_daily_analytics' as is_of_accounts,
-        max(last_date) as last_date
-    from clock
-    where stream in ('account_daily_analytics', 'workspace_daily_analytics', 'daily_analytics')
-    group by workspace_id, stream = 'account_daily_analytics'
-),
-
 account_days as (
     select
         d.workspace_id,
@@ -82,26 +72,33 @@ by_campaign as (
     where d.date between k.last_date - 34 and k.last_date
 ),
 
+-- bounces of the workspace are those of its accounts
 by_workspace as (
+    select * replace ('workspace' as entity, workspace_id as entity_id) from by_account
+    where counted.metric = 'bounces'
+    union all
     select
         d.workspace_id,
-        'workspace' as entity,
+        'workspace',
         d.workspace_id as entity_id,
         d.date,
         k.last_date,
-        case when m.metric = 'bounces' then d.sent_by_accounts else d.sent end as sent,
-        {
-            'metric': m.metric,
-            'events': case m.metric
-                when 'bounces' then d.bounced
-                when 'replies' then d.unique_replies
-                else d.opportunities
-            end
-        } as counted
+        d.sent,
+        unnest(
+            [
+                { 'metric': 'replies', 'events': d.unique_replies },
+                { 'metric': 'opportunities', 'events': d.opportunities }
+            ]
+        )
     from marts.rpt_workspace_daily as d
-    cross join (select unnest(['bounces', 'replies', 'opportunities']) as metric) as m
-    inner join workspace_clock as k
-        on d.workspace_id = k.workspace_id and k.is_of_accounts = (m.metric = 'bounces')
+    inner join (
+        select
+            workspace_id,
+            max(last_date) as last_date
+        from clock
+        where stream in ('workspace_daily_analytics', 'daily_analytics')
+        group by workspace_id
+    ) as k on d.workspace_id = k.workspace_id
     where d.date between k.last_date - 34 and k.last_date
 ),
 
