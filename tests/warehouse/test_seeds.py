@@ -63,7 +63,7 @@ def changed(old: str, new: str) -> Edit:
         (
             "rules",
             changed("rpt_runway,at_limit", "rpt_runway,limit"),
-            "a line for mart rpt_runway, rule at_limit is missing. The models read it; add: rpt_runway,at_limit,0.9,",
+            "what the models read is missing. Add: rpt_runway,at_limit,0.9,",
         ),
         (
             "rules",
@@ -86,6 +86,17 @@ def test_a_whole_number_is_asked_for_where_one_is_needed(tmp_path: Path, number:
     (tmp_path / "days.csv").write_text(f"days\n7\n{number}\n")
     with duckdb.connect() as con, pytest.raises(ModelError, match=r"line 3: days is .*; a whole number is expected"):
         put_seed(con, tmp_path / "days.csv", seed)
+
+
+def test_all_missing_lines_are_said_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ModelError) as refused:
+        put(
+            tmp_path,
+            "rules",
+            lambda text: "".join(line for line in text.splitlines(True) if "rate_changes" not in line),
+        )
+    added = "Add: rpt_rate_changes,quantile,2.7, and rpt_rate_changes,quantile_of_domains,1.96,. Correct the file"
+    assert added in str(refused.value)
 
 
 # one break of every promise of a seed, in the order of its contract

@@ -120,11 +120,10 @@ def _refuse_repeated(path: Path, seed: Contract, rows: list[Row]) -> None:
 
 def _refuse_missing(path: Path, seed: Contract, rows: list[Row]) -> None:
     there = {tuple(row[name] for name in seed.key) for row in rows}
-    for needed in seed.more.get("needs", ()):
-        if tuple(needed[: len(seed.key)]) not in there:
-            named = ", ".join(f"{name} {value}" for name, value in zip(seed.key, needed, strict=False))
-            line = ",".join(map(str, needed)) + "," * (len(seed.columns) - len(needed))
-            raise _wrong(path, len(rows) + 2, f"a line for {named} is missing. The models read it; add: {line}")
+    needed = [line for line in seed.more.get("needs", ()) if tuple(line[: len(seed.key)]) not in there]
+    if needed:
+        lines = [",".join(map(str, line)) + "," * (len(seed.columns) - len(line)) for line in needed]
+        raise _wrong(path, len(rows) + 2, f"what the models read is missing. Add: {' and '.join(lines)}")
 
 
 def _refuse_broken(con: duckdb.DuckDBPyConnection, path: Path, check: Check, rows: list[Row]) -> None:
