@@ -23,9 +23,9 @@ joined as (
         r.verdict_neighbours,
         case
             when r.verdict_neighbours not in ('unknown', 'too small to judge') then printf(
-                '%d of %d (%.1f %%) in 28 days, %d of %d (%.1f %%) in %d others',
+                '%d of %d (%.1f %%) in 28 days, %d of %d (%.1f %%) in %d other%s',
                 r.events_28d, r.sent_28d, 100 * r.rate_28d, r.events_neighbours, r.sent_neighbours,
-                100 * r.rate_neighbours, r.neighbours
+                100 * r.rate_neighbours, r.neighbours, case when r.neighbours = 1 then '' else 's' end
             )
         end as verdict_neighbours_reason,
         r.verdict = 'worse' or coalesce(r.verdict_neighbours = 'worse', false) as is_worse,

@@ -102,7 +102,7 @@ def test_a_domain_with_half_the_replies_of_its_neighbours_is_named_though_nothin
         select="verdict, verdict_neighbours, verdict_neighbours_reason, neighbours, rate_28d, rate_neighbours",
     )  # fmt: skip
     assert found["domain", "x.example", "replies"] == (
-        "too small to judge", "worse", "10 of 1176 (0.9 %) in 28 days, 54 of 2888 (1.9 %) in 1 others", 1,
+        "too small to judge", "worse", "10 of 1176 (0.9 %) in 28 days, 54 of 2888 (1.9 %) in 1 other", 1,
         pytest.approx(10 / 1176), pytest.approx(54 / 2888),
     )  # fmt: skip
     assert found["domain", "x.example", "bounces"][:2] == ("too small to judge", "usual")
