@@ -1,6 +1,6 @@
 -- Which campaigns bring the most positive leads per 1,000 e-mails, and how sure is that?
 -- Asked by: sales lead
--- How to read it: compare the low ends: where two ranges overlap, the campaigns may be equally good
+-- How to read it: compare the low ends: where two ranges overlap, the campaigns may be equally good; there is a cost once sql/seeds/costs.csv has one
 -- Columns: workspace_name, campaign_name, sent, positive_leads, positive_per_1000, low_per_1000, high_per_1000, cost_per_positive, health_reason
 select
     workspace_name,
