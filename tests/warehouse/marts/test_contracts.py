@@ -53,6 +53,7 @@ BREAKS = {
     "sending_days_a_week between 1 and 7": "sending_days_a_week = 8",
     "runs_dry_on >= as_of_date": "runs_dry_on = as_of_date - 1",
     "is_anomaly = (verdict like 'unusually%')": "is_anomaly = not is_anomaly",
+    "difference between difference_low and difference_high": "difference_low = 0, difference_high = 1, difference = 2",
     "difference = ours - theirs": "difference = ours - theirs + 1",
     "requests >= 0 and runs > 0": "runs = 0",
     "state in ('fresh', 'partial', 'not chosen')": "state = 'late'",
