@@ -236,6 +236,28 @@ def test_a_workspace_where_nothing_happened_yet_is_reported_in_words(published: 
         assert expected in page.text
 
 
+def test_a_rate_that_turned_and_one_worse_than_the_others_need_attention(published: Path, tmp_path: Path) -> None:
+    calm = "update marts.rpt_rate_changes set is_worse = false, verdict = 'usual', verdict_neighbours = null"
+    page = parsed(
+        make(
+            published, tmp_path, calm,
+            "update marts.rpt_rate_changes set is_worse = true, verdict = 'worse', verdict_reason = '10 of 141 now' "
+            "where entity = 'workspace' and metric = 'bounces'",
+            "update marts.rpt_rate_changes set is_worse = true, verdict_neighbours = 'worse', "
+            "verdict_neighbours_reason = '8 of 941, 37 of 1979 there' where entity = 'domain' and metric = 'replies'",
+        ).html
+    )  # fmt: skip
+    assert "✕ act Acme Outbound: bounces turned for the worse, 10 of 141 now." in page.text
+    assert re.search(
+        r"▲ watch \S+: replies worse than the others', 8 of 941, 37 of 1979 there; and \d+ more", page.text
+    )
+    assert "bounces ✕ worse than before 10 of 141 now" in page.text
+    assert "replies ✕ worse than the others 8 of 941, 37 of 1979 there" in page.text
+    none = parsed(make(published, tmp_path, calm).html)
+    assert "No rate turned: " in none.text
+    assert "turned for the worse" not in none.text
+
+
 HOT = (
     "insert into marts.rpt_our_response_time by name select workspace_id, as_of, 'ann@send.example' as mailbox, "
     "5 as hot_replies, {waiting} as waiting, as_of - interval {hours} hour as waiting_since, 4 as judged_24h, "

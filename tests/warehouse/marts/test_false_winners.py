@@ -51,7 +51,7 @@ def share_with(found: Sequence[set[str]], *verdicts: str) -> float:
     return sum(bool(one & set(verdicts)) for one in found) / len(found)
 
 
-@pytest.mark.whole
+@pytest.mark.medium
 @pytest.mark.parametrize("variants", [2, 3])
 def test_equal_variants_hardly_ever_have_a_winner_at_any_of_their_looks(variants: int) -> None:
     found = verdicts([0.05] * variants, tests=80, every=400, looks=10)
@@ -60,7 +60,7 @@ def test_equal_variants_hardly_ever_have_a_winner_at_any_of_their_looks(variants
     assert share_with(found, "slightly ahead", "other slightly ahead") > 0.3  # the looks do look at something
 
 
-@pytest.mark.whole
+@pytest.mark.medium
 def test_a_variant_twice_as_good_wins_and_hardly_ever_the_other_one() -> None:
     found = verdicts([0.01, 0.02], tests=60, every=500, looks=10)
     assert share_with(found, "winner") > 0.85

@@ -238,7 +238,6 @@ def false_alarms(weeks: int, seed: int) -> tuple[float, float, float]:
     return len(turned) / weeks, float(np.mean(beside["domain"])), float(np.mean(beside["account"]))
 
 
-@pytest.mark.whole
 def test_a_week_without_change_seldom_has_an_alarm() -> None:
     turned, domains, accounts = false_alarms(40, seed=1)
     assert turned <= 0.2
