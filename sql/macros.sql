@@ -104,6 +104,31 @@ create or replace macro json_text(document, path) as case
         then nullif(json_extract_string(document, path), '')
 end;
 
+-- whether a campaign is to send: active, running subsequences, or stopped by the platform, not by a person
+create or replace macro is_meant_to_send(status) as status in (1, 4) or status < 0;
+
+-- why a mailbox cannot send; ready if it can
+create or replace macro mailbox_state(is_gone, status, daily_limit) as case
+    when is_gone then 'no longer there'
+    when status < 0 then 'in error'
+    when status in (2, 3) then 'paused'
+    when daily_limit = 0 then 'with a daily limit of 0'
+    else 'ready'
+end;
+
+-- the first or last day of a schedule, in its time zone; null if there is none
+create or replace macro schedule_day(schedule, path) as case
+    when json_valid(schedule) then try_cast(left(json_extract_string(schedule, path), 10) as date)
+end;
+
+-- a day as sentences show it: 3 Nov 2026
+create or replace macro shown_day(day) as strftime(day, '%-d %b %Y');
+
+-- whether a text is a pattern of seeds.clients, in which * stands for any text; upper and lower case are alike
+create or replace macro is_like_name(name, pattern) as lower(name) like replace(
+    replace(replace(replace(lower(pattern), '\', '\\'), '%', '\%'), '_', '\_'), '*', '%'
+) escape '\';
+
 -- number of variants over all steps of a campaign; a step in the older format, with its own subject, counts as one
 create or replace macro variants_of(sequences) as
     len(json_extract(sequences, '$[0].steps[*].variants[*]')) + len(json_extract(sequences, '$[0].steps[*].subject'));

@@ -35,6 +35,7 @@ joined as (
         c.match_lead_esp,
         c.campaign_schedule ->> '$.schedules[0].timezone' as timezone,
         case when p.has_tag_mappings and k.is_listed then coalesce(t.tags, '') end as tags,
+        o.client,
         json_array_length(c.sequences, '$[0].steps')::bigint as steps,
         variants_of(c.sequences) as variants,
         json_array_length(c.email_list)::bigint as senders,
@@ -53,6 +54,8 @@ joined as (
     from intermediate.int_campaign as k
     left join campaigns as c on k.workspace_id = c.workspace_id and k.campaign_id = c.id
     left join tagged as t on k.workspace_id = t.workspace_id and k.campaign_id = t.campaign_id
+    left join intermediate.int_campaign_client as o
+        on k.workspace_id = o.workspace_id and k.campaign_id = o.campaign_id and o.clients = 1
     left join intermediate.int_workspace_streams as p on k.workspace_id = p.workspace_id
     left join marts.dim_workspace as w on k.workspace_id = w.workspace_id
 )

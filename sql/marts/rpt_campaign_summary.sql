@@ -45,6 +45,41 @@ health as (
     group by workspace_id, campaign_id
 ),
 
+-- what keeps it from sending now, in words, what stops everything first
+blocked as (
+    select
+        workspace_id,
+        campaign_id,
+        if(bool_or(blocks = 'everything'), 'red', 'amber') as health,
+        string_agg(
+            detail
+            || case
+                when since is null or reason = 'schedule ended' then ''
+                else ' since ' || shown_day(since) || if(is_since_or_earlier, ' or earlier', '')
+            end,
+            '; ' order by is_main desc, blocks, reason
+        ) as reason
+    from intermediate.int_sending_blocker
+    where not is_passing
+    group by workspace_id, campaign_id
+),
+
+-- what a person ended, paused or has not launched is not judged: there is nothing to act on while it rests
+resting as (
+    select
+        c.workspace_id,
+        c.campaign_id,
+        case
+            when c.is_deleted then 'deleted'
+            when not c.is_listed and r.has_campaigns then 'no longer listed'
+            when c.status = 0 then 'draft, not launched'
+            when c.status = 2 then 'paused'
+            when c.status = 3 then 'finished'
+        end as reason
+    from intermediate.int_campaign as c
+    left join intermediate.int_workspace_streams as r on c.workspace_id = r.workspace_id
+),
+
 joined as (
     select
         r.workspace_id,
@@ -55,8 +90,14 @@ joined as (
         c.status_label,
         c.is_listed,
         c.is_deleted,
-        coalesce(h.health, 'grey') as health,
-        health_reason(h.health, h.reason) as health_reason,
+        case
+            when s.reason is not null then 'grey'
+            when b.health = 'red' or h.health = 'red' then 'red'
+            else coalesce(b.health, h.health, 'grey')
+        end as health,
+        coalesce(
+            s.reason, b.reason || coalesce('; ' || h.reason, ''), health_reason(h.health, h.reason)
+        ) as health_reason,
         case when coalesce(r.positive_per_sent_low, r.reply_rate_low) is not null then rank() over (
             partition by r.workspace_id
             order by r.positive_per_sent_low desc nulls last, r.reply_rate_low desc nulls last
@@ -117,6 +158,8 @@ joined as (
     left join marts.dim_workspace as w on r.workspace_id = w.workspace_id
     left join intermediate.int_campaign as c on r.workspace_id = c.workspace_id and r.campaign_id = c.campaign_id
     left join health as h on r.workspace_id = h.workspace_id and r.campaign_id = h.campaign_id
+    left join blocked as b on r.workspace_id = b.workspace_id and r.campaign_id = b.campaign_id
+    left join resting as s on r.workspace_id = s.workspace_id and r.campaign_id = s.campaign_id
 )
 
 select * from joined

@@ -38,6 +38,16 @@ accounts as (
     group by workspace_id, date
 ),
 
+outcomes as (
+    select
+        workspace_id,
+        date,
+        sum(new_positive_leads)::bigint as new_positive_leads,
+        sum(new_meeting_leads)::bigint as new_meeting_leads
+    from intermediate.int_campaign_outcome_day
+    group by workspace_id, date
+),
+
 reach as (
     select
         workspace_id,
@@ -116,11 +126,14 @@ figures as (
         case when s.has_accounts then figure_of_day(a.date is not null, a.accounts_sending) end as accounts_sending,
         case when s.has_accounts then figure_of_day(a.date is not null, a.sent_by_accounts) end as sent_by_accounts,
         case when s.has_accounts then figure_of_day(a.date is not null, a.bounced) end as bounced,
+        case when h.has_leads then coalesce(l.new_positive_leads, 0) end as new_positive_leads,
+        case when h.has_leads then coalesce(l.new_meeting_leads, 0) end as new_meeting_leads,
         coalesce(case when s.has_own then o.verified_at else c.verified_at end, r.verified_at) as verified_at
     from spine as s
     left join own as o on s.workspace_id = o.workspace_id and s.date = o.date
     left join campaigns as c on s.workspace_id = c.workspace_id and s.date = c.date
     left join accounts as a on s.workspace_id = a.workspace_id and s.date = a.date
+    left join outcomes as l on s.workspace_id = l.workspace_id and s.date = l.date
     left join window_read as r on s.workspace_id = r.workspace_id
     left join intermediate.int_workspace_streams as h on s.workspace_id = h.workspace_id
 ),
@@ -135,7 +148,9 @@ rolling as (
         end as new_leads_contacted_7d,
         case when count(replies) over last_7_days = days_there then sum(replies) over last_7_days end as replies_7d,
         case when count(opportunities) over last_7_days = days_there then sum(opportunities) over last_7_days end
-            as opportunities_7d
+            as opportunities_7d,
+        sum(new_positive_leads) over last_7_days as new_positive_leads_7d,
+        sum(new_meeting_leads) over last_7_days as new_meeting_leads_7d
     from figures as f
     window last_7_days as (
         partition by workspace_id order by date rows between 6 preceding and current row
@@ -171,6 +186,8 @@ joined as (
         r.clicks,
         r.unique_clicks,
         r.opportunities,
+        r.new_positive_leads,
+        r.new_meeting_leads,
         r.sent_in_known_campaigns,
         r.campaigns_sending,
         r.accounts_sending,
@@ -183,15 +200,19 @@ joined as (
         r.new_leads_contacted_7d::bigint as new_leads_contacted_7d,
         r.replies_7d::bigint as replies_7d,
         r.opportunities_7d::bigint as opportunities_7d,
+        r.new_positive_leads_7d::bigint as new_positive_leads_7d,
+        r.new_meeting_leads_7d::bigint as new_meeting_leads_7d,
         rate_of(r.replies_7d, r.sent_7d) as replies_per_sent_7d,
         case when isodow(r.date) < 6 then t.sent_target end as sent_target,
         case when isodow(r.date) < 6 then t.replies_target end as replies_target,
         case when isodow(r.date) < 6 then t.opportunities_target end as opportunities_target,
         is_open_day(r.date, r.verified_at) as is_partial,
+        r.date < f.first_read_at as is_before_first_read,
         r.verified_at
     from rolling as r
     left join marts.dim_workspace as w on r.workspace_id = w.workspace_id
     left join targets as t on r.workspace_id = t.workspace_id
+    left join intermediate.int_first_read as f on r.workspace_id = f.workspace_id
 )
 
 select * from joined

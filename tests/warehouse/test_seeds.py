@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -112,6 +113,8 @@ BREAKS: dict[str, list[tuple[str, str]]] = {
     ],
     "targets": [("# *,sent", "*,clicks")],
     "costs": [("# *,lead", "*,leads"), ("# *,lead,0.05", "*,lead,-1")],
+    "clients": [("# Acme,*,tag", ",*,tag"), ("# Acme,*,tag", "Acme,*,label"), ("# Acme,*,campaign", "*,*,campaign")],
+    "client_targets": [("# Acme,sent", "Acme,calls")],
     "reply_time_buckets": [("hours,4", "hours,1"), ("hour,0", "hour,"), ("hour,0", "hour,-1")],
     "rules": [("at_limit,0.9", "at_limit,"), ("min_chance_best", "max_expected_loss")],
 }
@@ -119,7 +122,7 @@ BREAKS: dict[str, list[tuple[str, str]]] = {
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_each_promise_of_a_seed_is_seen_to_be_broken(tmp_path: Path, seed: str) -> None:
-    assert (put(tmp_path, seed, str) > 0) == (seed not in ("targets", "costs"))
+    assert (put(tmp_path, seed, str) > 0) == (seed not in ("targets", "costs", "clients", "client_targets"))
     broken = [_broken(seed, old, new, tmp_path) for old, new in BREAKS[seed]]
     assert len(set(broken)) == len(SEEDS[seed].checks)
 
@@ -136,15 +139,15 @@ def test_a_file_as_other_programs_save_it_is_read(tmp_path: Path) -> None:
     assert put(tmp_path, "thresholds", lambda text: text.splitlines()[0]) == 0
 
 
-@pytest.mark.parametrize(("seed", "lines"), [("targets", 3), ("costs", 2)])
-def test_targets_and_costs_ship_as_comments_that_only_need_their_sign_removed(
+@pytest.mark.parametrize(("seed", "lines"), [("targets", 3), ("costs", 2), ("clients", 4), ("client_targets", 2)])
+def test_what_only_a_user_knows_ships_as_comments_that_only_need_their_sign_removed(
     tmp_path: Path, seed: str, lines: int
 ) -> None:
     assert put(tmp_path, seed, str) == 0
-    assert put(tmp_path, seed, lambda text: text.replace("# *,", "*,")) == lines
+    assert put(tmp_path, seed, lambda text: re.sub(r"^# (?=[*\w]+,)", "", text, flags=re.M)) == lines
     assert put(tmp_path, seed, lambda text: text + '"# a note, quoted by a spreadsheet",,\n') == 0
     with pytest.raises(ModelError, match="line 3: "):  # comments count as lines
-        put(tmp_path, seed, changed("# *,", "*,x,"))
+        put(tmp_path, seed, lambda text: re.sub(r"^# (?=[*\w]+,)", "x,", text, count=1, flags=re.M))
 
 
 # --- targets and costs of a workspace

@@ -1,8 +1,8 @@
 """Every promise is broken once, by one changed row, and the check for it is seen to notice.
 
 Those of the marts about leads, lists and replies, which believable worlds leave empty, are broken in
-`test_lead_checks`; the checks of `sql/checks`, the shape of a mart and its emptiness in `test_checks`; those of the
-seeds in `test_seeds`.
+`test_lead_checks`, those about clients and what does not send in `test_client_checks`; the checks of `sql/checks`, the
+shape of a mart and its emptiness in `test_checks`; those of the seeds in `test_seeds`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.warehouse.marts.worlds import Synced
 
 pytestmark = pytest.mark.whole
 
-ELSEWHERE = ("leads.yml", "lists.yml", "replies.yml")
+ELSEWHERE = ("clients.yml", "leads.yml", "lists.yml", "replies.yml")
 
 # What breaks an expression, where setting its column to 2 or -1 does not.
 BREAKS = {

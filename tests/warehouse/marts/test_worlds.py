@@ -78,6 +78,45 @@ def test_days_of_campaigns_and_of_the_workspace_are_counted_right(world: Synced)
             assert row["sent_7d"] == sum(whole[d]["sent"] for d in window if d in whole)
 
 
+def test_weeks_of_campaigns_are_the_sends_of_the_log_and_count_each_positive_lead_once(world: Synced) -> None:
+    for space in world.spaces:
+        known = {r["campaign_id"] for r in _of(world, "fct_campaign_daily", space)}
+        sent: Counter[tuple[str, str]] = Counter()
+        for (campaign, day), n in space.sent("campaign", "date").items():
+            if campaign in known:
+                monday = date.fromisoformat(day) - timedelta(days=date.fromisoformat(day).weekday())
+                sent[campaign, str(monday)] += n
+        rows = _of(world, "rpt_campaign_weekly", space)
+        assert {(r["campaign_id"], str(r["week"])): r["sent"] for r in rows if r["sent"]} == sent
+        positive, meetings, bounced = defaultdict(set), defaultdict(set), defaultdict(set)
+        for event in _of(world, "fct_lead_event", space):
+            changed = event["event"] == "interest changed"
+            if changed and event["interest_kind"] == "positive":
+                positive[event["campaign_id"]].add(event["lead_id"])
+            if changed and event["lt_interest_status"] in (2, 3, 4):
+                meetings[event["campaign_id"]].add(event["lead_id"])
+            if event["event"] == "bounced":
+                bounced[event["campaign_id"]].add(event["lead_id"])
+        counted = {"new_positive_leads": positive, "new_meeting_leads": meetings, "bounced_leads": bounced}
+        for name, leads in counted.items():
+            sums: Counter[str] = Counter()
+            for row in rows:
+                sums[row["campaign_id"]] += row[name] or 0
+            assert +sums == Counter({k: len(v) for k, v in leads.items() if k is not None})
+
+
+def test_what_the_platform_stopped_is_a_blocker_and_red_and_what_rests_is_grey(world: Synced) -> None:
+    for space in world.spaces:
+        stopped = {c["id"] for c in space.campaigns if c["status"] < 0}
+        resting = {c["id"] for c in space.campaigns if c["status"] in (0, 2, 3)}
+        blockers = _of(world, "rpt_sending_blockers", space)
+        assert {r["campaign_id"] for r in blockers if r["blocker"] == "campaign status"} == stopped
+        assert not {r["campaign_id"] for r in blockers} & resting
+        health = {r["campaign_id"]: r["health"] for r in _of(world, "rpt_campaign_summary", space)}
+        assert {health[key] for key in stopped} <= {"red"}
+        assert {health[key] for key in resting} <= {"grey"}
+
+
 def test_variants_have_the_sends_and_replies_of_the_log(world: Synced) -> None:
     for space in world.spaces:
         sent, replies = (
