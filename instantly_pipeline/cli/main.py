@@ -166,22 +166,28 @@ def query(sql: str, form: str, limit: int | None, timeout: float | None, build: 
 
 
 @cli.command(short_help="Write one HTML page of the published data.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-              help="Default: publish/report.html of the data directory.")  # fmt: skip
-def report(out: Path | None) -> int:
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Default: publish/report.html of the data directory; with --client, report-<name>.html there.",
+)
+@click.option("--client", metavar="NAME", help="Only the page of this client of sql/seeds/clients.csv.")
+def report(out: Path | None, client: str | None) -> int:
     """Write one HTML page: targets, trend, campaigns, funnel, steps, senders, runway, freshness.
 
     The page is one file that loads nothing from elsewhere; it can be mailed or printed. It contains totals, never data
-    of a contact. The published file is only read.
+    of a contact. The published file is only read. The page of one client is made from the rows of that client alone.
 
     \b
     Example:
       instantly-pipeline report
       instantly-pipeline report --out weekly.html
+      instantly-pipeline report --client "Acme Corp"
     """
     from instantly_pipeline.cli.report_command import report_command
 
-    return report_command(out)
+    return report_command(out, client)
 
 
 @cli.command(short_help="Write one mart as CSV, Parquet or xlsx.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,23 +11,29 @@ import click
 from instantly_pipeline.cli.published import published_file
 from instantly_pipeline.cli.summary import shown
 from instantly_pipeline.cli.text import age
-from instantly_pipeline.report.page import make_page, write_page
+from instantly_pipeline.report.page import make_client_page, make_page, write_page
 
 NAME = "report.html"
 
 
-def report_command(out: Path | None) -> int:
+def report_command(out: Path | None, client: str | None = None) -> int:
     """Run the command; returns its exit code."""
     published = published_file()
-    to = published.with_name(NAME) if out is None else Path.cwd() / out
-    click.echo(write_report(published, to))
+    to = published.with_name(_name(client)) if out is None else Path.cwd() / out
+    click.echo(write_report(published, to, client))
     return 0
 
 
-def write_report(published: Path, to: Path) -> str:
+def _name(client: str | None) -> str:
+    """The file's name: report.html, or report-acme-corp.html for Acme Corp."""
+    named = re.sub(r"\W+", "-", (client or "").lower()).strip("-")[:80]
+    return f"report-{named}.html" if named else NAME
+
+
+def write_report(published: Path, to: Path, client: str | None = None) -> str:
     """Write the page; returns a sentence with its path, its size and the age of its figures."""
     now = datetime.now(UTC)
-    page = make_page(published, now=now)
-    size = write_page(page, to, like=published if to == published.with_name(NAME) else None)
+    page = make_page(published, now=now) if client is None else make_client_page(published, client, now=now)
+    size = write_page(page, to, like=published if to == published.with_name(_name(client)) else None)
     several = "" if page.workspaces == 1 else f", {page.workspaces} workspaces"
     return f"{shown(to)} ({size / 1000:,.0f} kB{several}), figures read {age(page.as_of, now)}."

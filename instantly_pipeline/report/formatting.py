@@ -46,6 +46,12 @@ def weekday(value: date) -> str:
     return f"{value:%a} {day(value)}"
 
 
+def week(monday: date) -> str:
+    """A week by its first and last day: 23 to 29 Nov."""
+    sunday = monday + timedelta(days=6)
+    return f"{monday.day if monday.month == sunday.month else day(monday)} to {day(sunday)}"
+
+
 def moment(value: datetime | None) -> str:
     """An instant in UTC: Mon 23 Nov 2026, 22:31 UTC."""
     return "an unknown time" if value is None else f"{value:%a} {value.day} {value:%b %Y, %H:%M} UTC"

@@ -49,6 +49,8 @@ def tiles(facts: Facts, workspace_id: str) -> list[Tile]:
         _weekly("E-mails sent", week, "sent"),
         _weekly("New leads reached", week, "new_leads"),
         _weekly("Replies", week, "replies"),
+        _weekly("New positive leads", week, "positives"),
+        _weekly("New meetings", week, "meetings"),
         _weekly("Opportunities", week, "opportunities"),
         _bounces(week, facts.thresholds.get("bounce_rate")),
         *([_positive(sums)] if sums else []),
@@ -96,6 +98,8 @@ def attention(facts: Facts, workspace_id: str) -> list[Note]:
         *_reading(facts, workspace_id),
         *_answers(facts, workspace_id),
         *_senders(facts, workspace_id),
+        *_blockers(facts, workspace_id),
+        *_stopped(facts, workspace_id),
         *_campaigns(facts, workspace_id),
         *_outlook(facts, workspace_id),
         *_rates(facts, workspace_id),
@@ -187,6 +191,81 @@ def _campaigns(facts: Facts, workspace_id: str) -> list[Note]:
     return notes
 
 
+def _blockers(facts: Facts, workspace_id: str) -> list[Note]:
+    """The campaigns that stand still, then those that some of their mailboxes or new leads are missing to."""
+    rows = [row for row in facts.rows("blockers", workspace_id) if row["is_main"]]
+    still = [row for row in rows if row["blocks"] == "everything"]
+    notes = [
+        Note(BAD, f"{quoted(row['campaign_name'], 50)} does not send: {blocker(row)}.", "blockers") for row in still[:3]
+    ]
+    left = (still[0]["of_stopped"] if still else 0) - len(notes)
+    if left > 0:
+        notes.append(Note(BAD, f"{counted(left, 'more campaign')} {_do(left)} not send.", "blockers"))
+    rest = [row for row in rows if row["blocks"] != "everything"]
+    if rest:
+        other = f", and {counted(len(rest) - 1, 'more campaign')}" if len(rest) > 1 else ""
+        text = f"{quoted(rest[0]['campaign_name'], 50)} sends only in part: {blocker(rest[0])}{other}."
+        notes.append(Note(WATCH, text, "blockers"))
+    return notes
+
+
+def _do(count: int) -> str:
+    return "does" if count == 1 else "do"
+
+
+def blocker(row: Row) -> str:
+    """Why a campaign does not send: accounts unhealthy since 27 Nov; it costs 12 e-mails a day."""
+    since = "" if row["since"] is None or "schedule ended" in row["detail"] else f" since {day(row['since'])}"
+    earlier = " or earlier" if since and row["is_since_or_earlier"] else ""
+    cost = row["costs_sends_per_day"]
+    costs = "" if cost is None else f"; it costs {counted(round(cost), 'e-mail')} a day"
+    return f"{row['detail']}{since}{earlier}{costs}"
+
+
+def _stopped(facts: Facts, workspace_id: str) -> list[Note]:
+    """Which campaigns a week with fewer e-mails or new leads comes from."""
+    week, rows = facts.row("totals", workspace_id), facts.rows("stopped", workspace_id)
+    if week is None or not rows:
+        return []
+    fell = [
+        (title, percent((before - now) / before, 0))
+        for title, now, before in (
+            ("new leads", week["new_leads"], week["new_leads_before"]), ("e-mails", week["sent"], week["sent_before"]),
+        )
+        if now is not None and before and now < before
+    ]  # fmt: skip
+    if not fell:
+        return []
+    shown = [_stop(row) for row in rows[:3]]
+    if len(rows) > len(shown):
+        shown.append(counted(len(rows) - len(shown), "more campaign"))
+    said = listed([f"{title} {'by' if place else 'fell by'} {share}" for place, (title, share) in enumerate(fell)])
+    text = f"{said[0].upper()}{said[1:]} against the week before. Campaigns that stopped: {listed(shown)}."
+    return [Note(WATCH, text, "blockers")]
+
+
+def _stop(row: Row) -> str:
+    brought, what = (row["sent_per_day"], "e-mail") if row["has_stopped"] else (row["new_leads_per_day"], "new lead")
+    before = "" if brought is None else f"; {counted(round(brought), what)} a day before"
+    why = f"{row['why']}{before}" if row["why"] else before.removeprefix("; ")
+    last = "" if row["has_stopped"] else "new leads "
+    return f"{quoted(row['campaign_name'], 50)} ({last}until {day(row['last_on'])}{': ' if why else ''}{why})"
+
+
+def client_tiles(week: Row | None) -> list[Tile]:
+    """The last closed week of a client against its targets, or against the week before if there is no target."""
+    if week is None:
+        return []
+    return [
+        _weekly("E-mails sent", week, "sent"),
+        _weekly("New leads reached", week, "new_leads"),
+        _weekly("Replies", week, "replies"),
+        _weekly("Positive leads", week, "positives"),
+        _weekly("Meetings", week, "meetings"),
+        _weekly("Value of opportunities", week, "opportunity_value"),
+    ]
+
+
 def _outlook(facts: Facts, workspace_id: str) -> list[Note]:
     notes = []
     dated = [row for row in facts.rows("runway", workspace_id) if row["days_to_date"] is not None]
@@ -239,11 +318,12 @@ def _unusual(facts: Facts, workspace_id: str) -> list[Note]:
 def _copy(facts: Facts, workspace_id: str) -> list[Note]:
     notes = []
     sums = facts.row("variant_sums", workspace_id)
-    if sums and sums["winner"]:
-        rest = f"; switch off {counted(sums['worse'], 'worse one')} still being sent" if sums["worse"] else ""
-        text = f"{counted(sums['winner'], 'variant')} won{rest}."
+    if sums and sums["winner_to_act_on"]:
+        worse = sums["worse_to_act_on"]
+        rest = f"; switch off {counted(worse, 'worse one')} still being sent" if worse else ""
+        text = f"{counted(sums['winner_to_act_on'], 'variant')} won{rest}."
         notes.append(Note(GOOD, text, "steps"))
-    idle = sum(row["not_worth_it"] for row in facts.rows("step_sums", workspace_id))
+    idle = sum(row["not_worth_it_to_act_on"] for row in facts.rows("step_sums", workspace_id))
     if idle:
         notes.append(Note(WATCH, f"{counted(idle, 'step')} of sequences with too few replies to be worth it.", "steps"))
     return notes

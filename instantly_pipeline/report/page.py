@@ -20,6 +20,7 @@ from instantly_pipeline.report.read import Facts, Row, read_facts
 
 TEMPLATES = Path(__file__).with_name("templates")
 MOST_WORKSPACES = 12  # that have a section of their own; the overview has all
+MOST_CLIENTS = 12  # the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,35 @@ def make_page(published_file: Path, *, now: datetime) -> Page:
     html = _templates().get_template("page.html").render(
         facts=facts, now=now, as_of=as_of, age=age, is_old=is_old, overview=narrative.overview(facts),
         workspaces=[_workspace(facts, row, place) for place, row in enumerate(_shown(facts), 1)],
+        clients=[_client(facts, row, place) for place, row in enumerate(facts.clients, 1)], most_clients=MOST_CLIENTS,
     )  # fmt: skip
     return Page(html, len(facts.workspaces), as_of, is_old)
+
+
+def make_client_page(published_file: Path, name: str, *, now: datetime) -> Page:
+    """Render the page of one client, with nothing of the others. UsageError, too, if there is no such client."""
+    facts = read_facts(published_file)
+    found = [row for row in facts.clients if row["client"] == name.strip()] or [
+        row for row in facts.clients if row["client"].casefold() == name.strip().casefold()
+    ]
+    if not found:
+        raise UsageError(_no_client(name, [row["client"] for row in facts.clients]))
+    as_of = found[0]["as_of"].replace(tzinfo=UTC) if found[0]["as_of"] else None
+    age, is_old = narrative.age(now, as_of, facts.workspaces[0]["max_lag_hours"])
+    html = (
+        _templates()
+        .get_template("client.html")
+        .render(client=_client(facts, found[0], 1), now=now, as_of=as_of, age=age, is_old=is_old)
+    )
+    return Page(html, 1, as_of, is_old)
+
+
+def _no_client(name: str, names: list[str]) -> str:
+    known = f"Clients are {formatting.listed(names)}." if names else "No client has a campaign yet."
+    return (
+        f"There is no client {name!r}. {known} Clients are lines of sql/seeds/clients.csv; "
+        "`instantly-pipeline rebuild` reads it again. Nothing was written."
+    )
 
 
 def write_page(page: Page, to: Path, *, like: Path | None = None) -> int:
@@ -68,6 +96,22 @@ def write_page(page: Page, to: Path, *, like: Path | None = None) -> int:
             beside.unlink(missing_ok=True)
         raise storage_error(to, error) from error
     return len(content)
+
+
+def _client(facts: Facts, client: Row, place: int) -> Row:
+    """The variables of a client's section."""
+    weeks = facts.rows("client_weeks", client["client"])
+    campaigns = facts.rows("client_campaigns", client["client"])
+    ended = next((week for week in weeks if week["has_ended"]), None)
+    return {
+        **client,
+        "id": f"c{place}",
+        "weeks": weeks,
+        "ended": ended,
+        "tiles": narrative.client_tiles(ended),
+        "campaigns_shown": campaigns,
+        "reply_scale": narrative.axis_end(campaigns, "reply_rate", "reply_rate_high"),
+    }
 
 
 def _shown(facts: Facts) -> list[Row]:
@@ -127,6 +171,8 @@ def _templates() -> Environment:
         "name": formatting.name,
         "quoted": formatting.quoted,
         "drawn": Markup,
+        "blocker": narrative.blocker,
+        "week": formatting.week,
     }
     environment.globals |= {"counted": formatting.counted, "listed": formatting.listed}
     return environment

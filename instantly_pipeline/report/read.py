@@ -1,6 +1,7 @@
 """Runs the queries of the report, one per file of `sql/`, on the published file, read-only.
 
-A query reads all workspaces at once; its rows are split by their column `workspace_id`. It limits its own rows.
+A query reads all workspaces at once; its rows are split by their column `workspace_id`, those of a query named
+`client_...` by `client`. It limits its own rows.
 """
 
 from __future__ import annotations
@@ -22,16 +23,17 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The results of all queries. `answers` maps a query's name to workspace id to rows."""
+    """The results of all queries. `answers` maps a query's name to workspace id, or client, to rows."""
 
     published_at: datetime | None
     workspaces: list[Row]
     thresholds: dict[str, Row]
+    clients: list[Row]
     answers: dict[str, dict[str, list[Row]]] = field(default_factory=dict)
 
-    def rows(self, question: str, workspace_id: str) -> list[Row]:
-        """The rows of a query for one workspace."""
-        return self.answers[question].get(workspace_id, [])
+    def rows(self, question: str, of: str) -> list[Row]:
+        """The rows of a query for one workspace or client."""
+        return self.answers[question].get(of, [])
 
     def row(self, question: str, workspace_id: str) -> Row | None:
         """The row of a query with one row per workspace; None if it has none for this one."""
@@ -56,12 +58,16 @@ def read_facts(published_file: Path) -> Facts:
         ) from error
     finally:
         con.close()
-    workspaces, thresholds = asked.pop("workspaces"), asked.pop("thresholds")
+    workspaces, thresholds, clients = asked.pop("workspaces"), asked.pop("thresholds"), asked.pop("client_names")
     return Facts(
         published_at=None if at is None else datetime.fromisoformat(at).astimezone(UTC),
         workspaces=workspaces,
         thresholds={row["metric"]: row for row in thresholds},
-        answers={question: _by_workspace(rows) for question, rows in asked.items()},
+        clients=clients,
+        answers={
+            question: _split(rows, "client" if question.startswith("client_") else "workspace_id")
+            for question, rows in asked.items()
+        },
     )
 
 
@@ -76,8 +82,8 @@ def _shown(name: str, value: Any) -> Any:
     return visible(value, " ") if isinstance(value, str) and name != "workspace_id" else value
 
 
-def _by_workspace(rows: list[Row]) -> dict[str, list[Row]]:
+def _split(rows: list[Row], by: str) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {}
     for row in rows:
-        found.setdefault(row["workspace_id"], []).append(row)
+        found.setdefault(row[by], []).append(row)
     return found

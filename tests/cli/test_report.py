@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from instantly_pipeline.errors import StorageError, UsageError
-from instantly_pipeline.report.page import MOST_WORKSPACES, Page, make_page, write_page
+from instantly_pipeline.report.page import MOST_WORKSPACES, Page, make_client_page, make_page, write_page
 from instantly_pipeline.report.read import SQL, read_facts
 from tests.cli.conftest import Shell
 from tests.cli.parsed import Parsed, parsed
@@ -31,6 +31,7 @@ HOSTILE = "<script>alert(1)</script>\"'&amp; ✂ \u202eevil"
 SECTIONS = [
     "What needs attention",
     "Day by day",
+    "What keeps campaigns from sending",
     "Campaigns",
     "From lead to deal",
     "Answers to hot replies",
@@ -46,6 +47,7 @@ def marts() -> list[str]:
     """The marts with rows for each workspace that the page is made of."""
     asked = {table for path in SQL.glob("*.sql") for table in re.findall(r"marts\.(rpt_\w+)", path.read_text())}
     assert len(asked) > 10
+    asked -= {"rpt_client_weekly"}  # of clients, in whatever workspaces
     return [f"marts.{table}" for table in sorted(asked)]
 
 
@@ -319,6 +321,140 @@ def test_figures_that_are_not_known_are_dashes(published: Path, tmp_path: Path) 
     assert [title for level, title in page.headings if level == 3] == SECTIONS
     assert "None" not in page.text.replace("None is red", "")
     assert "nan" not in page.text.split()
+
+
+# --- what does not send
+
+BLOCKED = (
+    "insert into marts.rpt_sending_blockers by name select workspace_id, 'c' || i as campaign_id, 'Campaign ' || i as "
+    "campaign_name, 'x' as blocker, 'bounce protect' as detail, '{blocks}' as blocks, {passing} as is_passing, true as "
+    "is_main, timestamp '2026-03-02 06:00:00' as since, true as is_since_or_earlier, 12.4 as costs_sends_per_day "
+    "from marts.dim_workspace, range({n}) as r(i)"
+)
+NOTHING = "delete from marts.rpt_sending_blockers"
+
+
+def test_a_campaign_that_should_send_and_does_not_needs_attention(published: Path, tmp_path: Path) -> None:
+    stopped = BLOCKED.format(n=5, blocks="everything", passing=False)
+    page = parsed(make(published, tmp_path, NOTHING, stopped).html)
+    said = "does not send: bounce protect since 2 Mar or earlier; it costs 12 e-mails a day."
+    assert page.text.count(said) == 3
+    assert "✕ act 2 more campaigns do not send." in page.text
+    assert page.text.count("✕ stopped: bounce protect") == 5
+
+
+def test_one_that_sends_in_part_is_to_be_watched_and_what_passes_is_nothing(published: Path, tmp_path: Path) -> None:
+    part = parsed(make(published, tmp_path, NOTHING, BLOCKED.format(n=2, blocks="part", passing=False)).html)
+    assert (
+        "sends only in part: bounce protect since 2 Mar or earlier; it costs 12 e-mails a day, and 1 more" in part.text
+    )
+    passing = BLOCKED.format(n=2, blocks="everything", passing=True)
+    assert (
+        "Nothing: every campaign that is meant to send does."
+        in parsed(make(published, tmp_path, NOTHING, passing).html).text
+    )
+
+
+@pytest.mark.parametrize("fell", [True, False])
+def test_a_fall_in_new_leads_is_linked_to_the_campaigns_that_stopped(
+    published: Path, tmp_path: Path, fell: bool
+) -> None:
+    days = "(select workspace_id, as_of::date - i::integer as date, i from marts.dim_workspace, range(20) as r(i))"
+    page = make(
+        published,
+        tmp_path,
+        NOTHING,
+        "delete from marts.fct_campaign_daily",
+        "delete from marts.rpt_workspace_daily",
+        # the last closed day is the one two days ago; the campaign sent until five days before it
+        "insert into marts.fct_campaign_daily by name select workspace_id, date, 'c' as campaign_id, false as "
+        f"is_partial, if(i >= 7, 20, 0) as sent, if(i >= 7, 5, 0) as new_leads_contacted from {days} where i >= 2",
+        "insert into marts.rpt_workspace_daily by name select workspace_id, date, i < 2 as is_partial, 9 as sent, "
+        f"if(i < 9, {30 if fell else 40}, 40) as new_leads_contacted from {days}",
+        "insert into marts.rpt_campaign_summary by name select workspace_id, 'c' as campaign_id, 'Stopped' as "
+        "campaign_name, 2 as status, 'paused' as status_label, true as is_listed from marts.dim_workspace",
+    )
+    said = re.search(r"New leads fell by [^.]*\.[^.]*\.", parsed(page.html).text)
+    assert bool(said) == fell
+    if said:
+        fall = "New leads fell by 25 % against the week before. Campaigns that stopped: Stopped (until "
+        assert said[0].replace("\u202f", " ").startswith(fall)
+        assert said[0].endswith(": paused; 20 e-mails a day before).")
+
+
+@pytest.mark.parametrize(("status", "shown"), [(1, True), (2, False), (3, False)])
+def test_verdicts_on_campaigns_at_rest_need_no_attention(
+    published: Path, tmp_path: Path, status: int, shown: bool
+) -> None:
+    page = make(
+        published,
+        tmp_path,
+        f"update marts.dim_campaign set status = {status}, is_deleted = false",
+        "update marts.rpt_variant_performance set verdict = 'winner', variants = 2",
+        "update marts.rpt_step_dropoff set verdict = 'not worth it'",
+    )
+    text = parsed(page.html).text
+    assert bool(re.search(r"\d variants? won\.", text)) == shown
+    assert ("with too few replies to be worth it." in text) == shown
+
+
+# --- clients
+
+ACME, OTHER = "Acme & <Söhne>", "Zweite GmbH"
+CLIENTS = (
+    "update marts.dim_campaign set client = case when campaign_id <= (select min(campaign_id) from marts.dim_campaign) "
+    f"then '{ACME}' else '{OTHER}' end",
+    "update marts.rpt_campaign_summary as s set campaign_name = 'Campaign of ' || c.client "
+    "from marts.dim_campaign as c where c.campaign_id = s.campaign_id",
+    "insert into marts.dim_client select client, 1, count(*), 1 from marts.dim_campaign group by client",
+    "insert into marts.rpt_client_weekly by name select client, "
+    "date_trunc('week', as_of)::date - 7 * n::integer as week, n = 0 as is_partial, false as is_before_first_read, "
+    "1000 + n as sent, 1001 + n as sent_week_before, 500.0 as sent_week_target, "
+    "as_of::date as as_of_date, as_of::date + 3 as first_runs_dry_on, as_of::date + 5 as last_runs_dry_on, 3 as "
+    "days_to_first_dry from marts.dim_client, (select max(as_of) as as_of from marts.dim_workspace), "
+    "range(3) as r(n)",
+)
+
+
+def client_page(published: Path, folder: Path, name: str, *statements: str) -> Page:
+    make(published, folder, *CLIENTS, *statements)
+    return make_client_page(folder / "warehouse.duckdb", name, now=datetime.now(UTC))
+
+
+def test_the_page_has_a_table_of_clients_and_a_section_of_each(published: Path, tmp_path: Path) -> None:
+    page = parsed(make(published, tmp_path, *CLIENTS).html)
+    titles = [title for level, title in page.headings if level == 2]
+    assert titles[0] == "2 clients"
+    assert titles[-2:] == [ACME, OTHER]
+    assert {"#c1", "#c2"} <= {link["href"] for link in page.all("a")}
+
+
+def test_the_page_of_a_client_says_nothing_of_the_others(published: Path, tmp_path: Path) -> None:
+    made = client_page(published, tmp_path, ACME.upper())
+    page = parsed(made.html)
+    assert [title for level, title in page.headings if level == 1] == [ACME]
+    assert f"Campaign of {ACME}" in page.text
+    assert "E-mails sent 1,001 200" in page.text.replace("\u202f", " ")  # of the last whole week, against its target
+    assert "in 3 days" in page.text
+    with duckdb.connect(str(published), read_only=True) as con:
+        names = con.execute(
+            "select workspace_name from marts.dim_workspace union select email from marts.dim_account union "
+            "select campaign_name from marts.rpt_campaign_summary"
+        ).fetchall()
+    assert [name for (name,) in (*names, (OTHER,)) if name in page.text] == []
+
+
+def test_the_page_of_a_client_that_is_not_there_names_those_that_are(published: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=rf"no client 'Acm'. Clients are {ACME} and {OTHER}\. .*clients\.csv"):
+        client_page(published, tmp_path, "Acm")
+
+
+def test_the_command_without_any_client_says_how_to_name_one(synced: Synced) -> None:
+    pipe, shell = synced
+    done = shell.run("report", "--client", "Acme")
+    assert done.returncode == 2
+    assert "There is no client 'Acme'. No client has a campaign yet." in done.stderr
+    assert not pipe.published.with_name("report-acme.html").exists()
 
 
 def test_a_published_file_without_a_workspace_says_what_to_type(published: Path, tmp_path: Path) -> None:

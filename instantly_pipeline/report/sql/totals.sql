@@ -1,5 +1,6 @@
 -- One row per workspace: the last seven closed days and the seven before, with the targets of the last seven.
--- Days without a row are zero; if a figure of one day is unknown, the figure of the week is, too.
+-- Days without a row are zero; if a figure of one day is unknown, the figure of the week is, too. What leads became
+-- before they were first read is not known.
 with days as (
     select
         d.*,
@@ -59,6 +60,22 @@ sums as (
                 then sum(opportunities) filter (where is_before)
         end::bigint as opportunities_before,
         sum(opportunities_target) filter (where is_last) as opportunities_target,
+        case
+            when not bool_or(is_before_first_read or new_positive_leads is null) filter (where is_last)
+                then sum(new_positive_leads) filter (where is_last)
+        end::bigint as positives,
+        case
+            when not bool_or(is_before_first_read or new_positive_leads is null) filter (where is_before)
+                then sum(new_positive_leads) filter (where is_before)
+        end::bigint as positives_before,
+        case
+            when not bool_or(is_before_first_read or new_meeting_leads is null) filter (where is_last)
+                then sum(new_meeting_leads) filter (where is_last)
+        end::bigint as meetings,
+        case
+            when not bool_or(is_before_first_read or new_meeting_leads is null) filter (where is_before)
+                then sum(new_meeting_leads) filter (where is_before)
+        end::bigint as meetings_before,
         sum(bounced) filter (where is_last and sent_by_accounts is not null)::bigint as bounced,
         sum(sent_by_accounts) filter (where is_last and bounced is not null)::bigint as sent_by_accounts
     from weeks
