@@ -72,6 +72,9 @@ create or replace macro change_verdict(x, n, x0, n0, low, high, bad_when) as cas
     else 'usual'
 end;
 
+-- whether a share is surely below another one: their 95 % intervals do not meet; null where there is nothing to divide by
+create or replace macro is_below(x, n, other_x, other_n) as wilson_high(x, n) < wilson_low(other_x, other_n);
+
 -- the value of a rule in seeds.rules; an aggregate over that seed
 create or replace macro rule_value(rule, value, name) as max(value) filter (where rule = name);
 
@@ -128,6 +131,11 @@ create or replace macro shown_day(day) as strftime(day, '%-d %b %Y');
 create or replace macro is_like_name(name, pattern) as lower(name) like replace(
     replace(replace(replace(lower(pattern), '\', '\\'), '%', '\%'), '_', '\_'), '*', '%'
 ) escape '\';
+
+-- a text without markup, with single spaces; null if nothing is left
+create or replace macro plain_text(html) as nullif(trim(regexp_replace(
+    replace(replace(regexp_replace(html, '<[^>]*>', ' ', 'g'), '&nbsp;', ' '), chr(160), ' '), '\s+', ' ', 'g'
+)), '');
 
 -- number of variants over all steps of a campaign; a step in the older format, with its own subject, counts as one
 create or replace macro variants_of(sequences) as

@@ -63,9 +63,11 @@ counted as (
         count(*) filter (where not l.is_deleted and l.verification_status = -1) as invalid,
         count(*) filter (where not l.is_deleted and coalesce(trim(l.first_name), '') = '') as missing_names,
         count(*) filter (where not l.is_deleted and b.lead_id is not null) as blocked,
-        count(*) filter (where l.timestamp_last_contact is not null) as leads_reached,
-        count(*) filter (where l.timestamp_last_contact is not null and l.email_reply_count > 0) as repliers,
-        count(*) filter (where l.timestamp_last_contact is not null and l.status = -1) as bounced,
+        count(*) filter (where l.timestamp_last_contact is not null) as contacted_leads,
+        count(*) filter (where l.timestamp_last_contact is not null and l.email_reply_count > 0) as replied_leads,
+        count(*) filter (where l.timestamp_last_contact is not null and l.status = -1) as bounced_leads,
+        count(*) filter (where l.timestamp_last_contact is not null and l.ever_positive) as became_positive_leads,
+        count(distinct l.contact) filter (where not l.is_deleted) as contacts,
         max(l.verified_at) as verified_at
     from leads as l
     left join blocked_leads as b on l.workspace_id = b.workspace_id and l.lead_id = b.lead_id

@@ -12,7 +12,9 @@ with own as (
         variant,
         sent,
         unique_replies,
-        unique_opportunities
+        unique_opportunities,
+        meetings_booked,
+        won
     from staging.stg_step_analytics_lifetime
 ),
 
@@ -27,7 +29,9 @@ followed as (
         f.variant,
         f.sent,
         f.unique_replies,
-        null as unique_opportunities
+        null as unique_opportunities,
+        null as meetings_booked,
+        null as won
     from staging.stg_subsequence_step_analytics as f
     inner join staging.stg_subsequences as s on f.workspace_id = s.workspace_id and f.subsequence_id = s.id
 )

@@ -52,6 +52,8 @@ texts as (
     select
         * exclude (variant),
         variant ->> '$.subject' as subject,
+        plain_text(variant ->> '$.subject') as plain_subject,
+        plain_text(variant ->> '$.body') as plain_body,
         coalesce((variant ->> '$.v_disabled') = 'true', false) as is_disabled,
         md5(coalesce(variant ->> '$.subject', '') || chr(0) || coalesce(variant ->> '$.body', '')) as copy
     from variants
@@ -75,6 +77,16 @@ copies as (
         step_index::varchar as step,
         variant_index::varchar as variant,
         arg_max_null(subject, valid_from) as subject,
+        arg_max_null(plain_subject, valid_from) as plain_subject,
+        arg_max_null(left(plain_body, 80), valid_from) as first_words,
+        -- the same for texts that differ only in markup, spaces and case
+        arg_max_null(
+            case
+                when plain_subject is not null or plain_body is not null
+                    then md5(lower(coalesce(plain_subject, '') || chr(10) || coalesce(plain_body, '')))
+            end,
+            valid_from
+        ) as copy_key,
         arg_max(is_disabled, valid_from) as is_disabled,
         arg_max(is_current, valid_from) as is_current,
         arg_max(delay_days, valid_from) as delay_days,

@@ -105,6 +105,7 @@ joined as (
         r.leads_count,
         r.uncontacted,
         r.leads_reached,
+        p.contacts_reached,
         r.completed,
         r.sent,
         r.unique_opens,
@@ -157,6 +158,8 @@ joined as (
     from rates as r
     left join marts.dim_workspace as w on r.workspace_id = w.workspace_id
     left join intermediate.int_campaign as c on r.workspace_id = c.workspace_id and r.campaign_id = c.campaign_id
+    left join intermediate.int_campaign_contacts as p
+        on r.workspace_id = p.workspace_id and r.campaign_id = p.campaign_id
     left join health as h on r.workspace_id = h.workspace_id and r.campaign_id = h.campaign_id
     left join blocked as b on r.workspace_id = b.workspace_id and r.campaign_id = b.campaign_id
     left join resting as s on r.workspace_id = s.workspace_id and r.campaign_id = s.campaign_id

@@ -1,5 +1,7 @@
 -- one row per campaign, week its leads were created and weeks since then, up to the last week read; 26 is 26 and later
 -- Weeks begin on Monday, UTC. Leads count for their current or last campaign, deleted leads included.
+-- A cohort is fully read if leads were read from its first day on, or if e-mails or events report all its contacts and
+-- replies. Otherwise a lead's first contact is dated by its last one before the first sync, so it comes weeks too late.
 with leads as (
     select
         workspace_id,
@@ -20,7 +22,9 @@ firsts as (
             where event in ('contacted', 'opened', 'clicked', 'replied', 'auto replied')
         ) as contacted_at,
         min(occurred_at) filter (where event = 'replied') as replied_at,
-        min(occurred_at) filter (where event = 'interest changed' and interest_kind = 'positive') as positive_at
+        min(occurred_at) filter (where event = 'interest changed' and interest_kind = 'positive') as positive_at,
+        -- a follow-up shows that there was an e-mail before it
+        try_cast(arg_min_null(step, occurred_at) filter (where event = 'contacted') as bigint) > 0 as is_late
     from marts.fct_lead_event
     group by workspace_id, campaign_id, lead_id
 ),
@@ -31,6 +35,7 @@ moments as (
         l.campaign_id,
         l.cohort_week,
         l.lead_id,
+        coalesce(f.is_late, false) as is_late,
         cohort_age(l.cohort_week, f.contacted_at) as contacted_in,
         cohort_age(l.cohort_week, f.replied_at) as replied_in,
         cohort_age(l.cohort_week, f.positive_at) as positive_in
@@ -50,15 +55,6 @@ reported as (
     having count(*) = 2
 ),
 
-first_read as (
-    select
-        l.workspace_id,
-        least(min(l.first_seen_at), any_value(r.since)) as first_read_at
-    from marts.dim_lead as l
-    left join reported as r on l.workspace_id = r.workspace_id
-    group by l.workspace_id
-),
-
 cohorts as (
     select
         m.workspace_id,
@@ -71,11 +67,22 @@ cohorts as (
         ) as last_week,
         any_value(k.today) as today,
         any_value(w.workspace_name) as workspace_name,
-        any_value(r.first_read_at) as first_read_at
+        least(any_value(r.first_read_at), any_value(p.since)) as first_read_at,
+        coalesce(any_value(r.read_since) <= m.cohort_week, false)
+        or coalesce(any_value(p.since) <= m.cohort_week and not bool_or(m.is_late), false) as is_fully_read,
+        case
+            when is_fully_read then null
+            when any_value(p.since) <= m.cohort_week
+                then count(*) filter (where m.is_late) || ' of its leads had an e-mail before the first that was read'
+            when any_value(r.read_again_at) > m.cohort_week and any_value(r.first_read_at) <= m.cohort_week
+                then 'leads were not read for more than a week before ' || any_value(r.read_again_at)::date
+            else 'it began before leads were first read, on ' || coalesce(any_value(r.first_read_at)::date::varchar, 'an unknown day')
+        end as not_fully_read_because
     from moments as m
     left join marts.dim_workspace as w on m.workspace_id = w.workspace_id
     left join intermediate.int_workspace_clock as k on m.workspace_id = k.workspace_id
-    left join first_read as r on m.workspace_id = r.workspace_id
+    left join intermediate.int_leads_read as r on m.workspace_id = r.workspace_id
+    left join reported as p on m.workspace_id = p.workspace_id
     group by m.workspace_id, m.campaign_id, m.cohort_week
 ),
 
@@ -169,7 +176,9 @@ filled as (
         replied_so_far::bigint as replied_so_far,
         positive_so_far::bigint as positive_so_far,
         weeks_since = 26 or cohort_week + 7 * (weeks_since + 1)::integer > today as is_right_censored,
-        cohort_week + 7 * weeks_since::integer < first_read_at as is_before_first_read
+        cohort_week + 7 * weeks_since::integer < first_read_at as is_before_first_read,
+        is_fully_read,
+        not_fully_read_because
     from spine
 ),
 
@@ -198,7 +207,9 @@ joined as (
         wilson_low(f.positive_so_far, f.leads) as positive_rate_low,
         wilson_high(f.positive_so_far, f.leads) as positive_rate_high,
         f.is_right_censored,
-        f.is_before_first_read
+        f.is_before_first_read,
+        f.is_fully_read,
+        f.not_fully_read_because
     from filled as f
     left join intermediate.int_campaign as c on f.workspace_id = c.workspace_id and f.campaign_id = c.campaign_id
 )

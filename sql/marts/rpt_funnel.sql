@@ -45,6 +45,8 @@ joined as (
         s.checked_leads,
         s.verified_leads,
         s.leads_reached,
+        p.contacts,
+        p.contacts_reached,
         s.unique_opens,
         s.repliers,
         s.positive_leads,
@@ -81,6 +83,8 @@ joined as (
     from stages as s
     left join marts.dim_workspace as w on s.workspace_id = w.workspace_id
     left join intermediate.int_campaign as c on s.workspace_id = c.workspace_id and s.campaign_id = c.campaign_id
+    left join intermediate.int_campaign_contacts as p
+        on s.workspace_id = p.workspace_id and s.campaign_id = p.campaign_id
 )
 
 select * from joined

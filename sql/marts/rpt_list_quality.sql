@@ -43,9 +43,11 @@ with lists as (
         case when h.has_leads then coalesce(n.elsewhere, 0) end as elsewhere,
         case when h.has_leads and h.has_block_list then coalesce(n.blocked, 0) end as blocked,
         case when h.has_leads then coalesce(n.missing_names, 0) end as missing_names,
-        case when h.has_leads then coalesce(n.leads_reached, 0) end as leads_reached,
-        case when h.has_leads then coalesce(n.repliers, 0) end as repliers,
-        case when h.has_leads then coalesce(n.bounced, 0) end as bounced,
+        case when h.has_leads then coalesce(n.contacts, 0) end as contacts,
+        case when h.has_leads then coalesce(n.contacted_leads, 0) end as contacted_leads,
+        case when h.has_leads then coalesce(n.replied_leads, 0) end as replied_leads,
+        case when h.has_leads then coalesce(n.became_positive_leads, 0) end as became_positive_leads,
+        case when h.has_leads then coalesce(n.bounced_leads, 0) end as bounced_leads,
         coalesce(n.verified_at, s.verified_at) as verified_at
     from staging.stg_lead_lists as s
     full join intermediate.int_list_leads as n on s.workspace_id = n.workspace_id and s.id = n.list_id
@@ -74,12 +76,15 @@ rates as (
         rate_of(missing_names, leads) as missing_name_rate,
         wilson_low(missing_names, leads) as missing_name_rate_low,
         wilson_high(missing_names, leads) as missing_name_rate_high,
-        rate_of(repliers, leads_reached) as reply_rate,
-        wilson_low(repliers, leads_reached) as reply_rate_low,
-        wilson_high(repliers, leads_reached) as reply_rate_high,
-        rate_of(bounced, leads_reached) as lead_bounce_rate,
-        wilson_low(bounced, leads_reached) as lead_bounce_rate_low,
-        wilson_high(bounced, leads_reached) as lead_bounce_rate_high
+        rate_of(replied_leads, contacted_leads) as reply_rate,
+        wilson_low(replied_leads, contacted_leads) as reply_rate_low,
+        wilson_high(replied_leads, contacted_leads) as reply_rate_high,
+        rate_of(became_positive_leads, contacted_leads) as positive_rate,
+        wilson_low(became_positive_leads, contacted_leads) as positive_rate_low,
+        wilson_high(became_positive_leads, contacted_leads) as positive_rate_high,
+        rate_of(bounced_leads, contacted_leads) as lead_bounce_rate,
+        wilson_low(bounced_leads, contacted_leads) as lead_bounce_rate_low,
+        wilson_high(bounced_leads, contacted_leads) as lead_bounce_rate_high
     from lists
 ),
 
@@ -105,7 +110,7 @@ judged as (
             end as x,
             case
                 when t.metric in ('invalid_rate', 'risky_rate') then r.checked_leads
-                when t.metric = 'lead_bounce_rate' then r.leads_reached
+                when t.metric = 'lead_bounce_rate' then r.contacted_leads
                 else r.leads
             end as n
     ) as v on true
@@ -146,6 +151,7 @@ joined as (
         ) as grade_reason,
         r.is_listed,
         r.leads,
+        r.contacts,
         r.deleted_leads,
         r.without_email,
         r.verification_source,
@@ -161,9 +167,10 @@ joined as (
         r.elsewhere,
         r.blocked,
         r.missing_names,
-        r.leads_reached,
-        r.repliers,
-        r.bounced,
+        r.contacted_leads,
+        r.replied_leads,
+        r.became_positive_leads,
+        r.bounced_leads,
         r.verified_rate,
         r.verified_rate_low,
         r.verified_rate_high,
@@ -185,11 +192,17 @@ joined as (
         r.reply_rate,
         r.reply_rate_low,
         r.reply_rate_high,
+        r.positive_rate,
+        r.positive_rate_low,
+        r.positive_rate_high,
         r.lead_bounce_rate,
         r.lead_bounce_rate_low,
         r.lead_bounce_rate_high,
         r.timestamp_created,
-        r.verified_at
+        r.verified_at,
+        r.contacted_leads as leads_reached,
+        r.replied_leads as repliers,
+        r.bounced_leads as bounced
     from rates as r
     left join graded as g on r.workspace_id = g.workspace_id and r.list_id = g.list_id
     left join marts.dim_workspace as w on r.workspace_id = w.workspace_id

@@ -78,7 +78,7 @@ joined as (
         n.email,
         n.list_id,
         coalesce(s.name, n.list_id) as list_name,
-        n.repliers,
+        n.repliers as replied_leads,
         n.positive_repliers,
         n.all_positive_repliers,
         rate_of(n.positive_repliers, n.repliers) as positive_share,
@@ -86,7 +86,8 @@ joined as (
         wilson_high(n.positive_repliers, n.repliers) as positive_share_high,
         rate_of(n.positive_repliers, n.all_positive_repliers) as share_of_positive,
         wilson_low(n.positive_repliers, n.all_positive_repliers) as share_of_positive_low,
-        wilson_high(n.positive_repliers, n.all_positive_repliers) as share_of_positive_high
+        wilson_high(n.positive_repliers, n.all_positive_repliers) as share_of_positive_high,
+        n.repliers
     from shared as n
     left join marts.dim_workspace as w on n.workspace_id = w.workspace_id
     left join intermediate.int_campaign as c on n.workspace_id = c.workspace_id and n.campaign_id = c.campaign_id

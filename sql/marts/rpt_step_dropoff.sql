@@ -10,7 +10,9 @@ with totals as (
         step,
         whole_sum(sent)::bigint as sent,
         whole_sum(unique_replies)::bigint as unique_replies,
-        whole_sum(unique_opportunities)::bigint as unique_opportunities
+        whole_sum(unique_opportunities)::bigint as unique_opportunities,
+        whole_sum(meetings_booked)::bigint as meetings_booked,
+        whole_sum(won)::bigint as won
     from intermediate.int_step_total
     where step is not null
     group by all
@@ -88,7 +90,9 @@ joined as (
         rate_of(c.unique_replies, c.replies_in_all) as share_of_replies,
         rate_of(c.replies_so_far, c.replies_in_all) as cumulative_share_of_replies,
         c.unique_opportunities,
-        1000 * rate_of(c.unique_opportunities, c.sent) as opportunities_per_1000
+        1000 * rate_of(c.unique_opportunities, c.sent) as opportunities_per_1000,
+        c.meetings_booked,
+        c.won
     from compared as c
     cross join rules as r
     left join intermediate.int_step_plan as d

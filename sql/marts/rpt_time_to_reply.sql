@@ -90,7 +90,7 @@ joined as (
         f.bucket,
         f.from_hours,
         f.to_hours,
-        f.repliers,
+        f.repliers as replied_leads,
         f.timed_repliers,
         f.untimed_repliers,
         rate_of(f.repliers, f.timed_repliers) as share,
@@ -102,7 +102,8 @@ joined as (
         f.hours_p25,
         f.hours_median,
         f.hours_p75,
-        f.hours_p90
+        f.hours_p90,
+        f.repliers
     from filled as f
     left join marts.dim_workspace as w on f.workspace_id = w.workspace_id
     left join intermediate.int_campaign as c on f.workspace_id = c.workspace_id and f.campaign_id = c.campaign_id

@@ -66,6 +66,9 @@ joined as (
         case when n.sequence_id is not null then coalesce(c.is_current, false) end as is_in_use,
         a.sent,
         a.unique_replies,
+        a.unique_opportunities,
+        a.meetings_booked,
+        a.won,
         p.* exclude (workspace_id, sequence_id, step, variant),
         -- edits before the first e-mail do not count: all its figures are of one text
         c.copy_changed_at::date >= coalesce(f.first_sent_on, c.copy_changed_at::date) as copy_changed,
@@ -177,7 +180,10 @@ judged as (
         j.chance_beaten,
         j.prior_a,
         j.prior_b,
-        j.copy_changed_at
+        j.copy_changed_at,
+        j.unique_opportunities,
+        j.meetings_booked,
+        j.won
     from sorted as j
     left join marts.dim_workspace as w on j.workspace_id = w.workspace_id
     left join intermediate.int_campaign as c on j.workspace_id = c.workspace_id and j.campaign_id = c.campaign_id

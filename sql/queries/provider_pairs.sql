@@ -1,17 +1,20 @@
--- Between which mail providers do e-mails get answered or lost?
+-- Between which mail providers, and from which domain, do e-mails get answered or lost?
 -- Asked by: deliverability
--- How to read it: a pair with a reply range below the others but similar bounces probably lands in spam
--- Columns: workspace_name, recipient_provider, sender_provider, leads_reached, reply_rate, reply_low, reply_high, lead_bounce_rate
+-- How to read it: the finding says which to blame: fewer replies or more bounces than other domains there is the domain's doing; than its domain elsewhere, the provider's, and with similar bounces it probably lands in spam
+-- Columns: workspace_name, recipient_provider, sender_provider, sending_domain, contacted_leads, reply_rate, reply_low, reply_high, domain_reply_rate, lead_bounce_rate, domain_lead_bounce_rate, finding
 select
     workspace_name,
     recipient_provider,
     sender_provider,
-    sum(leads_reached)::bigint as leads_reached,
-    round(sum(repliers) / sum(leads_reached), 4) as reply_rate,
-    round(wilson_low(sum(repliers), sum(leads_reached)), 4) as reply_low,
-    round(wilson_high(sum(repliers), sum(leads_reached)), 4) as reply_high,
-    round(sum(bounced) / sum(leads_reached), 4) as lead_bounce_rate
-from marts.rpt_esp_matrix
-group by workspace_id, workspace_name, recipient_provider, sender_provider
-having sum(leads_reached) >= 30
-order by workspace_name, recipient_provider, leads_reached desc
+    sending_domain,
+    contacted_leads,
+    round(reply_rate, 4) as reply_rate,
+    round(reply_rate_low, 4) as reply_low,
+    round(reply_rate_high, 4) as reply_high,
+    round(domain_reply_rate, 4) as domain_reply_rate,
+    round(lead_bounce_rate, 4) as lead_bounce_rate,
+    round(domain_lead_bounce_rate, 4) as domain_lead_bounce_rate,
+    finding
+from marts.rpt_provider_pair
+where contacted_leads >= 30
+order by workspace_name, finding nulls last, contacted_leads desc, recipient_provider, sender_provider, sending_domain

@@ -1,0 +1,60 @@
+-- one row per workspace whose leads were read: what it stores, and what deleting would free of the plan's quota
+with counted as (
+    select
+        workspace_id,
+        count(*) as stored_leads,
+        count(distinct contact) as contacts,
+        count(*) filter (where is_contacted) as contacted_leads,
+        count(distinct contact) filter (where is_contacted) as contacts_reached,
+        count(*) filter (where contact is null) as without_email,
+        count(*) filter (where is_completed) as completed_leads,
+        count(*) filter (where is_surplus) as surplus_leads,
+        count(*) filter (where is_deletable_completed) as deletable_completed,
+        count(*) filter (where is_deletable_surplus) as deletable_surplus
+    from intermediate.int_stored_lead
+    group by workspace_id
+),
+
+billing as (
+    select
+        workspace_id,
+        plan_name,
+        total_lead_limit,
+        current_lead_count,
+        verified_at
+    from staging.stg_workspace_billing
+),
+
+joined as (
+    select
+        s.workspace_id,
+        w.workspace_name,
+        coalesce(n.stored_leads, 0) as stored_leads,
+        coalesce(n.contacts, 0) as contacts,
+        coalesce(n.contacted_leads, 0) as contacted_leads,
+        coalesce(n.contacts_reached, 0) as contacts_reached,
+        coalesce(n.without_email, 0) as without_email,
+        coalesce(n.completed_leads, 0) as completed_leads,
+        coalesce(n.surplus_leads, 0) as surplus_leads,
+        coalesce(n.deletable_completed, 0) as deletable_completed,
+        coalesce(n.deletable_surplus, 0) as deletable_surplus,
+        coalesce(n.deletable_completed + n.deletable_surplus, 0) as deletable_leads,
+        rate_of(n.deletable_completed + n.deletable_surplus, n.stored_leads) as deletable_rate,
+        b.plan_name,
+        b.total_lead_limit as lead_limit,
+        b.current_lead_count as metered_leads,
+        rate_of(b.current_lead_count, b.total_lead_limit) as used_rate,
+        rate_of(
+            greatest(b.current_lead_count - coalesce(n.deletable_completed + n.deletable_surplus, 0), 0),
+            b.total_lead_limit
+        ) as used_rate_after,
+        b.verified_at as billing_read_at
+    from intermediate.int_workspace_streams as s
+    left join counted as n on s.workspace_id = n.workspace_id
+    left join billing as b on s.workspace_id = b.workspace_id
+    left join marts.dim_workspace as w on s.workspace_id = w.workspace_id
+    where s.has_leads
+)
+
+select * from joined
+order by workspace_name, workspace_id
