@@ -63,7 +63,7 @@ def _(mo):
     ## How much do we send, and what comes back?
 
     One row per day. The last two days are still open (`is_partial`): opens and replies arrive late. `_7d` is the sum of
-    the seven days up to each day, which evens out the days of the week.
+    the seven days up to each day, which evens out the days of the week; the line begins with 100 e-mails in them.
     """)
     return
 
@@ -95,7 +95,7 @@ def _(alt, days):
 
 @app.cell(hide_code=True)
 def _(alt, days):
-    alt.Chart(days.filter(~days["is_partial"])).mark_line().encode(
+    alt.Chart(days.filter(~days["is_partial"] & (days["sent_7d"] >= 100))).mark_line().encode(
         x=alt.X("date:T", title=None, axis=alt.Axis(format="%b %d")),
         y=alt.Y("replies_per_sent_7d:Q", title="replies per e-mail, 7 days", axis=alt.Axis(format=".1%")),
         tooltip=["date:T", alt.Tooltip("replies_per_sent_7d:Q", format=".2%")],

@@ -72,15 +72,14 @@ def _last(days: Sequence[Row], count: int) -> Sequence[Row]:
 
 def _trend(days: Sequence[Row], width: int, bounce_limit: float | None) -> Spec:
     x = _Time.of([row["date"] for row in days], width)
-    rows = [x.placed(row) for row in days]
-    return {
-        "data": {"values": rows},
-        "vconcat": [
-            x.panel("E-mails sent per day", [_bars("sent", x), _line("sent_average"), _targets("sent_target", x)]),
-            x.panel("Replies per day", [_bars("replies", x), _line("replies_average"), _targets("replies_target", x)]),
-            x.panel("Bounces per 100 e-mails, last 7 days", [_line("bounces_per_100"), *_limit(bounce_limit)]),
-        ],
-    }
+    panels = [
+        x.panel("E-mails sent per day", [_bars("sent", x), _line("sent_average"), _targets("sent_target", x)]),
+        x.panel("Replies per day", [_bars("replies", x), _line("replies_average"), _targets("replies_target", x)]),
+    ]
+    if any(row["bounces_per_100"] is not None for row in days if not row.get("is_partial")):
+        layers = [_line("bounces_per_100"), *_limit(bounce_limit)]
+        panels.append(x.panel("Bounces per 100 e-mails, last 7 days", layers))
+    return {"data": {"values": [x.placed(row) for row in days]}, "vconcat": panels}
 
 
 def _capacity(days: Sequence[Row], width: int) -> Spec:

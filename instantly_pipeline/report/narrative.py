@@ -5,6 +5,7 @@ Plain text that the templates escape. Every sentence follows from figures and ve
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -355,6 +356,14 @@ def funnel(sums: Row | None) -> list[Row]:
         for stage, count, of, base in stages
         if count is not None
     ]
+
+
+def hidden(rows: Mapping[str, list[Row]]) -> set[str]:
+    """The sections without anything to show, which are left out."""
+    plan = rows["contacts"][0] if rows["contacts"] else {}
+    shown = {name: bool(rows[name]) for name in ("waiting", "providers", "lists", "suppression")}
+    shown["stored"] = bool(plan.get("lead_limit") and plan.get("deletable_leads"))
+    return {name for name, has_something in shown.items() if not has_something}
 
 
 def _share(count: int | None, base: int | None) -> float | None:

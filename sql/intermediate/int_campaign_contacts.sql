@@ -25,6 +25,6 @@ select
     c.workspace_id,
     c.campaign_id,
     nullif(c.contacts, 0) as contacts,
-    case when k.has_contact_times and not c.is_nameless then c.contacts_reached end as contacts_reached
+    case when coalesce(k.has_contact_times, true) and not c.is_nameless then c.contacts_reached end as contacts_reached
 from counted as c
 left join intermediate.int_workspace_contacts as k on c.workspace_id = k.workspace_id

@@ -26,7 +26,10 @@ variables as (
         l.lead_id,
         l.contact,
         c.variable,
-        nullif(trim(json_extract_string(l.payload, '$."' || c.variable || '"')), '') as source_value
+        case
+            when json_valid(l.payload)
+                then nullif(trim(json_extract_string(l.payload, '$."' || c.variable || '"')), '')
+        end as source_value
     from leads as l
     inner join chosen as c on l.workspace_id = c.workspace_id
 ),

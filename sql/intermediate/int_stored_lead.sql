@@ -9,7 +9,6 @@ with leads as (
         list_id,
         list_name,
         contact_of(email) as contact,
-        timestamp_last_contact is not null as is_contacted,
         coalesce(status = 3, false) as is_completed,
         coalesce(email_reply_count > 0, false) or timestamp_last_reply is not null
         or lt_interest_status is not null as has_answer,
@@ -36,7 +35,6 @@ select
     list_id,
     list_name,
     contact,
-    is_contacted,
     is_completed,
     is_surplus,
     is_completed and not has_answer as is_deletable_completed,

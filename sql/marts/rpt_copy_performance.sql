@@ -38,7 +38,7 @@ texts as (
         count(distinct campaign_id) as campaigns,
         count(*) as variants,
         count(*) filter (where copy_changed) as changed_variants,
-        string_agg(distinct step_number::varchar, ', ' order by step_number::varchar) as step_numbers,
+        array_to_string(list_sort(list(distinct step_number)), ', ') as step_numbers,
         coalesce(bool_or(is_in_use), false) as is_in_use,
         whole_sum(sent)::bigint as sent,
         whole_sum(unique_replies)::bigint as unique_replies,

@@ -4,14 +4,23 @@ with counted as (
         workspace_id,
         count(*) as stored_leads,
         count(distinct contact) as contacts,
-        count(*) filter (where is_contacted) as contacted_leads,
-        count(distinct contact) filter (where is_contacted) as contacts_reached,
         count(*) filter (where contact is null) as without_email,
         count(*) filter (where is_completed) as completed_leads,
         count(*) filter (where is_surplus) as surplus_leads,
         count(*) filter (where is_deletable_completed) as deletable_completed,
         count(*) filter (where is_deletable_surplus) as deletable_surplus
     from intermediate.int_stored_lead
+    group by workspace_id
+),
+
+-- people whose leads were deleted since were reached all the same
+reached as (
+    select
+        workspace_id,
+        count(*) as contacted_leads,
+        count(distinct contact_of(email)) as contacts_reached
+    from marts.dim_lead
+    where timestamp_last_contact is not null
     group by workspace_id
 ),
 
@@ -31,8 +40,11 @@ joined as (
         w.workspace_name,
         coalesce(n.stored_leads, 0) as stored_leads,
         coalesce(n.contacts, 0) as contacts,
-        coalesce(n.contacted_leads, 0) as contacted_leads,
-        coalesce(n.contacts_reached, 0) as contacts_reached,
+        case when coalesce(k.has_contact_times, true) then coalesce(r.contacted_leads, 0) end as contacted_leads,
+        case
+            when coalesce(k.has_contact_times, true) and r.contacted_leads is null then 0
+            when r.contacts_reached > 0 then r.contacts_reached
+        end as contacts_reached,
         coalesce(n.without_email, 0) as without_email,
         coalesce(n.completed_leads, 0) as completed_leads,
         coalesce(n.surplus_leads, 0) as surplus_leads,
@@ -51,6 +63,8 @@ joined as (
         b.verified_at as billing_read_at
     from intermediate.int_workspace_streams as s
     left join counted as n on s.workspace_id = n.workspace_id
+    left join reached as r on s.workspace_id = r.workspace_id
+    left join intermediate.int_workspace_contacts as k on s.workspace_id = k.workspace_id
     left join billing as b on s.workspace_id = b.workspace_id
     left join marts.dim_workspace as w on s.workspace_id = w.workspace_id
     where s.has_leads

@@ -1,4 +1,5 @@
 -- One row per workspace and day of its last 90 days.
+-- A rate per 100 e-mails needs at least 100 e-mails in its seven days: otherwise a tiny first day flattens all others.
 select
     workspace_id,
     date,
@@ -10,8 +11,11 @@ select
     replies_target,
     opportunities,
     bounced,
-    100 * sum(bounced) over week
-    / nullif(sum(sent_by_accounts) filter (where bounced is not null) over week, 0) as bounces_per_100,
+    case
+        when sum(sent_by_accounts) filter (where bounced is not null) over week >= 100
+            then 100 * sum(bounced) filter (where sent_by_accounts is not null) over week
+                / sum(sent_by_accounts) filter (where bounced is not null) over week
+    end as bounces_per_100,
     is_partial,
     figures_state
 from marts.rpt_workspace_daily

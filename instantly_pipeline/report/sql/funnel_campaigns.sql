@@ -4,6 +4,7 @@ select
     campaign_name,
     leads,
     leads_reached,
+    contacts_reached,
     unique_opens,
     repliers,
     positive_leads,

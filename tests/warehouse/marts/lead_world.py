@@ -250,17 +250,18 @@ def hours_to_reply(space: Space) -> tuple[dict[str, list[float]], Counter[str]]:
     return found, untimed
 
 
-def providers(space: Space) -> dict[tuple[str, str, str], tuple[int, int, int]]:
-    """(campaign, recipient's provider, sender's provider) -> leads reached, repliers, bounced."""
+def providers(space: Space) -> dict[tuple[str, str, str, str], tuple[int, int, int]]:
+    """(campaign, recipient's provider, sender's provider and domain) -> leads contacted, replied, bounced."""
     mailboxes = {key.lower(): row for key, row in space.last("accounts").items()}
-    found: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
+    found: dict[tuple[str, str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
     for row in space.last("leads").values():
         if not row.get("campaign") or not row.get("timestamp_last_contact"):
             continue
         mailbox = mailboxes.get(last_step(row)["from"].lower(), {})
         recipient = enums.ESP_CODE.get(row.get("esp_code", -1), "unknown")
         sender = enums.PROVIDER_CODE.get(mailbox.get("provider_code", -1), "unknown")
-        counts = found[row["campaign"], recipient, sender]
+        domain = last_step(row)["from"].lower().partition("@")[2]
+        counts = found[row["campaign"], recipient, sender, domain]
         counts[0] += 1
         counts[1] += row["email_reply_count"] > 0
         counts[2] += row["status"] == -1
@@ -291,9 +292,10 @@ def list_quality(space: Space) -> dict[str, Row]:
             "elsewhere": sum(n for who, n in within.items() if everywhere[who] > n),
             "blocked": sum(blocked(space, contact(r)) for r in here),
             "missing_names": sum(not r.get("first_name", "").strip() for r in here),
-            "leads_reached": len(ever),
-            "repliers": sum(r["email_reply_count"] > 0 for r in ever),
-            "bounced": sum(r["status"] == -1 for r in ever),
+            "contacts": len(within),
+            "contacted_leads": len(ever),
+            "replied_leads": sum(r["email_reply_count"] > 0 for r in ever),
+            "bounced_leads": sum(r["status"] == -1 for r in ever),
         }  # fmt: skip
     return found
 

@@ -24,7 +24,7 @@ from tests.warehouse.marts.worlds import Synced
 
 pytestmark = pytest.mark.whole
 
-ELSEWHERE = ("clients.yml", "leads.yml", "lists.yml", "replies.yml")
+ELSEWHERE = ("clients.yml", "copy.yml", "leads.yml", "lists.yml", "replies.yml", "sources.yml")
 
 # What breaks an expression, where setting its column to 2 or -1 does not.
 BREAKS = {

@@ -42,23 +42,33 @@ GOOD: dict[str, Row] = {
     },
     "rpt_cohort_weekly": OF_CAMPAIGN | {
         "cohort_week": date(2026, 3, 2), "weeks_since": 0, "leads": 5, "contacted_so_far": 3, "replied_so_far": 2,
-        "positive_so_far": 1, "is_right_censored": False, "is_before_first_read": False,
+        "positive_so_far": 1, "is_right_censored": False, "is_before_first_read": False, "is_fully_read": True,
     },
     "rpt_time_to_reply": OF_CAMPAIGN | {
-        "bucket": "soon", "repliers": 2, "timed_repliers": 4, "hours_p25": 1.0, "hours_median": 2.0, "hours_p75": 3.0,
+        "bucket": "soon", "replied_leads": 2, "timed_repliers": 4, "hours_p25": 1.0, "hours_median": 2.0, "hours_p75": 3.0,
         "hours_p90": 4.0,
     },
     "rpt_esp_matrix": OF_CAMPAIGN | {
-        "recipient_provider": "google", "sender_provider": "google", "leads_reached": 5, "repliers": 1, "bounced": 1,
+        "recipient_provider": "google", "sender_provider": "google", "sending_domain": "s.example",
+        "contacted_leads": 5, "replied_leads": 1, "bounced_leads": 1,
+    },
+    "rpt_provider_pair": KEY | {
+        "recipient_provider": "google", "sender_provider": "google", "sending_domain": "s.example",
+        "contacted_leads": 5, "replied_leads": 1, "bounced_leads": 1, "domain_contacted_leads": 9,
     },
     "rpt_list_quality": KEY | {
         "list_id": "l", "list_name": "L", "grade": "A", "grade_reason": "fine", "is_listed": True, "leads": 10,
         "checked_leads": 8, "verified": 5, "catch_all": 1, "risky": 1, "invalid": 1, "duplicates": 1, "elsewhere": 1,
-        "blocked": 0, "missing_names": 0, "without_email": 0, "leads_reached": 5, "repliers": 1, "bounced": 1,
+        "blocked": 0, "missing_names": 0, "without_email": 0, "contacts": 9, "contacted_leads": 5, "replied_leads": 2,
+        "became_positive_leads": 1, "bounced_leads": 1,
     },
     "rpt_suppression_audit": OF_CONTACT | {
         "finding": "imported", "is_certain": True, "suppressed_by": "unsubscribed", "suppressed_since": NOON,
         "contacts_after": 0, "imports_after": 1, "last_imported_at": at(3),
+    },
+    "rpt_suppression_summary": KEY | {
+        "finding": "imported", "suppressed_by": "unsubscribed", "is_certain": True, "contacts": 2, "contacts_after": 0,
+        "last_at": NOON,
     },
     "rpt_contact_pressure": OF_CONTACT | {
         "pressure": "green", "active_campaigns": 1, "campaigns_contacted_30d": 1, "last_contacted_at": NOON,
@@ -71,14 +81,37 @@ GOOD: dict[str, Row] = {
         "lead_id": "a", "replied_at": NOON, "state": "answered", "replies": 1, "last_replied_at": NOON,
         "answered_at": at(3), "hours_to_answer": 12.0,
     },
+    "rpt_replies_waiting": OF_CAMPAIGN | {
+        "lead_id": "a", "replied_at": NOON, "last_replied_at": NOON, "replies": 1, "hours_waiting": 5.0,
+        "answered_before_at": at(1), "is_answer_known": True,
+    },
+    "rpt_replies_waiting_by_mailbox": KEY | {
+        "mailbox": "ann@s.example", "waiting_leads": 2, "waiting_over_24h": 1, "waiting_since": NOON,
+    },
     "rpt_our_response_time": KEY | {
         "hot_replies": 3, "answered": 1, "waiting": 1, "settled": 1, "waiting_since": NOON, "judged_24h": 2,
         "answered_24h": 1, "hours_p25": 1.0, "hours_median": 2.0, "hours_p75": 3.0, "hours_p90": 4.0,
     },
     "rpt_reply_share": OF_CAMPAIGN | {
-        "breakdown": "variant", "repliers": 4, "positive_repliers": 2, "all_positive_repliers": 3,
+        "breakdown": "variant", "replied_leads": 4, "positive_repliers": 2, "all_positive_repliers": 3,
     },
     "rpt_sender_bounces": KEY | {"email": "ann@s.example", "date": date(2026, 3, 2), "bounced": 1, "bounce_events": 2},
+    "rpt_source_performance": KEY | {
+        "source": "list", "source_value": "l", "leads": 9, "deleted_leads": 1, "contacts": 8, "contacted_leads": 5,
+        "contacts_reached": 4, "replied_leads": 3, "became_positive_leads": 2, "meeting_leads": 2, "won_leads": 1,
+        "bounced_leads": 1,
+    },
+    "rpt_stored_contacts": KEY | {
+        "stored_leads": 9, "contacts": 6, "without_email": 1, "completed_leads": 3, "surplus_leads": 2,
+        "deletable_completed": 2, "deletable_surplus": 1, "deletable_leads": 3,
+    },
+    "rpt_stored_leads": OF_CAMPAIGN | {
+        "stored_leads": 9, "deletable_completed": 2, "deletable_surplus": 1, "deletable_leads": 3,
+    },
+    "rpt_copy_performance": KEY | {
+        "copy_key": "k", "in_subsequences": False, "is_in_use": True, "campaigns": 2, "variants": 3,
+        "changed_variants": 1,
+    },
 }  # fmt: skip
 OTHER_WORKSPACE = ("workspace_id found in marts.dim_workspace", {"workspace_id": "nobody"})
 OTHER_CAMPAIGN = ("workspace_id, campaign_id found in marts.dim_campaign", {"campaign_id": "unknown"})
@@ -114,7 +147,8 @@ BAD: dict[str, list[tuple[str, Row]]] = {
         OTHER_WORKSPACE, OTHER_CAMPAIGN,
         ("one row per workspace_id, campaign_id, cohort_week, weeks_since", {}),
         ("the key is not null", {"weeks_since": None}),
-        ("leads, is_right_censored, is_before_first_read not null", {"is_right_censored": None}),
+        ("leads, is_right_censored, is_before_first_read, is_fully_read not null", {"is_right_censored": None}),
+        ("a cohort that is not fully read says why", {"is_fully_read": False}),
         ("weeks_since between 0 and 26", {"weeks_since": 27}),
         ("weeks begin on Monday", {"cohort_week": date(2026, 3, 3)}),
         ("no lead counts twice", {"contacted_so_far": 6}),
@@ -125,15 +159,22 @@ BAD: dict[str, list[tuple[str, Row]]] = {
         ("one row per workspace_id, campaign_id, bucket", {}),
         ("the key is not null", {"bucket": None}),
         ("bucket found in seeds.reply_time_buckets", {"bucket": "whenever"}),
-        ("a bucket is part of the whole", {"repliers": 5}),
+        ("a bucket is part of the whole", {"replied_leads": 5}),
         ("quantiles rise", {"hours_median": 9.0}),
     ],
     "rpt_esp_matrix": [
         OTHER_WORKSPACE, OTHER_CAMPAIGN,
-        ("one row per workspace_id, campaign_id, recipient_provider, sender_provider", {}),
-        ("the key is not null", {"sender_provider": None}),
-        ("leads_reached > 0", {"leads_reached": 0}),
-        ("every lead that replied or bounced was reached", {"bounced": 6}),
+        ("one row per workspace_id, campaign_id, recipient_provider, sender_provider, sending_domain", {}),
+        ("the key is not null", {"sending_domain": None}),
+        ("contacted_leads > 0", {"contacted_leads": 0, "replied_leads": 0, "bounced_leads": 0}),
+        ("every lead that replied or bounced was reached", {"bounced_leads": 6}),
+    ],
+    "rpt_provider_pair": [
+        OTHER_WORKSPACE,
+        ("one row per workspace_id, recipient_provider, sender_provider, sending_domain", {}),
+        ("the key is not null", {"recipient_provider": None}),
+        ("every lead that replied or bounced was reached", {"replied_leads": 6}),
+        ("a pair is part of its domain", {"domain_contacted_leads": 4}),
     ],
     "rpt_list_quality": [
         OTHER_WORKSPACE,
@@ -144,7 +185,7 @@ BAD: dict[str, list[tuple[str, Row]]] = {
         ("list_name, grade_reason, is_listed not null", {"grade_reason": None}),
         ("an address has one result", {"verified": 6}),
         ("a part is no more than the whole", {"duplicates": 11}),
-        ("every lead that replied or bounced was reached", {"repliers": 6}),
+        ("every lead that replied or bounced was reached", {"became_positive_leads": 6}),
     ],
     "rpt_suppression_audit": [
         OTHER_WORKSPACE,
@@ -155,6 +196,14 @@ BAD: dict[str, list[tuple[str, Row]]] = {
         ("every finding has an e-mail or an import", {"imports_after": 0}),
         ("it happened after the suppression", {"last_imported_at": at(1)}),
         ("nobody is contacted after a suppression", CONTACTED),
+    ],
+    "rpt_suppression_summary": [
+        OTHER_WORKSPACE,
+        ("one row per workspace_id, finding, suppressed_by, is_certain", {}),
+        ("the key is not null", {"is_certain": None}),
+        ("finding is one of its values", {"finding": "thought of"}),
+        ("contacts, last_at not null", {"last_at": None}),
+        ("every finding is about a contact", {"contacts_after": 1}),
     ],
     "rpt_contact_pressure": [
         OTHER_WORKSPACE,
@@ -185,6 +234,22 @@ BAD: dict[str, list[tuple[str, Row]]] = {
         ("only what waits has hours of waiting", {"hours_waiting": 1.0}),
         ("answers come after replies", {"hours_to_answer": -1.0}),
     ],
+    "rpt_replies_waiting": [
+        OTHER_WORKSPACE,
+        ("one row per workspace_id, lead_id", {}),
+        ("the key is not null", {"lead_id": None}),
+        ("workspace_id, lead_id found in marts.dim_lead", {"lead_id": "unknown"}),
+        ("replied_at, last_replied_at, replies, is_answer_known not null", {"is_answer_known": None}),
+        ("every row has a reply that waits", {"replies": 0}),
+        ("an answered reply does not wait", {"answered_before_at": at(3)}),
+    ],
+    "rpt_replies_waiting_by_mailbox": [
+        OTHER_WORKSPACE,
+        ("one row per workspace_id, mailbox, assigned_to", {}),
+        ("the key is not null", {"workspace_id": None}),
+        ("waiting_leads, waiting_since not null", {"waiting_since": None}),
+        ("every row has a lead that waits", {"waiting_over_24h": 3}),
+    ],
     "rpt_our_response_time": [
         OTHER_WORKSPACE,
         ("one row per workspace_id, mailbox, assigned_to", {}),
@@ -199,7 +264,7 @@ BAD: dict[str, list[tuple[str, Row]]] = {
         ("one row per workspace_id, breakdown, campaign_id, step, variant, email, list_id", {}),
         ("the key is not null", {"breakdown": None}),
         ("breakdown is one of its values", {"breakdown": "weather"}),
-        ("breakdown, repliers not null", {"repliers": None}),
+        ("breakdown, replied_leads not null", {"replied_leads": None}),
         ("positive replies are part of the replies", {"positive_repliers": 5}),
     ],
     "rpt_sender_bounces": [
@@ -210,13 +275,43 @@ BAD: dict[str, list[tuple[str, Row]]] = {
         ("bounce_events not null", {"bounce_events": None}),
         ("every row has a bounce", {"bounced": 0, "bounce_events": 0}),
     ],
+    "rpt_source_performance": [
+        OTHER_WORKSPACE,
+        ("one row per workspace_id, source, variable, source_value", {}),
+        ("the key is not null", {"workspace_id": None}),
+        ("source is one of its values", {"source": "hearsay"}),
+        ("source, leads, contacted_leads not null", {"leads": None}),
+        ("outcomes are part of the leads contacted", {"contacts_reached": 6}),
+        ("a part is no more than the whole", {"contacts": 10}),
+        ("only variables have a name", {"variable": "city"}),
+    ],
+    "rpt_stored_contacts": [
+        OTHER_WORKSPACE,
+        ("one row per workspace_id", {}),
+        ("the key is not null", {"workspace_id": None}),
+        ("stored_leads, contacts, completed_leads, surplus_leads, deletable_leads not null", {"contacts": None}),
+        ("every lead is the one of its contact, surplus, or without an address", {"surplus_leads": 3}),
+        ("a lead is counted once among those to delete", {"deletable_leads": 4}),
+    ],
+    "rpt_stored_leads": [
+        OTHER_WORKSPACE, OTHER_CAMPAIGN,
+        ("one row per workspace_id, campaign_id, list_id", {}),
+        ("the key is not null", {"workspace_id": None}),
+        ("stored_leads, deletable_leads not null", {"stored_leads": None}),
+        ("a lead is counted once among those to delete", {"deletable_leads": 4}),
+    ],
+    "rpt_copy_performance": [
+        OTHER_WORKSPACE,
+        ("one row per workspace_id, copy_key, in_subsequences", {}),
+        ("the key is not null", {"copy_key": None}),
+        ("is_in_use, campaigns, variants, changed_variants not null", {"is_in_use": None}),
+        ("every campaign has a variant with it", {"campaigns": 4}),
+    ],
 }  # fmt: skip
 WARNINGS = {
-    "fct_lead_event": {"workspace_id, campaign_id found in marts.dim_campaign", "no event is seen before it happened"},
+    "fct_lead_event": {"no event is seen before it happened"},
     "rpt_funnel": {"open_rate is a share", "reply_rate is a share", "won_rate is a share"},
     "rpt_suppression_audit": {"nobody is contacted after a suppression"},
-    "rpt_send_time": {"workspace_id, campaign_id found in marts.dim_campaign"},
-    "rpt_reply_share": {"workspace_id, campaign_id found in marts.dim_campaign"},
     "rpt_sender_bounces": {"workspace_id, email found in marts.dim_account"},
 }
 SHAPE = "columns as promised"

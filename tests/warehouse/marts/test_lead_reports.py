@@ -74,6 +74,19 @@ def test_the_rates_of_a_funnel_are_those_between_its_stages() -> None:
     assert list(found.values()) == pytest.approx([1 / 2, 60 / 90, 30 / 60, 6 / 60, 3 / 6, 2 / 3, 1 / 2, 2 / 60, 1 / 60])
 
 
+def test_leads_are_not_people() -> None:
+    wrote = {"timestamp_last_contact": at(4)}
+    leads = [
+        lead("a", email="bo@x.example", **wrote), lead("b", email=" Bo@X.example", **wrote, _deleted_at=at(9)),
+        lead("c", email="ann@x.example", **wrote), lead("d", email="eve@x.example"), lead("e", email=None, **wrote),
+        lead("f", email="ian@x.example", campaign="c2", **wrote),
+    ]  # fmt: skip
+    assert funnel(leads, "contacts, contacts_reached") == {"contacts": 3, "contacts_reached": 2}
+    nobody = [lead("a"), lead("b", email="x@x.example", **wrote, campaign="c2")]
+    assert funnel(nobody, "contacts, contacts_reached") == {"contacts": None, "contacts_reached": 0}
+    assert funnel([lead("a", **wrote)], "contacts_reached") == {"contacts_reached": None}  # reached, without addresses
+
+
 def test_leads_that_were_deleted_are_in_the_funnel_of_their_campaign() -> None:
     leads = [lead(f"l{i}", _deleted_at=at(9)) for i in range(100)]
     assert funnel(leads, "leads")["leads"] == 100
@@ -150,6 +163,61 @@ def test_weeks_that_e_mails_or_events_cover_are_known(kinds: tuple[str, ...], ma
     given = {"raw.leads": [lead("a", timestamp_created=at(23, month=2))], "intermediate.int_event_reach": reach}
     found = expect("rpt_cohort_weekly", given, "bool_or(is_before_first_read) as marked")
     assert found == [{"marked": marked}]
+
+
+def reading(*days: int, outcome: str = "ok") -> list[Row]:
+    """Rows of meta.stream_runs: leads read on these days of March."""
+    return [{"workspace_id": "w", "stream": "leads", "outcome": outcome, "ended_at": at(day)} for day in days]
+
+
+def fully_read(given: dict[str, Any]) -> dict[str, tuple[bool, str | None]]:
+    """Monday -> whether the cohort is fully read, and why not; the same in every week of it."""
+    found = expect("rpt_cohort_weekly", given, "distinct cohort_week::varchar as week, is_fully_read, "
+                   "not_fully_read_because as why")  # fmt: skip
+    assert len({row["week"] for row in found}) == len(found)
+    return {row["week"]: (row["is_fully_read"], row["why"]) for row in found}
+
+
+def test_only_cohorts_that_began_after_leads_were_first_read_are_fully_read() -> None:
+    leads = [lead("old", timestamp_created=at(23, month=2)), lead("then"), lead("new", timestamp_created=at(9, 1))]
+    # the first sync was on Tuesday the 3rd
+    why = "it began before leads were first read, on 2026-03-03"
+    assert fully_read({"raw.leads": leads}) == {
+        "2026-02-23": (False, why), "2026-03-02": (False, why), "2026-03-09": (True, None),
+    }  # fmt: skip
+
+
+def test_a_pause_of_more_than_a_week_hides_first_contacts_like_the_time_before_the_first_sync() -> None:
+    leads = [lead("a", timestamp_created=at(2), _first_seen_at=at(1)), lead("b", timestamp_created=at(16))]
+    paused = {"raw.leads": leads, "meta.stream_runs": [*reading(1, 12, 14), *reading(5, outcome="failed")]}
+    assert fully_read(paused) == {
+        "2026-03-02": (False, "leads were not read for more than a week before 2026-03-12"), "2026-03-16": (True, None),
+    }  # fmt: skip
+    steady = {"raw.leads": leads, "meta.stream_runs": reading(1, 8, 12, 14)}
+    assert fully_read(steady) == {"2026-03-02": (True, None), "2026-03-16": (True, None)}
+
+
+@pytest.mark.parametrize(
+    ("since", "step", "expected"),
+    [
+        (1, "0", (True, None)), (1, None, (True, None)),
+        (25, "0", (False, "it began before leads were first read, on 2026-03-03")),
+        (1, "1", (False, "1 of its leads had an e-mail before the first that was read")),
+    ],
+)  # fmt: skip
+def test_reports_make_an_older_cohort_known_if_they_have_its_first_e_mails(
+    since: int, step: str | None, expected: tuple[bool, str | None]
+) -> None:
+    reach = [{"workspace_id": "w", "event": kind, "since": at(since, month=2).replace(tzinfo=None)}
+             for kind in ("contacted", "replied")]  # fmt: skip
+    given = {
+        "raw.leads": [lead("a", timestamp_created=at(23, month=2)), lead("b", timestamp_created=at(23, month=2))],
+        "intermediate.int_event_reach": reach,
+        "marts.fct_lead_event": [
+            event("a", "contacted", at(24, month=2), step=step), event("a", "contacted", at(2), step="2"),
+        ],
+    }  # fmt: skip
+    assert fully_read(given) == {"2026-02-23": expected}
 
 
 def test_a_year_later_is_in_the_open_ended_last_week() -> None:
@@ -232,11 +300,68 @@ def test_leads_are_counted_by_their_provider_and_that_of_the_mailbox_that_wrote(
     found = expect(
         "rpt_esp_matrix",
         {"raw.leads": leads, "raw.accounts": accounts},
-        "recipient_provider, sender_provider, leads_reached, repliers, bounced, reply_rate, lead_bounce_rate",
-        "leads_reached desc, recipient_provider",
+        "recipient_provider, sender_provider, sending_domain, contacted_leads, replied_leads, bounced_leads, reply_rate, "
+        "lead_bounce_rate",
+        "contacted_leads desc, recipient_provider",
     )
     third = pytest.approx(1 / 3)
     assert [tuple(row.values()) for row in found] == [
-        ("google", "google", 3, 1, 1, third, third), ("microsoft", "microsoft", 1, 0, 0, 0.0, 0.0),
-        ("unknown", "unknown", 1, 0, 0, 0.0, 0.0),
+        ("google", "google", "send.example", 3, 1, 1, third, third),
+        ("microsoft", "microsoft", "send.example", 1, 0, 0, 0.0, 0.0),
+        ("unknown", "unknown", "unknown", 1, 0, 0, 0.0, 0.0),
+    ]  # fmt: skip
+
+
+def test_the_same_pair_of_providers_is_a_row_for_each_sending_domain() -> None:
+    wrote = {"timestamp_last_contact": at(4), "esp_code": 1}
+    leads = [lead("a", last_contacted_from="ann@one.example", **wrote),
+             lead("b", last_contacted_from="Bo@TWO.example ", email_reply_count=1, **wrote)]  # fmt: skip
+    found = expect("rpt_esp_matrix", {"raw.leads": leads}, "sending_domain, contacted_leads, replied_leads",
+                   "sending_domain")  # fmt: skip
+    assert [tuple(row.values()) for row in found] == [("one.example", 1, 0), ("two.example", 1, 1)]
+
+
+def pair(recipient: str, domain: str, contacted: int, replied: int, bounced: int = 0, **values: Any) -> Row:
+    """A row of rpt_esp_matrix."""
+    return {"workspace_id": "w", "campaign_id": "c1", "recipient_provider": recipient, "sender_provider": "google",
+            "sending_domain": domain, "contacted_leads": contacted, "replied_leads": replied, "bounced_leads": bounced,
+            } | values  # fmt: skip
+
+
+def findings(*rows: Row) -> dict[tuple[str, str], str | None]:
+    found = expect("rpt_provider_pair", {"marts.rpt_esp_matrix": rows}, "recipient_provider, sending_domain, finding")
+    return {(row["recipient_provider"], row["sending_domain"]): row["finding"] for row in found}
+
+
+def test_a_burnt_domain_is_told_from_a_provider_that_filters() -> None:
+    # the burnt domain writes to Microsoft most, so that pooled by provider Microsoft would look bad
+    burnt = "fewer replies than other domains get there; more bounces than other domains have there"
+    assert findings(
+        pair("microsoft", "burnt.example", 900, 5, 90), pair("google", "burnt.example", 400, 2, 40),
+        pair("microsoft", "good.example", 300, 15, 3), pair("google", "good.example", 900, 45, 9),
+    ) == {
+        ("microsoft", "burnt.example"): burnt, ("google", "burnt.example"): burnt,
+        ("microsoft", "good.example"): None, ("google", "good.example"): None,
+    }  # fmt: skip
+    filters = "fewer replies than its domain gets elsewhere"
+    assert findings(
+        pair("microsoft", "one.example", 900, 5, 9), pair("google", "one.example", 900, 45, 9),
+        pair("microsoft", "two.example", 900, 6, 9), pair("google", "two.example", 900, 44, 9),
+    ) == {
+        ("microsoft", "one.example"): filters, ("microsoft", "two.example"): filters,
+        ("google", "one.example"): None, ("google", "two.example"): None,
+    }  # fmt: skip
+
+
+def test_pairs_are_pooled_over_campaigns_and_compared_within_their_workspace() -> None:
+    rows = [pair("google", "s.example", 30, 2), pair("google", "s.example", 10, 1, 1, campaign_id="c2"),
+            pair("other", "s.example", 60, 3), pair("google", "s.example", 7, 0, workspace_id="x")]  # fmt: skip
+    found = expect(
+        "rpt_provider_pair", {"marts.rpt_esp_matrix": rows},
+        "workspace_id, recipient_provider, contacted_leads, replied_leads, bounced_leads, domain_contacted_leads, "
+        "domain_reply_rate, finding", "workspace_id, recipient_provider",
+    )  # fmt: skip
+    assert [tuple(row.values()) for row in found] == [
+        ("w", "google", 40, 3, 1, 100, 0.06, None), ("w", "other", 60, 3, 0, 100, 0.06, None),
+        ("x", "google", 7, 0, 0, 7, 0.0, None),
     ]  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -198,9 +198,53 @@ def test_times_to_reply_are_those_between_the_e_mail_and_the_reply(world: LeadWo
 
 def test_the_matrix_counts_leads_by_both_providers(world: LeadWorld) -> None:
     for space in world.spaces:
-        rows = by(world.rows("rpt_esp_matrix", space), "campaign_id", "recipient_provider", "sender_provider")
-        found = {key: (row["leads_reached"], row["repliers"], row["bounced"]) for key, row in rows.items()}
+        keys = ("campaign_id", "recipient_provider", "sender_provider", "sending_domain")
+        rows = by(world.rows("rpt_esp_matrix", space), *keys)
+        found = {key: (row["contacted_leads"], row["replied_leads"], row["bounced_leads"]) for key, row in rows.items()}
         assert found == expected.providers(space)
+        pairs = by(world.rows("rpt_provider_pair", space), *keys[1:])
+        for key, row in pairs.items():
+            assert row["contacted_leads"] == sum(n for (_, *place), (n, _, _) in found.items() if tuple(place) == key)
+
+
+def test_people_are_the_different_addresses_of_the_leads(world: LeadWorld) -> None:
+    for space in world.spaces:
+        for row in world.rows("rpt_funnel", space):
+            leads = [r for r in space.last("leads").values() if r.get("campaign") == row["campaign_id"]]
+            reached = {contact(r) for r in leads if r.get("timestamp_last_contact")} - {None}
+            assert (row["contacts"] or 0) == len({contact(r) for r in leads} - {None})
+            if leads:
+                assert row["contacts_reached"] == len(reached)
+        [row] = world.rows("rpt_stored_contacts", space)
+        alive = list(space.now.lists["leads"].values())
+        people = {contact(r) for r in alive} - {None}
+        ever = [r for r in space.last("leads").values() if r.get("timestamp_last_contact")]
+        found = [row[name] for name in ("stored_leads", "contacts", "surplus_leads", "completed_leads")]
+        named = sum(contact(r) is not None for r in alive)
+        assert found == [len(alive), len(people), named - len(people), sum(r["status"] == 3 for r in alive)]
+        assert row["contacted_leads"] == len(ever)
+        assert (row["contacts_reached"] or 0) == len({contact(r) for r in ever} - {None})
+        assert row["lead_limit"] is None  # billing is of the group admin
+
+
+def test_sources_bring_what_became_of_their_leads(world: LeadWorld) -> None:
+    fields = {"list": "list_id", "upload method": "upload_method"}
+    for space in world.spaces:
+        ever = {key for look in space.looks for key, r in look.lists["leads"].items() if space.positive(r)}
+        wanted: dict[tuple[str, str | None], Counter[str]] = defaultdict(Counter)
+        for key, lead in space.last("leads").items():
+            wrote = bool(lead.get("timestamp_last_contact"))
+            for source, field in fields.items():
+                wanted[source, lead.get(field)] += Counter(
+                    leads=1, contacted_leads=wrote, replied_leads=wrote and lead["email_reply_count"] > 0,
+                    became_positive_leads=wrote and key in ever, bounced_leads=wrote and lead["status"] == -1,
+                    meeting_leads=wrote and lead.get("lt_interest_status") in (2, 3, 4),
+                )  # fmt: skip
+        rows = by(world.rows("rpt_source_performance", space), "source", "source_value")
+        names = ("leads", "contacted_leads", "replied_leads", "became_positive_leads", "bounced_leads", "meeting_leads")
+        assert {key: [row[n] for n in names] for key, row in rows.items()} == {
+            key: [counts[n] for n in names] for key, counts in wanted.items()
+        }
 
 
 def test_lists_hold_what_the_api_says(world: LeadWorld) -> None:

@@ -88,9 +88,21 @@ def test_what_became_of_a_list_counts_deleted_leads_too() -> None:
     wrote = {"timestamp_last_contact": at(3)}
     leads = [lead("a", email_reply_count=1, **wrote), lead("b", status=-1, _deleted_at=at(9), **wrote),
              lead("c", campaign="c1", **wrote), lead("d", status=-1)]  # fmt: skip
-    assert quality(leads, "leads, leads_reached, repliers, bounced, lead_bounce_rate") == [
+    assert quality(leads, "leads, contacted_leads, replied_leads, bounced_leads, lead_bounce_rate") == [
         (3, 3, 1, 1, pytest.approx(1 / 3))
     ]
+    assert quality(leads, "leads_reached, repliers, bounced") == [(3, 1, 1)]  # their old names
+
+
+def test_a_list_says_how_many_people_it_has_and_how_many_became_positive() -> None:
+    wrote = {"timestamp_last_contact": at(3)}
+    leads = [lead("a", "bo@x.example", **wrote), lead("b", "Bo@x.example", **wrote), lead("c", **wrote),
+             lead("d", _deleted_at=at(9), **wrote)]  # fmt: skip
+    # one was positive once and is no more, one was deleted
+    seen = [version(leads[0] | {"lt_interest_status": 1}, 4), version(leads[0] | {"lt_interest_status": -1}, 5),
+            version(leads[3] | {"lt_interest_status": 1}, 4)]  # fmt: skip
+    found = quality(leads, "contacts, contacted_leads, became_positive_leads, positive_rate", **{"history.leads": seen})
+    assert found == [(2, 4, 2, 0.5)]
 
 
 def test_lists_without_leads_and_lists_known_only_from_leads_are_there() -> None:
@@ -213,6 +225,25 @@ def test_a_contact_with_several_reasons_and_leads_is_one_row() -> None:
 def test_a_block_in_one_workspace_says_nothing_about_another() -> None:
     leads = [lead("a", timestamp_last_contact=at(12), workspace_id="v")]
     assert audit(leads, FOUND, block=[blocked("a@clinic.example", 10)]) == []
+
+
+def test_the_summary_of_the_audit_counts_contacts_without_naming_them() -> None:
+    def finding(email: str, kind: str, **values: Any) -> Row:
+        return {"workspace_id": "w", "email": email, "finding": kind, "suppressed_by": "unsubscribed",
+                "is_certain": True, "contacts_after": 2 if kind == "contacted" else 0, "imports_after": 1} | values
+
+    rows = [
+        finding("a", "contacted", last_contacted_at=at(9), last_imported_at=at(4)),
+        finding("b", "contacted", last_contacted_at=at(8), last_imported_at=at(3)),
+        finding("c", "contacted", last_contacted_at=at(8), is_certain=False, imports_after=0),
+        finding("d", "imported", last_imported_at=at(5)),
+    ]
+    select = "finding, is_certain, contacts, contacts_after, imports_after, day(last_at)"
+    found = expect("rpt_suppression_summary", {"marts.rpt_suppression_audit": rows}, select,
+                   "finding, is_certain desc")  # fmt: skip
+    assert [tuple(row.values()) for row in found] == [
+        ("contacted", True, 2, 4, 2, 9), ("contacted", False, 1, 2, 0, 8), ("imported", True, 1, 0, 1, 5),
+    ]  # fmt: skip
 
 
 # --- pressure

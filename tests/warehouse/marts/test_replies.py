@@ -176,6 +176,59 @@ def test_response_times_are_those_of_each_mailbox_and_user() -> None:
     ]
 
 
+# --- replies nobody has sorted
+
+
+def waiting(leads: list[Row], *events: Row, select: str, emails: bool = True) -> list[tuple[Any, ...]]:
+    reach = [{"workspace_id": "w", "event": "replied", "since": at(1), "is_by_emails": True}] if emails else []
+    given = {"raw.leads": leads, "marts.fct_lead_event": events, "intermediate.int_event_reach": reach}
+    return [tuple(row.values()) for row in expect("rpt_replies_waiting", given, select, "lead_id")]
+
+
+def test_a_reply_without_an_interest_waits_until_it_is_sorted_or_answered() -> None:
+    leads = [lead("a"), lead("sorted", lt_interest_status=-1), lead("away", lt_interest_status=0), lead("answered"),
+             lead("again"), lead("gone", _deleted_at=READ), lead("silent"), lead("robot")]  # fmt: skip
+    found = waiting(
+        leads,
+        event("a", "replied", at(18), last_contacted_from="Ann@send.example", times=1),
+        event("a", "replied", at(19, 12), last_contacted_from="bob@send.example", times=1),
+        event("sorted", "replied", at(18)), event("away", "replied", at(18)), event("gone", "replied", at(18)),
+        event("answered", "replied", at(18)), event("answered", "answered", at(19)),
+        event("again", "answered", at(15)), event("again", "replied", at(14)), event("again", "replied", at(19, 12)),
+        event("silent", "contacted", at(18)), event("robot", "auto replied", at(18)),
+        select="lead_id, email, mailbox, replied_at, last_replied_at, replies, hours_waiting, answered_before_at",
+    )  # fmt: skip
+    assert found == [
+        ("a", "a@clinic.example", "bob@send.example", at(18), at(19, 12), 2, 60.0, None),
+        ("again", "again@clinic.example", None, at(19, 12), at(19, 12), 1, 24.0, at(15)),
+    ]
+
+
+def test_replies_that_only_the_lead_shows_wait_and_it_is_said_that_answers_are_not_known() -> None:
+    who = {"assigned_to": "u1", "last_contacted_from": "Ann@send.example", "status": -2}
+    history = event("a", "replied", at(19), source="lead history", times=3)
+    assert waiting([lead("a", **who)], history, emails=False,
+                   select="mailbox, assigned_to, campaign_id, status_label, replies, is_answer_known") == [
+        ("ann@send.example", "u1", "c1", "unsubscribed", 3, False)
+    ]  # fmt: skip
+
+
+def test_who_has_to_sort_what_is_counted_by_mailbox_and_user() -> None:
+    def one(lead_id: str, hours: float, **values: Any) -> Row:
+        return {"workspace_id": "w", "lead_id": lead_id, "mailbox": "ann@send.example", "assigned_to": "u1",
+                "replied_at": READ.replace(tzinfo=None) - timedelta(hours=hours), "hours_waiting": hours,
+                "is_answer_known": True} | values  # fmt: skip
+
+    rows = [one("a", 24), one("b", 25), one("c", 100), one("d", 5, assigned_to=None)]
+    select = "assigned_to, waiting_leads, waiting_over_24h, waiting_since, hours_waiting_median"
+    found = expect("rpt_replies_waiting_by_mailbox", {"marts.rpt_replies_waiting": rows}, select,
+                   "assigned_to nulls last")  # fmt: skip
+    since = READ.replace(tzinfo=None)
+    assert [tuple(row.values()) for row in found] == [
+        ("u1", 3, 2, since - timedelta(hours=100), 25.0), (None, 1, 0, since - timedelta(hours=5), 5.0),
+    ]  # fmt: skip
+
+
 # --- which replies are positive
 
 
@@ -191,7 +244,7 @@ def test_each_replier_counts_by_its_first_reply_for_variant_sender_and_list() ->
         "marts.fct_lead_event": events, "raw.leads": leads, "history.leads": [version("a", lt_interest_status=1)],
         "raw.lead_lists": [{"workspace_id": "w", "id": "l1", "name": "Fair", "_key": "l1"}],
     }  # fmt: skip
-    select = ("breakdown, coalesce(step_number || variant_letter, email, list_name) as what, repliers, "
+    select = ("breakdown, coalesce(step_number || variant_letter, email, list_name) as what, replied_leads, "
               "positive_repliers, all_positive_repliers as positive, positive_share, share_of_positive")  # fmt: skip
     found = expect("rpt_reply_share", given, select, "breakdown, what")
     assert [tuple(row.values()) for row in found] == [

@@ -31,7 +31,7 @@ Row = dict[str, Any]
 WORLD = replace(SMALL, leads=900, campaigns=5, days=60)
 MARTS = (
     "fct_lead_event", "rpt_time_to_reply", "rpt_cohort_weekly", "rpt_contact_pressure", "rpt_send_time",
-    "rpt_hot_reply", "rpt_our_response_time", "rpt_reply_share", "rpt_sender_bounces",
+    "rpt_hot_reply", "rpt_our_response_time", "rpt_reply_share", "rpt_sender_bounces", "rpt_replies_waiting",
 )  # fmt: skip
 KINDS = {"sent": "contacted", "opened": "opened", "clicked": "clicked", "replied": "replied",
          "auto_replied": "auto replied", "bounced": "bounced", "unsubscribed": "unsubscribed",
@@ -218,6 +218,64 @@ def test_cohorts_have_the_first_contact_and_reply_of_leads_from_before_the_first
             assert row[name] == sum(first.get((one, kind), end) < end for one in leads)
     assert compared > 20
     assert not any(r["is_before_first_read"] for r in world.rows("rpt_cohort_weekly"))
+
+
+def test_only_cohorts_whose_first_contacts_are_known_are_called_fully_read(world: Looked) -> None:
+    first: dict[str, datetime] = {}
+    for event in sorted(world.happened("sent"), key=lambda e: e["at"], reverse=True):
+        first[event["lead"]] = event["at"]
+    created = {r["id"]: instant(r["timestamp_created"]).date() for r in world.states["leads"]}
+
+    def by_campaign_and_week(read: str, *, only: bool) -> dict[tuple[str, date], dict[date, int]]:
+        """First contacts of each cohort, by the week in which the mart has them."""
+        found: dict[tuple[str, date], dict[date, int]] = defaultdict(dict)
+        for r in world.rows("rpt_cohort_weekly", read):
+            if not only or r["is_fully_read"]:
+                week = r["cohort_week"] + timedelta(weeks=r["weeks_since"])
+                found[r["campaign_id"], r["cohort_week"]][week] = r["contacted"]
+        return found
+
+    # with e-mails every cohort is, and its first contacts are in the weeks of the sandbox's log
+    assert all(r["is_fully_read"] for r in world.rows("rpt_cohort_weekly", "only emails"))
+    wanted: dict[tuple[str, date], Counter[date]] = defaultdict(Counter)
+    whole: dict[tuple[str, date], bool] = defaultdict(lambda: True)
+    for row in world.known:
+        if row.get("campaign"):
+            day = created.get(row["id"]) or instant(row["timestamp_created"]).date()
+            key = (row["campaign"], day - timedelta(days=day.weekday()))
+            whole[key] &= row["id"] in world.once
+            if row["id"] in first:
+                week = first[row["id"]].date()
+                wanted[key][week - timedelta(days=week.weekday())] += 1
+    compared = 0
+    for key, weeks in by_campaign_and_week("only emails", only=True).items():
+        if whole[key]:
+            compared += 1
+            assert {week: n for week, n in weeks.items() if n} == dict(wanted[key])
+    assert compared > 20
+    # without, those from before the first sync are not, and they would have been too late
+    assert by_campaign_and_week("neither", only=True) == {}
+    late = by_campaign_and_week("neither", only=False)
+    assert sum(weeks != by_campaign_and_week("only emails", only=True)[key] for key, weeks in late.items()) > 10
+    assert {r["not_fully_read_because"] is None for r in world.rows("rpt_cohort_weekly", "neither")} == {False}
+
+
+def test_replies_wait_that_nobody_marked_or_answered(world: Looked) -> None:
+    leads = {r["id"]: r for r in world.states["leads"]}
+    mails = [m for m in world.states["emails"] if m["ue_type"] in (2, 3) and not m["is_auto_reply"]]
+    wanted: dict[str, datetime] = {}
+    for mail in sorted(mails, key=own_time):
+        if mail["ue_type"] == 3:
+            wanted.pop(mail["lead_id"], None)
+        else:
+            wanted.setdefault(mail["lead_id"], own_time(mail))
+    unmarked = {key for key, r in leads.items() if r.get("lt_interest_status") is None}
+    found = {r["lead_id"]: r["replied_at"] for r in world.rows("rpt_replies_waiting", "only emails")}
+    assert found == {key: at for key, at in wanted.items() if key in unmarked}
+    assert all(r["is_answer_known"] for r in world.rows("rpt_replies_waiting", "only emails"))
+    # without e-mails answers do not show
+    more = {r["lead_id"] for r in world.rows("rpt_replies_waiting", "neither")}
+    assert more == {key for key in unmarked if leads[key]["email_reply_count"] > 0} >= found.keys()
 
 
 def test_e_mails_to_a_contact_in_30_days_are_all_of_them(world: Looked) -> None:
