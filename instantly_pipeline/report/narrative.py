@@ -98,6 +98,8 @@ def attention(facts: Facts, workspace_id: str) -> list[Note]:
     notes = [
         *_reading(facts, workspace_id),
         *_answers(facts, workspace_id),
+        *_suppressed(facts, workspace_id),
+        *_unsorted(facts, workspace_id),
         *_senders(facts, workspace_id),
         *_blockers(facts, workspace_id),
         *_stopped(facts, workspace_id),
@@ -149,6 +151,23 @@ def _answers(facts: Facts, workspace_id: str) -> list[Note]:
     waits = counted(sums["waiting"], "hot reply waits", "hot replies wait")
     text = f"{waits} for an answer, the oldest for {passed(longest)}."
     return [Note(BAD if longest > timedelta(days=1) else WATCH, text, "answers")]
+
+
+def _suppressed(facts: Facts, workspace_id: str) -> list[Note]:
+    rows = facts.rows("suppression", workspace_id)
+    certain = sum(row["contacts"] or 0 for row in rows if row["finding"] == "contacted" and row["is_certain"])
+    if not certain:
+        return []
+    text = f"{counted(certain, 'contact was', 'contacts were')} written to after being blocked or unsubscribing."
+    return [Note(BAD, text, "suppression")]
+
+
+def _unsorted(facts: Facts, workspace_id: str) -> list[Note]:
+    rows = facts.rows("waiting", workspace_id)
+    if not rows or not rows[0]["is_answer_known"] or not rows[0]["all_waiting"]:
+        return []  # without e-mails most of them may be answered
+    waits = counted(rows[0]["all_waiting"], "reply waits", "replies wait")
+    return [Note(WATCH, f"{waits} without an interest or an answer.", "waiting")]
 
 
 def _senders(facts: Facts, workspace_id: str) -> list[Note]:
@@ -360,10 +379,7 @@ def funnel(sums: Row | None) -> list[Row]:
 
 def hidden(rows: Mapping[str, list[Row]]) -> set[str]:
     """The sections without anything to show, which are left out."""
-    plan = rows["contacts"][0] if rows["contacts"] else {}
-    shown = {name: bool(rows[name]) for name in ("waiting", "providers", "lists", "suppression")}
-    shown["stored"] = bool(plan.get("lead_limit") and plan.get("deletable_leads"))
-    return {name for name, has_something in shown.items() if not has_something}
+    return {name for name in ("waiting", "providers", "lists", "suppression") if not rows[name]}
 
 
 def _share(count: int | None, base: int | None) -> float | None:

@@ -43,7 +43,7 @@ with lists as (
         case when h.has_leads then coalesce(n.elsewhere, 0) end as elsewhere,
         case when h.has_leads and h.has_block_list then coalesce(n.blocked, 0) end as blocked,
         case when h.has_leads then coalesce(n.missing_names, 0) end as missing_names,
-        case when h.has_leads then coalesce(n.contacts, 0) end as contacts,
+        case when h.has_leads then if(coalesce(n.leads, 0) = 0, 0, nullif(n.contacts, 0)) end as contacts,
         case when h.has_leads then coalesce(n.contacted_leads, 0) end as contacted_leads,
         case when h.has_leads then coalesce(n.replied_leads, 0) end as replied_leads,
         case when h.has_leads then coalesce(n.became_positive_leads, 0) end as became_positive_leads,

@@ -42,6 +42,13 @@ SECTIONS = [
     "Can these figures be trusted?",
 ]
 
+SOMETIMES = ["Replies to sort", "Mail providers", "Lead lists", "Blocked and unsubscribed contacts"]
+
+
+def sections(page: Parsed) -> list[str]:
+    """The titles of the sections, without those that are left out where there is nothing to show."""
+    return [title for level, title in page.headings if level == 3 and title not in SOMETIMES]
+
 
 def marts() -> list[str]:
     """The marts with rows for each workspace that the page is made of."""
@@ -111,7 +118,7 @@ def odd(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Parsed:
 
 
 def test_the_page_has_every_section_in_its_order(page: Parsed) -> None:
-    assert [title for level, title in page.headings if level == 3] == SECTIONS
+    assert sections(page) == SECTIONS
 
 
 def test_headings_descend_by_one_from_a_single_first_one(page: Parsed) -> None:
@@ -200,7 +207,7 @@ def test_a_long_list_is_cut_and_says_where_the_rest_is(odd: Parsed) -> None:
 
 def test_several_workspaces_stand_side_by_side_and_each_has_its_section(odd: Parsed) -> None:
     assert "2 workspaces" in odd.titles()
-    assert [title for level, title in odd.headings if level == 3] == SECTIONS * 2
+    assert sections(odd) == SECTIONS * 2
     ids = [attributes["id"] for _, attributes in odd.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
 
@@ -231,7 +238,7 @@ def test_of_very_many_workspaces_those_that_sent_most_have_a_section(published: 
 
 def test_a_workspace_where_nothing_happened_yet_is_reported_in_words(published: Path, tmp_path: Path) -> None:
     page = parsed(make(published, tmp_path, *(f"delete from {table}" for table in marts())).html)
-    assert [title for level, title in page.headings if level == 3] == SECTIONS
+    assert sections(page) == SECTIONS
     for expected in ("There is no day with figures yet", "There is no campaign yet", "There are no leads yet",
                      "No step was sent yet", "There is no sending mailbox yet", "No day could be compared yet",
                      "No rate could be compared",
@@ -319,7 +326,7 @@ def test_figures_that_are_not_known_are_dashes(published: Path, tmp_path: Path) 
     page = parsed(
         make(published, tmp_path, *unknown, "update seeds.thresholds set warning = null, critical = null").html
     )
-    assert [title for level, title in page.headings if level == 3] == SECTIONS
+    assert sections(page) == SECTIONS
     assert "None" not in page.text.replace("None is red", "")
     assert "nan" not in page.text.split()
 
@@ -456,6 +463,75 @@ def test_the_command_without_any_client_says_how_to_name_one(synced: Synced) -> 
     assert done.returncode == 2
     assert "There is no client 'Acme'. No client has a campaign yet." in done.stderr
     assert not pipe.published.with_name("report-acme.html").exists()
+
+
+SUPPRESSED = (
+    "insert into marts.rpt_suppression_summary by name select workspace_id, 'contacted' as finding, "
+    "'unsubscribed' as suppressed_by, {certain} as is_certain, 3 as contacts, 7 as contacts_after, as_of as last_at "
+    "from marts.dim_workspace"
+)
+WAITING = (
+    "insert into marts.rpt_replies_waiting_by_mailbox by name select workspace_id, 'ann@send.example' as mailbox, "
+    "4 as waiting_leads, 2 as waiting_over_24h, as_of - interval 30 hour as waiting_since, {known} as is_answer_known "
+    "from marts.dim_workspace"
+)
+PAIR = (
+    "insert into marts.rpt_provider_pair by name select workspace_id, 'google' as recipient_provider, 'microsoft' as "
+    "sender_provider, 'burnt.example' as sending_domain, {finding} as finding, {leads} as contacted_leads, "
+    "0.001 as reply_rate, 0.1 as lead_bounce_rate from marts.dim_workspace"
+)
+LIST = "update marts.rpt_list_quality set grade = {grade}, grade_reason = 'invalid addresses', is_listed = true"
+EMPTY = tuple(f"delete from marts.{mart}" for mart in ("rpt_suppression_summary", "rpt_replies_waiting_by_mailbox",
+                                                       "rpt_provider_pair"))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("statement", "section", "said"),
+    [
+        (SUPPRESSED.format(certain="true"), SOMETIMES[3], "✕ act 3 contacts were written to after being blocked"),
+        (SUPPRESSED.format(certain="false"), SOMETIMES[3], "written to ▲ not certain unsubscribed 3"),
+        (WAITING.format(known="true"), SOMETIMES[0], "▲ watch 4 replies wait without an interest or an answer."),
+        (WAITING.format(known="false"), SOMETIMES[0], "E-mails are not read, so answers do not show"),
+        (PAIR.format(finding="'fewer replies'", leads=30), SOMETIMES[1], "microsoft to google fewer replies 0.1"),
+        (LIST.format(grade="'D'"), SOMETIMES[2], "D invalid addresses"),
+        (PAIR.format(finding="null", leads=99), None, ""), (LIST.format(grade="null"), None, ""),
+        (PAIR.format(finding="'fewer replies'", leads=29), None, ""),
+    ],
+)  # fmt: skip
+def test_a_section_about_leads_is_there_where_it_has_something_to_show(
+    published: Path, tmp_path: Path, statement: str, section: str | None, said: str
+) -> None:
+    page = parsed(make(published, tmp_path, *EMPTY, LIST.format(grade="null"), statement).html)
+    found = [title for _, title in page.headings if title in SOMETIMES]
+    assert found == ([section] if section else [])
+    assert said in page.text
+    links = [link["href"] for link in page.all("a")]
+    named = {"Replies to sort": "waiting", "Mail providers": "providers", "Lead lists": "lists"}
+    ids = {"waiting", "providers", "lists", "suppression"}
+    there = {one for one in ids if any(link.endswith(f"-{one}") for link in links)}
+    assert there == ({named.get(section, "suppression")} if section else set())
+
+
+def test_the_funnel_says_how_many_people_the_leads_are(published: Path, tmp_path: Path) -> None:
+    people = "update marts.rpt_stored_contacts set contacted_leads = 4003, contacts_reached = 3726"
+    page = parsed(make(published, tmp_path, people).html)
+    assert "the 4,003 that are known to have been contacted are 3,726 addresses." in page.text
+
+
+def test_a_rate_on_a_chart_needs_100_e_mails_in_its_seven_days(published: Path, tmp_path: Path) -> None:
+    day = "(select max(date) - {} from marts.rpt_workspace_daily)"
+    few = f"{SENT} sent_by_accounts = 3, bounced = 1"
+    with_few = parsed(make(published, tmp_path, few, f"{SENT} is_partial = false").html)
+    assert "of which there were none" in with_few.text
+    assert "Bounces per 100 e-mails, last 7 days" not in with_few.html
+    # a tiny first day, then 50 a day: the line begins with the third of them
+    many = f"{SENT} sent_by_accounts = 50, bounced = 2 where date > {day.format(4)}"
+    file = tmp_path / "warehouse.duckdb"
+    page = make(published, tmp_path, few, f"delete from marts.rpt_workspace_daily where date < {day.format(4)}", many)
+    assert "of which there were none" not in parsed(page.html).text
+    [days] = read_facts(file).answers["days"].values()
+    assert [row["bounces_per_100"] for row in days] == [None, None, pytest.approx(500 / 103),
+                                                        pytest.approx(700 / 153), pytest.approx(900 / 203)]  # fmt: skip
 
 
 def test_a_published_file_without_a_workspace_says_what_to_type(published: Path, tmp_path: Path) -> None:

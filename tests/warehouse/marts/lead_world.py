@@ -292,7 +292,7 @@ def list_quality(space: Space) -> dict[str, Row]:
             "elsewhere": sum(n for who, n in within.items() if everywhere[who] > n),
             "blocked": sum(blocked(space, contact(r)) for r in here),
             "missing_names": sum(not r.get("first_name", "").strip() for r in here),
-            "contacts": len(within),
+            "contacts": len(within) or (None if here else 0),
             "contacted_leads": len(ever),
             "replied_leads": sum(r["email_reply_count"] > 0 for r in ever),
             "bounced_leads": sum(r["status"] == -1 for r in ever),

@@ -45,8 +45,8 @@ GOOD: dict[str, Row] = {
         "positive_so_far": 1, "is_right_censored": False, "is_before_first_read": False, "is_fully_read": True,
     },
     "rpt_time_to_reply": OF_CAMPAIGN | {
-        "bucket": "soon", "replied_leads": 2, "timed_repliers": 4, "hours_p25": 1.0, "hours_median": 2.0, "hours_p75": 3.0,
-        "hours_p90": 4.0,
+        "bucket": "soon", "replied_leads": 2, "timed_repliers": 4, "hours_p25": 1.0, "hours_median": 2.0,
+        "hours_p75": 3.0, "hours_p90": 4.0,
     },
     "rpt_esp_matrix": OF_CAMPAIGN | {
         "recipient_provider": "google", "sender_provider": "google", "sending_domain": "s.example",
@@ -289,7 +289,7 @@ BAD: dict[str, list[tuple[str, Row]]] = {
         OTHER_WORKSPACE,
         ("one row per workspace_id", {}),
         ("the key is not null", {"workspace_id": None}),
-        ("stored_leads, contacts, completed_leads, surplus_leads, deletable_leads not null", {"contacts": None}),
+        ("stored_leads, completed_leads, deletable_leads not null", {"completed_leads": None}),
         ("every lead is the one of its contact, surplus, or without an address", {"surplus_leads": 3}),
         ("a lead is counted once among those to delete", {"deletable_leads": 4}),
     ],

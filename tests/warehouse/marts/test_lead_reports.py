@@ -300,8 +300,8 @@ def test_leads_are_counted_by_their_provider_and_that_of_the_mailbox_that_wrote(
     found = expect(
         "rpt_esp_matrix",
         {"raw.leads": leads, "raw.accounts": accounts},
-        "recipient_provider, sender_provider, sending_domain, contacted_leads, replied_leads, bounced_leads, reply_rate, "
-        "lead_bounce_rate",
+        "recipient_provider, sender_provider, sending_domain, contacted_leads, replied_leads, bounced_leads, "
+        "reply_rate, lead_bounce_rate",
         "contacted_leads desc, recipient_provider",
     )
     third = pytest.approx(1 / 3)

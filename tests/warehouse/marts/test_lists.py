@@ -229,8 +229,15 @@ def test_a_block_in_one_workspace_says_nothing_about_another() -> None:
 
 def test_the_summary_of_the_audit_counts_contacts_without_naming_them() -> None:
     def finding(email: str, kind: str, **values: Any) -> Row:
-        return {"workspace_id": "w", "email": email, "finding": kind, "suppressed_by": "unsubscribed",
-                "is_certain": True, "contacts_after": 2 if kind == "contacted" else 0, "imports_after": 1} | values
+        return {
+            "workspace_id": "w",
+            "email": email,
+            "finding": kind,
+            "suppressed_by": "unsubscribed",
+            "is_certain": True,
+            "contacts_after": 2 if kind == "contacted" else 0,
+            "imports_after": 1,
+        } | values
 
     rows = [
         finding("a", "contacted", last_contacted_at=at(9), last_imported_at=at(4)),

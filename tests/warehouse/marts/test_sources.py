@@ -73,14 +73,13 @@ def test_each_lead_counts_once_for_its_list_and_once_for_its_upload_method() -> 
 
 
 def test_chosen_variables_are_sources_and_values_of_one_contact_are_not_shown() -> None:
-    def of(lead_id: str, **variables: Any) -> Row:
-        return lead(lead_id, payload=json.dumps(variables), **wrote())
+    def of(lead_id: str, *, provider: Any = None, phone: str | None = None) -> Row:
+        return lead(lead_id, payload=json.dumps({"data.provider": provider, "phone": phone}), **wrote())
 
     leads = [
-        of("a", **{"data.provider": "Apollo"}), of("b", **{"data.provider": " Apollo"}), of("c", **{"data.provider": 7}),
-        of("d", **{"data.provider": ""}), of("e", phone="+1 555"), of("f", **{"data.provider": "Clay"}),
-        of("g", **{"data.provider": "Clay"}) | {"email": "F@x.example"}, lead("h", payload=None), lead("i", payload="x"),
-        of("j", **{"data.provider": "Apollo"}) | {"workspace_id": "v"},
+        of("a", provider="Apollo"), of("b", provider=" Apollo"), of("c", provider=7), of("d", provider=""),
+        of("e", phone="+1 555"), of("f", provider="Clay"), of("g", provider="Clay") | {"email": "F@x.example"},
+        lead("h", payload=None), lead("i", payload="x"), of("j", provider="Apollo") | {"workspace_id": "v"},
     ]  # fmt: skip
     chosen = [{"workspace_id": "w", "variable": "data.provider"}, {"workspace_id": "v", "variable": "phone"}]
     found = sources(leads, "workspace_id, source, variable, source_value, leads, contacted_leads",
@@ -130,8 +129,12 @@ def test_costs_are_those_that_are_set_and_unknown_where_e_mails_are(
 
 
 def test_the_value_is_the_leads_own_or_else_that_of_its_campaign_or_workspace() -> None:
-    leads = [lead("own", pl_value_lead="250.5", **wrote()), lead("campaigns", pl_value_lead="much", **wrote()),
-             lead("workspaces", campaign="c2", **wrote()), lead("none", list_id="l2", campaign="c2", **wrote())]  # fmt: skip
+    leads = [
+        lead("own", pl_value_lead="250.5", **wrote()),
+        lead("campaigns", pl_value_lead="much", **wrote()),
+        lead("workspaces", campaign="c2", **wrote()),
+        lead("none", list_id="l2", campaign="c2", **wrote()),
+    ]
     given = {
         "history.leads": positive("own", "campaigns", "workspaces"),
         "raw.campaigns": [{"workspace_id": "w", "id": "c1", "pl_value": 100, "_key": "c1"}],
@@ -178,6 +181,14 @@ def test_where_to_delete_adds_up_to_what_can_be_deleted() -> None:
     assert found == [
         ("c1", "l1", 8, 4, 1, 2), ("c1", "l2", 1, 1, 0, 1), ("c2", "l1", 1, 0, 1, 0), (None, "l2", 1, 0, 1, 1),
     ]  # fmt: skip
+
+
+def test_without_addresses_nobody_knows_what_is_surplus() -> None:
+    leads = [lead("a", email=None, status=3, **wrote()), lead("b", email=None)]
+    select = (
+        "stored_leads, contacts, without_email, surplus_leads, deletable_surplus, deletable_leads, contacts_reached"
+    )
+    assert stored(leads, select) == [(2, None, 2, None, None, 1, None)]
 
 
 BILLING = {"workspace_id": "w", "_key": "w", "plan_name": "Growth", "total_lead_limit": 1000, "current_lead_count": 100}
