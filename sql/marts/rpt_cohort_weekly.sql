@@ -76,7 +76,9 @@ cohorts as (
                 then count(*) filter (where m.is_late) || ' of its leads had an e-mail before the first that was read'
             when any_value(r.read_again_at) > m.cohort_week and any_value(r.first_read_at) <= m.cohort_week
                 then 'leads were not read for more than a week before ' || any_value(r.read_again_at)::date
-            else 'it began before leads were first read, on ' || coalesce(any_value(r.first_read_at)::date::varchar, 'an unknown day')
+            else
+                'it began before leads were first read, on '
+                || coalesce(any_value(r.first_read_at)::date::varchar, 'an unknown day')
         end as not_fully_read_because
     from moments as m
     left join marts.dim_workspace as w on m.workspace_id = w.workspace_id

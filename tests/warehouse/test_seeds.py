@@ -23,9 +23,13 @@ SEEDS = read_seeds(SQL)
 Edit = Callable[[str], str | bytes]
 
 
+# lines of the seeds that ship empty
+EXAMPLES = {"source_variables": "*,city\n"}
+
+
 def put(folder: Path, name: str, edit: Edit) -> int:
-    """Rows of the shipped seed after an edit."""
-    edited = edit((SQL / "seeds" / f"{name}.csv").read_text(encoding="utf-8"))
+    """Rows of the shipped seed, or of its example, after an edit."""
+    edited = edit((SQL / "seeds" / f"{name}.csv").read_text(encoding="utf-8") + EXAMPLES.get(name, ""))
     path = folder / f"{name}.csv"
     path.write_bytes(edited if isinstance(edited, bytes) else edited.encode())
     with duckdb.connect() as con:
@@ -115,6 +119,7 @@ BREAKS: dict[str, list[tuple[str, str]]] = {
     "costs": [("# *,lead", "*,leads"), ("# *,lead,0.05", "*,lead,-1")],
     "clients": [("# Acme,*,tag", ",*,tag"), ("# Acme,*,tag", "Acme,*,label"), ("# Acme,*,campaign", "*,*,campaign")],
     "client_targets": [("# Acme,sent", "Acme,calls")],
+    "source_variables": [("*,city", "*,email")],
     "reply_time_buckets": [("hours,4", "hours,1"), ("hour,0", "hour,"), ("hour,0", "hour,-1")],
     "rules": [("at_limit,0.9", "at_limit,"), ("min_chance_best", "max_expected_loss")],
 }
