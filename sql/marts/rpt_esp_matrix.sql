@@ -47,15 +47,18 @@ joined as (
         n.contacted_leads,
         n.replied_leads,
         n.bounced_leads,
-        rate_of(n.replied_leads, n.contacted_leads) as reply_rate,
-        wilson_low(n.replied_leads, n.contacted_leads) as reply_rate_low,
-        wilson_high(n.replied_leads, n.contacted_leads) as reply_rate_high,
+        rate_of(n.replied_leads, n.contacted_leads) as lead_reply_rate,
+        wilson_low(n.replied_leads, n.contacted_leads) as lead_reply_rate_low,
+        wilson_high(n.replied_leads, n.contacted_leads) as lead_reply_rate_high,
         rate_of(n.bounced_leads, n.contacted_leads) as lead_bounce_rate,
         wilson_low(n.bounced_leads, n.contacted_leads) as lead_bounce_rate_low,
         wilson_high(n.bounced_leads, n.contacted_leads) as lead_bounce_rate_high,
         n.contacted_leads as leads_reached,
         n.replied_leads as repliers,
-        n.bounced_leads as bounced
+        n.bounced_leads as bounced,
+        rate_of(n.replied_leads, n.contacted_leads) as reply_rate,
+        wilson_low(n.replied_leads, n.contacted_leads) as reply_rate_low,
+        wilson_high(n.replied_leads, n.contacted_leads) as reply_rate_high
     from counted as n
     left join marts.dim_workspace as w on n.workspace_id = w.workspace_id
     left join intermediate.int_campaign as c on n.workspace_id = c.workspace_id and n.campaign_id = c.campaign_id

@@ -478,7 +478,7 @@ WAITING = (
 PAIR = (
     "insert into marts.rpt_provider_pair by name select workspace_id, 'google' as recipient_provider, 'microsoft' as "
     "sender_provider, 'burnt.example' as sending_domain, {finding} as finding, {leads} as contacted_leads, "
-    "0.001 as reply_rate, 0.1 as lead_bounce_rate from marts.dim_workspace"
+    "0.001 as lead_reply_rate, 0.1 as lead_bounce_rate from marts.dim_workspace"
 )
 LIST = "update marts.rpt_list_quality set grade = {grade}, grade_reason = 'invalid addresses', is_listed = true"
 EMPTY = tuple(f"delete from marts.{mart}" for mart in ("rpt_suppression_summary", "rpt_replies_waiting_by_mailbox",

@@ -13,7 +13,8 @@ select
     bounced,
     case
         when sum(sent_by_accounts) filter (where bounced is not null) over week >= 100
-            then 100 * sum(bounced) filter (where sent_by_accounts is not null) over week
+            then
+                100 * sum(bounced) filter (where sent_by_accounts is not null) over week
                 / sum(sent_by_accounts) filter (where bounced is not null) over week
     end as bounces_per_100,
     is_partial,

@@ -8,9 +8,9 @@ select
     contacts,
     contacted_leads,
     became_positive_leads,
-    positive_rate,
-    positive_rate_low,
-    positive_rate_high,
+    lead_positive_rate,
+    lead_positive_rate_low,
+    lead_positive_rate_high,
     lead_bounce_rate,
     count(*) over (partition by workspace_id) as of_all
 from marts.rpt_list_quality

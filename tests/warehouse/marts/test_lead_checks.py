@@ -38,7 +38,7 @@ GOOD: dict[str, Row] = {
     },
     "rpt_funnel": OF_CAMPAIGN | {
         "leads": 10, "checked_leads": 8, "verified_leads": 6, "leads_reached": 9, "open_rate": 0.5, "reply_rate": 0.1,
-        "won_rate": 0.0,
+        "won_rate": 0.0, "contacts": 9, "contacts_reached": 8,
     },
     "rpt_cohort_weekly": OF_CAMPAIGN | {
         "cohort_week": date(2026, 3, 2), "weeks_since": 0, "leads": 5, "contacted_so_far": 3, "replied_so_far": 2,
@@ -139,6 +139,7 @@ BAD: dict[str, list[tuple[str, Row]]] = {
         ("workspace_id, campaign_id found in marts.rpt_campaign_summary", {"campaign_id": "unknown"}),
         ("each stage is part of the one before", {"verified_leads": 9}),
         ("every lead that was reached is a lead", {"leads_reached": 11}),
+        ("people are no more than the leads", {"contacts_reached": 10}),
         ("open_rate is a share", {"open_rate": 1.1}),
         ("reply_rate is a share", {"reply_rate": -0.1}),
         ("won_rate is a share", {"won_rate": 2.0}),

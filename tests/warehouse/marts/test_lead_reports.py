@@ -301,7 +301,7 @@ def test_leads_are_counted_by_their_provider_and_that_of_the_mailbox_that_wrote(
         "rpt_esp_matrix",
         {"raw.leads": leads, "raw.accounts": accounts},
         "recipient_provider, sender_provider, sending_domain, contacted_leads, replied_leads, bounced_leads, "
-        "reply_rate, lead_bounce_rate",
+        "lead_reply_rate, lead_bounce_rate",
         "contacted_leads desc, recipient_provider",
     )
     third = pytest.approx(1 / 3)
@@ -359,7 +359,7 @@ def test_pairs_are_pooled_over_campaigns_and_compared_within_their_workspace() -
     found = expect(
         "rpt_provider_pair", {"marts.rpt_esp_matrix": rows},
         "workspace_id, recipient_provider, contacted_leads, replied_leads, bounced_leads, domain_contacted_leads, "
-        "domain_reply_rate, finding", "workspace_id, recipient_provider",
+        "domain_lead_reply_rate, finding", "workspace_id, recipient_provider",
     )  # fmt: skip
     assert [tuple(row.values()) for row in found] == [
         ("w", "google", 40, 3, 1, 100, 0.06, None), ("w", "other", 60, 3, 0, 100, 0.06, None),

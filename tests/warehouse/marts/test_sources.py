@@ -100,8 +100,8 @@ def test_a_variable_chosen_twice_counts_once() -> None:
 def test_rates_are_per_contacted_lead_and_carry_their_intervals() -> None:
     leads = [lead(f"l{n}", email_reply_count=int(n < 4), **wrote()) for n in range(100)] + [lead("new")]
     [found, _] = sources(
-        leads, "reply_rate, round(reply_rate_low, 4), round(reply_rate_high, 4), positive_rate, "
-        "round(positive_rate_high, 4)", **{"history.leads": positive("l0")},
+        leads, "lead_reply_rate, round(lead_reply_rate_low, 4), round(lead_reply_rate_high, 4), lead_positive_rate, "
+        "round(lead_positive_rate_high, 4)", **{"history.leads": positive("l0")},
     )  # fmt: skip
     # Wilson (1927) for 4 of 100 and 1 of 100
     assert found == (0.04, 0.0157, 0.0984, 0.01, 0.0545)
