@@ -101,7 +101,9 @@ def test_a_list_says_how_many_people_it_has_and_how_many_became_positive() -> No
     # one was positive once and is no more, one was deleted
     seen = [version(leads[0] | {"lt_interest_status": 1}, 4), version(leads[0] | {"lt_interest_status": -1}, 5),
             version(leads[3] | {"lt_interest_status": 1}, 4)]  # fmt: skip
-    found = quality(leads, "contacts, contacted_leads, became_positive_leads, lead_positive_rate", **{"history.leads": seen})
+    found = quality(
+        leads, "contacts, contacted_leads, became_positive_leads, lead_positive_rate", **{"history.leads": seen}
+    )
     assert found == [(2, 4, 2, 0.5)]
 
 
