@@ -17,5 +17,6 @@ select
     round(positive_share_high, 3) as positive_share_high,
     round(share_of_positive, 3) as share_of_positive
 from marts.rpt_reply_share
-qualify row_number() over (partition by workspace_id, breakdown order by positive_share_low desc, replied_leads desc) <= 10
+qualify
+    row_number() over (partition by workspace_id, breakdown order by positive_share_low desc, replied_leads desc) <= 10
 order by workspace_name, breakdown, positive_share_low desc, replied_leads desc

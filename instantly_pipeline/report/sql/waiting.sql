@@ -10,5 +10,8 @@ select
     sum(waiting_leads) over (partition by workspace_id)::bigint as all_waiting,
     count(*) over (partition by workspace_id) as of_all
 from marts.rpt_replies_waiting_by_mailbox
-qualify row_number() over (partition by workspace_id order by waiting_since, waiting_leads desc, mailbox, assigned_to) <= 10
+qualify
+    row_number() over (
+        partition by workspace_id order by waiting_since, waiting_leads desc, mailbox, assigned_to
+    ) <= 10
 order by workspace_id, waiting_since, waiting_leads desc, mailbox, assigned_to
