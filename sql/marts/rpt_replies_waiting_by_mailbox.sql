@@ -4,7 +4,7 @@ with counted as (
         workspace_id,
         mailbox,
         assigned_to,
-        count(*) as waiting_leads,
+        count(lead_id) as waiting_leads,
         count(*) filter (where hours_waiting > 24) as waiting_over_24h,
         min(replied_at) as waiting_since,
         quantile_cont(hours_waiting, 0.5) as hours_waiting_median,

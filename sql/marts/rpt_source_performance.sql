@@ -25,7 +25,7 @@ counted as (
         s.source,
         s.variable,
         s.source_value,
-        count(*) as leads,
+        count(l.lead_id) as leads,
         count(*) filter (where l.is_deleted) as deleted_leads,
         count(distinct l.contact) as contacts,
         count(*) filter (where l.is_contacted) as contacted_leads,

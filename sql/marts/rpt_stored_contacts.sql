@@ -2,7 +2,7 @@
 with counted as (
     select
         workspace_id,
-        count(*) as stored_leads,
+        count(lead_id) as stored_leads,
         nullif(count(distinct contact), 0) as contacts,
         count(*) filter (where contact is null) as without_email,
         count(*) filter (where is_completed) as completed_leads,

@@ -5,7 +5,7 @@ with counted as (
         campaign_id,
         list_id,
         any_value(list_name) as list_name,
-        count(*) as stored_leads,
+        count(lead_id) as stored_leads,
         count(*) filter (where is_completed) as completed_leads,
         count(*) filter (where is_surplus) as surplus_leads,
         count(*) filter (where is_deletable_completed) as deletable_completed,

@@ -5,7 +5,7 @@ with counted as (
         finding,
         suppressed_by,
         is_certain,
-        count(*) as contacts,
+        count(email) as contacts,
         sum(contacts_after)::bigint as contacts_after,
         sum(imports_after)::bigint as imports_after,
         greatest(max(last_contacted_at), max(last_imported_at)) as last_at

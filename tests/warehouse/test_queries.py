@@ -77,7 +77,10 @@ def test_no_column_of_an_answer_is_always_null(published: duckdb.DuckDBPyConnect
 MAY_BE_NULL = {
     "best_campaigns": {"cost_per_positive"},
     "can_i_trust_today": {"reason"},
+    # e-mails are read from the start date on: of older cohorts the first ones are not known
+    "cohort_curves": {"replied_by_week_8"},
     "hot_replies_waiting": {"assigned_to"},
+    "replies_to_sort": {"assigned_to"},
     "mailboxes_to_rest": {"warmup_score_change_7d"},
     "variants_to_keep": {"subsequence_name"},
     "who_changed_what": {"made_at", "made_by", "made_with"},
