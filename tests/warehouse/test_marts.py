@@ -479,7 +479,9 @@ def test_two_workspaces_stay_apart_and_each_has_its_name(lake: LakeWriter, ask: 
 def full_world(lake: LakeWriter) -> None:
     """A bit of everything, with instants around midnight."""
     put(lake, "workspaces", world.workspace())
-    put(lake, "campaigns", world.campaign("c1", timestamp_created="2026-01-05T23:30:00.000Z"))
+    steps = [{"delay": 3, "variants": [{"subject": "Hi", "body": "Hello"}, {"subject": "Ho"}]}]
+    created = "2026-01-05T23:30:00.000Z"
+    put(lake, "campaigns", world.campaign("c1", timestamp_created=created, sequences=[{"steps": steps}]))
     put(lake, "campaign_analytics", world.counters("c1"))
     put(lake, "daily_analytics", world.day("c1", "2026-02-28"), world.day("c1", "2026-02-27"))
     put(lake, "daily_analytics", world.day("c1", "2026-02-28", sent=120), hours=18)
