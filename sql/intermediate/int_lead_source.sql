@@ -1,15 +1,26 @@
--- one row per lead and source: its list, its upload method and the chosen custom variables
+-- one row per lead and source (its list, its upload method, each chosen custom variable), with what became of it
 -- `source_value` is null if the lead has none. So are values of a variable that only one contact has: they group
 -- nothing, and may name a person.
 with leads as (
     select
-        workspace_id,
-        lead_id,
-        contact_of(email) as contact,
-        list_id,
-        upload_method,
-        payload
-    from marts.dim_lead
+        l.workspace_id,
+        l.lead_id,
+        contact_of(l.email) as contact,
+        l.list_id,
+        l.upload_method,
+        l.payload,
+        l.is_deleted,
+        l.timestamp_last_contact is not null as is_contacted,
+        l.email_reply_count > 0 as has_replied,
+        l.ever_positive,
+        l.lt_interest_status,
+        l.status = -1 as is_bounced,
+        coalesce(try_cast(l.pl_value_lead as double), c.pl_value, w.default_opportunity_value) as value_of_lead,
+        -- the API counts steps from 0, and a lead at step n got the n before it
+        try_cast(split_part(l.last_step_id, '_', 2) as bigint) + 1 as emails
+    from marts.dim_lead as l
+    left join marts.dim_campaign as c on l.workspace_id = c.workspace_id and l.campaign_id = c.campaign_id
+    left join marts.dim_workspace as w on l.workspace_id = w.workspace_id
 ),
 
 chosen as (
@@ -22,9 +33,7 @@ chosen as (
 
 variables as (
     select
-        l.workspace_id,
-        l.lead_id,
-        l.contact,
+        l.*,
         c.variable,
         case
             when json_valid(l.payload)
@@ -47,27 +56,21 @@ shared as (
 
 every as (
     select
-        workspace_id,
-        lead_id,
+        * exclude (list_id, upload_method, payload),
         'list' as source,
         null as variable,
         list_id as source_value
     from leads
-    union all
+    union all by name
     select
-        workspace_id,
-        lead_id,
-        'upload method',
-        null,
-        upload_method
+        * exclude (list_id, upload_method, payload),
+        'upload method' as source,
+        upload_method as source_value
     from leads
-    union all
+    union all by name
     select
-        v.workspace_id,
-        v.lead_id,
-        'variable',
-        v.variable,
-        s.source_value
+        v.* exclude (list_id, upload_method, payload) replace (s.source_value as source_value),
+        'variable' as source
     from variables as v
     left join shared as s
         on v.workspace_id = s.workspace_id and v.variable = s.variable and v.source_value = s.source_value

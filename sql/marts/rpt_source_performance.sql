@@ -1,48 +1,48 @@
 -- one row per source of leads (list, upload method, value of a chosen custom variable): what became of them
 -- Each lead is in one row of each kind of source. Deleted leads count: what they brought was brought.
-with leads as (
+-- Counting by contact first is twice as fast as counting different contacts of a million leads.
+with by_contact as (
     select
-        l.workspace_id,
-        l.lead_id,
-        contact_of(l.email) as contact,
-        l.is_deleted,
-        l.timestamp_last_contact is not null as is_contacted,
-        l.email_reply_count > 0 as has_replied,
-        l.status,
-        l.lt_interest_status,
-        l.ever_positive,
-        coalesce(try_cast(l.pl_value_lead as double), c.pl_value, w.default_opportunity_value) as value_of_lead,
-        -- the API counts steps from 0, and a lead at step n got the n before it
-        try_cast(split_part(l.last_step_id, '_', 2) as bigint) + 1 as emails
-    from marts.dim_lead as l
-    left join marts.dim_campaign as c on l.workspace_id = c.workspace_id and l.campaign_id = c.campaign_id
-    left join marts.dim_workspace as w on l.workspace_id = w.workspace_id
+        workspace_id,
+        source,
+        variable,
+        source_value,
+        contact,
+        count(lead_id) as leads,
+        count(*) filter (where is_deleted) as deleted_leads,
+        count(*) filter (where is_contacted) as contacted_leads,
+        count(*) filter (where is_contacted and has_replied) as replied_leads,
+        count(*) filter (where is_contacted and ever_positive) as became_positive_leads,
+        count(*) filter (where is_contacted and lt_interest_status in (2, 3, 4)) as meeting_leads,
+        count(*) filter (where is_contacted and lt_interest_status = 4) as won_leads,
+        count(*) filter (where is_contacted and is_bounced) as bounced_leads,
+        sum(value_of_lead) filter (where is_contacted and ever_positive) as positive_value,
+        count(emails) filter (where is_contacted) as leads_with_emails,
+        sum(emails) filter (where is_contacted) as emails
+    from intermediate.int_lead_source
+    group by workspace_id, source, variable, source_value, contact
 ),
 
 counted as (
     select
-        s.workspace_id,
-        s.source,
-        s.variable,
-        s.source_value,
-        count(l.lead_id) as leads,
-        count(*) filter (where l.is_deleted) as deleted_leads,
-        count(distinct l.contact) as contacts,
-        count(*) filter (where l.is_contacted) as contacted_leads,
-        count(distinct l.contact) filter (where l.is_contacted) as contacts_reached,
-        count(*) filter (where l.is_contacted and l.has_replied) as replied_leads,
-        count(*) filter (where l.is_contacted and l.ever_positive) as became_positive_leads,
-        count(*) filter (where l.is_contacted and l.lt_interest_status in (2, 3, 4)) as meeting_leads,
-        count(*) filter (where l.is_contacted and l.lt_interest_status = 4) as won_leads,
-        count(*) filter (where l.is_contacted and l.status = -1) as bounced_leads,
-        sum(l.value_of_lead) filter (where l.is_contacted and l.ever_positive) as positive_value,
-        case
-            when count(*) filter (where l.is_contacted) = count(l.emails) filter (where l.is_contacted)
-                then coalesce(sum(l.emails) filter (where l.is_contacted), 0)
-        end as emails
-    from intermediate.int_lead_source as s
-    inner join leads as l on s.workspace_id = l.workspace_id and s.lead_id = l.lead_id
-    group by s.workspace_id, s.source, s.variable, s.source_value
+        workspace_id,
+        source,
+        variable,
+        source_value,
+        sum(leads)::bigint as leads,
+        sum(deleted_leads)::bigint as deleted_leads,
+        count(contact) as contacts,
+        sum(contacted_leads)::bigint as contacted_leads,
+        count(contact) filter (where contacted_leads > 0) as contacts_reached,
+        sum(replied_leads)::bigint as replied_leads,
+        sum(became_positive_leads)::bigint as became_positive_leads,
+        sum(meeting_leads)::bigint as meeting_leads,
+        sum(won_leads)::bigint as won_leads,
+        sum(bounced_leads)::bigint as bounced_leads,
+        sum(positive_value) as positive_value,
+        case when sum(leads_with_emails) = sum(contacted_leads) then coalesce(sum(emails), 0)::bigint end as emails
+    from by_contact
+    group by workspace_id, source, variable, source_value
 ),
 
 costs as (
@@ -86,7 +86,7 @@ joined as (
         p.won_leads,
         p.bounced_leads,
         p.positive_value,
-        p.emails::bigint as emails,
+        p.emails,
         p.cost,
         rate_of(p.cost, p.became_positive_leads) as cost_per_positive,
         rate_of(p.cost, p.meeting_leads) as cost_per_meeting,

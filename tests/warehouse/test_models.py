@@ -166,7 +166,7 @@ def lineage() -> dict[str, Columns]:
         ("fct_lead_event", {"source"}), ("rpt_funnel", set()), ("rpt_cohort_weekly", set()),
         ("rpt_time_to_reply", set()),
         ("rpt_esp_matrix", set()), ("rpt_list_quality", set()), ("rpt_suppression_audit", {"finding"}),
-        ("rpt_contact_pressure", set()), ("rpt_provider_pair", set()), ("rpt_source_performance", set()),
+        ("rpt_contact_pressure", set()), ("rpt_provider_pair", set()), ("rpt_source_performance", {"source"}),
         ("rpt_stored_contacts", set()), ("rpt_stored_leads", set()), ("rpt_replies_waiting", {"is_answer_known"}),
         ("rpt_copy_performance", set()), ("rpt_suppression_summary", {"finding"}),
     ],
