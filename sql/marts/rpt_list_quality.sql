@@ -106,7 +106,7 @@ judged as (
                 when 'duplicate_rate' then r.duplicates
                 when 'blocked_rate' then r.blocked
                 when 'missing_name_rate' then r.missing_names
-                when 'lead_bounce_rate' then r.bounced
+                when 'lead_bounce_rate' then r.bounced_leads
             end as x,
             case
                 when t.metric in ('invalid_rate', 'risky_rate') then r.checked_leads
