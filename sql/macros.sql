@@ -158,6 +158,21 @@ create or replace macro is_on(found, found_in_older_form) as
 create or replace macro days_until(day, weekdays) as
     coalesce(list_min([(w - dayofweek(day) + 7) % 7 for w in weekdays]), 0)::integer;
 
+-- the nth day after `day` that is one of these weekdays (0 = Sunday)
+create or replace macro sending_day(day, weekdays, n) as
+    day + 7 * ((n - 1) // len(weekdays))::integer
+    + list_sort([(w - dayofweek(day) + 6) % 7 + 1 for w in weekdays])[(n - 1) % len(weekdays) + 1]::integer;
+
+-- the day on which the last of `leads` is contacted, at `pace` leads a sending day: `today`, as far as the pace was not
+-- reached on it yet (`done_today` is null if no more are contacted today), or else the sending days after `last_off`.
+-- Beyond a century no day is given. `greatest` passes over what is null.
+create or replace macro last_contact_day(leads, pace, today, done_today, last_off, weekdays) as case
+    when pace > 0 and leads <= greatest(pace - done_today, 0) then today
+    when leads / nullif(pace, 0) < 36500 then sending_day(
+        last_off, weekdays, ceil(round((leads - greatest(pace - done_today, 0)) / pace, 9))::bigint
+    )
+end;
+
 -- a day is open until 24 hours after its UTC end; `verified_at` is when its figures were last read
 create or replace macro is_open_day(day, verified_at) as verified_at < day::timestamp + interval 2 day;
 

@@ -1,16 +1,21 @@
--- one row per listed sending account and each of the next 14 days: its limit and its planned follow-ups
+-- one row per listed sending account and each of the next 14 days: what its limit can be used for, and its follow-ups
 -- The first day is the day after the workspace was last read; overdue follow-ups fall on it.
 with accounts as (
     select
-        a.workspace_id,
-        a.email,
-        a.domain,
-        a.status_label,
-        case when a.status = 1 then a.daily_limit when a.status is not null then 0 end as daily_limit,
-        w.as_of::date as as_of_date
-    from marts.dim_account as a
-    inner join marts.dim_workspace as w on a.workspace_id = w.workspace_id
-    where a.is_listed
+        h.workspace_id,
+        h.email,
+        h.domain,
+        h.status,
+        h.status_label,
+        h.health,
+        h.is_ready,
+        h.active_campaigns,
+        h.daily_limit,
+        -- what it can send at all, to leads it has written to before
+        case when h.status = 1 then h.daily_limit when h.status is not null then 0 end as sending_limit,
+        h.as_of_date
+    from marts.rpt_sender_health as h
+    where h.as_of_date is not null
 ),
 
 recent as (
@@ -49,26 +54,17 @@ uncountable as (
     having bool_or(s.email is not null or not c.has_known_senders)
 ),
 
-senders as (
-    select
-        workspace_id,
-        bool_and(has_known_senders) as are_known
-    from intermediate.int_active_campaign
-    group by workspace_id
-),
-
--- campaigns that an account sends for, by weekday
+-- campaigns that an account sends for, by day
 scheduled as (
     select
         s.workspace_id,
         s.email,
-        d.weekday,
+        d.date,
         count(*) as campaigns
     from intermediate.int_campaign_sender as s
-    inner join intermediate.int_active_campaign as c
-        on s.workspace_id = c.workspace_id and s.campaign_id = c.campaign_id
-    cross join lateral (select unnest(c.sending_days) as weekday) as d
-    group by s.workspace_id, s.email, d.weekday
+    inner join intermediate.int_campaign_sending_day as d
+        on s.workspace_id = d.workspace_id and s.campaign_id = d.campaign_id
+    group by s.workspace_id, s.email, d.date
 ),
 
 account_days as (
@@ -79,6 +75,7 @@ account_days as (
         a.status_label,
         d.date,
         a.daily_limit,
+        a.sending_limit,
         coalesce(r.sent_7d, 0) as sent_7d,
         coalesce(r.sending_dates_7d, []) as sending_dates_7d,
         case
@@ -87,18 +84,32 @@ account_days as (
         end as follow_ups_due,
         case when follow_ups_due is not null and p.has_subsequences then coalesce(f.subsequence_follow_ups, 0) end
             as subsequence_follow_ups_due,
-        case when p.has_campaigns and coalesce(k.are_known, true) then coalesce(s.campaigns, 0) end
-            as campaigns_scheduled
+        case when a.active_campaigns is not null then coalesce(s.campaigns, 0) end as campaigns_scheduled,
+        case
+            when a.status < 0 then 'in error'
+            when a.status <> 1 then 'paused'
+            when a.health = 'red' then 'red'
+            when not a.is_ready then 'not ready'
+            when a.active_campaigns = 0 then 'no active campaign'
+            when campaigns_scheduled = 0 then 'no sending day'
+            when a.status is null or campaigns_scheduled is null then 'not known'
+        end as unusable_because,
+        case
+            when unusable_because is null then a.daily_limit
+            when unusable_because <> 'not known' then 0
+        end as usable_limit,
+        case
+            when usable_limit = 0 then 0
+            when usable_limit - follow_ups_due is not null then greatest(usable_limit - follow_ups_due, 0)
+        end as headroom
     from accounts as a
     cross join lateral (select unnest(range(1, 15))::integer + a.as_of_date as date) as d
     left join recent as r on a.workspace_id = r.workspace_id and a.email = r.email
     left join due as f on a.workspace_id = f.workspace_id and a.email = f.email and d.date = f.date
-    left join scheduled as s
-        on a.workspace_id = s.workspace_id and a.email = s.email and dayofweek(d.date) = s.weekday
+    left join scheduled as s on a.workspace_id = s.workspace_id and a.email = s.email and d.date = s.date
     left join intermediate.int_workspace_streams as p on a.workspace_id = p.workspace_id
     left join intermediate.int_workspace_contacts as t on a.workspace_id = t.workspace_id
     left join uncountable as u on a.workspace_id = u.workspace_id and a.email = u.email
-    left join senders as k on a.workspace_id = k.workspace_id
 )
 
 select * from account_days

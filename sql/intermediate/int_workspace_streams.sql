@@ -10,6 +10,7 @@ with streams as (
         bool_or(stream = 'daily_analytics') as has_days,
         bool_or(stream = 'account_daily_analytics') as has_sends,
         bool_or(stream = 'custom_tag_mappings') as has_tag_mappings,
+        bool_or(stream = 'account_campaign_mappings') as has_account_mappings,
         bool_or(stream = 'subsequences') as has_subsequences
     from intermediate.int_stream_read
     group by workspace_id

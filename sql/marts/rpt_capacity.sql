@@ -1,19 +1,6 @@
--- one row per sending account and each of the next 14 days, and one for the workspace as a whole (null email)
+-- one row per listed sending account and each of the next 14 days
 -- Follow-ups are unknown if leads were not read, or if a campaign's leads do not show their last step.
-with every_day as (
-    select
-        * exclude (sending_dates_7d),
-        'account' as scope,
-        len(sending_dates_7d) as days_sending_7d
-    from intermediate.int_account_capacity
-    union all by name
-    select
-        *,
-        'workspace' as scope
-    from intermediate.int_workspace_capacity
-),
-
-not_placed as (
+with not_placed as (
     select
         workspace_id,
         coalesce(sum(leads) filter (where not is_placed), 0)::bigint as leads_not_placed
@@ -27,23 +14,24 @@ joined as (
         w.workspace_name,
         d.email,
         d.date,
-        d.scope,
+        'account' as scope,
         d.domain,
         d.status_label,
-        d.follow_ups_due > d.daily_limit as is_over_limit,
+        d.unusable_because,
+        d.follow_ups_due > d.sending_limit as is_over_limit,
         d.campaigns_scheduled,
         d.daily_limit,
-        rate_of(d.sent_7d, d.days_sending_7d) as sent_per_sending_day_7d,
+        d.usable_limit,
+        rate_of(d.sent_7d, len(d.sending_dates_7d)) as sent_per_sending_day_7d,
         d.follow_ups_due,
         d.subsequence_follow_ups_due,
         coalesce(n.leads_not_placed, 0) as leads_not_placed,
-        case when d.daily_limit - d.follow_ups_due is not null then greatest(d.daily_limit - d.follow_ups_due, 0) end
-            as headroom,
-        rate_of(d.follow_ups_due, d.daily_limit) as follow_up_load
-    from every_day as d
+        d.headroom,
+        rate_of(d.follow_ups_due, d.usable_limit) as follow_up_load
+    from intermediate.int_account_capacity as d
     left join not_placed as n on d.workspace_id = n.workspace_id
     left join marts.dim_workspace as w on d.workspace_id = w.workspace_id
 )
 
 select * from joined
-order by workspace_name, workspace_id, scope desc, date, email
+order by workspace_name, workspace_id, date, email

@@ -1,5 +1,6 @@
 -- one row per listed campaign: how long its uncontacted leads last at the pace of its last 7 sending days
--- Open days do not count for the pace.
+-- Open days do not count for the pace. The days on which leads run out are walked on the campaign's own schedule, in its
+-- own time zone: today counts while its hours of sending are not over, with what is left of the pace.
 with campaigns as (
     select
         m.workspace_id,
@@ -11,12 +12,22 @@ with campaigns as (
         c.daily_max_leads,
         m.uncontacted,
         w.as_of::date as as_of_date,
-        coalesce(len(s.sending_days), 7) as sending_days_a_week
+        coalesce(s.sending_days, [0, 1, 2, 3, 4, 5, 6]) as weekdays,
+        len(weekdays) as sending_days_a_week,
+        s.ends_on as end_date,
+        t.today,
+        greatest(t.today, s.starts_on - 1) as last_off, -- `greatest` passes over what is null
+        -- what it has done today; null if it does no more
+        case when t.is_open_today then figure_of_day(d.date is not null, d.new_leads_contacted) end as done_today
     from intermediate.int_campaign_metrics as m
     inner join marts.dim_campaign as c on m.workspace_id = c.workspace_id and m.campaign_id = c.campaign_id
     inner join marts.dim_workspace as w on m.workspace_id = w.workspace_id
     left join intermediate.int_campaign_schedule as s
         on m.workspace_id = s.workspace_id and m.campaign_id = s.sequence_id
+    left join intermediate.int_campaign_today as t
+        on m.workspace_id = t.workspace_id and m.campaign_id = t.campaign_id
+    left join intermediate.int_campaign_day as d
+        on m.workspace_id = d.workspace_id and m.campaign_id = d.campaign_id and t.today = d.date
     where c.is_listed
 ),
 
@@ -84,6 +95,11 @@ measured as (
         rate_of(c.uncontacted, p.new_leads_per_day_high) as days_left_low,
         rate_of(c.uncontacted, p.new_leads_per_day) as days_left,
         rate_of(c.uncontacted, p.new_leads_per_day_low) as days_left_high,
+        last_contact_day(c.uncontacted, p.new_leads_per_day_high, c.today, c.done_today, c.last_off, c.weekdays)
+            as dry_on_low,
+        last_contact_day(c.uncontacted, p.new_leads_per_day, c.today, c.done_today, c.last_off, c.weekdays) as dry_on,
+        last_contact_day(c.uncontacted, p.new_leads_per_day_low, c.today, c.done_today, c.last_off, c.weekdays)
+            as dry_on_high,
         case
             when c.status <> 1 then 'not active: ' || c.status_label
             when c.uncontacted = 0 then 'no uncontacted leads'
@@ -128,11 +144,12 @@ joined as (
         m.daily_limit,
         m.daily_max_leads,
         m.sender_utilisation_rate,
-        -- beyond a century no date is given
-        case
-            when m.status = 1 and m.days_left < 36500
-                then m.as_of_date + ceil(m.days_left * 7 / m.sending_days_a_week)::integer
-        end as runs_dry_on,
+        m.end_date,
+        -- a campaign that ends before has leads left
+        case when m.status = 1 and coalesce(m.dry_on_low <= m.end_date, true) then m.dry_on_low end as runs_dry_on_low,
+        case when m.status = 1 and coalesce(m.dry_on <= m.end_date, true) then m.dry_on end as runs_dry_on,
+        case when m.status = 1 and coalesce(m.dry_on_high <= m.end_date, true) then m.dry_on_high end
+            as runs_dry_on_high,
         m.last_sent_on,
         m.as_of_date
     from measured as m

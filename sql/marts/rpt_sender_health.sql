@@ -1,5 +1,6 @@
 -- one row per sending account that is listed now
--- Windows end on the day the workspace was last read (`as_of`), not today.
+-- Windows end on the day the workspace was last read (`as_of`), not today. What is not known about the warmup of an
+-- account does not count against it.
 with accounts as (
     select a.*, w.as_of::date as as_of_date from marts.dim_account as a
     left join marts.dim_workspace as w on a.workspace_id = w.workspace_id
@@ -60,6 +61,57 @@ recent as (
     left join sends as d on a.workspace_id = d.workspace_id and a.email = d.email
 ),
 
+first_warmup as (
+    select
+        workspace_id,
+        email,
+        min(date) filter (where warmup_sent > 0) as date
+    from intermediate.int_account_day
+    group by workspace_id, email
+),
+
+senders as (
+    select
+        workspace_id,
+        bool_and(has_known_senders) as are_known
+    from intermediate.int_active_campaign
+    group by workspace_id
+),
+
+active as (
+    select
+        s.workspace_id,
+        s.email,
+        count(*) as campaigns
+    from intermediate.int_campaign_sender as s
+    inner join intermediate.int_active_campaign as c
+        on s.workspace_id = c.workspace_id and s.campaign_id = c.campaign_id
+    group by s.workspace_id, s.email
+),
+
+rules as (
+    select
+        rule_value(rule, value, 'min_days_warming') as min_days,
+        rule_value(rule, value, 'min_warmup_score') as min_score
+    from seeds.rules
+    where mart = 'rpt_sender_health'
+),
+
+used as (
+    select
+        a.workspace_id,
+        a.email,
+        coalesce(a.timestamp_warmup_start::date, w.date) as warmup_started_on,
+        case when a.as_of_date - warmup_started_on is not null then greatest(a.as_of_date - warmup_started_on, 0) end
+            as days_warming,
+        case when p.has_campaigns and coalesce(k.are_known, true) then coalesce(c.campaigns, 0) end as active_campaigns
+    from accounts as a
+    left join intermediate.int_workspace_streams as p on a.workspace_id = p.workspace_id
+    left join first_warmup as w on a.workspace_id = w.workspace_id and a.email = w.email
+    left join senders as k on a.workspace_id = k.workspace_id
+    left join active as c on a.workspace_id = c.workspace_id and a.email = c.email
+),
+
 score_before as (
     select
         a.workspace_id,
@@ -77,6 +129,9 @@ rates as (
         a.*,
         r.* exclude (workspace_id, email),
         u.* exclude (workspace_id, email),
+        g.warmup_started_on,
+        g.days_warming,
+        g.active_campaigns,
         a.stat_warmup_score - s.score_7d_ago as warmup_score_change_7d,
         rate_of(r.bounced_30d, r.sent_30d) as bounce_rate,
         wilson_low(r.bounced_30d, r.sent_30d) as bounce_rate_low,
@@ -89,6 +144,7 @@ rates as (
     from accounts as a
     left join recent as r on a.workspace_id = r.workspace_id and a.email = r.email
     left join warmup as u on a.workspace_id = u.workspace_id and a.email = u.email
+    left join used as g on a.workspace_id = g.workspace_id and a.email = g.email
     left join score_before as s on a.workspace_id = s.workspace_id and a.email = s.email
 ),
 
@@ -132,6 +188,88 @@ health as (
     group by workspace_id, email
 ),
 
+lit as (
+    select
+        r.*,
+        l.min_days,
+        l.min_score,
+        coalesce(h.health, 'grey') as health,
+        health_reason(h.health, h.reason) as health_reason,
+        r.days_warming >= l.min_days as is_warmed_long,
+        -- it has sent, or serves an active campaign and what it sent is not known
+        coalesce(r.active_campaigns > 0 and r.sent_30d > 0, r.active_campaigns > 0, r.sent_30d > 0) as is_in_use,
+        r.warmup_status = 1 and r.days_warming >= l.min_days and r.stat_warmup_score >= l.min_score as is_warmed_up
+    from rates as r
+    cross join rules as l
+    left join health as h on r.workspace_id = h.workspace_id and r.email = h.email
+),
+
+placed as (
+    select
+        *,
+        case
+            when status is null then 'not known'
+            when status < 0 then 'reconnect'
+            when status <> 1 then 'paused'
+            when setup_pending then 'setting up'
+            when not is_warmed_long then if(warmup_status <> 1, 'not warming', 'warming')
+            when is_in_use then 'in use'
+            when is_warmed_up and active_campaigns > 0 then 'ready'
+            when is_warmed_up then 'idle'
+            when warmup_status <> 1 then 'not warming'
+            when not is_warmed_up then 'warming'
+            else 'not known'
+        end as readiness,
+        if(warmup_status >= 0 and warmup_status <> 1, 'its warmup is ' || warmup_status_label, null) as warmup_reason,
+        status = 1 and not coalesce(setup_pending, false) and health <> 'red' and coalesce(is_warmed_long, true)
+        and coalesce(is_in_use or is_warmed_up, true) as is_ready
+    from lit
+),
+
+decided as (
+    select
+        *,
+        case
+            when status is null then null
+            when status < 0 then 'reconnect'
+            when status <> 1 or setup_pending then 'leave'
+            when health = 'red' and (sent_30d > 0 or active_campaigns > 0 or warmup_status < 0) then 'rest'
+            when readiness in ('warming', 'not warming') or health = 'red' or warmup_status <> 1 then 'warm up'
+            when readiness in ('idle', 'ready') then if(health = 'amber', 'warm up', 'use')
+            else 'leave'
+        end as act
+    from placed
+),
+
+explained as (
+    select
+        *,
+        case
+            when status is null then 'its state is not known'
+            when act = 'reconnect' or status <> 1 then status_label
+            when setup_pending then 'still being set up'
+            when act = 'rest' then concat_ws('; ', health_reason, warmup_reason)
+            when act = 'use' and active_campaigns > 0
+                then printf('ready, sent nothing in 30 days; active campaigns: %d', active_campaigns)
+            when act = 'use' then 'ready, serves no active campaign'
+            when act = 'warm up'
+                then concat_ws(
+                    '; ',
+                    warmup_reason,
+                    if(not is_warmed_long, printf('%d of %d days of warmup', days_warming, min_days::bigint), null),
+                    if(health in ('red', 'amber'), health_reason, null),
+                    if(
+                        health not in ('red', 'amber') and stat_warmup_score < min_score,
+                        printf('warmup score %.0f, ready from %.0f', stat_warmup_score, min_score), null
+                    ),
+                    if(sent_30d > 0, printf('sent %d in 30 days', sent_30d), null)
+                )
+            when readiness = 'not known' then 'not known: its warmup, or the campaigns that it serves'
+            else health_reason
+        end as act_reason
+    from decided
+),
+
 joined as (
     select
         r.workspace_id,
@@ -143,8 +281,13 @@ joined as (
         r.warmup_status,
         r.warmup_status_label,
         r.provider_code_label,
-        coalesce(h.health, 'grey') as health,
-        health_reason(h.health, h.reason) as health_reason,
+        r.health,
+        r.health_reason,
+        r.act,
+        r.act_reason,
+        r.readiness,
+        r.is_ready,
+        r.active_campaigns,
         r.sent_7d,
         r.sent_30d,
         r.bounced_30d,
@@ -153,6 +296,8 @@ joined as (
         r.bounce_rate_low,
         r.bounce_rate_high,
         r.replies_per_sent_30d,
+        r.warmup_started_on,
+        r.days_warming,
         r.stat_warmup_score,
         r.warmup_score_change_7d,
         r.warmup_sent_7d,
@@ -167,8 +312,7 @@ joined as (
         r.last_sent_on,
         r.as_of_date,
         r.verified_at
-    from rates as r
-    left join health as h on r.workspace_id = h.workspace_id and r.email = h.email
+    from explained as r
 )
 
 select * from joined

@@ -1,0 +1,40 @@
+-- one row per workspace with listed sending accounts and each of the next 14 days
+with not_placed as (
+    select
+        workspace_id,
+        coalesce(sum(leads) filter (where not is_placed), 0)::bigint as leads_not_placed
+    from intermediate.int_waiting_lead
+    group by workspace_id
+),
+
+joined as (
+    select
+        d.workspace_id,
+        w.workspace_name,
+        d.date,
+        d.follow_ups_due > d.sending_limit as is_over_limit,
+        d.campaigns_scheduled,
+        d.mailboxes,
+        d.mailboxes_usable,
+        d.daily_limit,
+        d.usable_limit,
+        d.limit_in_error,
+        d.limit_paused,
+        d.limit_red,
+        d.limit_not_ready,
+        d.limit_without_campaign,
+        d.limit_without_sending_day,
+        rate_of(d.sent_7d, d.days_sending_7d) as sent_per_sending_day_7d,
+        d.follow_ups_due,
+        d.subsequence_follow_ups_due,
+        coalesce(n.leads_not_placed, 0) as leads_not_placed,
+        d.headroom_of_mailboxes,
+        d.headroom,
+        rate_of(d.follow_ups_due, d.usable_limit) as follow_up_load
+    from intermediate.int_workspace_capacity as d
+    left join not_placed as n on d.workspace_id = n.workspace_id
+    left join marts.dim_workspace as w on d.workspace_id = w.workspace_id
+)
+
+select * from joined
+order by workspace_name, workspace_id, date
