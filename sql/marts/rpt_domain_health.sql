@@ -100,6 +100,7 @@ rolling as (
             when count(unique_replies) over last_7_days = count(*) over last_7_days
                 then sum(unique_replies) over last_7_days
         end as unique_replies_7d,
+        max(date) over (partition by workspace_id, domain) as last_row_on,
         sum(warmup_sent) over last_7_days as warmup_sent_7d,
         sum(warmup_inbox) over last_7_days as warmup_inbox_7d
     from summed
@@ -132,6 +133,18 @@ judged as (
             end as n
     ) as v on true
     where t.entity = 'sender' and t.metric in ('bounce_rate', 'warmup_inbox_rate', 'test_inbox_rate')
+    union all
+    -- rates that turned are known as of the last closed day alone
+    select
+        r.workspace_id,
+        r.domain,
+        r.date,
+        c.reason,
+        'amber'
+    from rolling as r
+    inner join intermediate.int_sender_turn as c
+        on r.workspace_id = c.workspace_id and c.entity = 'domain' and r.domain = c.entity_id
+    where r.date >= least(c.last_date, r.last_row_on)
 ),
 
 health as (

@@ -176,6 +176,8 @@ judged as (
     select workspace_id, email, 'status: ' || status_label, 'red' from rates where status < 0
     union all
     select workspace_id, email, 'warmup: ' || warmup_status_label, 'red' from rates where warmup_status < 0
+    union all
+    select workspace_id, entity_id, reason, 'amber' from intermediate.int_sender_turn where entity = 'account'
 ),
 
 health as (
