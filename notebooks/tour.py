@@ -193,7 +193,8 @@ def _(mo):
     mo.md("""
     ## Which mailboxes need a look?
 
-    Mailboxes that are not green, worst first, and why. The thresholds are in `sql/seeds/thresholds.csv`.
+    Mailboxes that something should be done with, and why. The thresholds are in `sql/seeds/thresholds.csv`, how long a
+    mailbox is warmed up in `sql/seeds/rules.csv`.
     """)
     return
 
@@ -202,11 +203,11 @@ def _(mo):
 def _(chosen, mo):
     senders = mo.sql(
         """
-        select email, health, health_reason, sent_30d, round(bounce_rate, 4) as bounce_rate,
+        select email, act, act_reason, health, sent_30d, round(bounce_rate, 4) as bounce_rate,
             round(warmup_inbox_rate, 3) as warmup_inbox_rate, round(utilisation_rate, 3) as utilisation_rate
         from marts.rpt_sender_health
-        where workspace_id = getvariable('workspace') and health <> 'green'
-        order by case health when 'red' then 1 when 'amber' then 2 else 3 end, sent_30d desc
+        where workspace_id = getvariable('workspace') and act <> 'leave'
+        order by array_position(['reconnect', 'rest', 'warm up', 'use'], act), sent_30d desc
         """,
         engine=chosen,
     )

@@ -56,7 +56,7 @@ def trend(days: Sequence[Row], bounce_limit: float | None) -> Chart:
 
 
 def capacity(days: Sequence[Row]) -> Chart:
-    """Follow-ups due on the coming days, and the daily limit of the mailboxes."""
+    """Follow-ups due on the coming days, and what the usable mailboxes may send."""
     return Chart(_svg(_capacity(days, WIDE)), _svg(_capacity(days, NARROW)))
 
 
@@ -86,7 +86,7 @@ def _capacity(days: Sequence[Row], width: int) -> Spec:
     x = _Time.of([row["date"] for row in days], width, least=len(days))
     return {
         "data": {"values": [x.placed(row) for row in days]},
-        **x.panel(None, [_bars("follow_ups_due", x), _targets("daily_limit", x)], height=130),
+        **x.panel(None, [_bars("follow_ups_due", x), _targets("usable_limit", x)], height=130),
     }
 
 

@@ -174,18 +174,30 @@ def _senders(facts: Facts, workspace_id: str) -> list[Note]:
     sums, notes = facts.row("sender_sums", workspace_id), []
     red_rows = [row for row in facts.rows("domains", workspace_id) if row["health"] == "red"]
     red_domains = [row["domain"] for row in red_rows]
-    if sums and sums["red"]:
-        of_all = f"{number(sums['red'])} of {counted(sums['mailboxes'], 'mailbox', 'mailboxes')}"
-        text = f"{of_all} {_are(sums['red'])} red and should stop sending"
+    if sums and sums["to_reconnect"]:
+        text = f"{_of_mailboxes(sums, 'to_reconnect')} {_are(sums['to_reconnect'])} in an error: reconnect"
+        notes.append(Note(BAD, f"{text} {'it' if sums['to_reconnect'] == 1 else 'them'}.", "senders"))
+    if sums and sums["to_rest"]:
+        text = f"{_of_mailboxes(sums, 'to_rest')} {_are(sums['to_rest'])} red and should stop sending"
         notes.append(Note(BAD, f"{text}{_sent_by_red(sums)}.", "senders"))
     if red_domains:
         noun = "sending domain" if len(red_domains) == 1 else "sending domains"
         notes.append(Note(BAD, f"Red {noun}: {listed(_some(red_domains, of_all=red_rows[0]['of_red']))}.", "senders"))
+    if sums and sums["sending_to_warm_up"]:
+        sending = counted(sums["sending_to_warm_up"], "mailbox sends", "mailboxes send")
+        notes.append(Note(WATCH, f"{sending} without the warmup needed.", "senders"))
     if sums and sums["amber"]:
         notes.append(
             Note(WATCH, f"{counted(sums['amber'], 'mailbox', 'mailboxes')} {_are(sums['amber'])} amber.", "senders")
         )
+    if sums and sums["to_use"]:
+        idle = counted(sums["to_use"], "mailbox is", "mailboxes are")
+        notes.append(Note(GOOD, f"{idle} ready and unused.", "senders"))
     return notes
+
+
+def _of_mailboxes(sums: Row, part: str) -> str:
+    return f"{number(sums[part])} of {counted(sums['mailboxes'], 'mailbox', 'mailboxes')}"
 
 
 def _are(count: int) -> str:
@@ -193,7 +205,7 @@ def _are(count: int) -> str:
 
 
 def _sent_by_red(sums: Row) -> str:
-    share = _share(sums["sent_30d_by_red"], sums["sent_30d"])
+    share = _share(sums["sent_30d_to_rest"], sums["sent_30d"])
     return f"; they sent {percent(share, 0)} of the e-mails of the last 30 days" if share else ""
 
 
@@ -297,12 +309,12 @@ def _outlook(facts: Facts, workspace_id: str) -> list[Note]:
         notes.append(Note(WATCH, text, "runway"))
     over = [row for row in facts.rows("capacity", workspace_id) if row["is_over_limit"]]
     if over:
-        text = f"More follow-ups due than the daily limit on {counted(len(over), 'day')}, from {day(over[0]['date'])}."
+        text = f"More follow-ups due than may be sent on {counted(len(over), 'day')}, from {day(over[0]['date'])}."
         notes.append(Note(WATCH, text, "runway"))
     most = max((row["mailboxes_over"] for row in facts.rows("capacity", workspace_id)), default=0)
     if most and not over:
-        have = "has more follow-ups due than its" if most == 1 else "have more follow-ups due than their"
-        text = f"Up to {counted(most, 'mailbox', 'mailboxes')} per day {have} daily limit."
+        have = "has more follow-ups due than it" if most == 1 else "have more follow-ups due than they"
+        text = f"Up to {counted(most, 'mailbox', 'mailboxes')} per day {have} can send."
         notes.append(Note(WATCH, text, "runway"))
     return notes
 

@@ -91,9 +91,9 @@ def test_the_notebook_runs_every_cell(world: Desk) -> None:
     assert "rror" not in done.stderr
 
 
-def test_mailboxes_that_cannot_send_are_red_whatever_they_sent(desk: Give) -> None:
+def test_mailboxes_that_cannot_send_want_reconnecting_whatever_they_sent(desk: Give) -> None:
     text = desk("no account works").page().text
-    assert "3 of 3 mailboxes are red and should stop sending." in text
+    assert "3 of 3 mailboxes are in an error: reconnect them." in text
 
 
 def test_without_figures_the_page_says_that_they_were_not_read_and_no_zero(desk: Give) -> None:

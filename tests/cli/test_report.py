@@ -97,7 +97,7 @@ def odd(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Parsed:
         "rpt_step_dropoff": f"campaign_name = $${HOSTILE}$$",
         "rpt_runway": f"campaign_name = $${HOSTILE}$$, limited_by = $${HOSTILE}$$",
         "rpt_variant_performance": f"campaign_name = $${HOSTILE}$$, subject = $${HOSTILE}$$, verdict = 'winner'",
-        "rpt_sender_health": f"email = $${HOSTILE}$$, health = 'red', health_reason = $${HOSTILE}$$",
+        "rpt_sender_health": f"email = $${HOSTILE}$$, health = 'red', act = 'rest', act_reason = $${HOSTILE}$$",
         "rpt_domain_health": f"domain = $${HOSTILE}$$, worst_email = $${HOSTILE}$$, health = 'red'",
         "rpt_rate_changes": f"entity_name = $${HOSTILE}$$, verdict = 'worse', verdict_reason = $${HOSTILE}$$",
         "rpt_anomalies": f"entity_name = $${HOSTILE}$$, is_anomaly = true",

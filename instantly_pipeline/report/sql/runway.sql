@@ -9,7 +9,10 @@ select
     days_left_low,
     days_left,
     days_left_high,
+    runs_dry_on_low,
     runs_dry_on,
+    runs_dry_on_high,
+    case when status_label = 'active' then end_date end as end_date,
     runs_dry_on - as_of_date as days_to_date,
     count(*) over (partition by workspace_id) as of_all
 from marts.rpt_runway

@@ -1,10 +1,14 @@
--- One row per mailbox, the 15 of each workspace to look at first.
+-- One row per mailbox, the 10 of each workspace and act to look at first.
 select
     workspace_id,
     email,
     status_label,
     health,
-    health_reason,
+    act,
+    act_reason,
+    readiness,
+    days_warming,
+    active_campaigns,
     sent_7d,
     sent_30d,
     bounced_30d,
@@ -15,13 +19,13 @@ select
     warmup_score_change_7d,
     warmup_inbox_rate,
     utilisation_rate,
-    count(*) over (partition by workspace_id) as of_all
+    count(*) over (partition by workspace_id, act) as of_all
 from marts.rpt_sender_health
 qualify
     row_number() over (
-        partition by workspace_id
+        partition by workspace_id, act
         order by array_position(['red', 'amber', 'green'], health) nulls last, sent_30d desc nulls last, email
-    ) <= 15
+    ) <= 10
 order by
     workspace_id,
     array_position(['red', 'amber', 'green'], health) nulls last,

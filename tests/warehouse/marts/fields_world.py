@@ -72,7 +72,8 @@ def records() -> dict[str, list[Row]]:
     }  # fmt: skip
     accounts = [
         {"email": email, "status": 1, "warmup_status": 1, "provider_code": 2, "daily_limit": 40, "first_name": "Ann",
-         "stat_warmup_score": 98.0, "tags": '[{"id": "t", "label": "Pool"}]', "warmup": '{"limit": 10}'}
+         "stat_warmup_score": 98.0, "timestamp_warmup_start": "2026-01-01 08:00:00+00",
+         "tags": '[{"id": "t", "label": "Pool"}]', "warmup": '{"limit": 10}'}
         for email in ("ann@s.example", "bo@s.example")
     ]  # fmt: skip
     sends = {name: value for name, value in FIGURES.items() if "opportunities" not in name} | {"bounced": 1}
@@ -92,6 +93,7 @@ def records() -> dict[str, list[Row]]:
         "subsequences": [{"id": "s", "parent_campaign": "c", "name": "S", "status": 1}],
         "block_list_entries": [{"id": "b", "bl_value": "no@y.example", "is_domain": False}],
         "accounts": accounts,
+        "account_campaign_mappings": [{"email": account["email"], "campaign_id": "c"} for account in accounts],
         "account_daily_analytics": [{"email": "ann@s.example", "date": day, **sends} for day in DAYS],
         "warmup_analytics": [{"email": "ann@s.example", "date": day, **warmup} for day in DAYS],
         "daily_analytics": [{"campaign_id": "c", "date": day, **FIGURES} for day in DAYS],

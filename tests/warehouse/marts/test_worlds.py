@@ -6,8 +6,9 @@ import math
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -253,49 +254,90 @@ def _follow_ups_of_subsequences(space: Space, first: date) -> Iterator[tuple[str
         yield last_step(lead)["from"].lower(), on
 
 
-def test_capacity_is_the_limits_less_the_follow_ups_of_every_lead(world: Synced) -> None:
+def _serving(space: Space, email: str, on: date | None = None) -> list[Row]:
+    """Active campaigns that an account sends for, of them those that send on a day."""
+    return [
+        campaign
+        for campaign in space.campaigns
+        if campaign["status"] == 1
+        and email in {one.lower() for one in campaign.get("email_list") or ()}
+        and (on is None or on.isoweekday() % 7 in _sending_days(campaign))
+    ]
+
+
+def test_capacity_is_what_can_be_used_of_the_limits_less_the_follow_ups_of_every_lead(world: Synced) -> None:
     first = world.today + timedelta(days=1)
     for space in world.spaces:
         rows = {(r["email"], r["date"]): r for r in _of(world, "rpt_capacity", space)}
+        whole = {r["date"]: r for r in _of(world, "rpt_workspace_capacity", space)}
+        states = {r["email"]: r for r in _of(world, "rpt_sender_health", space)}
         followed = Counter(_follow_ups_of_subsequences(space, first))
         due = Counter(_follow_ups(space, first)) + followed
         emails = [a["email"].lower() for a in space.accounts]
         days = [first + timedelta(days=n) for n in range(14)]
-        assert rows.keys() == {(e, d) for e in [*emails, *([None] if emails else [])] for d in days}
+        assert rows.keys() == {(e, d) for e in emails for d in days}
+        assert whole.keys() == (set(days) if emails else set())
         for account in space.accounts:
-            limit = account["daily_limit"] if account["status"] == 1 else 0
+            email = account["email"].lower()
+            assert states[email]["active_campaigns"] == len(_serving(space, email))
+            works = account["status"] == 1 and states[email]["health"] != "red" and states[email]["is_ready"]
             for on in days:
-                row = rows[account["email"].lower(), on]
-                assert (row["daily_limit"], row["follow_ups_due"]) == (limit, due[account["email"].lower(), on])
-                assert row["headroom"] == max(limit - row["follow_ups_due"], 0)
-                told = None if world.name in CORE_ALONE else followed[account["email"].lower(), on]
+                row, usable = rows[email, on], works and bool(_serving(space, email, on))
+                assert (row["daily_limit"], row["follow_ups_due"]) == (account["daily_limit"], due[email, on])
+                assert (row["usable_limit"], row["unusable_because"] is None) == (
+                    account["daily_limit"] if usable else 0, usable,
+                )  # fmt: skip
+                assert row["headroom"] == (max(account["daily_limit"] - row["follow_ups_due"], 0) if usable else 0)
+                told = None if world.name in CORE_ALONE else followed[email, on]
                 assert row["subsequence_follow_ups_due"] == told
         for on in days if emails else ():
-            assert rows[None, on]["follow_ups_due"] == sum(n for (_, d), n in due.items() if d == on)
+            row, of_day = whole[on], [rows[email, on] for email in emails]
+            assert row["follow_ups_due"] == sum(n for (_, d), n in due.items() if d == on)
+            assert row["usable_limit"] == sum(r["usable_limit"] for r in of_day)
+            assert row["headroom_of_mailboxes"] == sum(r["headroom"] for r in of_day)
+            assert row["headroom"] <= row["headroom_of_mailboxes"]
+
+
+def test_campaigns_have_the_mailboxes_that_the_api_names(world: Synced) -> None:
+    for space in world.spaces:
+        found = {(r["campaign_id"], r["email"]) for r in _of(world, "bridge_campaign_account", space)}
+        assert found == {(c["id"], email.lower()) for c in space.campaigns for email in c.get("email_list") or ()}
+
+
+def _dry_on(campaign: Row, left: int, pace: float, as_of: datetime) -> date | None:
+    """The day on which the last lead is contacted, walked day by day; the pace of today is that of any day."""
+    [schedule] = campaign["campaign_schedule"]["schedules"]
+    local = as_of.astimezone(ZoneInfo(schedule["timezone"]))
+    is_over = local.strftime("%H:%M") >= schedule["timing"]["to"] or campaign.get("not_sending_status") in (3, 4)
+    on, days = local.date(), 0
+    while days < math.ceil(round(left / pace, 9)):
+        days += on.isoweekday() % 7 in _sending_days(campaign) and not (is_over and on == local.date())
+        on += timedelta(days=1)
+    return on - timedelta(days=1) if days else None
 
 
 def test_the_runway_is_uncontacted_leads_over_the_pace_of_the_last_sending_days(world: Synced) -> None:
     for space in world.spaces:
         rows = {r["campaign_id"]: r for r in _of(world, "rpt_runway", space)}
         assert rows.keys() == {c["id"] for c in space.campaigns}
+        [as_of] = {r["as_of"] for r in _of(world, "dim_workspace", space)}
         for campaign in space.campaigns:
-            row = rows[campaign["id"]]
+            row, days = rows[campaign["id"]], space.days[campaign["id"]]
             left = sum(
                 lead.get("campaign") == campaign["id"]
                 and lead["status"] == 1
                 and not lead.get("timestamp_last_contact")
                 for lead in space.leads
             )
-            past = sorted(d for d, r in space.days[campaign["id"]].items() if r["sent"] and day(d) < world.today)[-7:]
-            pace = [space.days[campaign["id"]][d]["new_leads_contacted"] for d in past]
+            past = sorted(d for d, r in days.items() if r["sent"] and day(d) < world.today)[-7:]
+            pace = [days[d]["new_leads_contacted"] for d in past]
             assert (row["uncontacted"], row["sending_days_counted"] or 0) == (left, len(pace))
             middle = statistics.median(pace) if pace else 0
             assert row["days_left"] == close(share(left, middle))
-            if campaign["status"] == 1 and middle:
-                weeks = left / middle * 7 / len(_sending_days(campaign))
-                assert row["runs_dry_on"] == world.today + timedelta(days=math.ceil(round(weeks, 9)))
-            else:
+            if campaign["status"] != 1 or not middle:
                 assert row["runs_dry_on"] is None
+            elif left and not days.get(str(world.today), {}).get("new_leads_contacted"):
+                assert row["runs_dry_on"] == _dry_on(campaign, left, middle, as_of.replace(tzinfo=UTC))
 
 
 # --- watch
