@@ -4,7 +4,7 @@ with rates as (
         *,
         if(metric = 'bounces', 'bounce rate', 'reply rate') as title
     from intermediate.int_rate_change
-    where entity in ('account', 'domain')
+    where entity in ('account', 'domain') and metric in ('bounces', 'replies')
 ),
 
 worse as (

@@ -99,7 +99,7 @@ rolling as (
         case
             when count(unique_replies) over last_7_days = count(*) over last_7_days
                 then sum(unique_replies) over last_7_days
-        end as unique_replies_7d,
+        end as daily_unique_replies_sum_7d,
         max(date) over (partition by workspace_id, domain) as last_row_on,
         sum(warmup_sent) over last_7_days as warmup_sent_7d,
         sum(warmup_inbox) over last_7_days as warmup_inbox_7d
@@ -192,7 +192,8 @@ joined as (
         rate_of(r.bounced_7d, r.sent_7d) as bounce_rate_7d,
         wilson_low(r.bounced_7d, r.sent_7d) as bounce_rate_7d_low,
         wilson_high(r.bounced_7d, r.sent_7d) as bounce_rate_7d_high,
-        r.unique_replies_7d::bigint as unique_replies_7d,
+        r.daily_unique_replies_sum_7d::bigint as daily_unique_replies_sum_7d,
+        r.daily_unique_replies_sum_7d::bigint as unique_replies_7d,
         r.warmup_sent_7d::bigint as warmup_sent_7d,
         r.warmup_inbox_7d::bigint as warmup_inbox_7d,
         r.test_placed_7d,

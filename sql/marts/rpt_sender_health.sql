@@ -24,7 +24,7 @@ sends as (
         email,
         whole_sum(sent)::bigint as sent_30d,
         whole_sum(bounced)::bigint as bounced_30d,
-        whole_sum(unique_replies)::bigint as replies_30d,
+        whole_sum(unique_replies)::bigint as daily_unique_replies_sum_30d,
         whole_sum(if(is_last_7, sent, 0))::bigint as sent_7d,
         whole_sum(if(is_last_7 and sent > 0, daily_limit, 0))::bigint as limit_7d,
         max(date) filter (where sent > 0) as last_sent_on
@@ -54,7 +54,7 @@ recent as (
         figure_of_day(d.email is not null, d.limit_7d)::bigint as limit_7d,
         figure_of_day(d.email is not null, d.sent_30d)::bigint as sent_30d,
         figure_of_day(d.email is not null, d.bounced_30d)::bigint as bounced_30d,
-        figure_of_day(d.email is not null, d.replies_30d)::bigint as replies_30d,
+        figure_of_day(d.email is not null, d.daily_unique_replies_sum_30d)::bigint as daily_unique_replies_sum_30d,
         d.last_sent_on
     from accounts as a
     inner join intermediate.int_workspace_streams as s on a.workspace_id = s.workspace_id and s.has_sends
@@ -136,7 +136,7 @@ rates as (
         rate_of(r.bounced_30d, r.sent_30d) as bounce_rate,
         wilson_low(r.bounced_30d, r.sent_30d) as bounce_rate_low,
         wilson_high(r.bounced_30d, r.sent_30d) as bounce_rate_high,
-        rate_of(r.replies_30d, r.sent_30d) as replies_per_sent_30d,
+        rate_of(r.daily_unique_replies_sum_30d, r.sent_30d) as replies_per_sent_30d,
         rate_of(u.warmup_inbox_7d, u.warmup_sent_7d) as warmup_inbox_rate,
         wilson_low(u.warmup_inbox_7d, u.warmup_sent_7d) as warmup_inbox_rate_low,
         wilson_high(u.warmup_inbox_7d, u.warmup_sent_7d) as warmup_inbox_rate_high,
@@ -293,7 +293,8 @@ joined as (
         r.sent_7d,
         r.sent_30d,
         r.bounced_30d,
-        r.replies_30d,
+        r.daily_unique_replies_sum_30d,
+        r.daily_unique_replies_sum_30d as replies_30d,
         r.bounce_rate,
         r.bounce_rate_low,
         r.bounce_rate_high,

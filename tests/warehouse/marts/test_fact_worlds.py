@@ -217,13 +217,14 @@ def _warmup(world: Synced, space: Space) -> dict[Key, tuple[int, int, int]]:
 def test_the_health_of_a_sender_is_that_of_its_last_days(world: Synced) -> None:
     for space in world.spaces:
         rows = {row["email"]: row for row in of(world, "rpt_sender_health", space)}
+        turned = {row["entity_id"] for row in of(world, "rpt_rate_changes", space) if row["is_worse"]}
         assert rows.keys() == {account["email"].lower() for account in space.accounts}
         found, warmed = counted((e for e in space.events if e["account"]), "account", "date"), _warmup(world, space)
         for account in space.accounts:
             row, email = rows[account["email"].lower()], account["email"].lower()
             month, last = (week(found, email, day=world.today, days=n) for n in (30, 7))
             assert ((row["sent_7d"] or 0), (row["sent_30d"] or 0)) == (last["sent"], month["sent"])
-            assert ((row["bounced_30d"] or 0), (row["replies_30d"] or 0)) == (
+            assert ((row["bounced_30d"] or 0), (row["daily_unique_replies_sum_30d"] or 0)) == (
                 month["bounced"], month["unique_replies"],
             )  # fmt: skip
             assert row["bounce_rate"] == close(share(month["bounced"], month["sent"]))
@@ -234,7 +235,11 @@ def test_the_health_of_a_sender_is_that_of_its_last_days(world: Synced) -> None:
             assert (row["warmup_spam_7d"] or 0) == spam
             assert row["warmup_inbox_rate"] == close(share(inbox, sent))
             assert row["stat_warmup_score"] == account.get("stat_warmup_score")
-            assert row["health"] == _light(account, month, sent, inbox)
+            light = _light(account, month, sent, inbox)
+            assert row["health"] == ("amber" if email in turned and light != "red" else light)
+            assert (row["act"] == "reconnect") == (account["status"] < 0)
+            begun = date.fromisoformat(account["timestamp_warmup_start"][:10])
+            assert (row["warmup_started_on"], row["days_warming"]) == (begun, max((world.today - begun).days, 0))
             sends = [key[1] for key, n in found.items() if key[0] == email and n["sent"]]
             recent = [d for d in sends if date.fromisoformat(d) > world.today - timedelta(days=30)]
             assert (str(row["last_sent_on"]) if row["last_sent_on"] else None) == max(recent, default=None)

@@ -42,7 +42,7 @@ def test_a_domain_is_the_sum_of_its_accounts_on_the_day() -> None:
 
 def test_sums_of_seven_days_go_by_the_calendar() -> None:
     days = [day("a@x.example", f"2026-02-{n}", sent=10, bounced=1, unique_replies=1) for n in (10, 12, 16, 17, 25)]
-    found = health(*days, select="sent_7d, bounced_7d, unique_replies_7d, bounce_rate_7d")
+    found = health(*days, select="sent_7d, bounced_7d, daily_unique_replies_sum_7d, bounce_rate_7d")
     assert found == [(10, 1, 1, 0.1), (20, 2, 2, 0.1), (30, 3, 3, 0.1), (30, 3, 3, 0.1), (10, 1, 1, 0.1)]
 
 
