@@ -149,7 +149,7 @@ def _workspace(facts: Facts, workspace: Row, place: int) -> Row:
         "step_scale": narrative.axis_end(rows["steps"], "replies_per_1000", "replies_per_1000_high"),
         "variant_scale": narrative.axis_end(rows["variants"], "posterior_mean", "posterior_high"),
         "bounce_scale": narrative.axis_end(rows["senders"], "bounce_rate", "bounce_rate_high"),
-        "positive_scale": narrative.axis_end(rows["lists"], "lead_positive_rate", "lead_positive_rate_high"),
+        "list_scale": narrative.axis_end(rows["lists"], "lead_positive_rate", "lead_positive_rate_high"),
         "runway_scale": max((row["days_left_high"] or 0 for row in rows["runway"]), default=0) or 1,
     }
 

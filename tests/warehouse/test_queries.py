@@ -44,8 +44,8 @@ def named(query: WorkedQuery) -> str:
     return query.path.stem
 
 
-def test_there_are_32_and_each_says_who_asks_and_how_to_read_it() -> None:
-    assert len(QUERIES) == 32
+def test_there_are_34_and_each_says_who_asks_and_how_to_read_it() -> None:
+    assert len(QUERIES) == 34
     assert {query.asked_by for query in QUERIES} == ASKERS
     for query in QUERIES:
         assert query.question.endswith("?"), query.path

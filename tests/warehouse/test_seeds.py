@@ -123,7 +123,9 @@ BREAKS: dict[str, list[tuple[str, str]]] = {
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_each_promise_of_a_seed_is_seen_to_be_broken(tmp_path: Path, seed: str) -> None:
-    assert (put(tmp_path, seed, str) > 0) == (seed not in ("targets", "costs", "clients", "client_targets", "source_variables"))
+    assert (put(tmp_path, seed, str) > 0) == (
+        seed not in ("targets", "costs", "clients", "client_targets", "source_variables")
+    )
     broken = [_broken(seed, old, new, tmp_path) for old, new in BREAKS[seed]]
     assert len(set(broken)) == len(SEEDS[seed].checks)
 

@@ -544,7 +544,7 @@ def _walk(made: Row, pace: float, as_of: datetime) -> date | None:
         return is_on and until.replace(tzinfo=ZoneInfo(window.get("timezone", "UTC"))) > as_of
 
     left, day = float(made["uncontacted"]), local.date()
-    for _ in range(400):
+    for _ in range(2000):  # 240 sending days of the slowest pace, one a week
         sends = day.isoweekday() % 7 in named and (not begins or str(day) >= begins) and (not ends or str(day) <= ends)
         if day == local.date():
             if sends and any(is_open(window, day) for window in windows):
