@@ -111,7 +111,7 @@ named as (
         v.daily_limit,
         try_cast(v.warmup ->> '$.limit' as bigint) as warmup_limit,
         v.sending_gap,
-        x.entry.happened_at as changed_at,
+        x.entry.happened_at as change_made_at,
         v._valid_from at time zone 'UTC' as valid_from,
         v._valid_to at time zone 'UTC' as valid_to
     from events as v

@@ -80,11 +80,12 @@ joined as (
             when s.score > 0 then 'unusually high'
             else 'unusually low'
         end as verdict,
-        s.value::bigint as value,
+        s.value::bigint as figure,
         s.usual_value::double as usual_value,
         s.usual_deviation::double as usual_deviation,
         s.score::double as score,
-        s.weeks_known
+        s.weeks_known,
+        s.value::bigint as value
     from scored as s
     left join marts.dim_workspace as w on s.workspace_id = w.workspace_id
     left join intermediate.int_campaign as c on s.workspace_id = c.workspace_id and s.entity_id = c.campaign_id

@@ -39,10 +39,10 @@ joined as (
         r.rate_before,
         r.rate_before_low,
         r.rate_before_high,
-        r.difference,
-        r.difference_low,
-        r.difference_high,
-        r.score,
+        r.difference as rate_difference,
+        r.difference_low as rate_difference_low,
+        r.difference_high as rate_difference_high,
+        r.score as difference_score,
         r.events_28d,
         r.sent_28d,
         r.rate_28d,
@@ -65,4 +65,4 @@ joined as (
 )
 
 select * from joined
-order by workspace_name, is_worse desc, abs(score) desc nulls last, workspace_id, entity, entity_id, metric
+order by workspace_name, is_worse desc, abs(difference_score) desc nulls last, workspace_id, entity, entity_id, metric

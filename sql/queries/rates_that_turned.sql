@@ -18,6 +18,6 @@ where is_worse
 order by
     workspace_id,
     array_position(['workspace', 'domain', 'account', 'campaign'], entity),
-    abs(score) desc nulls last,
+    abs(difference_score) desc nulls last,
     entity_name,
     metric

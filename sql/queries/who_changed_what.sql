@@ -8,11 +8,11 @@ select
     h.campaign_name,
     h.event,
     h.changed,
-    h.changed_at as made_at,
+    h.change_made_at as made_at,
     coalesce(h.changed_by, h.changed_by_user_id) as made_by,
     h.changed_by_api_key as made_with,
     h.valid_from as seen_at
 from marts.dim_campaign_history as h
 inner join marts.dim_workspace as w on h.workspace_id = w.workspace_id
 where h.event != 'first seen' and h.valid_from >= w.as_of - interval 30 day
-order by coalesce(h.changed_at, h.valid_from) desc, h.workspace_name, h.campaign_name, h.version
+order by coalesce(h.change_made_at, h.valid_from) desc, h.workspace_name, h.campaign_name, h.version

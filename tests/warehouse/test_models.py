@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -309,3 +310,17 @@ def test_the_tables_of_meta_are_as_documented(opener: Opener) -> None:
             for row in con.execute(f"describe {table.full_name}").fetchall()
         ]
         assert found == list(table.types.items()), table.name
+
+
+def test_one_name_is_one_figure_in_all_marts() -> None:
+    """A column of one name has one type and one definition: the words up to the first colon or semicolon.
+
+    What a mart adds to it stands after those. Old names that stay for a version are described as such.
+    """
+    meanings: dict[str, set[tuple[str, str]]] = {}
+    for model in shipped_models().values():
+        for column in model.columns if model.schema == "marts" else ():
+            if not column.description.startswith("Old name of"):
+                definition = re.split("[:;]", column.description)[0]
+                meanings.setdefault(column.name, set()).add((column.type, definition))
+    assert {name: sorted(found) for name, found in meanings.items() if len(found) > 1} == {}

@@ -13,7 +13,7 @@ select
     metric,
     date,
     verdict,
-    value,
+    figure,
     usual_value,
     score,
     weeks_known,

@@ -30,7 +30,7 @@ qualify
         order by
             urgency,
             array_position(['workspace', 'domain', 'account', 'campaign'], entity),
-            abs(score) desc nulls last,
+            abs(difference_score) desc nulls last,
             entity_id,
             metric
     ) <= 15
@@ -38,6 +38,6 @@ order by
     workspace_id,
     urgency,
     array_position(['workspace', 'domain', 'account', 'campaign'], entity),
-    abs(score) desc nulls last,
+    abs(difference_score) desc nulls last,
     entity_id,
     metric

@@ -46,7 +46,7 @@ BREAKS = {
     "subsequence_follow_ups_due <= follow_ups_due": "subsequence_follow_ups_due = follow_ups_due + 1",
     "inbox + category + spam = placed and placed <= received": "spam = spam + 1",
     "test_inbox_7d + test_spam_7d <= test_placed_7d": "test_placed_7d = 0, test_spam_7d = 1, test_inbox_7d = 0",
-    "changed_at <= valid_from": "changed_at = valid_from + interval 1 second",
+    "change_made_at <= valid_from": "change_made_at = valid_from + interval 1 second",
     "headroom >= 0 and follow_ups_due >= 0 and headroom <= usable_limit": "headroom = usable_limit + 1",
     "usable_limit in (0, daily_limit)": "usable_limit = daily_limit + 1",
     "daily_limit = usable_limit + limit_in_error + limit_paused + limit_red + limit_not_ready + limit_without_campaign "
@@ -60,7 +60,9 @@ BREAKS = {
     "runs_dry_on_low = as_of_date",
     "runs_dry_on_low >= as_of_date - 1": "runs_dry_on_low = as_of_date - 2",
     "is_anomaly = (verdict like 'unusually%')": "is_anomaly = not is_anomaly",
-    "difference between difference_low and difference_high": "difference_low = 0, difference_high = 1, difference = 2",
+    "rate_difference between rate_difference_low and rate_difference_high": (
+        "rate_difference_low = 0, rate_difference_high = 1, rate_difference = 2"
+    ),
     "difference = ours - theirs": "difference = ours - theirs + 1",
     "requests >= 0 and runs > 0": "runs = 0",
     "state in ('fresh', 'partial', 'not chosen')": "state = 'late'",

@@ -84,7 +84,8 @@ def test_only_closed_days_count_and_each_in_its_window() -> None:
 def test_newcombes_interval_is_that_of_his_paper() -> None:
     """Newcombe 1998, table II (a), method 10: 56/70 - 48/80 is 0.0524 to 0.3339."""
     found = changes(
-        *sends("a@x.example", (70, 56, 0), (80, 48, 0)), select="difference, difference_low, difference_high",
+        *sends("a@x.example", (70, 56, 0), (80, 48, 0)),
+        select="rate_difference, rate_difference_low, rate_difference_high",
         **{"seeds.rules": [{"mart": "rpt_rate_changes", "rule": rule, "value": 1.959963984540054}
                            for rule in ("quantile", "quantile_of_domains")]},
     )  # fmt: skip

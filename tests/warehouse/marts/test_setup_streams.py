@@ -372,7 +372,7 @@ CAMPAIGN = versions("c", "id", {"status": 0, "daily_limit": 10}, {"status": 1, "
 def changes(entries: list[Row], history: list[Row] = CAMPAIGN, **more: Any) -> dict[int, tuple[Any, ...]]:
     """Version -> when and by whom, of a campaign."""
     given = {"history.campaigns": history, "raw.audit_logs": entries} | more
-    found = rows("dim_campaign_history", given, "version, changed_at::varchar, changed_by", "version")
+    found = rows("dim_campaign_history", given, "version, change_made_at::varchar, changed_by", "version")
     return {row[0]: row[1:] for row in found if row[1]}
 
 
@@ -435,7 +435,7 @@ def test_an_account_is_found_by_its_address_in_the_details() -> None:
         entry(7, "04 15:00", campaign_id=None, audit_metadata=details[1]),  # another address that ends alike
     ]
     given = {"history.accounts": history, "raw.audit_logs": entries}
-    found = rows("dim_account_history", given, "version, changed_at::varchar, changed_by", "version")
+    found = rows("dim_account_history", given, "version, change_made_at::varchar, changed_by", "version")
     assert found == [(1, None, None), (2, "2026-02-02 15:00:00", "Zoe Lind"), (3, None, None), (4, None, None)]
 
 

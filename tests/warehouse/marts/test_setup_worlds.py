@@ -32,7 +32,7 @@ def test_by_default_none_of_these_streams_is_read_and_their_marts_say_nothing(wo
         assert world.rows("select distinct tags from marts.dim_campaign") == [(None,)]
         assert world.rows("select distinct campaigns from marts.dim_tag") == [(None,)]
         for mart in ("dim_campaign_history", "dim_account_history"):
-            assert world.rows(f"select distinct changed_at, changed_by from marts.{mart}") == [(None, None)]
+            assert world.rows(f"select distinct change_made_at, changed_by from marts.{mart}") == [(None, None)]
 
 
 def test_tags_are_on_the_campaigns_and_accounts_that_the_api_maps_them_to(whole: Synced) -> None:
@@ -127,7 +127,7 @@ def test_a_deleted_campaign_has_the_time_and_user_of_its_entry_in_the_audit_log(
                 continue
             entry = by_campaign[row["campaign_id"]]
             deletions += 1
-            assert row["changed_at"] == datetime.fromisoformat(entry["timestamp"]).replace(tzinfo=None)
+            assert row["change_made_at"] == datetime.fromisoformat(entry["timestamp"]).replace(tzinfo=None)
             assert row["changed_by_user_id"] == entry.get("user_id")
             assert row["changed_by"] == members.get(entry.get("user_id"))
             assert (row["changed_by_api_key"] is None) == (entry.get("api_key_id") is None)
