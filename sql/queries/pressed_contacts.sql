@@ -14,5 +14,5 @@ from marts.rpt_contact_pressure as p
 left join marts.dim_lead as l
     on p.workspace_id = l.workspace_id and p.email = lower(trim(l.email)) and not l.is_deleted
 where p.pressure in ('amber', 'red')
-group by p.workspace_name, p.email, p.pressure, p.active_campaigns, p.campaigns_contacted_30d
+group by p.workspace_id, p.workspace_name, p.email, p.pressure, p.active_campaigns, p.campaigns_contacted_30d
 order by p.pressure desc, p.campaigns_contacted_30d + p.active_campaigns desc, p.email

@@ -13,6 +13,6 @@ select
 from marts.lead_custom_variables as v
 inner join marts.dim_lead as l on v.workspace_id = l.workspace_id and v.lead_id = l.lead_id
 where v.name = 'city' and l.timestamp_last_contact is not null
-group by l.workspace_name, v.value
+group by l.workspace_id, l.workspace_name, v.value
 having count(*) >= 20
 order by low desc, contacted_leads desc

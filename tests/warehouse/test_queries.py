@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -100,3 +101,11 @@ def test_a_question_without_its_head_is_refused(tmp_path: Path, text: str, said:
     (tmp_path / "queries" / "odd.sql").write_text(text)
     with pytest.raises(ModelError, match=said):
         read_queries(tmp_path)
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=named)
+def test_what_is_counted_is_counted_by_workspace(query: WorkedQuery) -> None:
+    """Two workspaces can have one name, and a client has several."""
+    grouped = re.findall(r"group by (?!all)(.*?)(?=\n(?:having|order|qualify|limit|\)|$)|\Z)", query.sql, re.S)
+    for columns in grouped:
+        assert re.search(r"\bworkspace_id\b|\bclient\b", columns), columns
