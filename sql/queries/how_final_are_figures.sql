@@ -1,7 +1,7 @@
 -- How much do the figures of a day still change after they were first seen?
 -- Asked by: agency owner
 -- How to read it: days are grouped by their age when first seen; where opens still grow, do not judge a day that young
--- Columns: age_in_days, days, sent_first_seen, sent, opens_first_seen, opens, opens_grew_by
+-- Columns: workspace_name, age_in_days, days, sent_first_seen, sent, opens_first_seen, opens, opens_grew_by
 with versions as (
     select
         workspace_id,
@@ -18,13 +18,15 @@ with versions as (
 )
 
 select
-    least(date_diff('day', date, (first_seen_at at time zone 'UTC')::date), 14) as age_in_days,
+    w.workspace_name,
+    least(date_diff('day', v.date, (v.first_seen_at at time zone 'UTC')::date), 14) as age_in_days,
     count(*) as days,
-    sum(sent_first_seen)::bigint as sent_first_seen,
-    sum(sent)::bigint as sent,
-    sum(opens_first_seen)::bigint as opens_first_seen,
-    sum(opens)::bigint as opens,
-    round(sum(opens) / nullif(sum(opens_first_seen), 0) - 1, 3) as opens_grew_by
-from versions
-group by age_in_days
-order by age_in_days
+    sum(v.sent_first_seen)::bigint as sent_first_seen,
+    sum(v.sent)::bigint as sent,
+    sum(v.opens_first_seen)::bigint as opens_first_seen,
+    sum(v.opens)::bigint as opens,
+    round(sum(v.opens) / nullif(sum(v.opens_first_seen), 0) - 1, 3) as opens_grew_by
+from versions as v
+inner join marts.dim_workspace as w on v.workspace_id = w.workspace_id
+group by w.workspace_id, w.workspace_name, age_in_days
+order by w.workspace_name, w.workspace_id, age_in_days

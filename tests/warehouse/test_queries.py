@@ -82,6 +82,7 @@ MAY_BE_NULL = {
     "cohort_curves": {"replied_by_week_8"},
     "hot_replies_waiting": {"assigned_to"},
     "replies_to_sort": {"assigned_to"},
+    "sources_that_pay": {"cost"},
     "mailboxes_to_rest": {"warmup_score_change_7d"},
     "variants_to_keep": {"subsequence_name"},
     "who_changed_what": {"made_at", "made_by", "made_with"},
