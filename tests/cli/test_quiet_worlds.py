@@ -15,6 +15,7 @@ from tests.cli.conftest import Shell
 from tests.cli.parsed import Parsed, parsed
 from tests.cli.quiet_worlds import NAMES, WORLDS, alone, published
 from tests.cli.test_notebook import run
+from tests.cli.test_report import SECTIONS, sections
 from tests.sync.harness import NOON
 from tests.warehouse.lake_writer import SQL
 
@@ -65,7 +66,7 @@ def world(request: pytest.FixtureRequest, desk: Give) -> Desk:
 
 def test_the_report_is_made_and_shows_nothing_that_is_not_known(world: Desk) -> None:
     page = world.page()
-    assert len([title for level, title in page.headings if level == 3]) == 10
+    assert sections(page) == SECTIONS
     assert not re.search(r"\b(None|nan|NaN|inf|Undefined)\b", page.text.replace("None is red or amber", ""))
     assert page.all("script") == []
 
