@@ -88,9 +88,9 @@ def _positive(sums: Row) -> Tile:
     if positive is None:
         return Tile("Positive leads", number(None), "leads are not synced")
     if sent is None or (sent and sums["positive_per_1000"] is None):
-        return Tile("Positive leads, total", number(positive), "of an unknown number of e-mails")
+        return Tile("Positive leads now", number(positive), "of an unknown number of e-mails")
     per_1000 = f"{number(sums['positive_per_1000'], 1)} per 1,000 e-mails" if sent else "nothing sent yet"
-    return Tile("Positive leads, total", number(positive), per_1000)
+    return Tile("Positive leads now", number(positive), per_1000)
 
 
 def attention(facts: Facts, workspace_id: str) -> list[Note]:
@@ -178,8 +178,9 @@ def _senders(facts: Facts, workspace_id: str) -> list[Note]:
         text = f"{_of_mailboxes(sums, 'to_reconnect')} {_are(sums['to_reconnect'])} in an error: reconnect"
         notes.append(Note(BAD, f"{text} {'it' if sums['to_reconnect'] == 1 else 'them'}.", "senders"))
     if sums and sums["to_rest"]:
-        text = f"{_of_mailboxes(sums, 'to_rest')} {_are(sums['to_rest'])} red and should stop sending"
+        text = f"{_of_mailboxes(sums, 'to_rest')} {_are(sums['to_rest'])} red and should rest"
         notes.append(Note(BAD, f"{text}{_sent_by_red(sums)}.", "senders"))
+    notes += _unauthenticated(facts, workspace_id)
     if red_domains:
         noun = "sending domain" if len(red_domains) == 1 else "sending domains"
         notes.append(Note(BAD, f"Red {noun}: {listed(_some(red_domains, of_all=red_rows[0]['of_red']))}.", "senders"))
@@ -192,8 +193,21 @@ def _senders(facts: Facts, workspace_id: str) -> list[Note]:
         )
     if sums and sums["to_use"]:
         idle = counted(sums["to_use"], "mailbox is", "mailboxes are")
-        notes.append(Note(GOOD, f"{idle} ready and unused.", "senders"))
+        notes.append(Note(GOOD, f"{idle} ready for more campaigns.", "senders"))
     return notes
+
+
+def _unauthenticated(facts: Facts, workspace_id: str) -> list[Note]:
+    """Domains of which no test e-mail passed a check: their DNS, not their reputation, is to be mended first."""
+    failed: dict[str, list[str]] = {}
+    for row in facts.rows("placement", workspace_id):
+        checks = [name for name in ("spf", "dkim", "dmarc") if row[f"{name}_rate_of_domain"] == 0]
+        if checks:
+            failed[row["domain"]] = [name.upper() for name in checks]
+    return [
+        Note(BAD, f"{quoted(domain, 50)}: {listed(checks)} failed in every test e-mail. Correct its DNS.", "senders")
+        for domain, checks in failed.items()
+    ]
 
 
 def _of_mailboxes(sums: Row, part: str) -> str:
@@ -218,7 +232,8 @@ def _campaigns(facts: Facts, workspace_id: str) -> list[Note]:
         other = f" and {counted(sums['red'] - 1, 'other')}" if sums["red"] > 1 else ""
         notes.append(Note(BAD, f"{quoted(sums['a_red_one'], 50)}{other} {_are(sums['red'])} red.", "campaigns"))
     if sums["amber"]:
-        text = f"{number(sums['amber'])} of {counted(sums['campaigns'], 'campaign')} {_are(sums['amber'])} amber."
+        its = "its" if sums["amber"] == 1 else "their"
+        text = f"{counted(sums['amber'], 'campaign')} {_are(sums['amber'])} amber by {its} rates."
         notes.append(Note(WATCH, text, "campaigns"))
     return notes
 
@@ -378,7 +393,7 @@ def funnel(sums: Row | None) -> list[Row]:
         ("Reached", reached, "of the leads", sums["leads_of_reached"]),
         ("Opened", opened, "of those reached where opens are tracked", sums["reached_with_tracking"]),
         ("Replied", sums["repliers"], "of those reached", sums["reached_of_repliers"]),
-        ("Positive", sums["positive_leads"], "of those who replied", sums["repliers_of_positive"]),
+        ("Positive, now or once", sums["ever_positive_leads"], "of those who replied", sums["repliers_of_positive"]),
         ("Meeting", sums["meetings"], "of the positive", sums["positive_of_meetings"]),
         ("Won", sums["won"], "of the meetings", sums["meetings_of_won"]),
     ]

@@ -1,7 +1,11 @@
 -- one row per campaign with leads: current leads by state
 with leads as (
-    select * from marts.dim_lead
-    where not is_deleted and campaign_id is not null
+    select
+        l.* exclude (ever_positive),
+        l.ever_positive or coalesce(o.was_positive, false) as ever_positive
+    from marts.dim_lead as l
+    left join intermediate.int_lead_interest as o on l.workspace_id = o.workspace_id and l.lead_id = o.lead_id
+    where not l.is_deleted and l.campaign_id is not null
 ),
 
 counted as (

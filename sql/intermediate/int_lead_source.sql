@@ -12,7 +12,8 @@ with leads as (
         l.is_deleted,
         l.timestamp_last_contact is not null as is_contacted,
         l.email_reply_count > 0 as has_replied,
-        l.ever_positive,
+        l.ever_positive or coalesce(o.was_positive, false) as ever_positive,
+        coalesce(o.had_meeting, false) or coalesce(l.lt_interest_status in (2, 3, 4), false) as had_meeting,
         l.lt_interest_status,
         l.status = -1 as is_bounced,
         coalesce(try_cast(l.pl_value_lead as double), c.pl_value, w.default_opportunity_value) as value_of_lead,
@@ -21,6 +22,7 @@ with leads as (
     from marts.dim_lead as l
     left join marts.dim_campaign as c on l.workspace_id = c.workspace_id and l.campaign_id = c.campaign_id
     left join marts.dim_workspace as w on l.workspace_id = w.workspace_id
+    left join intermediate.int_lead_interest as o on l.workspace_id = o.workspace_id and l.lead_id = o.lead_id
 ),
 
 chosen as (

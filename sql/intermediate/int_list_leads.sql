@@ -2,9 +2,11 @@
 -- Contents are counted over current leads; outcomes also over leads deleted since.
 with leads as (
     select
-        *,
-        contact_of(email) as contact
-    from marts.dim_lead
+        l.* exclude (ever_positive),
+        contact_of(l.email) as contact,
+        l.ever_positive or coalesce(o.was_positive, false) as ever_positive
+    from marts.dim_lead as l
+    left join intermediate.int_lead_interest as o on l.workspace_id = o.workspace_id and l.lead_id = o.lead_id
 ),
 
 -- addresses with several leads in the workspace

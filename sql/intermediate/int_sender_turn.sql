@@ -13,7 +13,8 @@ worse as (
         entity,
         entity_id,
         last_date,
-        named_share(title, events, sent) || printf(' in 7 days, %.1f %% in the 28 before', 100 * rate_before) as reason
+        named_share(title, events, sent)
+        || printf(' in 7 days, against %.1f %% in the 28 before,', 100 * rate_before) as reason
     from rates
     where verdict = 'worse'
     union all
@@ -22,7 +23,8 @@ worse as (
         entity,
         entity_id,
         last_date,
-        named_share(title, events_28d, sent_28d) || printf(' in 28 days, %.1f %% of the others', 100 * rate_neighbours)
+        named_share(title, events_28d, sent_28d)
+        || printf(' in 28 days, against %.1f %% of the others,', 100 * rate_neighbours)
             as reason
     from rates
     where verdict_neighbours = 'worse'

@@ -23,6 +23,7 @@ campaigns as (
         m.uncontacted,
         m.last_sent_on,
         k.today,
+        k.as_of,
         -- its senders are named by tags, and which mailbox carries which tag is known
         json_array_length(c.email_tag_list) > 0 and (r.has_tag_mappings or t.has_tags) as has_known_tags,
         -- days of its schedule without a send since its last one; today is not over
@@ -150,7 +151,7 @@ by_campaign as (
             )
         ) as is_passing,
         -- a code may be the same at every reading, e.g. at night, while the campaign sent in between
-        if(has_sent_since, (c.last_sent_on + 1)::timestamp, h.since) as since,
+        if(has_sent_since, least((c.last_sent_on + 1)::timestamp, c.as_of), h.since) as since,
         h.is_since_or_earlier and not has_sent_since as is_since_or_earlier
     from held as h
     inner join campaigns as c on h.workspace_id = c.workspace_id and h.campaign_id = c.campaign_id

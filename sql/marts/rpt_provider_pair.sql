@@ -34,9 +34,11 @@ judged as (
     select
         *,
         is_below(replied, contacted, others_replied, others_contacted) as is_domain_low,
-        is_below(others_bounced, others_contacted, bounced, contacted) as is_domain_bouncing,
+        bounced >= fewest_events()
+        and is_below(others_bounced, others_contacted, bounced, contacted) as is_domain_bouncing,
         is_below(replied, contacted, domain_replied - replied, domain_contacted - contacted) as is_pair_low,
-        is_below(domain_bounced - bounced, domain_contacted - contacted, bounced, contacted) as is_pair_bouncing
+        bounced >= fewest_events()
+        and is_below(domain_bounced - bounced, domain_contacted - contacted, bounced, contacted) as is_pair_bouncing
     from compared
 ),
 

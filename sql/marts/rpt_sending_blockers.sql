@@ -35,18 +35,36 @@ pace as (
     group by workspace_id, campaign_id, reason
 ),
 
--- of what all mailboxes of the campaign sent on these days, the share of the blocked ones
+-- what all campaigns of a mailbox sent on a day
+mailbox_days as (
+    select
+        s.workspace_id,
+        s.email,
+        d.date,
+        sum(d.sent) as sent
+    from intermediate.int_campaign_sender as s
+    inner join intermediate.int_campaign_day as d on s.workspace_id = d.workspace_id and s.campaign_id = d.campaign_id
+    semi join last_days as l on d.workspace_id = l.workspace_id and d.date = l.date
+    group by s.workspace_id, s.email, d.date
+),
+
+-- of what the mailboxes of the campaign sent for it on these days, the share of the blocked ones. A mailbox sends for
+-- several campaigns; what it sent is shared out among them as they sent.
 blocked_share as (
     select
         l.workspace_id,
         l.campaign_id,
         l.reason,
-        rate_of(sum(a.sent) filter (where l.reason = 'mailboxes ' || m.state), sum(a.sent)) as share
+        rate_of(
+            sum(a.sent * rate_of(l.sent, t.sent)) filter (where l.reason = 'mailboxes ' || m.state),
+            sum(a.sent * rate_of(l.sent, t.sent))
+        ) as share
     from last_days as l
     inner join intermediate.int_campaign_mailbox as m
         on l.workspace_id = m.workspace_id and l.campaign_id = m.campaign_id
     inner join intermediate.int_account_day as a
         on m.workspace_id = a.workspace_id and m.email = a.email and l.date = a.date
+    inner join mailbox_days as t on m.workspace_id = t.workspace_id and m.email = t.email and l.date = t.date
     where l.reason like 'mailboxes%'
     group by l.workspace_id, l.campaign_id, l.reason
 ),

@@ -13,7 +13,7 @@ with by_contact as (
         count(*) filter (where is_contacted) as contacted_leads,
         count(*) filter (where is_contacted and has_replied) as replied_leads,
         count(*) filter (where is_contacted and ever_positive) as became_positive_leads,
-        count(*) filter (where is_contacted and lt_interest_status in (2, 3, 4)) as meeting_leads,
+        count(*) filter (where is_contacted and had_meeting) as meeting_leads,
         count(*) filter (where is_contacted and lt_interest_status = 4) as won_leads,
         count(*) filter (where is_contacted and is_bounced) as bounced_leads,
         sum(value_of_lead) filter (where is_contacted and ever_positive) as positive_value,

@@ -8,7 +8,7 @@ with counted as (
         count(email) as contacts,
         sum(contacts_after)::bigint as contacts_after,
         sum(imports_after)::bigint as imports_after,
-        greatest(max(last_contacted_at), max(last_imported_at)) as last_at
+        case when finding = 'contacted' then max(last_contacted_at) else max(last_imported_at) end as last_at
     from marts.rpt_suppression_audit
     group by workspace_id, finding, suppressed_by, is_certain
 ),

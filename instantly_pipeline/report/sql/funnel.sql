@@ -10,10 +10,10 @@ select
     sum(repliers)::bigint as repliers,
     sum(leads) filter (where leads_reached is not null)::bigint as leads_of_reached,
     sum(leads_reached) filter (where repliers is not null)::bigint as reached_of_repliers,
-    sum(repliers) filter (where positive_leads is not null)::bigint as repliers_of_positive,
-    sum(positive_leads) filter (where meetings is not null)::bigint as positive_of_meetings,
+    sum(repliers) filter (where ever_positive_leads is not null)::bigint as repliers_of_positive,
+    sum(ever_positive_leads) filter (where meetings is not null)::bigint as positive_of_meetings,
     sum(meetings) filter (where won is not null)::bigint as meetings_of_won,
-    sum(positive_leads)::bigint as positive_leads,
+    sum(ever_positive_leads)::bigint as ever_positive_leads,
     sum(meetings)::bigint as meetings,
     sum(won)::bigint as won
 from marts.rpt_funnel

@@ -21,26 +21,41 @@ summed as (
     from recent
     group by workspace_id, domain, recipient_provider
     having sum(placed) > 0
+),
+
+domains as (
+    select
+        workspace_id,
+        domain,
+        sum(spf_passed) / nullif(sum(spf_checked), 0) as spf_rate_of_domain,
+        sum(dkim_passed) / nullif(sum(dkim_checked), 0) as dkim_rate_of_domain,
+        sum(dmarc_passed) / nullif(sum(dmarc_checked), 0) as dmarc_rate_of_domain
+    from recent
+    group by workspace_id, domain
 )
 
 select
-    workspace_id,
-    domain,
-    recipient_provider,
-    min(from_week) over (partition by workspace_id) as from_week,
-    placed,
-    category,
-    spam,
-    rate_of(inbox, placed) as inbox_rate,
-    wilson_low(inbox, placed) as inbox_rate_low,
-    wilson_high(inbox, placed) as inbox_rate_high,
-    spf_rate,
-    dkim_rate,
-    dmarc_rate,
-    count(*) over (partition by workspace_id) as of_all
-from summed
+    s.workspace_id,
+    s.domain,
+    s.recipient_provider,
+    min(s.from_week) over (partition by s.workspace_id) as from_week,
+    s.placed,
+    s.category,
+    s.spam,
+    rate_of(s.inbox, s.placed) as inbox_rate,
+    wilson_low(s.inbox, s.placed) as inbox_rate_low,
+    wilson_high(s.inbox, s.placed) as inbox_rate_high,
+    s.spf_rate,
+    s.dkim_rate,
+    s.dmarc_rate,
+    d.spf_rate_of_domain,
+    d.dkim_rate_of_domain,
+    d.dmarc_rate_of_domain,
+    count(*) over (partition by s.workspace_id) as of_all
+from summed as s
+inner join domains as d on s.workspace_id = d.workspace_id and s.domain = d.domain
 qualify
     row_number() over (
-        partition by workspace_id order by rate_of(inbox, placed), placed desc, domain, recipient_provider
+        partition by s.workspace_id order by rate_of(s.inbox, s.placed), s.placed desc, s.domain, s.recipient_provider
     ) <= 12
-order by workspace_id, rate_of(inbox, placed), placed desc, domain, recipient_provider
+order by s.workspace_id, rate_of(s.inbox, s.placed), s.placed desc, s.domain, s.recipient_provider

@@ -227,7 +227,7 @@ def test_a_domain_with_fewer_replies_than_its_neighbours_is_no_longer_green() ->
     assert mailbox_of_it["health"] == "green"  # there are many mailboxes, so one needs more to stand out
     assert mine[-1]["health"] == "amber"
     assert mine[-1]["health_reason"] == (
-        "reply rate 0.7 % (7 of 952, 0.4 to 1.5 %) in 28 days, 2.0 % of the others is amber"
+        "reply rate 0.7 % (7 of 952, 0.4 to 1.5 %) in 28 days, against 2.0 % of the others, is amber"
     )
     assert mine[-2]["health"] == "green"  # what turned is known as of the last closed day
     assert other["health"] == "green"
@@ -236,7 +236,10 @@ def test_a_domain_with_fewer_replies_than_its_neighbours_is_no_longer_green() ->
 @pytest.mark.medium
 def test_a_domain_whose_replies_fell_is_no_longer_green() -> None:
     mine, mailbox_of_it, _ = turned((50, 2), (50, 0), (50, 1))
-    assert "reply rate 0.0 % (0 of 350, 0.0 to 1.1 %) in 7 days, 4.0 % in the 28 before" in mine[-1]["health_reason"]
+    assert (
+        "reply rate 0.0 % (0 of 350, 0.0 to 1.1 %) in 7 days, against 4.0 % in the 28 before"
+        in mine[-1]["health_reason"]
+    )
     assert (mine[-1]["health"], mailbox_of_it["health"]) == ("amber", "amber")
 
 
