@@ -128,8 +128,8 @@ end;
 create or replace macro shown_day(day) as strftime(day, '%-d %b %Y');
 
 -- whether a text is a pattern of seeds.clients, in which * stands for any text; upper and lower case are alike
-create or replace macro is_like_name(name, pattern) as lower(name) like replace(
-    replace(replace(replace(lower(pattern), '\', '\\'), '%', '\%'), '_', '\_'), '*', '%'
+create or replace macro is_like_name(name, pattern) as lower(nfc_normalize(name)) like replace(
+    replace(replace(replace(lower(nfc_normalize(pattern)), '\', '\\'), '%', '\%'), '_', '\_'), '*', '%'
 ) escape '\';
 
 -- a text without markup, with single spaces; null if nothing is left

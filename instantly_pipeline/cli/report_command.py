@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import click
@@ -25,9 +26,16 @@ def report_command(out: Path | None, client: str | None = None) -> int:
 
 
 def _name(client: str | None) -> str:
-    """The file's name: report.html, or report-acme-corp.html for Acme Corp."""
-    named = re.sub(r"\W+", "-", (client or "").lower()).strip("-")[:80]
-    return f"report-{named}.html" if named else NAME
+    """The file's name: report.html, or report-acme-corp.html for Acme Corp.
+
+    A name that cannot be read back from it ends in a digest, so that no two clients share a file, nor one with all.
+    """
+    if client is None:
+        return NAME
+    name = client.strip().casefold()
+    named = re.sub(r"\W+", "-", name).strip("-")[:40]  # characters of up to four bytes, of 255 in a file's name
+    whole = named.replace("-", " ") == name
+    return f"report-{named}.html" if whole else f"report-{named}-{sha256(name.encode()).hexdigest()[:8]}.html"
 
 
 def write_report(published: Path, to: Path, client: str | None = None) -> str:

@@ -30,8 +30,11 @@ tags as (
     inner join staging.stg_campaigns as c on m.workspace_id = c.workspace_id and m.resource_id = c.id
     left join staging.stg_custom_tags as t on m.workspace_id = t.workspace_id and m.tag_id = t.id
     where
-        (not m.is_deleted and not coalesce(t.is_deleted, false))
-        or (c.is_deleted and least(m.deleted_at, t.deleted_at) >= c.deleted_at - interval 1 day)
+        m.tag_id is not null
+        and (
+            (not m.is_deleted and not coalesce(t.is_deleted, false))
+            or (c.is_deleted and least(m.deleted_at, t.deleted_at) >= c.deleted_at - interval 1 day)
+        )
 ),
 
 matched as (

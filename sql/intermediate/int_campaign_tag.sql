@@ -10,7 +10,7 @@ with mapped as (
     from staging.stg_custom_tag_mappings as m
     inner join staging.stg_campaigns as c on m.workspace_id = c.workspace_id and m.resource_id = c.id
     left join staging.stg_custom_tags as t on m.workspace_id = t.workspace_id and m.tag_id = t.id
-    where not m.is_deleted and not c.is_deleted and not coalesce(t.is_deleted, false)
+    where m.tag_id is not null and not m.is_deleted and not c.is_deleted and not coalesce(t.is_deleted, false)
     group by m.workspace_id, c.id, m.tag_id
 )
 

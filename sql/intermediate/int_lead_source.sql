@@ -39,7 +39,10 @@ variables as (
         c.variable,
         case
             when json_valid(l.payload)
-                then nullif(trim(json_extract_string(l.payload, '$."' || c.variable || '"')), '')
+                -- a pointer: in a path, quotation marks and * in a name would mean something else
+                then nullif(trim(json_extract_string(
+                    l.payload, '/' || replace(replace(c.variable, '~', '~0'), '/', '~1')
+                )), '')
         end as source_value
     from leads as l
     inner join chosen as c on l.workspace_id = c.workspace_id

@@ -9,7 +9,7 @@ with joined as (
         domain_of(s.email) as domain,
         s.by_address,
         s.by_tag,
-        case when p.has_account_mappings then s.by_mapping end as by_mapping,
+        case when p.has_account_mappings or s.by_mapping then s.by_mapping end as by_mapping,
         case when p.has_accounts then coalesce(a.is_listed, false) end as is_account_listed
     from intermediate.int_campaign_sender as s
     left join intermediate.int_campaign as c on s.workspace_id = c.workspace_id and s.campaign_id = c.campaign_id

@@ -3,17 +3,18 @@ with campaigns as (
     select
         k.workspace_id,
         k.campaign_id,
+        k.is_listed,
         c.client
     from intermediate.int_campaign as k
     left join intermediate.int_campaign_client as c
         on k.workspace_id = c.workspace_id and k.campaign_id = c.campaign_id and c.clients = 1
 ),
 
--- the day that is known of all workspaces of the client
+-- the day that is known of all workspaces in which the client has campaigns: one that is left behind holds up no other
 clients as (
     select
         c.client,
-        min(w.as_of) as as_of
+        coalesce(min(w.as_of) filter (where c.is_listed), max(w.as_of)) as as_of
     from campaigns as c
     inner join marts.dim_workspace as w on c.workspace_id = w.workspace_id
     group by c.client
@@ -24,7 +25,7 @@ sums as (
         c.client,
         d.week,
         bool_or(d.is_before_first_read) as is_before_first_read,
-        count(*) filter (where d.sent > 0) as campaigns_sending,
+        case when count(d.sent) = count(*) then count(*) filter (where d.sent > 0) end as campaigns_sending,
         whole_sum(d.sent)::bigint as sent,
         whole_sum(d.new_leads_contacted)::bigint as new_leads_contacted,
         whole_sum(d.replies)::bigint as replies,
@@ -59,7 +60,7 @@ figures as (
         p.week,
         p.as_of,
         coalesce(s.is_before_first_read, false) as is_before_first_read,
-        if(s.week is null, 0, s.campaigns_sending) as campaigns_sending,
+        if(s.week is null, p.no_days, s.campaigns_sending) as campaigns_sending,
         if(s.week is null, p.no_days, s.sent) as sent,
         if(s.week is null, p.no_days, s.new_leads_contacted) as new_leads_contacted,
         if(s.week is null, p.no_days, s.replies) as replies,

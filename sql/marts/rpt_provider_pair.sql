@@ -33,8 +33,10 @@ compared as (
 judged as (
     select
         *,
-        is_below(replied, contacted, others_replied, others_contacted) as is_domain_low,
-        bounced >= fewest_events()
+        sending_domain <> 'unknown' and is_below(replied, contacted, others_replied, others_contacted)
+            as is_domain_low,
+        sending_domain <> 'unknown'
+        and bounced >= fewest_events()
         and is_below(others_bounced, others_contacted, bounced, contacted) as is_domain_bouncing,
         is_below(replied, contacted, domain_replied - replied, domain_contacted - contacted) as is_pair_low,
         bounced >= fewest_events()

@@ -16,7 +16,12 @@ joined as (
         r.verdict,
         case
             when r.verdict not in ('unknown', 'too small to judge') then printf(
-                '%d of %d (%.1f %%) in 7 days after %d of %d (%.1f %%) in the 28 before',
+                '%d of %d (%.1f %%) in 7 days after %d of %d (%.1f %%) '
+                -- counters that were first read since then count all that was before
+                || case
+                    when r.entity = 'campaign' and r.metric in ('bounces', 'unsubscribes') then 'before'
+                    else 'in the 28 before'
+                end,
                 r.events, r.sent, 100 * r.rate, r.events_before, r.sent_before, 100 * r.rate_before
             )
         end as verdict_reason,

@@ -45,6 +45,33 @@ counted as (
     group by workspace_id, source, variable, source_value
 ),
 
+-- unknown, not zero, where leads do not show who was contacted
+known as (
+    select
+        n.* exclude (
+            contacted_leads,
+            contacts_reached,
+            replied_leads,
+            became_positive_leads,
+            meeting_leads,
+            won_leads,
+            bounced_leads,
+            positive_value,
+            emails
+        ),
+        case when coalesce(k.has_contact_times, true) then n.contacted_leads end as contacted_leads,
+        case when coalesce(k.has_contact_times, true) then n.contacts_reached end as contacts_reached,
+        case when coalesce(k.has_contact_times, true) then n.replied_leads end as replied_leads,
+        case when coalesce(k.has_contact_times, true) then n.became_positive_leads end as became_positive_leads,
+        case when coalesce(k.has_contact_times, true) then n.meeting_leads end as meeting_leads,
+        case when coalesce(k.has_contact_times, true) then n.won_leads end as won_leads,
+        case when coalesce(k.has_contact_times, true) then n.bounced_leads end as bounced_leads,
+        case when coalesce(k.has_contact_times, true) then n.positive_value end as positive_value,
+        case when coalesce(k.has_contact_times, true) then n.emails end as emails
+    from counted as n
+    left join intermediate.int_workspace_contacts as k on n.workspace_id = k.workspace_id
+),
+
 costs as (
     select
         workspace_id,
@@ -63,7 +90,7 @@ priced as (
             when c.per_email is not null
                 then round(n.contacted_leads * coalesce(c.per_lead, 0) + n.emails * c.per_email, 4)
         end as cost
-    from counted as n
+    from known as n
     left join costs as c on n.workspace_id = c.workspace_id
 ),
 

@@ -16,6 +16,7 @@ import duckdb
 import httpx
 import pytest
 
+from instantly_pipeline.cli import report_command
 from instantly_pipeline.errors import StorageError, UsageError
 from instantly_pipeline.report.page import MOST_WORKSPACES, Page, make_client_page, make_page, write_page
 from instantly_pipeline.report.read import SQL, read_facts
@@ -615,3 +616,11 @@ def test_without_a_published_file_the_command_says_what_to_type(shell: Shell) ->
     done = shell.run("report")
     assert done.returncode == 2
     assert "run `instantly-pipeline sync` first" in done.stderr
+
+
+def test_no_two_clients_share_a_file_nor_one_with_the_whole_report() -> None:
+    names = ["Acme Corp", "Acme/Corp", "Acme-Corp", "***", "..", "漢" * 80, "漢" * 81]
+    files = [report_command._name(name) for name in (None, *names)]
+    assert files[:2] == ["report.html", "report-acme-corp.html"]
+    assert len(set(files)) == len(files)
+    assert max(len(file.encode()) for file in files) < 200

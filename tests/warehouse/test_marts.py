@@ -458,7 +458,7 @@ def test_a_sender_is_judged_by_its_last_days_and_its_state(lake: LakeWriter, ask
     assert found == [
         (
             "bouncing@s.example", "red", "bounce rate 10.0 % (32 of 320, 7.2 to 13.8 %) is red; bounce rate 10.0 % "
-            "(32 of 320, 7.2 to 13.8 %) in 28 days, 0.0 % of the others is amber", 200, 250, 0.8, 320, 32,
+            "(32 of 320, 7.2 to 13.8 %) in 28 days, against 0.0 % of the others, is amber", 200, 250, 0.8, 320, 32,
         ),
         ("broken@s.example", "red", "status: connection error is red", 0, 0, None, 0, 0),
         ("good@s.example", "green", "all metrics in range", 200, 250, 0.8, 320, 0),

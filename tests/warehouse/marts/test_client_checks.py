@@ -95,6 +95,7 @@ BAD: dict[str, list[tuple[str, Row]]] = {
     ],
 }  # fmt: skip
 WARNINGS = {
+    "rpt_sending_blockers": {"it costs at most what was sent"},
     "rpt_campaign_weekly": {"sent >= 0"},
     "bridge_campaign_client": {"a campaign belongs to one client"},
     "dim_client": {"every client has a campaign"},

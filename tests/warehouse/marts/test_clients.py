@@ -251,3 +251,10 @@ def test_days_of_a_workspace_have_the_leads_that_became_positive_or_got_a_meetin
     assert found[13] == (date(2026, 3, 22), 1, 1, 1, False)
     no_leads = weekly(**{"intermediate.int_stream_read": [row for row in READ if row["stream"] != "leads"]})
     assert rows("rpt_workspace_daily", no_leads, "max(new_positive_leads)") == [(None,)]
+
+
+def test_a_mapping_without_a_tag_gives_a_campaign_none() -> None:
+    assert expect("bridge_campaign_tag", {
+        "staging.stg_campaigns": [{"workspace_id": "w", "id": "c", "is_deleted": False}],
+        "staging.stg_custom_tag_mappings": [{"workspace_id": "w", "resource_id": "c", "is_deleted": False}],
+    }) == []  # fmt: skip

@@ -42,7 +42,7 @@ def event(lead_id: str, kind: str, occurred_at: datetime, **values: Any) -> Row:
 
 METRICS = {
     "workspace_id": "w", "campaign_id": "c1", "leads_count": 80, "leads_reached": 60, "uncontacted": 30,
-    "unique_opens": 30, "repliers": 6, "positive_leads": 3, "meetings": 2, "sent": 150,
+    "unique_opens": 30, "repliers": 6, "positive_leads": 3, "ever_positive_leads": 3, "meetings": 2, "sent": 150,
 }  # fmt: skip
 
 

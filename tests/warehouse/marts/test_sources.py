@@ -206,3 +206,21 @@ def test_a_workspace_without_leads_stores_none_and_one_that_was_not_read_is_not_
     select = "stored_leads, contacts, deletable_leads, deletable_rate, contacts_reached"
     assert stored([], select) == [(0, 0, 0, None, 0)]
     assert expect("rpt_stored_contacts", {"raw.workspace_billing": [BILLING]}) == []
+
+
+@pytest.mark.parametrize("variable", ['ci"ty', "*", "a.b", "a/b", "~1", "[0]"])
+def test_a_variable_may_have_any_name(variable: str) -> None:
+    leads = [
+        {"workspace_id": "w", "lead_id": lead, "payload": json.dumps({variable: "Ulm"}), "is_deleted": False}
+        for lead in "ab"
+    ]
+    rows = expect(
+        "rpt_source_performance",
+        {
+            "seeds.source_variables": [{"workspace_id": "*", "variable": variable}],
+            "intermediate.int_workspace_clock": [{"workspace_id": "w"}],
+            "marts.dim_lead": leads,
+        },
+        "source_value",
+    )
+    assert {"source_value": "Ulm"} in rows
