@@ -10,9 +10,9 @@ with accounts as (
         h.health,
         h.is_ready,
         h.active_campaigns,
-        h.daily_limit,
+        case when h.daily_limit < 0 then 0 else h.daily_limit end as daily_limit,
         -- what it can send at all, to leads it has written to before
-        case when h.status = 1 then h.daily_limit when h.status is not null then 0 end as sending_limit,
+        case when h.status = 1 then daily_limit when h.status is not null then 0 end as sending_limit,
         h.as_of_date
     from marts.rpt_sender_health as h
     where h.as_of_date is not null

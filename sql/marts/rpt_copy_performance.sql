@@ -36,7 +36,7 @@ texts as (
         min(plain_subject) as subject,
         min(first_words) as first_words,
         count(distinct campaign_id) as campaigns,
-        count(*) as variants,
+        count(copy_key) as variants,
         count(*) filter (where copy_changed) as changed_variants,
         array_to_string(list_sort(list(distinct step_number)), ', ') as step_numbers,
         coalesce(bool_or(is_in_use), false) as is_in_use,

@@ -281,7 +281,7 @@ BAD: dict[str, list[tuple[str, Row]]] = {
         ("one row per workspace_id, source, variable, source_value", {}),
         ("the key is not null", {"workspace_id": None}),
         ("source is one of its values", {"source": "hearsay"}),
-        ("source, leads, contacted_leads not null", {"leads": None}),
+        ("source, leads not null", {"leads": None}),
         ("outcomes are part of the leads contacted", {"contacts_reached": 6}),
         ("a part is no more than the whole", {"contacts": 10}),
         ("only variables have a name", {"variable": "city"}),
