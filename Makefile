@@ -38,10 +38,10 @@ TEMP = $(shell test "$(ROOM)" -gt 4000000 2> /dev/null && echo TMPDIR=/dev/shm)
 # files in their own order: those with few and long tests must not be left for the end; conftest.py keeps some together
 PYTEST = $(TEMP) $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
-# MEASURE=1 notes which branches were taken, for `make coverage`. It costs a third more time, so of test-whole only the
-# commands and Dagster's runs are measured: the kills and worlds take no other branches than the rest.
+# MEASURE=1 notes which branches were taken, for `make coverage`. It costs a third more time, so of test-whole the worlds
+# of the warehouse are not measured: they take no other branches than the rest.
 COVER = $(if $(MEASURE),--cov --cov-report=)
-COMMANDS = tests/cli tests/orchestration tests/run
+MEASURED = tests/api tests/cli tests/lake tests/orchestration tests/receiver tests/run tests/sandbox tests/sync
 
 test: setup ## the tests (below four minutes on two cores)
 	@$(PYTEST) $(COVER)
@@ -51,8 +51,8 @@ test-fast: setup ## the quick ones of them, to run all day (below 40 seconds on 
 
 test-whole: setup ## whole runs and commands, worlds and kills (CI runs them, too)
 ifdef MEASURE
-	@$(PYTEST) $(COVER) --cov-append -m "whole and not slow" $(COMMANDS)
-	@$(PYTEST) -m "whole and not slow" $(COMMANDS:%=--ignore=%)
+	@$(PYTEST) $(COVER) --cov-append -m "whole and not slow" $(MEASURED)
+	@$(PYTEST) -m "whole and not slow" $(MEASURED:%=--ignore=%)
 else
 	@$(PYTEST) -m "whole and not slow"
 endif
