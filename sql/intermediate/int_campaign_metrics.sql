@@ -12,16 +12,6 @@ with days as (
     group by workspace_id, campaign_id
 ),
 
-costs as (
-    select
-        workspace_id,
-        max(value) filter (where name = 'lead') as per_lead,
-        max(value) filter (where name = 'email') as per_email
-    from intermediate.int_workspace_setting
-    where kind = 'cost'
-    group by workspace_id
-),
-
 leads as (
     select * from intermediate.int_campaign_leads
 ),
@@ -96,7 +86,7 @@ with_costs as (
                 then round(m.leads_reached * coalesce(s.per_lead, 0) + m.sent * coalesce(s.per_email, 0), 4)
         end as cost
     from metrics as m
-    left join costs as s on m.workspace_id = s.workspace_id
+    left join intermediate.int_workspace_cost as s on m.workspace_id = s.workspace_id
 )
 
 select * from with_costs

@@ -72,16 +72,6 @@ known as (
     left join intermediate.int_workspace_contacts as k on n.workspace_id = k.workspace_id
 ),
 
-costs as (
-    select
-        workspace_id,
-        max(value) filter (where name = 'lead') as per_lead,
-        max(value) filter (where name = 'email') as per_email
-    from intermediate.int_workspace_setting
-    where kind = 'cost'
-    group by workspace_id
-),
-
 priced as (
     select
         n.*,
@@ -91,7 +81,7 @@ priced as (
                 then round(n.contacted_leads * coalesce(c.per_lead, 0) + n.emails * c.per_email, 4)
         end as cost
     from known as n
-    left join costs as c on n.workspace_id = c.workspace_id
+    left join intermediate.int_workspace_cost as c on n.workspace_id = c.workspace_id
 ),
 
 joined as (

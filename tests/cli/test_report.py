@@ -332,6 +332,32 @@ def test_figures_that_are_not_known_are_dashes(published: Path, tmp_path: Path) 
     assert "nan" not in page.text.split()
 
 
+@pytest.mark.parametrize(
+    ("google", "other", "said"),
+    [
+        ((4, 0, 0), (4, 0, 0), "SPF and DKIM failed in every test e-mail. Correct its DNS."),
+        ((4, 1, 0), (4, 0, 0), "DKIM failed in every test e-mail. Correct its DNS."),
+        ((4, 1, 1), (4, 0, 0), None),  # at one provider it passed
+        ((0, 0, 0), (0, 0, 0), None),  # nothing was checked
+    ],
+)
+def test_a_domain_whose_test_e_mails_all_fail_a_check_needs_its_dns_corrected(
+    published: Path, tmp_path: Path, google: tuple[int, int, int], other: tuple[int, int, int], said: str | None
+) -> None:
+    """At each provider e-mails checked, and those that passed SPF and DKIM; DMARC was not checked."""
+    rows = ", ".join(f"('{name}', {n}, {spf}, {dkim})" for name, (n, spf, dkim) in
+                     (("google", google), ("other", other)))  # fmt: skip
+    tests = (
+        "insert into marts.rpt_inbox_placement by name select workspace_id, 'burnt.example' as domain, 'domain' as "
+        "scope, date '2026-03-02' as week_start, p.*, 4 as placed, 2 as inbox, 0 as category, 2 as spam, p.spf_checked "
+        "as dkim_checked, 0 as dmarc_checked, 0 as dmarc_passed from marts.dim_workspace, "
+        f"(values {rows}) as p(recipient_provider, spf_checked, spf_passed, dkim_passed)"
+    )
+    page = make(published, tmp_path, "delete from marts.rpt_inbox_placement", tests)
+    found = re.findall(r"burnt\.example: ([^.]*\. Correct its DNS\.)", parsed(page.html).text)
+    assert found == ([said] if said else [])
+
+
 # --- what does not send
 
 BLOCKED = (

@@ -6,7 +6,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -77,6 +77,7 @@ class Bench:
         self.control = httpx.Client(base_url=f"{url}/_sandbox", timeout=60, verify=False)  # plain http: no certificates
         self.said: list[str] = []
         self.watch: OnEvent = silent
+        self.transport: Callable[[], httpx.AsyncBaseTransport] | None = None  # between the sync and the sandbox
 
     def settings(self, **overrides: Any) -> settings_module.Settings:
         given = {"base_url": self.url, "data_dir": self.data_dir, "start_date": date(2026, 5, 1)} | overrides
@@ -120,7 +121,7 @@ class Bench:
         return asyncio.run(plan(self.settings(**(settings or {})), asked, world=self._world()))
 
     def _world(self) -> World:
-        return World(clock=self.clock, rng=random.Random(1), sizes=self.sizes)
+        return World(clock=self.clock, rng=random.Random(1), sizes=self.sizes, transport=self.transport)
 
     def post(self, path: str, body: Any) -> Any:
         answer = self.control.post(path, json=body)

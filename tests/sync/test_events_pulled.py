@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,7 +13,6 @@ import orjson
 import pytest
 
 from instantly_pipeline.lake.layout import Layout
-from instantly_pipeline.sync.engine import World
 from instantly_sandbox.config import SandboxConfig
 from tests.sync.harness import NOON, Bench, assert_same, bench, stream_result
 from tests.sync.inbox import EVENTS, as_text, payloads, told
@@ -194,7 +192,7 @@ def test_a_list_whose_dates_are_ignored_is_read_once_not_for_every_week(at: Benc
     at.data_dir = at.data_dir.with_name("other")
     at.layout = Layout(at.data_dir)
     at.forget_requests()
-    at._world = lambda: World(clock=at.clock, rng=random.Random(1), transport=IgnoresDates)  # type: ignore[method-assign]
+    at.transport = IgnoresDates
     assert at.sync(*EVENTS).exit_code == 0
     assert_exact(at)
     whole = -(-len(at.state("webhook_events")) // 100)
@@ -228,7 +226,7 @@ class Altered(httpx.AsyncBaseTransport):
 
 def altered(at: Bench, alter: Callable[[Attempt], Attempt]) -> None:
     """Let every answer about events be altered from here on."""
-    at._world = lambda: World(clock=at.clock, rng=random.Random(1), transport=lambda: Altered(alter))  # type: ignore[method-assign]
+    at.transport = lambda: Altered(alter)
 
 
 def test_attempts_without_a_payload_are_one_event_per_retry_group(at: Bench) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 import httpx
 import pytest
 
-from instantly_pipeline.sync.engine import World
 from instantly_pipeline.sync.results import Outcome
 from tests.sync.harness import Bench, bench, stream_result
 from tests.sync.test_api_facts import DAILY, STEPS, sent_by_day, statuses
@@ -38,8 +36,7 @@ class Exclusive(httpx.AsyncHTTPTransport):
 
 
 def through(at: Bench, path: str) -> None:
-    made = World(clock=at.clock, rng=random.Random(1), transport=lambda: Exclusive(path))
-    at._world = lambda: made  # type: ignore[method-assign]
+    at.transport = lambda: Exclusive(path)
 
 
 @pytest.fixture

@@ -204,6 +204,29 @@ def test_some_mailboxes_cost_their_share_and_all_of_them_everything() -> None:
     assert health(both)[0] == "red"
 
 
+def test_what_a_blocked_mailbox_sent_is_shared_among_its_campaigns_as_these_sent() -> None:
+    """Mailbox a sent 20 a day, half of them for this campaign; b sent 10 for it alone. So a brought half of the 20."""
+    other = campaign(id="d", _key='["d"]', email_list=json.dumps(["a@s.example"]))
+    bad, well, failed = account("a@s.example", status=-1), account("b@s.example"), "2026-03-28 06:00:00+00"
+    sends = [
+        W | {"email": f"{name}@s.example", "date": row["date"], "sent": count}
+        for row in days(*[20] * 5) for name, count in (("a", 20), ("b", 10))
+    ]  # fmt: skip
+    given = world(campaign(), accounts=[bad, well], intermediate__int_account_day=sends) | {
+        "raw.campaigns": [campaign(), other],
+        "history.campaigns": [version(campaign(), FIRST), version(other, FIRST)],
+        "history.accounts": [
+            version(account("a@s.example"), FIRST, failed),
+            version(bad, failed),
+            version(well, FIRST),
+        ],
+        "intermediate.int_campaign_day": days(*[20] * 5) + days(*[20] * 5, campaign_id="d"),
+    }
+    found = blockers(given, "campaign_id, blocks, costs_sends_per_day")
+    assert ("c", "part", 10.0) in found
+    assert ("d", "everything", 20.0) in found
+
+
 @pytest.mark.parametrize(
     ("other", "reason"),
     [

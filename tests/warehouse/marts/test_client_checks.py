@@ -14,11 +14,10 @@ from tests.warehouse.marts.test_lead_checks import (
     OF_CAMPAIGN,
     OTHER_CAMPAIGN,
     OTHER_WORKSPACE,
-    SHAPE,
     Row,
-    ask,
+    assert_broken,
+    assert_named_and_passed,
     con,
-    put,
 )
 
 pytestmark = pytest.mark.medium
@@ -106,18 +105,11 @@ WARNINGS = {
 def test_every_check_of_a_mart_is_named_here_and_good_rows_pass(
     con: duckdb.DuckDBPyConnection, tmp_path: Path, mart: str
 ) -> None:
-    put(con, mart, GOOD[mart])
-    found = ask(con, mart, tmp_path)
-    assert [name for name, result in found.items() if not result.passed] == []
-    assert found.keys() - {SHAPE, "not emptied"} == {name for name, _ in BAD[mart]}
-    assert {name for name, result in found.items() if not result.blocking} == WARNINGS.get(mart, set())
+    assert_named_and_passed(con, mart, tmp_path, GOOD[mart], BAD[mart], WARNINGS.get(mart, set()))
 
 
 @pytest.mark.parametrize(("mart", "check", "change"), [(mart, *case) for mart, cases in BAD.items() for case in cases])
 def test_a_check_fails_on_a_row_that_breaks_it(
     con: duckdb.DuckDBPyConnection, tmp_path: Path, mart: str, check: str, change: Row
 ) -> None:
-    put(con, mart, GOOD[mart])
-    put(con, mart, GOOD[mart] | change)
-    result = ask(con, mart, tmp_path)[check]
-    assert (result.passed, result.failing_rows) == (False, 1)
+    assert_broken(con, mart, tmp_path, GOOD[mart], check, change)

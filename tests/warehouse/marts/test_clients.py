@@ -258,3 +258,27 @@ def test_a_mapping_without_a_tag_gives_a_campaign_none() -> None:
         "staging.stg_campaigns": [{"workspace_id": "w", "id": "c", "is_deleted": False}],
         "staging.stg_custom_tag_mappings": [{"workspace_id": "w", "resource_id": "c", "is_deleted": False}],
     }) == []  # fmt: skip
+
+
+def test_where_no_days_were_read_nobody_knows_how_many_campaigns_sent() -> None:
+    no_days = weekly(**{
+        "intermediate.int_stream_read": [row for row in READ if row["stream"] != "daily_analytics"],
+        "intermediate.int_campaign_day": [],
+    })  # fmt: skip
+    assert set(rows("rpt_client_weekly", no_days, "distinct campaigns_sending")) == {(None,)}
+
+
+@pytest.mark.parametrize(("more", "day_known"), [({}, date(2026, 3, 12)), (GONE, TODAY)])
+def test_a_workspace_that_is_left_behind_holds_up_its_clients_while_they_have_campaigns_there(
+    more: Row, day_known: date
+) -> None:
+    far = {"workspace_id": "v", "id": "c5", "_key": '["c5"]', "name": "Acme - Far", "status": 2} | more
+    clock = {"today": TODAY, "name_in_settings": "x"}
+    given = weekly(line("Acme", "campaign", "acme*"))
+    given = given | {
+        "raw.campaigns": [*(row for row in given["raw.campaigns"] if row["id"] != "c5"), far],
+        "intermediate.int_workspace_clock": [
+            W | clock | {"as_of": f"{TODAY} 12:00:00"}, {"workspace_id": "v", "as_of": "2026-03-12 12:00:00"} | clock,
+        ],
+    }  # fmt: skip
+    assert rows("rpt_client_weekly", given, "distinct as_of_date") == [(day_known,)]

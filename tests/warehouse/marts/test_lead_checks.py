@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -356,25 +356,42 @@ def ask(con: duckdb.DuckDBPyConnection, mart: str, folder: Path) -> dict[str, Ch
     return {labels.get(r.name) or r.name.removeprefix(f"marts.{mart}: "): r for r in results}
 
 
+def assert_named_and_passed(
+    con: duckdb.DuckDBPyConnection,
+    mart: str,
+    folder: Path,
+    good: Row,
+    bad: Sequence[tuple[str, Row]],
+    warnings: set[str],
+) -> None:
+    """A good row passes all checks; `bad` names each of them, and `warnings` those that do not block."""
+    put(con, mart, good)
+    found = ask(con, mart, folder)
+    assert [name for name, result in found.items() if not result.passed] == []
+    assert found.keys() - {SHAPE, "not emptied"} == {name for name, _ in bad}
+    assert {name for name, result in found.items() if not result.blocking} == warnings
+
+
+def assert_broken(con: duckdb.DuckDBPyConnection, mart: str, folder: Path, good: Row, check: str, change: Row) -> None:
+    """The row with that change breaks the check."""
+    put(con, mart, good)
+    put(con, mart, good | change)
+    result = ask(con, mart, folder)[check]
+    assert (result.passed, result.failing_rows) == (False, 1)
+
+
 @pytest.mark.parametrize("mart", GOOD)
 def test_every_check_of_a_mart_is_named_here_and_good_rows_pass(
     con: duckdb.DuckDBPyConnection, tmp_path: Path, mart: str
 ) -> None:
-    put(con, mart, GOOD[mart])
-    found = ask(con, mart, tmp_path)
-    assert [name for name, result in found.items() if not result.passed] == []
-    assert found.keys() - {SHAPE, "not emptied"} == {name for name, _ in BAD[mart]}
-    assert {name for name, result in found.items() if not result.blocking} == WARNINGS.get(mart, set())
+    assert_named_and_passed(con, mart, tmp_path, GOOD[mart], BAD[mart], WARNINGS.get(mart, set()))
 
 
 @pytest.mark.parametrize(("mart", "check", "change"), [(mart, *case) for mart, cases in BAD.items() for case in cases])
 def test_a_check_fails_on_a_row_that_breaks_it(
     con: duckdb.DuckDBPyConnection, tmp_path: Path, mart: str, check: str, change: Row
 ) -> None:
-    put(con, mart, GOOD[mart])
-    put(con, mart, GOOD[mart] | change)
-    result = ask(con, mart, tmp_path)[check]
-    assert (result.passed, result.failing_rows) == (False, 1)
+    assert_broken(con, mart, tmp_path, GOOD[mart], check, change)
 
 
 @pytest.mark.parametrize("mart", GOOD)

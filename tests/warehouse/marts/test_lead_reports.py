@@ -365,3 +365,40 @@ def test_pairs_are_pooled_over_campaigns_and_compared_within_their_workspace() -
         ("w", "google", 40, 3, 1, 100, 0.06, None), ("w", "other", 60, 3, 0, 100, 0.06, None),
         ("x", "google", 7, 0, 0, 7, 0.0, None),
     ]  # fmt: skip
+
+
+def test_leads_of_an_unknown_mailbox_are_no_domain_and_few_bounces_prove_nothing() -> None:
+    assert findings(
+        pair("other", "unknown", 500, 0, 60), pair("other", "good.example", 1000, 100, 10),
+        pair("google", "unknown", 500, 0, 60),
+    ) == {("other", "unknown"): None, ("other", "good.example"): None, ("google", "unknown"): None}  # fmt: skip
+    few = [pair("other", "a.example", 22, 1, 2), pair("other", "b.example", 4000, 200, 4)]
+    assert set(findings(*few).values()) == {None}
+
+
+def test_what_was_positive_once_counts_although_it_is_lost_and_no_version_shows_it() -> None:
+    """Two leads are positive now or by a version, one was by an event alone; one of them had a meeting."""
+    was = {"workspace_id": "w", "lead_id": "b", "campaign_id": "c1", "event": "interest changed"}
+    given = {
+        "raw.leads": [lead("a", lt_interest_status=1), lead("b", lt_interest_status=-3), lead("c")],
+        "history.leads": [
+            {
+                "workspace_id": "w",
+                "id": "a",
+                "_key": '["a"]',
+                "_op": "upsert",
+                "_valid_from": at(4),
+                "campaign": "c1",
+                "lt_interest_status": 1,
+            }
+        ],
+        "marts.fct_lead_event": [
+            was | {"interest_kind": "positive", "lt_interest_status": 2},
+            was | {"interest_kind": "negative", "lt_interest_status": -3},
+            was | {"lead_id": "c", "interest_kind": "negative", "lt_interest_status": -1},
+        ],
+    }
+    found = expect("int_campaign_leads", given, "positive_leads, ever_positive_leads")
+    assert [tuple(row.values()) for row in found] == [(1, 2)]
+    once = expect("int_lead_interest", given, "lead_id, was_positive, had_meeting", "lead_id")
+    assert [tuple(row.values()) for row in once] == [("b", True, True), ("c", False, False)]
